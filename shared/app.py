@@ -1,0 +1,157 @@
+"""The app factory: what every service has besides its own routes.
+
+Errors in one form, liveness and readiness, Prometheus metrics, a page at /, a body limit, and
+paths that work with and without the trailing slash. The model is loaded in lifespan: in the worker
+process, never before a fork.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from anyio import to_thread
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+from shared.compute import ComputeSlot
+from shared.errors import (
+    ApiError,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    NotReady,
+)
+from shared.metrics import Metrics, MetricsMiddleware
+from shared.settings import ServiceSettings
+from shared.wire import BodyLimit, EitherSlash, WireRoute
+
+log = logging.getLogger("better")
+T = TypeVar("T")
+
+
+def create_app(
+    title: str, summary: str, page: str, settings: ServiceSettings, load: Callable[[], Any]
+) -> FastAPI:
+    """A service's app without its own routes.
+
+    load: builds the model from its checkpoint; what it returns is `app.state.model`.
+    page: HTML of the page at /, which says what the service does with an example that works.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds)
+        app.state.model = await to_thread.run_sync(load)
+        app.state.ready = True
+        log.info("%s is ready", title)
+        yield
+        app.state.ready = False
+
+    app = FastAPI(title=title, summary=summary, version="0.1.0", lifespan=lifespan)
+    app.router.route_class = WireRoute
+    app.state.ready = False
+    _add_error_handlers(app)
+    _add_health(app)
+    _add_page(app, page)
+    metrics = Metrics(queue_length=lambda: app.state.slot.waiting if app.state.ready else 0)
+    _add_metrics(app, metrics)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    app.add_middleware(EitherSlash, router=app.router)
+    return app
+
+
+def get_slot(request: Request) -> ComputeSlot:
+    slot: ComputeSlot = request.app.state.slot
+    return slot
+
+
+def get_model(request: Request) -> Any:
+    return request.app.state.model
+
+
+def _add_page(app: FastAPI, page: str) -> None:
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    async def index() -> str:
+        return page
+
+    @app.get("/check", tags=["health"])
+    async def check() -> str:
+        """The predecessor's liveness check."""
+        return "service available"
+
+
+def _add_health(app: FastAPI) -> None:
+    @app.get("/health/live", tags=["health"])
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "live"}
+
+    @app.get("/health/ready", tags=["health"], responses={503: {"description": "not ready"}})
+    async def ready(request: Request) -> dict[str, str]:
+        """Weights are verified and loaded, and new work is taken."""
+        if not request.app.state.ready:
+            raise NotReady("the model is not loaded, or the service is stopping; try again later")
+        return {"status": "ready"}
+
+
+def _add_metrics(app: FastAPI, metrics: Metrics) -> None:
+    @app.get("/metrics", tags=["health"], response_class=Response)
+    async def scrape() -> Response:
+        """Prometheus metrics."""
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(ApiError, lambda _, error: _response(_known(error, ApiError)))
+    app.add_exception_handler(
+        RequestValidationError,
+        lambda _, error: _response(_from_validation(_known(error, RequestValidationError))),
+    )
+    app.add_exception_handler(
+        HTTPException,
+        lambda request, error: _response(_from_http(request, _known(error, HTTPException))),
+    )
+    app.add_exception_handler(
+        Exception, lambda *_: _response(InternalError("something broke here; it is in our log"))
+    )
+
+
+def _known(error: Exception, kind: type[T]) -> T:
+    assert isinstance(error, kind)
+    return error
+
+
+def _response(error: ApiError) -> JSONResponse:
+    return JSONResponse(error.body(), error.status, error.headers)
+
+
+def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
+    first = invalid.errors()[0]
+    names = [part for part in first["loc"] if isinstance(part, str)]
+    param = names[-1] if len(names) > 1 else None
+    context = first.get("ctx", {})
+    message = first["msg"]
+    if first["type"] == "missing":
+        message = "is missing; the fields of this call are at /docs"
+    return InvalidRequest(
+        f"{param or 'the body'}: {message[:1].lower()}{message[1:]}",
+        param=param,
+        code=context.get("code", first["type"]),
+    )
+
+
+def _from_http(request: Request, error: HTTPException) -> ApiError:
+    if error.status_code == 404:
+        return NotFound(f"there is no {request.url.path} here; what there is is at /docs")
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        wrong = MethodNotAllowed(f"{request.method} is not for {request.url.path}; use {allowed}")
+        wrong.headers = dict(error.headers or {})
+        return wrong
+    return InvalidRequest(str(error.detail))

@@ -1,0 +1,87 @@
+"""One computation at a time in a process, and a bounded queue before it."""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from shared.errors import QueueFull, TooSlow
+
+T = TypeVar("T")
+
+
+class ComputeSlot:
+    """Runs blocking work in a thread, one request after the other, in the order they came.
+
+    queue_limit: requests that may wait; one more raises QueueFull.
+    queue_seconds: a request that waited longer raises TooSlow before any work is done.
+    """
+
+    def __init__(self, queue_limit: int, queue_seconds: float) -> None:
+        self.queue_limit = queue_limit
+        self.queue_seconds = queue_seconds
+        self.waiting = 0
+        self._turn = asyncio.Lock()
+        self._thread = CapacityLimiter(1)
+        self._typical_seconds = 1.0
+
+    async def run(self, work: Callable[[], T]) -> T:
+        async with self._own():
+            return await to_thread.run_sync(work, limiter=self._thread)
+
+    async def stream(self, start: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
+        """The items of a blocking iterator, each made in the thread; the slot is held to the end.
+
+        Closing this closes the iterator, so that its work stops where it is.
+        """
+        async with self._own():
+            items = await to_thread.run_sync(start, limiter=self._thread)
+            try:
+                while True:
+                    item = await to_thread.run_sync(_next_or_none, items, limiter=self._thread)
+                    if item is None:
+                        return
+                    yield item[0]
+            finally:
+                close = getattr(items, "close", None)
+                if close is not None:
+                    close()
+
+    @asynccontextmanager
+    async def _own(self) -> AsyncIterator[None]:
+        if self._turn.locked() and self.waiting >= self.queue_limit:
+            seconds = math.ceil(self._typical_seconds * (self.waiting + 1))
+            raise QueueFull(
+                f"{self.waiting} requests are waiting already, the limit is {self.queue_limit}; "
+                f"try again in {seconds} s",
+                retry_after_seconds=seconds,
+            )
+        await self._wait_for_turn()
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._turn.release()
+            self._typical_seconds += 0.2 * (time.monotonic() - started - self._typical_seconds)
+
+    async def _wait_for_turn(self) -> None:
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(self.queue_seconds):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise TooSlow(
+                f"waited {self.queue_seconds:g} s for its turn; nothing was done; try again later"
+            ) from None
+        finally:
+            self.waiting -= 1
+
+
+def _next_or_none(items: Iterator[T]) -> tuple[T] | None:
+    with suppress(StopIteration):
+        return (next(items),)
+    return None

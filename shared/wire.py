@@ -1,0 +1,155 @@
+"""How requests are read and responses written, the same in every service."""
+
+import json
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.routing import Match, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+
+_NOT_JSON_NUMBER = re.compile(rb"[-+]?(?:NaN|Infinity|inf|nan)|-?\d[\d.eE+-]*")
+_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')
+
+
+class ArrayResponse(Response):
+    """A JSON object whose values may be NumPy arrays. float32 is written in its shortest form."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def parse_json(body: bytes) -> Any:
+    """Raises InvalidRequest that names the field a number that is none (NaN, 1e999) stands in."""
+    try:
+        return orjson.loads(body)
+    except json.JSONDecodeError as error:
+        raise _explain(body, error) from None
+
+
+def _explain(body: bytes, error: json.JSONDecodeError) -> InvalidRequest:
+    # orjson points at a character, or just past the sign of -Infinity.
+    at = len(error.doc[: error.pos].encode()) if error.doc else error.pos
+    start = at - 1 if body[at - 1 : at] in (b"-", b"+") else at
+    number = _NOT_JSON_NUMBER.match(body, start)
+    if number is None:
+        where = f"line {error.lineno} column {error.colno}"
+        return InvalidRequest(f"the body is not JSON: {error.msg} at {where}", code="invalid_json")
+    keys = _KEY.findall(body, 0, start)
+    param = keys[-1].decode(errors="replace") if keys else None
+    return InvalidRequest(
+        f"{param or 'the body'}: {number[0][:20].decode()} is not a finite number; "
+        "every value must be one",
+        param=param,
+        code="not_finite",
+    )
+
+
+def media_type(request: Request) -> str:
+    """The request's content type without parameters, in lower case; "" if there is none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def require_identity_encoding(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise UnsupportedMediaType(
+            f"Content-Encoding {encoding} is not read here; send the body as it is",
+            param="content-encoding",
+        )
+
+
+class WireRequest(Request):
+    async def json(self) -> Any:
+        if media_type(self) != "application/json":
+            given = self.headers.get("content-type", "none")
+            raise UnsupportedMediaType(
+                f"Content-Type is {given}; send JSON with Content-Type: application/json",
+                param="content-type",
+            )
+        if not hasattr(self, "_parsed"):
+            self._parsed = parse_json(await self.body())
+        return self._parsed
+
+
+class WireRoute(APIRoute):
+    """A route that reads JSON bodies with orjson and answers with our own errors.
+
+    The body is read and parsed before FastAPI's own reader, which would turn our errors into its.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def wire_handle(request: Request) -> Response:
+            request = WireRequest(request.scope, request.receive)
+            require_identity_encoding(request)
+            if self.body_field is not None:
+                await request.json()
+            return await handle(request)
+
+        return wire_handle
+
+
+class BodyLimit:
+    """Refuses a request body over `max_bytes`: at once by its Content-Length, else while it
+    streams in."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        received = int(declared) if declared.isdigit() else 0
+
+        async def limited_receive() -> Message:
+            nonlocal received
+            if received > self.max_bytes:
+                raise self._too_large()
+            message = await receive()
+            streamed = len(message.get("body", b""))
+            if not declared.isdigit() or declared == b"0":
+                received += streamed
+            if received > self.max_bytes:
+                raise self._too_large()
+            return message
+
+        return await self.app(scope, limited_receive, send)
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(
+            f"the body is over {self.max_bytes} bytes; send a shorter clip or text, "
+            "or a compressed sound file",
+            param="body",
+            code="body_too_large",
+        )
+
+
+class EitherSlash:
+    """Lets every path work with and without its trailing slash, with no redirect that would cost
+    the client its request body."""
+
+    def __init__(self, app: ASGIApp, router: Router) -> None:
+        self.app = app
+        self.router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not self._matches(scope):
+            path = scope["path"]
+            other = {**scope, "path": path[:-1] if path.endswith("/") else path + "/"}
+            if self._matches(other):
+                scope = other
+        await self.app(scope, receive, send)
+
+    def _matches(self, scope: Scope) -> bool:
+        return any(route.matches(scope)[0] is not Match.NONE for route in self.router.routes)
