@@ -8,10 +8,10 @@ process, never before a fork.
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -27,20 +27,25 @@ from shared.errors import (
     NotReady,
 )
 from shared.metrics import Metrics, MetricsMiddleware
+from shared.page import service_page
 from shared.settings import ServiceSettings
-from shared.wire import BodyLimit, EitherSlash, WireRoute
+from shared.wire import ArrayResponse, BodyLimit, EitherSlash, WireRoute
 
 log = logging.getLogger("better")
 T = TypeVar("T")
 
 
 def create_app(
-    title: str, summary: str, page: str, settings: ServiceSettings, load: Callable[[], Any]
+    service: str,
+    summary: str,
+    settings: ServiceSettings,
+    load: Callable[[], Any],
+    example: Callable[[], dict[str, Any]],
 ) -> FastAPI:
     """A service's app without its own routes.
 
     load: builds the model from its checkpoint; what it returns is `app.state.model`.
-    page: HTML of the page at /, which says what the service does with an example that works.
+    example: a request body for POST /inference/ that works.
     """
 
     @asynccontextmanager
@@ -48,16 +53,19 @@ def create_app(
         app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds)
         app.state.model = await to_thread.run_sync(load)
         app.state.ready = True
-        log.info("%s is ready", title)
+        log.info("%s is ready", service)
         yield
         app.state.ready = False
 
-    app = FastAPI(title=title, summary=summary, version="0.1.0", lifespan=lifespan)
+    app = FastAPI(
+        title=f"Better API: {service}", summary=summary, version="0.1.0", lifespan=lifespan
+    )
     app.router.route_class = WireRoute
     app.state.ready = False
     _add_error_handlers(app)
     _add_health(app)
-    _add_page(app, page)
+    _add_page(app, service, summary)
+    _add_example(app, example)
     metrics = Metrics(queue_length=lambda: app.state.slot.waiting if app.state.ready else 0)
     _add_metrics(app, metrics)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
@@ -75,15 +83,25 @@ def get_model(request: Request) -> Any:
     return request.app.state.model
 
 
-def _add_page(app: FastAPI, page: str) -> None:
+Slot = Annotated[ComputeSlot, Depends(get_slot)]
+
+
+def _add_page(app: FastAPI, service: str, summary: str) -> None:
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    async def index() -> str:
-        return page
+    async def index(request: Request) -> str:
+        return service_page(service, summary, str(request.base_url))
 
     @app.get("/check", tags=["health"])
     async def check() -> str:
         """The predecessor's liveness check."""
         return "service available"
+
+
+def _add_example(app: FastAPI, example: Callable[[], dict[str, Any]]) -> None:
+    @app.get("/example.json", tags=["health"], response_class=ArrayResponse)
+    def example_body() -> ArrayResponse:
+        """A body for POST /inference/ that works."""
+        return ArrayResponse(example())
 
 
 def _add_health(app: FastAPI) -> None:

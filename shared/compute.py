@@ -3,15 +3,17 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
 from shared.errors import QueueFull, TooSlow
 
 T = TypeVar("T")
+_END: Any = object()
 
 
 class ComputeSlot:
@@ -33,23 +35,25 @@ class ComputeSlot:
         async with self._own():
             return await to_thread.run_sync(work, limiter=self._thread)
 
-    async def stream(self, start: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
+    async def stream(self, start: Callable[[], Iterator[T]]) -> AsyncGenerator[T]:
         """The items of a blocking iterator, each made in the thread; the slot is held to the end.
 
-        Closing this closes the iterator, so that its work stops where it is.
+        Returns once the first item is there, so that an error before it can still be answered.
+        Closing what it returns closes the iterator, so that its work stops where it is.
         """
+        items = self._items(start)
+        return _with_first(await anext(items), items)
+
+    async def _items(self, start: Callable[[], Iterator[T]]) -> AsyncGenerator[T]:
         async with self._own():
             items = await to_thread.run_sync(start, limiter=self._thread)
             try:
-                while True:
-                    item = await to_thread.run_sync(_next_or_none, items, limiter=self._thread)
-                    if item is None:
-                        return
-                    yield item[0]
+                step = partial(to_thread.run_sync, next, items, _END, limiter=self._thread)
+                while (item := await step()) is not _END:
+                    yield item
             finally:
-                close = getattr(items, "close", None)
-                if close is not None:
-                    close()
+                if isinstance(items, Generator):
+                    items.close()
 
     @asynccontextmanager
     async def _own(self) -> AsyncIterator[None]:
@@ -81,7 +85,8 @@ class ComputeSlot:
             self.waiting -= 1
 
 
-def _next_or_none(items: Iterator[T]) -> tuple[T] | None:
-    with suppress(StopIteration):
-        return (next(items),)
-    return None
+async def _with_first(first: T, rest: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    async with aclosing(rest):
+        yield first
+        async for item in rest:
+            yield item

@@ -15,13 +15,13 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True)
 
-    checkpoint_dir: Path
-    """Folder with manifest.json and one .pt file per parameter."""
-    max_body_bytes: int = Field(16 * MIB, gt=0)
+    checkpoints_dir: Path = REPOSITORY / "checkpoints"
+    """Holds a folder encoder, synthesizer or vocoder: manifest.json and one .pt per parameter."""
+    max_body_bytes: int = Field(default=16 * MIB, gt=0)
     """A longer request body is refused while it streams in."""
-    queue_limit: int = Field(16, ge=0)
+    queue_limit: int = Field(default=16, ge=0)
     """Requests that may wait while one computes; the next one gets 429."""
-    queue_seconds: float = Field(25.0, gt=0)
+    queue_seconds: float = Field(default=25.0, gt=0)
     """A request that waited longer is dropped with 504: Heroku's router cuts at 30 s."""
     torch_threads: int = Field(default_factory=lambda: min(2, len(os.sched_getaffinity(0))), gt=0)
     """Threads that one model uses; more than there are idle cores is slower, not faster."""

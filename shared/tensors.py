@@ -60,8 +60,6 @@ class Tensor:
     high: float
     clip: tuple[float, float] | None = None
     integer: bool = False
-    pad_with: int | None = None
-    """Rows of the last axis may differ in length, and are padded at their end with this value."""
 
     def parse(self, value: Any) -> NDArray[Any]:
         """Raises PydanticCustomError (a ValueError) that names the place and the limit."""
@@ -82,15 +80,10 @@ class Tensor:
         if len(axes) == 1:
             rows.append(value)
             return (len(value),)
-        first = len(rows)
         shapes = [
             self._collect(item, axes[1:], f"entry {i} of {name}", rows)
             for i, item in enumerate(value)
         ]
-        if self.pad_with is not None and len(axes) == 2:
-            longest = max(len(row) for row in rows[first:])
-            rows[first:] = [row + [self.pad_with] * (longest - len(row)) for row in rows[first:]]
-            return (len(value), longest)
         for i, shape in enumerate(shapes):
             if shape != shapes[0]:
                 raise _refuse(
@@ -104,9 +97,7 @@ class Tensor:
         allowed = {int} if self.integer else {int, float}
         for row in rows:
             if wrong := set(map(type, row)) - allowed:
-                kinds = " or ".join(
-                    sorted("null" if t is type(None) else t.__name__ for t in wrong)
-                )
+                kinds = " or ".join(sorted(map(_json_name, wrong)))
                 wanted = "integers" if self.integer else "numbers"
                 raise _refuse("wrong_type", f"holds {kinds} where {wanted} belong")
         try:

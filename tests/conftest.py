@@ -1,11 +1,24 @@
 """Fixtures that several test folders use."""
 
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx
+import numpy as np
 import pytest
 import torch
 
-SHARED = Path(__file__).parents[1] / "../shared"
+from shared.tensors import Float32Array
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED = REPOSITORY / "../shared"
+START_SECONDS = 60
 
 torch.set_num_threads(1)
 
@@ -27,3 +40,69 @@ def golden() -> Path:
 def speech_samples() -> Path:
     """Real speech, five seconds a file."""
     return _folder_or_skip("samples")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(service: str, **environment: str) -> Iterator[str]:
+    """A service in a process of its own, as the Procfile starts it; gives its URL."""
+    port = free_port()
+    env = {**os.environ, "SERVICE": service, "PORT": str(port), "TORCH_THREADS": "1"}
+    command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
+    with subprocess.Popen(command, cwd=REPOSITORY, env={**env, **environment}) as process:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_ready(url, process)
+            yield url
+        finally:
+            process.terminate()
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            httpx.get(f"{url}/health/ready", timeout=START_SECONDS).raise_for_status()
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail(f"not ready after {START_SECONDS} s; exit status {process.poll()}")
+
+
+Service = Callable[[str], httpx.Client]
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    """service("encoder"): an HTTP client of that service, which is started when first asked for."""
+    clients: dict[str, httpx.Client] = {}
+    with ExitStack() as stack:
+
+        def client_of(name: str) -> httpx.Client:
+            if name not in clients:
+                url = stack.enter_context(running(name))
+                clients[name] = stack.enter_context(httpx.Client(base_url=url, timeout=60))
+            return clients[name]
+
+        yield client_of
+
+
+@pytest.fixture(scope="session")
+def mel() -> Float32Array:
+    """[80, 40]: half a second of a mel spectrogram that rises and falls."""
+    frames = np.linspace(0, np.pi, 40)
+    bands = np.linspace(1, 0, 80)[:, None]
+    spectrogram: Float32Array = (4 * np.sin(frames) * bands - 3).astype(np.float32)
+    return spectrogram
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

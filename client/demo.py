@@ -1,0 +1,117 @@
+"""`better demo`: starts the services, clones a voice, lets it speak, and says what that cost."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import numpy as np
+import soundfile
+
+from client.chain import SAMPLE_RATE, Chain, silence
+from client.errors import ChainError
+from client.peak_memory import peak_mib
+from client.processes import ProcessError, ServiceProcesses, free_ports
+from client.sound_output import BadOutput, check_output, sound_file
+from shared.samples import DEFAULT_VOICE, sample_path
+from shared.sentences import split_sentences
+
+T = TypeVar("T")
+
+SERVICES = ["encoder", "synthesizer", "vocoder"]
+TEXT = "Hello! You hear a voice that was cloned from a few seconds of speech, on a small machine."
+
+
+@dataclass(frozen=True)
+class Stage:
+    """seconds: that it took. of_seconds: of sound that it worked on."""
+
+    service: str
+    seconds: float
+    of_seconds: float
+    peak_mib: float
+
+
+@click.command()
+@click.option(
+    "--out",
+    default=Path("demo/speech.wav"),
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where to write.",
+)
+@click.option("--text", default=TEXT, help="What to say.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**63 - 1))
+def demo(out: Path, text: str, seed: int) -> None:
+    """Start the services, clone the voice in samples/ and let it speak."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        check_output(out)
+        started = time.perf_counter()
+        with _running_services() as services:
+            click.echo(f"The services were ready after {time.perf_counter() - started:.1f} s.")
+            stages = _speak(services, sample_path(DEFAULT_VOICE), text, seed, out)
+    except (ProcessError, BadOutput) as error:
+        raise click.ClickException(str(error)) from error
+    for line in _table(stages):
+        click.echo(line)
+    click.echo(f"{sample_path(DEFAULT_VOICE).name} speaks in {out}.")
+
+
+@contextmanager
+def _running_services() -> Iterator[ServiceProcesses]:
+    """On free ports, so that a `make serve` may run beside them; their log is shown if they fail."""
+    with tempfile.TemporaryFile() as log:
+        try:
+            with ServiceProcesses(free_ports(SERVICES), log=log) as services:
+                services.wait_until_ready()
+                yield services
+        except (ProcessError, ChainError):
+            log.seek(0)
+            click.echo(log.read().decode(errors="replace"), err=True)
+            raise
+
+
+def _speak(services: ServiceProcesses, clip: Path, text: str, seed: int, out: Path) -> list[Stage]:
+    info = soundfile.info(clip)
+    with Chain(*(services.urls[name] for name in SERVICES)) as chain:
+        embed, embed_seconds = _timed(lambda: chain.embed(clip))
+        pieces = split_sentences(text)
+        specs, spec_seconds = _timed(
+            lambda: [chain.spectrogram(piece.text, embed, seed) for piece in pieces]
+        )
+        wavs, wav_seconds = _timed(
+            lambda: [np.concatenate(list(chain.vocode(spec, seed))) for spec in specs]
+        )
+    with sound_file(out) as write:
+        for piece, wav in zip(pieces, wavs, strict=True):
+            write(wav)
+            write(silence(piece.pause))
+    speech_seconds = sum(map(len, wavs)) / SAMPLE_RATE
+    costs = [
+        (embed_seconds, info.duration),
+        (spec_seconds, speech_seconds),
+        (wav_seconds, speech_seconds),
+    ]
+    return [
+        Stage(name, *cost, peak_mib(services.groups[name]))
+        for name, cost in zip(SERVICES, costs, strict=True)
+    ]
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    started = time.perf_counter()
+    return work(), time.perf_counter() - started
+
+
+def _table(stages: Sequence[Stage]) -> Iterator[str]:
+    yield f"{'stage':12} {'seconds':>8} {'of sound':>9} {'real-time factor':>17} {'peak memory':>12}"
+    for stage in stages:
+        yield (
+            f"{stage.service:12} {stage.seconds:8.2f} {stage.of_seconds:7.2f} s "
+            f"{stage.seconds / stage.of_seconds:17.2f} {stage.peak_mib:8.0f} MiB"
+        )

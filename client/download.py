@@ -1,0 +1,217 @@
+"""Downloads one file, resuming where it was cut off, in this run or an earlier one.
+
+    FetchError   the file could not be had; the message says why and what to do
+
+What has arrived is kept in a .part file until the caller takes it, unless it is proven wrong.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedRandom
+from pathlib import Path
+
+import httpx
+
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds; of silence, not of the whole download
+CHUNK_BYTES = 2**16
+TRIES_WITHOUT_PROGRESS = 5
+MAX_TRIES = 100
+FIRST_PAUSE_SECONDS = 1.0  # then twice as long each time
+LONGEST_PAUSE_SECONDS = 60.0
+MAX_FILE_BYTES = 2**32  # of a server that does not announce a size
+TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
+
+Progress = Callable[[int, int | None], None]
+"""Told the bytes that are there and, where known, the bytes there will be."""
+Say = Callable[[str], None]
+
+
+class FetchError(Exception):
+    """A download that failed. The message names the URL, the reason and the remedy."""
+
+
+class _Interrupted(Exception):
+    """Worth another try, after `pause` seconds if the server said so."""
+
+    def __init__(self, reason: str, pause: float | None = None) -> None:
+        super().__init__(reason)
+        self.pause = pause
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file to download, and what is known of it beforehand."""
+
+    url: str
+    size: int | None = None  # bytes
+    sha256: str | None = None
+
+
+def download(remote: RemoteFile, file: BufferedRandom, progress: Progress, say: Say) -> str:
+    """Fill the file, try after try. Returns its SHA-256.
+
+    file: what `opened` gives. Raises FetchError, OSError.
+    """
+    failures = 0
+    with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
+        for _ in range(MAX_TRIES):
+            before = _size(file)
+            try:
+                offer = _receive(client, remote, file, progress)
+                return _checked_digest(file, remote.url, remote.sha256 or offer.sha256)
+            except (httpx.UnsupportedProtocol, httpx.TooManyRedirects, httpx.InvalidURL) as error:
+                raise FetchError(f"{remote.url}: {error}; check --url") from None
+            except (httpx.TransportError, _Interrupted) as error:
+                reason = str(error) or type(error).__name__
+                asked_pause = error.pause if isinstance(error, _Interrupted) else None
+            failures = 1 if _size(file) > before else failures + 1
+            if failures == TRIES_WITHOUT_PROGRESS:
+                break
+            pause = asked_pause or FIRST_PAUSE_SECONDS * 2 ** (failures - 1)
+            say(f"{reason}; trying again in {pause:g} s")
+            time.sleep(pause)
+    kept = f"{_size(file)} bytes are kept; run the command again to go on from there"
+    raise FetchError(f"{remote.url}: {reason}. {kept}")
+
+
+def _receive(
+    client: httpx.Client, remote: RemoteFile, file: BufferedRandom, progress: Progress
+) -> RemoteFile:
+    """One request for what is missing. Returns what the server says of the file."""
+    done = _size(file)
+    headers = {"Accept-Encoding": "identity"}
+    if done:
+        headers["Range"] = f"bytes={done}-"
+    with client.stream("GET", remote.url, headers=headers) as response:
+        offer = _offer(response)
+        if response.status_code == 416 and done == offer.size:
+            return offer
+        if response.status_code == 416 or not _continues(response, done):
+            file.truncate(0)
+            raise _Interrupted("what is there does not fit what the server has")
+        _check_status(response, remote.url)
+        _check_offer(remote, offer)
+        if response.status_code == 200:
+            file.truncate(0)
+            done = 0
+        _check_space(Path(file.name).parent, offer.size, done)
+        for chunk in response.iter_raw(CHUNK_BYTES):
+            done += file.write(chunk)
+            if done > (offer.size or MAX_FILE_BYTES):
+                file.truncate(0)
+                raise FetchError(f"{remote.url}: longer than the {offer.size} bytes announced")
+            progress(done, offer.size)
+    if offer.size is not None and done < offer.size:
+        raise _Interrupted(f"the connection closed after {done} of {offer.size} bytes")
+    return offer
+
+
+def _offer(response: httpx.Response) -> RemoteFile:
+    """Size and SHA-256 as the server states them.
+
+    Hugging Face's answer to /resolve/ is a redirect to a content network; that redirect, not the
+    answer behind it, carries the file's size and SHA-256 (X-Linked-Size, X-Linked-Etag).
+    """
+    size = sha256 = None
+    for answer in [response, *response.history]:
+        if answer.headers.get("X-Linked-Size", "").isdecimal():
+            size = int(answer.headers["X-Linked-Size"])
+        etag = answer.headers.get("X-Linked-Etag", "").removeprefix("W/").strip('"')
+        if re.fullmatch("[0-9a-f]{64}", etag):
+            sha256 = etag
+    if size is None:
+        total = response.headers.get("Content-Range", "").rpartition("/")[2]
+        if response.status_code == 200:
+            total = response.headers.get("Content-Length", "")
+        size = int(total) if total.isdecimal() else None
+    return RemoteFile(str(response.url), size, sha256)
+
+
+def _continues(response: httpx.Response, done: int) -> bool:
+    """Whether a partial answer starts where the file ends; any other answer may be whole."""
+    content_range = response.headers.get("Content-Range", "")
+    return response.status_code != 206 or content_range.startswith(f"bytes {done}-")
+
+
+def _check_status(response: httpx.Response, url: str) -> None:
+    if response.status_code in (200, 206):
+        return
+    said = f"HTTP {response.status_code} {response.reason_phrase}".strip()
+    if response.status_code in TRANSIENT_STATUS:
+        pause = response.headers.get("Retry-After", "")
+        asked = min(float(pause), LONGEST_PAUSE_SECONDS) if pause.isdecimal() else None
+        raise _Interrupted(said, asked)
+    raise FetchError(f"{url}: {said}; check --url")
+
+
+def _check_offer(remote: RemoteFile, offer: RemoteFile) -> None:
+    """Refuse another file than the one wanted before it is downloaded."""
+    if None not in (remote.size, offer.size) and remote.size != offer.size:
+        raise FetchError(f"{remote.url}: is {offer.size} bytes, expected {remote.size}")
+    if None not in (remote.sha256, offer.sha256) and remote.sha256 != offer.sha256:
+        raise _wrong_hash(remote.url, str(offer.sha256), str(remote.sha256))
+
+
+def _checked_digest(file: BufferedRandom, url: str, expected: str | None) -> str:
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if expected is not None and digest != expected:
+        file.truncate(0)
+        raise _wrong_hash(url, digest, expected)
+    return digest
+
+
+def _wrong_hash(url: str, digest: str, expected: str) -> FetchError:
+    return FetchError(
+        f"{url}: SHA-256 is {digest}, expected {expected}. Nothing of it is kept; run the command "
+        "again, or pass --sha256 for another file that you trust"
+    )
+
+
+def _check_space(directory: Path, size: int | None, done: int) -> None:
+    """Room for the rest of the file and for its parameters, which are no more than the file."""
+    needed = 2 * (size or 0) - done
+    free = shutil.disk_usage(directory).free
+    if free < needed:
+        raise FetchError(
+            f"{directory}: {free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB needed; free some, or "
+            "choose another place with --dir"
+        )
+
+
+@contextmanager
+def disk_errors(directory: Path) -> Iterator[None]:
+    """OSError as FetchError, with a remedy for a full disk."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "; free some and run the command again, what has arrived is kept" if full else ""
+        raise FetchError(f"{error.filename or directory}: {error.strerror}{remedy}") from None
+
+
+@contextmanager
+def opened(part: Path) -> Iterator[BufferedRandom]:
+    """The file of what has arrived, for this process alone; an empty one is not left behind."""
+    with part.open("a+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FetchError(f"{part}: another fetch is at work on it") from None
+        try:
+            yield file
+        finally:
+            if _size(file) == 0:
+                part.unlink(missing_ok=True)
+
+
+def _size(file: BufferedRandom) -> int:
+    return file.seek(0, os.SEEK_END)

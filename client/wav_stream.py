@@ -1,0 +1,73 @@
+"""Samples of a WAV file that is still arriving."""
+
+import struct
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int16Array = NDArray[np.int16]
+
+_UNKNOWN_SIZE = 0xFFFFFFFF
+_ENDLESS = 2**63
+_LONGEST_HEADER = 2**16  # bytes
+
+
+class NotWav(ValueError):
+    pass
+
+
+def samples_of_wav(chunks: Iterable[bytes], rate: int) -> Iterator[Int16Array]:
+    """[n] int16 each, as the bytes come in, however they are cut. rate: Hz that the file must have.
+
+    A data size of 0xFFFFFFFF means: to the end. Raises NotWav for anything but 16-bit mono PCM.
+    """
+    buffer = b""
+    left = -1  # bytes of samples to come; negative while the header is incomplete
+    for chunk in chunks:
+        buffer += chunk
+        if left < 0:
+            header = _parse_header(buffer, rate)
+            if header is None:
+                continue
+            start, left = header
+            buffer = buffer[start:]
+        whole = min(len(buffer), left) // 2 * 2
+        if whole:
+            yield np.frombuffer(buffer, "<i2", whole // 2).astype(np.int16, copy=False)
+        buffer, left = buffer[whole:], left - whole
+    if left < 0:
+        raise NotWav("it ends within its header")
+    if 1 < left < _ENDLESS // 2:
+        raise NotWav(f"it ends {left} bytes early")
+
+
+def endless_wav_header(rate: int) -> bytes:
+    """For 16-bit mono whose length is not known yet."""
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        *(b"RIFF", _UNKNOWN_SIZE, b"WAVE"),
+        *(b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16),
+        *(b"data", _UNKNOWN_SIZE),
+    )
+
+
+def _parse_header(head: bytes, rate: int) -> tuple[int, int] | None:
+    """Where the samples begin and how many bytes they have; None if more has to arrive first."""
+    if not b"RIFF".startswith(head[:4]) or not b"WAVE".startswith(head[8:12]):
+        raise NotWav("no RIFF WAVE header")
+    at, form = 12, None
+    while len(head) >= at + 8:
+        name, size = struct.unpack_from("<4sI", head, at)
+        at += 8
+        if name == b"data":
+            if form != (1, 1, rate, 16):
+                raise NotWav(f"not 16-bit mono PCM of {rate} Hz, but {form}")
+            return at, size if size != _UNKNOWN_SIZE else _ENDLESS
+        if name == b"fmt " and len(head) >= at + 16:
+            kind, channels, file_rate, _, _, bits = struct.unpack_from("<HHIIHH", head, at)
+            form = (kind, channels, file_rate, bits)
+        at += size + size % 2
+    if len(head) > _LONGEST_HEADER:
+        raise NotWav("no samples within the first 64 KiB")
+    return None

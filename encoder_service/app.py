@@ -1,0 +1,36 @@
+"""The encoder: a few seconds of a voice in, its embedding out."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import Depends
+
+from encoder_service import clip_body, inference
+from encoder_service.clip_body import ClipBody
+from encoder_service.model import SpeakerEncoder
+from encoder_service.schemas import EmbedResponse, WavResponse
+from encoder_service.settings import settings
+from shared.app import Slot, create_app, get_model
+from shared.wire import ArrayResponse
+
+app = create_app(
+    service="encoder",
+    summary="Hears a few seconds of a voice and gives its embedding: 256 numbers that say whose "
+    "voice it is.",
+    settings=settings,
+    load=partial(inference.load, settings),
+    example=inference.example,
+)
+Model = Annotated[SpeakerEncoder, Depends(get_model)]
+
+
+@app.post("/inference/", response_model=EmbedResponse, openapi_extra=clip_body.OPENAPI)
+async def embed(decode: ClipBody, model: Model, slot: Slot) -> ArrayResponse:
+    """The embedding of the voice in a clip: a JSON `wav` with its `sr`, or a sound file."""
+    return ArrayResponse(await slot.run(partial(inference.embed, model, decode)))
+
+
+@app.post("/preprocess/", response_model=WavResponse, openapi_extra=clip_body.OPENAPI)
+async def preprocess(decode: ClipBody, slot: Slot) -> ArrayResponse:
+    """What the encoder hears of a clip: 16 kHz, volume-normalised, long silences cut."""
+    return ArrayResponse(await slot.run(partial(inference.clean, decode)))

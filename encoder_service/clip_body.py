@@ -1,0 +1,79 @@
+"""Reads the reference clip of a request: JSON, a sound file as the body, or a multipart form."""
+
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+
+from encoder_service.inference import Decode
+from encoder_service.schemas import WavRequest
+from encoder_service.settings import settings
+from shared.audio import Clip, read_sound
+from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+from shared.wire import media_type
+
+_SOUND = {"schema": {"type": "string", "format": "binary"}}
+OPENAPI: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": WavRequest.model_json_schema()},
+            "audio/*": _SOUND,
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": _SOUND["schema"]},
+                }
+            },
+        },
+    }
+}
+"""What FastAPI cannot read off the dependency."""
+
+
+async def read_clip(request: Request) -> Decode:
+    """Raises UnsupportedMediaType, InvalidRequest or a validation error that names the field."""
+    kind = media_type(request)
+    if kind == "multipart/form-data":
+        return partial(read_sound, await _uploaded(request), settings.max_clip_seconds)
+    if kind.startswith("audio/"):
+        return partial(read_sound, await request.body(), settings.max_clip_seconds)
+    if kind == "application/json":
+        return _from_json(await request.json())
+    raise UnsupportedMediaType(
+        f"Content-Type is {kind or 'missing'}; send application/json, a sound file as audio/wav "
+        "(or another audio type), or multipart/form-data with a file",
+        param="content-type",
+    )
+
+
+def _from_json(body: Any) -> Decode:
+    try:
+        request = WavRequest.model_validate(body)
+    except ValidationError as error:
+        located = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
+        raise RequestValidationError(located) from None
+    seconds = len(request.wav) / request.sr
+    if seconds > settings.max_clip_seconds:
+        raise TooLarge(
+            f"wav is {seconds:.0f} s long, at most {settings.max_clip_seconds:g} s are read; "
+            "send a shorter clip",
+            param="wav",
+            code="clip_too_long",
+        )
+    return lambda: Clip(request.wav, request.sr)
+
+
+async def _uploaded(request: Request) -> bytes:
+    async with request.form(max_files=1, max_fields=8) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise InvalidRequest("the form has no file; put the clip there", param="file")
+        return await file.read()
+
+
+ClipBody = Annotated[Decode, Depends(read_clip)]

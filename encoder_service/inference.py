@@ -1,0 +1,52 @@
+"""Request-sized work of the encoder: a clip in, a voice's embedding out."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from encoder_service.embedding import embed_utterance
+from encoder_service.hparams import SAMPLING_RATE, Hparams
+from encoder_service.model import SpeakerEncoder
+from encoder_service.preprocess import UnusableClip, preprocess, report_usable
+from encoder_service.settings import Settings
+from shared.audio import Clip
+from shared.errors import InvalidRequest
+from shared.hparams import hparams_from
+from shared.loading import load_model
+from shared.samples import sample_clip
+
+Decode = Callable[[], Clip]
+"""Gives the clip of a request; decoding a sound file is work for the compute thread."""
+
+
+def load(settings: Settings) -> SpeakerEncoder:
+    """Raises CheckpointError, which names the file and the remedy."""
+    torch.set_num_threads(settings.torch_threads)
+    return load_model(
+        settings.checkpoints_dir / "encoder",
+        lambda architecture: SpeakerEncoder(hparams_from(Hparams, architecture)),
+        has_mel_format=False,
+    )
+
+
+def embed(model: SpeakerEncoder, decode: Decode) -> dict[str, Any]:
+    """Raises InvalidRequest if the clip holds no voice that can be embedded."""
+    clip = decode()
+    try:
+        report = report_usable(clip.wav, clip.rate)
+    except UnusableClip as error:
+        raise InvalidRequest(str(error), param="wav", code="unusable_clip") from None
+    voice = embed_utterance(model, preprocess(clip.wav, clip.rate))
+    return {"embed": voice.embed, "report": asdict(report)}
+
+
+def clean(decode: Decode) -> dict[str, Any]:
+    clip = decode()
+    return {"wav": preprocess(clip.wav, clip.rate), "sr": SAMPLING_RATE}
+
+
+def example() -> dict[str, Any]:
+    clip = sample_clip(seconds=3)
+    return {"wav": clip.wav, "sr": clip.rate}

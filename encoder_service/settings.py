@@ -1,0 +1,13 @@
+"""What a deployment of the encoder sets through the environment."""
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    max_clip_seconds: float = Field(default=120.0, gt=0)
+    """A longer clip is refused; ten seconds of a voice are plenty."""
+
+
+settings = Settings()

@@ -1,0 +1,167 @@
+"""Sound files in and out, through libsndfile and soxr. Audio is float32 mono in ±1."""
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import soundfile
+import soxr
+
+from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+from shared.tensors import Float32Array
+
+MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz
+MAX_CHANNELS = 8
+MAX_ABS = 8.0
+"""Resampled or decoded sound overshoots 1 a little; integers mistaken for floats go far over."""
+
+SoundFormat = Literal["wav", "flac", "mp3", "ogg", "pcm"]
+MEDIA_TYPES: dict[SoundFormat, str] = {
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "pcm": "audio/pcm",
+}
+"""pcm is 16-bit little-endian samples without a header."""
+
+_MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_READABLE = "WAV, FLAC, MP3, OGG (Vorbis or Opus) and AIFF files are read here"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """wav: [n] float32, mono. rate: Hz."""
+
+    wav: Float32Array
+    rate: int
+
+
+def read_sound(data: bytes, max_seconds: float) -> Clip:
+    """Decode a sound file of any kind that libsndfile reads, mixed down to mono.
+
+    Decoding stops as soon as it has passed `max_seconds`, so a small file that unpacks large costs
+    no memory. Raises UnsupportedMediaType, InvalidRequest or TooLarge.
+    """
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            check_rate(file.samplerate, "the sound file's rate")
+            if file.channels > MAX_CHANNELS:
+                raise InvalidRequest(
+                    f"the sound file has {file.channels} channels, at most {MAX_CHANNELS} are read",
+                    param="file",
+                )
+            wav = _read_mono(file, max_seconds)
+            rate: int = file.samplerate
+    except soundfile.SoundFileError as error:
+        raise UnsupportedMediaType(
+            f"the sound file cannot be decoded ({error}); {_READABLE}", param="file"
+        ) from None
+    if not wav.size:
+        raise InvalidRequest("the sound file holds no samples", param="file", code="empty")
+    if not np.abs(wav).max() <= MAX_ABS:  # NaN fails it too
+        raise InvalidRequest(
+            f"the sound file holds values beyond ±{MAX_ABS:g} or not finite; scale them to ±1",
+            param="file",
+        )
+    return Clip(wav, rate)
+
+
+def _read_mono(file: soundfile.SoundFile, max_seconds: float) -> Float32Array:
+    most, blocks, frames = int(max_seconds * file.samplerate), [np.empty(0, np.float32)], 0
+    while len(block := file.read(file.samplerate, dtype="float32", always_2d=True)):
+        frames += len(block)
+        if frames > most:
+            raise TooLarge(
+                f"the sound file is longer than {max_seconds:g} s; send a shorter one",
+                param="file",
+                code="clip_too_long",
+            )
+        blocks.append(block.mean(axis=1, dtype=np.float32))
+    return np.concatenate(blocks)
+
+
+def check_rate(rate: int, name: str) -> None:
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise InvalidRequest(
+            f"{name} is {rate} Hz, must lie in {MIN_RATE} to {MAX_RATE}", param="sr"
+        )
+
+
+def resample_stream(
+    chunks: Iterable[Float32Array], rate: int, to_rate: int
+) -> Iterator[Float32Array]:
+    """The chunks at another rate; what comes out joined does not depend on how they were cut."""
+    if rate == to_rate:
+        yield from chunks
+        return
+    stream = soxr.ResampleStream(rate, to_rate, 1, dtype="float32")
+    for chunk in chunks:
+        yield stream.resample_chunk(chunk)
+    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def encode_sound(wav: Float32Array, rate: int, sound_format: SoundFormat) -> bytes:
+    """A whole sound file, with exact sizes in its header."""
+    if sound_format == "pcm":
+        return _pcm(wav)
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(wav, -1, 1), rate, format=sound_format.upper())
+    return file.getvalue()
+
+
+def encode_sound_stream(
+    chunks: Iterable[Float32Array], rate: int, samples: int, sound_format: SoundFormat
+) -> Iterator[bytes]:
+    """The bytes of a sound file while its samples are made; `samples` is how many there will be.
+
+    A WAV's sizes are 0xFFFFFFFF, as is usual where they are not known.
+    """
+    if sound_format in ("wav", "pcm"):
+        if sound_format == "wav":
+            yield _endless_wav_header(rate)
+        yield from map(_pcm, chunks)
+        return
+    file = io.BytesIO()
+    sent = 0
+    # Players guess the length of an MP3 stream from its bit rate, which must then be constant.
+    constant: dict[str, Any] = {"bitrate_mode": "CONSTANT", "compression_level": 0.7}
+    how = constant if sound_format == "mp3" else {}
+    with soundfile.SoundFile(file, "w", rate, 1, format=sound_format.upper(), **how) as writer:
+        for chunk in chunks:
+            writer.write(np.clip(chunk, -1, 1))
+            made = file.getvalue()
+            yield made[sent:] if sent else _streamable(made, samples, sound_format)
+            sent = len(made)
+    yield file.getvalue()[sent:]
+
+
+def _streamable(head: bytes, samples: int, sound_format: SoundFormat) -> bytes:
+    """The first bytes of a file without what its writer would fill in only at the end."""
+    if sound_format == "flac":  # the low 36 bits of these 8 bytes of STREAMINFO: samples
+        field = int.from_bytes(head[18:26], "big") | samples
+        return head[:18] + field.to_bytes(8, "big") + head[26:]
+    if sound_format == "mp3":  # LAME's Info frame, which begins as every frame does
+        return head[head.find(head[:2], 4) :]
+    return head
+
+
+def check_writable(rate: int, sound_format: SoundFormat) -> None:
+    """Raises InvalidRequest for a rate that the format has not."""
+    if sound_format == "mp3" and rate not in _MP3_RATES:
+        raise InvalidRequest(f"sr: MP3 has no {rate} Hz, only {_MP3_RATES}", param="sr")
+
+
+def _pcm(wav: Float32Array) -> bytes:
+    return (np.clip(wav, -1, 1) * 32767).round().astype("<i2").tobytes()
+
+
+def _endless_wav_header(rate: int) -> bytes:
+    unknown = b"\xff\xff\xff\xff"
+    byte_rate = (2 * rate).to_bytes(4, "little")
+    format_chunk = (
+        b"\x01\x00\x01\x00" + rate.to_bytes(4, "little") + byte_rate + b"\x02\x00\x10\x00"
+    )
+    return b"RIFF" + unknown + b"WAVEfmt \x10\x00\x00\x00" + format_chunk + b"data" + unknown

@@ -1,0 +1,44 @@
+"""The synthesizer: a text and a voice's embedding in, a mel spectrogram out."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import Depends
+
+from shared.app import Slot, create_app, get_model
+from shared.wire import ArrayResponse
+from synthesizer_service import inference
+from synthesizer_service.model import Tacotron
+from synthesizer_service.schemas import (
+    CharsResponse,
+    InferenceRequest,
+    MelResponse,
+    SpecResponse,
+    TextsRequest,
+)
+from synthesizer_service.settings import settings
+
+app = create_app(
+    service="synthesizer",
+    summary="Says a text in a voice, as a mel spectrogram: 80 bands, 80 frames a second.",
+    settings=settings,
+    load=partial(inference.load, settings),
+    example=inference.example,
+)
+Model = Annotated[Tacotron, Depends(get_model)]
+
+
+@app.post("/inference/", response_model=SpecResponse | MelResponse)
+@app.post("/generate/", response_model=SpecResponse | MelResponse)
+async def synthesize(request: InferenceRequest, model: Model, slot: Slot) -> ArrayResponse:
+    """`text` and `embed` give one `spec`; `chars` and `batched_embeds` a padded batch, `mel`.
+
+    /generate/ is the predecessor's name for it.
+    """
+    return ArrayResponse(await slot.run(partial(inference.synthesize, model, request)))
+
+
+@app.post("/chars/", response_model=CharsResponse)
+def chars(request: TextsRequest) -> ArrayResponse:
+    """The symbol ids of English texts, numbers and abbreviations written out."""
+    return ArrayResponse({"chars": inference.chars_of(request.texts)})

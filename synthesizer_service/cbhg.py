@@ -1,0 +1,70 @@
+"""CBHG: convolution bank, highways, bidirectional GRU (Wang et al. 2017, section 3.1).
+
+Differs from the paper as RTVC does: batch norm comes after ReLU, the bank is as deep as its widest
+kernel, and the GRU's two directions together are as wide as the highways.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class BatchNormConv(nn.Module):
+    """A convolution over time; an even kernel gives one frame more than it got."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, relu: bool = True) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False)
+        self.bnorm = nn.BatchNorm1d(out_channels)
+        self.relu = relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, in_channels, T] -> [B, out_channels, T or T + 1]"""
+        x = self.conv(x)
+        normed: Tensor = self.bnorm(F.relu(x) if self.relu else x)
+        return normed
+
+
+class Highway(nn.Module):
+    """Srivastava et al. 2015: a gate chooses between a layer's output and its input."""
+
+    def __init__(self, dims: int) -> None:
+        super().__init__()
+        self.W1 = nn.Linear(dims, dims)
+        self.W2 = nn.Linear(dims, dims)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., dims] -> [..., dims]"""
+        return torch.lerp(x, F.relu(self.W1(x)), torch.sigmoid(self.W2(x)))
+
+
+class CBHG(nn.Module):
+    def __init__(
+        self, in_channels: int, channels: int, projected: int, widest_kernel: int, num_highways: int
+    ) -> None:
+        super().__init__()
+        self.conv1d_bank = nn.ModuleList(
+            BatchNormConv(in_channels, channels, kernel) for kernel in range(1, widest_kernel + 1)
+        )
+        self.conv_project1 = BatchNormConv(widest_kernel * channels, projected, 3)
+        self.conv_project2 = BatchNormConv(projected, in_channels, 3, relu=False)
+        # Registered only where widths differ: RTVC's checkpoints have no such parameter otherwise.
+        self.pre_highway = (
+            nn.Linear(in_channels, channels, bias=False) if in_channels != channels else None
+        )
+        self.highways = nn.ModuleList(Highway(channels) for _ in range(num_highways))
+        self.rnn = nn.GRU(channels, channels // 2, batch_first=True, bidirectional=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, in_channels, T] -> [B, T, channels]"""
+        frames = x.shape[2]
+        bank = torch.cat([conv(x)[:, :, :frames] for conv in self.conv1d_bank], dim=1)
+        pooled = F.max_pool1d(bank, kernel_size=2, stride=1, padding=1)[:, :, :frames]
+        projected = self.conv_project2(self.conv_project1(pooled)) + x
+        y = projected.transpose(1, 2)  # [B, T, in_channels]
+        if self.pre_highway is not None:
+            y = self.pre_highway(y)
+        for highway in self.highways:
+            y = highway(y)
+        features: Tensor = self.rnn(y)[0]
+        return features

@@ -1,0 +1,109 @@
+"""Request-sized work of the synthesizer: texts or symbol ids in, mel spectrograms out."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.errors import InvalidRequest, TooLarge
+from shared.hparams import hparams_from
+from shared.loading import load_model
+from shared.mel import MEL_FORMAT
+from shared.samples import DEFAULT_VOICE, sample_embeds
+from shared.tensors import Float32Array, Int64Array
+from synthesizer_service.hparams import Hparams
+from synthesizer_service.model import Tacotron, trim_silence
+from synthesizer_service.schemas import CharsRequest, TextRequest
+from synthesizer_service.settings import Settings, settings
+from synthesizer_service.text import PAD_ID, speakable, text_to_ids
+
+
+def load(settings: Settings) -> Tacotron:
+    """Raises CheckpointError, which names the file and the remedy."""
+    torch.set_num_threads(settings.torch_threads)
+    return load_model(
+        settings.checkpoints_dir / "synthesizer",
+        lambda architecture: Tacotron(hparams_from(Hparams, architecture)),
+        has_mel_format=True,
+    )
+
+
+def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str, Any]:
+    """`spec` for a text, `mel` and `lengths` for a batch. Raises InvalidRequest or TooLarge."""
+    if isinstance(request, TextRequest):
+        chars = chars_of([request.text])
+        return {"spec": _mels(model, chars, request.embed[None], request.seed)[0]}
+    chars, embeds = request.chars, request.batched_embeds
+    if len(chars) != len(embeds):
+        raise InvalidRequest(
+            f"batched_embeds has {len(embeds)} entries, chars has {len(chars)}; "
+            "give one embedding for each row of chars",
+            param="batched_embeds",
+        )
+    for i, row in enumerate(chars):
+        _require_speakable(row, f"chars: row {i}", param="chars")
+    mels = _mels(model, chars, embeds, request.seed)
+    return {"mel": _padded(mels), "lengths": [mel.shape[1] for mel in mels]}
+
+
+def chars_of(texts: Sequence[str]) -> Int64Array:
+    """[B, L] symbol ids, padded with 0. Raises InvalidRequest for a text that leaves no symbol."""
+    rows = [text_to_ids(text) for text in texts]
+    for text, row in zip(texts, rows, strict=True):
+        _require_speakable(row, f"text {text[:40]!r}", param="text")
+        if len(row) > settings.max_ids:
+            raise TooLarge(
+                f"text is {len(row)} symbols long once its numbers are written out, "
+                f"at most {settings.max_ids} are read; split it at its sentences",
+                param="text",
+                code="text_too_long",
+            )
+    chars = np.full((len(rows), max(map(len, rows))), PAD_ID)
+    for line, row in zip(chars, rows, strict=True):
+        line[: len(row)] = row
+    return chars
+
+
+def example() -> dict[str, Any]:
+    return {"text": "Hello, this is my voice.", "embed": sample_embeds()[DEFAULT_VOICE]}
+
+
+def _require_speakable(ids: Sequence[int] | Int64Array, name: str, param: str) -> None:
+    if not speakable(ids):
+        raise InvalidRequest(
+            f"{name} leaves no symbol that can be spoken; write it in Latin letters or digits",
+            param=param,
+            code="nothing_to_speak",
+        )
+
+
+def _mels(
+    model: Tacotron, chars: Int64Array, embeds: Float32Array, seed: int | None
+) -> list[Float32Array]:
+    """[80, T] each. Every item draws from a generator of its own, so that the same text and seed
+    give the same mel whatever else is in the batch."""
+    seeds = [secrets.randbits(63) if seed is None else seed for _ in chars]
+    generated = model.generate(
+        torch.from_numpy(chars),
+        torch.from_numpy(embeds),
+        [torch.Generator().manual_seed(s) for s in seeds],
+        max_frames=settings.max_frames,
+    )
+    return [_finished(mel, model) for mel in generated.mels]
+
+
+def _finished(mel: Tensor, model: Tacotron) -> Float32Array:
+    finished: Float32Array = trim_silence(mel, float(model.stop_threshold)).numpy()
+    return np.ascontiguousarray(finished)
+
+
+def _padded(mels: Sequence[Float32Array]) -> Float32Array:
+    """[B, 80, T], the shorter ones filled up with silence."""
+    longest = max(mel.shape[1] for mel in mels)
+    padded = np.full((len(mels), MEL_FORMAT.n_mels, longest), -MEL_FORMAT.max_abs, np.float32)
+    for row, mel in zip(padded, mels, strict=True):
+        row[:, : mel.shape[1]] = mel
+    return padded

@@ -1,0 +1,76 @@
+"""Requests and responses of the synthesizer, as they stand on the wire."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from shared.mel import MEL_FORMAT
+from shared.tensors import Axis, Float32Array, Int64Array, Tensor
+from synthesizer_service.settings import settings
+from synthesizer_service.text import SYMBOLS
+
+_BATCH = Axis("B", 1, settings.max_batch)
+_EMBED = Axis("E", 256, 256)
+_MELS = Axis("mels", MEL_FORMAT.n_mels, MEL_FORMAT.n_mels)
+_FRAMES = Axis("T", 1, settings.max_frames)
+_CHARS = (_BATCH, Axis("L", 1, settings.max_ids))
+
+Seed = Annotated[int | None, Field(ge=0, le=2**63 - 1)]
+"""The same request and seed give the same output."""
+Text = Annotated[str, Field(max_length=settings.max_text_characters)]
+Chars = Annotated[Int64Array, Tensor(axes=_CHARS, low=0, high=len(SYMBOLS) - 1, integer=True)]
+Embeds = Annotated[Float32Array, Tensor(axes=(_BATCH, _EMBED), low=-1, high=1)]
+Embed = Annotated[Float32Array, Tensor(axes=(_EMBED,), low=-1, high=1)]
+_MEL_RANGE = {"low": -MEL_FORMAT.max_abs, "high": MEL_FORMAT.max_abs}
+Mel = Annotated[Float32Array, Tensor(axes=(_BATCH, _MELS, _FRAMES), **_MEL_RANGE)]
+Spec = Annotated[Float32Array, Tensor(axes=(_MELS, _FRAMES), **_MEL_RANGE)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class TextRequest(_Request):
+    text: Text
+    embed: Embed
+    """[256], the voice, as the encoder gives it."""
+    seed: Seed = None
+
+
+class CharsRequest(_Request):
+    chars: Chars
+    """[B][L] symbol ids, padded with 0, as POST /chars/ gives them."""
+    batched_embeds: Embeds
+    """[B][256], a voice for each row of `chars`."""
+    seed: Seed = None
+
+
+def _form_of(body: Any) -> str:
+    return "text" if isinstance(body, dict) and "text" in body else "chars"
+
+
+InferenceRequest = Annotated[
+    Annotated[TextRequest, Tag("text")] | Annotated[CharsRequest, Tag("chars")],
+    Discriminator(_form_of),
+]
+
+
+class TextsRequest(_Request):
+    texts: Annotated[list[Text], Field(min_length=1, max_length=settings.max_batch)]
+
+
+class SpecResponse(BaseModel):
+    spec: Spec
+    """[80][T] mel spectrogram in ±4, 80 frames a second."""
+
+
+class MelResponse(BaseModel):
+    mel: Mel
+    """[B][80][T], padded with silence (-4)."""
+    lengths: list[int]
+    """[B] frames of each."""
+
+
+class CharsResponse(BaseModel):
+    chars: Chars
+    """[B][L] symbol ids, padded with 0."""

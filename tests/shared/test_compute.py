@@ -1,0 +1,117 @@
+"""One computation at a time, in order, and a bounded queue."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from shared.compute import ComputeSlot
+from shared.errors import QueueFull, TooSlow
+
+pytestmark = pytest.mark.anyio
+
+
+class Gate:
+    """Work that reports when it has begun, and ends when it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.let_go = threading.Event(), threading.Event()
+
+    def __call__(self) -> str:
+        self.begun.set()
+        assert self.let_go.wait(30)
+        return "done"
+
+    async def wait_until_begun(self) -> None:
+        assert await asyncio.to_thread(self.begun.wait, 30)
+
+
+async def until_waiting(slot: ComputeSlot, n: int) -> None:
+    while slot.waiting < n:
+        await asyncio.sleep(0)
+
+
+async def test_work_runs_one_by_one_in_order() -> None:
+    slot = ComputeSlot(queue_limit=10, queue_seconds=30)
+    running, most, order = 0, 0, []
+
+    def work(i: int) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        order.append(i)
+        running -= 1
+
+    await asyncio.gather(*(slot.run(lambda i=i: work(i)) for i in range(10)))  # type: ignore[misc]
+    assert most == 1
+    assert order == list(range(10))
+
+
+async def test_queue_over_its_limit_is_refused_with_retry_after() -> None:
+    slot, gate = ComputeSlot(queue_limit=1, queue_seconds=30), Gate()
+    first = asyncio.create_task(slot.run(gate))
+    await gate.wait_until_begun()
+    second = asyncio.create_task(slot.run(lambda: "second"))
+    await until_waiting(slot, 1)
+    with pytest.raises(QueueFull) as refused:
+        await slot.run(lambda: "third")
+    assert int(refused.value.headers["Retry-After"]) >= 1
+    gate.let_go.set()
+    assert [await first, await second] == ["done", "second"]
+    assert await slot.run(lambda: "fourth") == "fourth"
+
+
+async def test_request_that_waited_too_long_is_dropped_before_any_work() -> None:
+    slot, gate = ComputeSlot(queue_limit=1, queue_seconds=0.01), Gate()
+    first = asyncio.create_task(slot.run(gate))
+    await gate.wait_until_begun()
+    with pytest.raises(TooSlow):
+        await slot.run(lambda: pytest.fail("the work was done all the same"))
+    assert slot.waiting == 0
+    gate.let_go.set()
+    assert await first == "done"
+
+
+async def test_error_in_the_work_frees_the_slot() -> None:
+    slot = ComputeSlot(queue_limit=0, queue_seconds=30)
+    with pytest.raises(ZeroDivisionError):
+        await slot.run(lambda: 1 // 0)
+    assert await slot.run(lambda: "next") == "next"
+
+
+async def test_stream_gives_every_item_and_frees_the_slot() -> None:
+    slot = ComputeSlot(queue_limit=0, queue_seconds=30)
+    stream = await slot.stream(lambda: iter([1, None, 3]))
+    assert [item async for item in stream] == [1, None, 3]
+    assert await slot.run(lambda: "next") == "next"
+
+
+async def test_stream_error_before_the_first_item_is_raised_at_once() -> None:
+    slot = ComputeSlot(queue_limit=0, queue_seconds=30)
+
+    def broken() -> Iterator[int]:
+        yield 1 // 0
+
+    with pytest.raises(ZeroDivisionError):
+        await slot.stream(broken)
+    assert await slot.run(lambda: "next") == "next"
+
+
+async def test_closed_stream_stops_its_work_and_frees_the_slot() -> None:
+    slot, closed = ComputeSlot(queue_limit=0, queue_seconds=30), threading.Event()
+
+    def endless() -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.set()
+
+    stream = await slot.stream(endless)
+    assert await anext(stream) == 1
+    with pytest.raises(QueueFull):
+        await slot.run(lambda: "meanwhile")
+    await stream.aclose()
+    assert closed.is_set()
+    assert await slot.run(lambda: "next") == "next"

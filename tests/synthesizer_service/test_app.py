@@ -1,0 +1,102 @@
+"""The synthesizer over HTTP."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shared.samples import sample_embeds
+from tests.conftest import Service
+
+EMBED = sample_embeds()["ash"].tolist()
+SHORT, LONG = "Hello there.", "A longer sentence that goes on for a while, then it ends."
+
+
+def ids_of(service: Service, texts: list[str]) -> list[list[int]]:
+    answer = service("synthesizer").post("/chars/", json={"texts": texts}).raise_for_status()
+    chars: list[list[int]] = answer.json()["chars"]
+    return chars
+
+
+def batch(service: Service, texts: list[str], seed: int) -> dict[str, Any]:
+    body = {
+        "chars": ids_of(service, texts),
+        "batched_embeds": [EMBED] * len(texts),
+        "seed": seed,
+    }
+    answer: dict[str, Any] = (
+        service("synthesizer").post("/inference/", json=body).raise_for_status().json()
+    )
+    return answer
+
+
+def spectrogram(service: Service, **fields: Any) -> list[list[float]]:
+    body = {"text": SHORT, "embed": EMBED, **fields}
+    answer = service("synthesizer").post("/inference/", json=body).raise_for_status().json()
+    assert set(answer) == {"spec"}
+    spec: list[list[float]] = answer["spec"]
+    return spec
+
+
+def test_text_gives_a_mel_spectrogram(service: Service) -> None:
+    spec = np.array(spectrogram(service))
+    assert spec.shape[0] == 80
+    assert 20 < spec.shape[1] < 400
+    assert np.abs(spec).max() <= 4
+
+
+def test_chars_are_padded_with_zero(service: Service, golden: Path) -> None:
+    wanted = [1, *json.loads((golden / "text.json").read_text())[0]["ids"]]
+    chars = ids_of(service, ["Hello, world!", "Hello, world! Hello, world!"])
+    assert chars[0][: len(wanted) - 1] == wanted[1:]
+    assert set(chars[0][len(wanted) - 1 :]) == {0}
+    assert len(chars[0]) == len(chars[1])
+
+
+def test_batch_is_padded_with_silence(service: Service) -> None:
+    answer = batch(service, [SHORT, LONG], seed=1)
+    assert set(answer) == {"mel", "lengths"}
+    mel, lengths = np.array(answer["mel"]), answer["lengths"]
+    assert mel.shape == (2, 80, max(lengths))
+    assert lengths[0] < lengths[1]
+    assert (mel[0, :, lengths[0] :] == -4).all()
+
+
+def test_mel_does_not_depend_on_its_batch(service: Service) -> None:
+    alone = np.array(batch(service, [SHORT], seed=5)["mel"])[0]
+    among = batch(service, [LONG, SHORT, LONG], seed=5)
+    assert among["lengths"][1] == alone.shape[1]
+    np.testing.assert_allclose(np.array(among["mel"])[1, :, : alone.shape[1]], alone, atol=1e-4)
+    np.testing.assert_allclose(spectrogram(service, seed=5), alone, atol=1e-4)
+
+
+def test_generate_is_inference_by_its_old_name(service: Service) -> None:
+    body = {"chars": ids_of(service, [SHORT]), "batched_embeds": [EMBED], "seed": 2}
+    answers = [
+        service("synthesizer").post(path, json=body).json()
+        for path in ("/generate/", "/inference/")
+    ]
+    assert answers[0] == answers[1]
+
+
+def test_same_seed_gives_the_same_mel_while_others_run(service: Service) -> None:
+    alone = spectrogram(service, seed=7)
+    assert spectrogram(service, seed=8) != alone
+    with ThreadPoolExecutor(6) as pool:
+        seeds = [7, 8, 7, 9, None, 7]
+        specs = list(pool.map(lambda seed: spectrogram(service, seed=seed), seeds))
+    assert [spec == alone for spec in specs] == [True, False, True, False, False, True]
+
+
+def test_no_seed_differs_from_call_to_call(service: Service) -> None:
+    assert spectrogram(service) != spectrogram(service)
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["ok", "😀"], [5], "text"])
+def test_texts_that_cannot_be_spoken_are_refused(service: Service, texts: Any) -> None:
+    response = service("synthesizer").post("/chars/", json={"texts": texts})
+    assert response.status_code == 400
+    assert response.json()["error"]["param"].startswith("text")

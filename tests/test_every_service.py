@@ -1,0 +1,87 @@
+"""What all three services have alike, over HTTP."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.conftest import Service
+
+ALL = ["encoder", "synthesizer", "vocoder"]
+pytestmark = pytest.mark.parametrize("name", ALL)
+
+
+def test_page_says_what_the_service_does(service: Service, name: str) -> None:
+    response = service(name).get("/")
+    assert response.headers["content-type"].startswith("text/html")
+    assert name in response.text
+    assert f"{service(name).base_url}".rstrip("/") + "/example.json" in response.text
+
+
+def test_example_of_the_page_works(service: Service, name: str) -> None:
+    body = service(name).get("/example.json").json()
+    answer = service(name).post("/inference/", json=body).raise_for_status().json()
+    expected = {"encoder": "embed", "synthesizer": "spec", "vocoder": "wav"}
+    assert len(answer[expected[name]]) >= 80
+
+
+def test_check_says_available(service: Service, name: str) -> None:
+    assert service(name).get("/check").json() == "service available"
+
+
+@pytest.mark.parametrize("path", ["/check", "/health/live", "/health/ready", "/metrics", "/docs"])
+def test_path_works_with_and_without_trailing_slash(service: Service, name: str, path: str) -> None:
+    for variant in (path, path + "/"):
+        assert service(name).get(variant).status_code == 200
+
+
+def test_post_works_with_and_without_trailing_slash(service: Service, name: str) -> None:
+    body = service(name).get("/example.json").json() | {"seed": 3}
+    answers = [service(name).post(path, json=body).json() for path in ("/inference", "/inference/")]
+    assert answers[0] == answers[1]
+
+
+def test_readiness_tells_that_weights_are_loaded(service: Service, name: str) -> None:
+    assert service(name).get("/health/ready").json() == {"status": "ready"}
+    assert service(name).get("/health/live").json() == {"status": "live"}
+
+
+def test_metrics_count_requests_by_route(service: Service, name: str) -> None:
+    def refused() -> float:
+        pattern = r'http_requests_total\{method="POST",route="/inference/",status="415"\} (\S+)'
+        found = re.search(pattern, service(name).get("/metrics").text)
+        return float(found[1]) if found else 0
+
+    before = refused()
+    service(name).post("/inference", content=b"")
+    assert refused() == before + 1
+
+
+def test_metrics_have_no_label_from_the_client(service: Service, name: str) -> None:
+    service(name).get("/made-up-path")
+    service(name).request("MADEUP", "/check")
+    metrics = service(name).get("/metrics").text.lower()
+    assert "made-up" not in metrics
+    assert "madeup" not in metrics
+
+
+def test_openapi_documents_every_call(service: Service, name: str) -> None:
+    document = service(name).get("/openapi.json").json()
+    operation = document["paths"]["/inference/"]["post"]
+    assert "application/json" in operation["requestBody"]["content"]
+    assert set(document["paths"]) >= {"/inference/", "/check", "/health/ready", "/metrics"}
+
+
+def test_unknown_fields_are_ignored(service: Service, name: str) -> None:
+    body = service(name).get("/example.json").json() | {"nonsense": {"deep": [1]}}
+    assert service(name).post("/inference/", json=body).status_code == 200
+
+
+def test_health_answers_while_the_model_works(service: Service, name: str) -> None:
+    body = service(name).get("/example.json").json()
+    url = service(name).base_url
+    with ThreadPoolExecutor(4) as pool, httpx.Client(base_url=url, timeout=60) as client:
+        busy = [pool.submit(client.post, "/inference/", json=body) for _ in range(4)]
+        assert service(name).get("/health/live").status_code == 200
+        assert {request.result().status_code for request in busy} == {200}

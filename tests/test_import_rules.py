@@ -1,0 +1,83 @@
+"""The rules that keep the house simple: who may import whom, and what lies where."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+SERVICES = ["encoder_service", "synthesizer_service", "vocoder_service"]
+KNOW_THREE = {"client", "gateway_service"}
+PACKAGES = sorted(path.parent.name for path in REPOSITORY.glob("*/__init__.py"))
+IN_EVERY_SERVICE = {"app", "settings", "schemas", "hparams", "model", "inference"}
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Full names of the modules that a file imports, also inside functions."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_packages(package: str) -> dict[str, set[str]]:
+    """Our own packages that each file of a package imports."""
+    files = (REPOSITORY / package).rglob("*.py")
+    return {
+        str(file): {name.partition(".")[0] for name in imported(file)} & set(PACKAGES)
+        for file in files
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_service_imports_only_itself_and_shared(service: str) -> None:
+    for file, packages in imported_packages(service).items():
+        assert packages <= {service, "shared"}, file
+
+
+def test_shared_imports_only_itself() -> None:
+    for file, packages in imported_packages("shared").items():
+        assert packages <= {"shared"}, file
+
+
+@pytest.mark.parametrize("package", sorted(KNOW_THREE & set(PACKAGES)))
+def test_client_and_gateway_reach_the_services_over_http_only(package: str) -> None:
+    for file, packages in imported_packages(package).items():
+        assert not packages & set(SERVICES), file
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_has_the_same_files(service: str) -> None:
+    files = {file.stem for file in (REPOSITORY / service).glob("*.py")}
+    assert files >= IN_EVERY_SERVICE
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_network_knows_neither_fastapi_nor_settings(service: str) -> None:
+    reached, waiting = set(), [f"{service}.model"]
+    while waiting:
+        module = waiting.pop()
+        file = REPOSITORY / (module.replace(".", "/") + ".py")
+        if module in reached or not file.is_file():
+            continue
+        reached.add(module)
+        names = set(imported(file))
+        assert not any(name.startswith(("fastapi", "starlette", "pydantic")) for name in names)
+        assert not any("settings" in name for name in names), module
+        # `from shared.mel import MEL_FORMAT` names shared.mel.MEL_FORMAT; follow the module.
+        waiting += [name.rpartition(".")[0] for name in names] + list(names)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_app_holds_routes_only(service: str) -> None:
+    tree = ast.parse((REPOSITORY / service / "app.py").read_text())
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert any(
+                isinstance(decorator, ast.Call) and ast.unparse(decorator.func).startswith("app.")
+                for decorator in function.decorator_list
+            ), f"{function.name} is not a route"
+    assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))

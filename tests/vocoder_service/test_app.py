@@ -1,0 +1,119 @@
+"""The vocoder over HTTP."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+
+from shared.tensors import Float32Array
+from tests.conftest import Service
+
+HOP = 200
+
+
+def wav_of(service: Service, mel: Float32Array, **fields: Any) -> list[float]:
+    body = {"spec": mel.tolist(), **fields}
+    answer = service("vocoder").post("/inference/", json=body).raise_for_status().json()
+    assert answer["sr"] == fields.get("sr", 16_000)
+    wav: list[float] = answer["wav"]
+    return wav
+
+
+def sound(service: Service, mel: Float32Array, accept: str, **fields: Any) -> httpx.Response:
+    body = {"spec": mel.tolist(), "seed": 3, **fields}
+    response = service("vocoder").post("/inference/", json=body, headers={"Accept": accept})
+    assert response.status_code == 200, response.text
+    return response
+
+
+def test_mel_gives_sound_of_its_length(service: Service, mel: Float32Array) -> None:
+    wav = np.array(wav_of(service, mel))
+    assert abs(len(wav) - mel.shape[1] * HOP) <= HOP
+    assert 0.001 < np.abs(wav).max() < 2
+
+
+def test_single_frame_gives_sound(service: Service, mel: Float32Array) -> None:
+    assert len(wav_of(service, mel[:, :1])) <= HOP
+
+
+def test_same_seed_gives_the_same_sound_while_others_run(
+    service: Service, mel: Float32Array
+) -> None:
+    alone = wav_of(service, mel, seed=1)
+    with ThreadPoolExecutor(4) as pool:
+        wavs = list(pool.map(lambda seed: wav_of(service, mel, seed=seed), [1, 2, 1, None]))
+    assert [wav == alone for wav in wavs] == [True, False, True, False]
+
+
+def test_values_beyond_four_are_clipped(service: Service, mel: Float32Array) -> None:
+    loud = mel[:, :8] + 6
+    clipped = np.clip(loud, -4, 4)
+    assert loud.max() > 4
+    assert wav_of(service, loud, seed=1) == wav_of(service, clipped, seed=1)
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 48_000])
+def test_sound_is_resampled_to_the_asked_rate(
+    service: Service, mel: Float32Array, rate: int
+) -> None:
+    native, resampled = wav_of(service, mel, seed=1), wav_of(service, mel, seed=1, sr=rate)
+    assert abs(len(resampled) - len(native) * rate / 16_000) < 1
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("audio/wav", "audio/wav"),
+        ("audio/flac", "audio/flac"),
+        ("audio/mpeg", "audio/mpeg"),
+        ("audio/ogg", "audio/ogg"),
+        ("audio/*", "audio/wav"),
+        ("text/html, audio/x-wav;q=0.9", "audio/wav"),
+    ],
+)
+@pytest.mark.parametrize("stream", [True, False])
+def test_sound_file_is_what_accept_asks_for(
+    service: Service, mel: Float32Array, accept: str, kind: str, stream: bool
+) -> None:
+    response = sound(service, mel, accept, stream=stream)
+    assert response.headers["content-type"] == kind
+    wav, rate = soundfile.read(io.BytesIO(response.content))
+    assert rate == 16_000
+    expected = wav_of(service, mel, seed=3)
+    assert len(expected) <= len(wav) < len(expected) + (3000 if kind == "audio/mpeg" else 1)
+    if kind in ("audio/wav", "audio/flac"):
+        np.testing.assert_allclose(wav, np.clip(expected, -1, 1), atol=1e-4)
+
+
+def test_streamed_and_whole_pcm_are_the_same_samples(service: Service, mel: Float32Array) -> None:
+    streamed = sound(service, mel, "audio/pcm")
+    whole = sound(service, mel, "audio/pcm", stream=False)
+    assert streamed.content == whole.content
+    wav = np.frombuffer(streamed.content, "<i2") / 32767
+    np.testing.assert_allclose(wav, np.clip(wav_of(service, mel, seed=3), -1, 1), atol=1e-4)
+
+
+def test_wav_header_is_exact_when_whole_and_open_when_streamed(
+    service: Service, mel: Float32Array
+) -> None:
+    assert sound(service, mel, "audio/wav").content[40:44] == b"\xff" * 4
+    whole = sound(service, mel, "audio/wav", stream=False).content
+    assert int.from_bytes(whole[40:44], "little") == len(whole) - 44
+
+
+def test_client_that_leaves_frees_the_slot(service: Service, mel: Float32Array) -> None:
+    minute = {"spec": np.tile(mel, 120).tolist()}
+    url = service("vocoder").base_url
+    for _ in range(3):
+        with (
+            httpx.Client(base_url=url, timeout=60) as client,
+            client.stream(
+                "POST", "/inference/", json=minute, headers={"Accept": "audio/pcm"}
+            ) as response,
+        ):
+            next(response.iter_bytes())
+    assert len(wav_of(service, mel[:, :2])) > 0

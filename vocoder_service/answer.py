@@ -1,0 +1,78 @@
+"""The form of the answer, by the request's Accept header, written while the samples are made."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import orjson
+from fastapi import Depends, Request
+
+from shared.audio import (
+    MEDIA_TYPES,
+    SoundFormat,
+    check_writable,
+    encode_sound_stream,
+)
+from shared.errors import InvalidRequest
+from shared.tensors import Float32Array
+
+_FORMATS: dict[str, SoundFormat] = {
+    **{kind: name for name, kind in MEDIA_TYPES.items()},
+    "audio/*": "wav",
+    "audio/wave": "wav",
+    "audio/x-wav": "wav",
+    "audio/x-flac": "flac",
+    "audio/mp3": "mp3",
+}
+
+
+@dataclass(frozen=True)
+class AnswerFormat:
+    """sound_format: None for JSON."""
+
+    sound_format: SoundFormat | None
+
+    @property
+    def media_type(self) -> str:
+        return MEDIA_TYPES[self.sound_format] if self.sound_format else "application/json"
+
+    def check_rate(self, rate: int) -> None:
+        """Raises InvalidRequest for a rate that the format has not."""
+        if self.sound_format:
+            check_writable(rate, self.sound_format)
+
+    def encode(self, chunks: Iterator[Float32Array], rate: int, samples: int) -> Iterator[bytes]:
+        if self.sound_format:
+            return encode_sound_stream(chunks, rate, samples, self.sound_format)
+        return _json_stream(chunks, rate)
+
+
+def answer_format(request: Request) -> AnswerFormat:
+    """The first media type in Accept that can be had; JSON where sound is not asked for."""
+    accepted = request.headers.get("accept", "*/*").lower().split(",")
+    kinds = [kind.partition(";")[0].strip() for kind in accepted]
+    for kind in kinds:
+        if kind in ("application/json", "application/*", "*/*"):
+            return AnswerFormat(None)
+        if kind in _FORMATS:
+            return AnswerFormat(_FORMATS[kind])
+    if any(kind.startswith("audio/") for kind in kinds):
+        raise InvalidRequest(
+            f"Accept is {request.headers['accept']}; sound is given as "
+            f"{', '.join(MEDIA_TYPES.values())}",
+            param="accept",
+        )
+    return AnswerFormat(None)
+
+
+Answer = Annotated[AnswerFormat, Depends(answer_format)]
+
+
+def _json_stream(chunks: Iterator[Float32Array], rate: int) -> Iterator[bytes]:
+    yield b'{"sr":%d,"wav":[' % rate
+    separator = b""
+    for chunk in filter(len, chunks):
+        numbers = orjson.dumps(chunk, option=orjson.OPT_SERIALIZE_NUMPY)
+        yield separator + numbers[1:-1]
+        separator = b","
+    yield b"]}"

@@ -1,0 +1,35 @@
+"""The vocoder: a mel spectrogram in, sound out."""
+
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import Depends, Response
+from fastapi.responses import StreamingResponse
+
+from shared.app import Slot, create_app, get_model
+from shared.audio import MEDIA_TYPES
+from vocoder_service import inference
+from vocoder_service.answer import Answer
+from vocoder_service.model import WaveRNN
+from vocoder_service.schemas import SpecRequest, WavResponse
+from vocoder_service.settings import settings
+
+app = create_app(
+    service="vocoder",
+    summary="Turns a mel spectrogram into sound: JSON, or a sound file sent as it is made.",
+    settings=settings,
+    load=partial(inference.load, settings),
+    example=inference.example,
+)
+Model = Annotated[WaveRNN, Depends(get_model)]
+_SOUND: dict[str, Any] = {
+    kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()
+}
+
+
+@app.post("/inference/", response_model=WavResponse, responses={200: {"content": _SOUND}})
+async def vocode(request: SpecRequest, answer: Answer, model: Model, slot: Slot) -> Response:
+    """JSON with `wav`; or, by the Accept header, a sound file, sent as it is made."""
+    answer.check_rate(request.sr)
+    body = await slot.stream(partial(inference.vocode, model, request, answer))
+    return StreamingResponse(body, media_type=answer.media_type)

@@ -1,0 +1,50 @@
+"""Request-sized work of the vocoder: a mel spectrogram in, sound out, chunk by chunk."""
+
+import math
+import secrets
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+
+from shared.audio import encode_sound, resample_stream
+from shared.hparams import hparams_from
+from shared.loading import load_model
+from shared.mel import MEL_FORMAT, mel_spectrogram
+from shared.samples import sample_clip
+from vocoder_service.answer import AnswerFormat
+from vocoder_service.hparams import Hparams
+from vocoder_service.model import WaveRNN
+from vocoder_service.schemas import SpecRequest
+from vocoder_service.settings import Settings
+
+
+def load(settings: Settings) -> WaveRNN:
+    """Raises CheckpointError, which names the file and the remedy."""
+    torch.set_num_threads(settings.torch_threads)
+    return load_model(
+        settings.checkpoints_dir / "vocoder",
+        lambda architecture: WaveRNN(hparams_from(Hparams, architecture)),
+        has_mel_format=True,
+    )
+
+
+def vocode(model: WaveRNN, request: SpecRequest, answer: AnswerFormat) -> Iterator[bytes]:
+    """The answer's bytes, while the samples are made. Returns when the first samples are there."""
+    seed = secrets.randbits(63) if request.seed is None else request.seed
+    wav = generate(model, request.spec, seed, request.temperature)
+    wav = chain([next(wav)], wav)
+    rate, native = request.sr, MEL_FORMAT.sample_rate
+    samples = math.ceil(output_length(request.spec) * rate / native)
+    if answer.sound_format and not request.stream:
+        whole = np.concatenate([*resample_stream(wav, native, rate)])
+        return iter([encode_sound(whole, rate, answer.sound_format)])
+    return answer.encode(resample_stream(wav, native, rate), rate, samples)
+
+
+def example() -> dict[str, Any]:
+    clip = sample_clip(seconds=1)
+    resampled = np.concatenate([*resample_stream([clip.wav], clip.rate, MEL_FORMAT.sample_rate)])
+    return {"spec": mel_spectrogram(resampled), "sr": MEL_FORMAT.sample_rate}
