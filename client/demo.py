@@ -64,7 +64,7 @@ def demo(out: Path, text: str, seed: int) -> None:
 
 @contextmanager
 def _running_services() -> Iterator[ServiceProcesses]:
-    """On free ports, so that a `make serve` may run beside them; their log is shown if they fail."""
+    """On free ports, so that `make serve` may run beside them. Their log is shown if they fail."""
     with tempfile.TemporaryFile() as log:
         try:
             with ServiceProcesses(free_ports(SERVICES), log=log) as services:
@@ -109,9 +109,9 @@ def _timed(work: Callable[[], T]) -> tuple[T, float]:
 
 
 def _table(stages: Sequence[Stage]) -> Iterator[str]:
-    yield f"{'stage':12} {'seconds':>8} {'of sound':>9} {'real-time factor':>17} {'peak memory':>12}"
+    yield "stage         seconds  of sound  real-time factor  peak memory"
     for stage in stages:
         yield (
-            f"{stage.service:12} {stage.seconds:8.2f} {stage.of_seconds:7.2f} s "
-            f"{stage.seconds / stage.of_seconds:17.2f} {stage.peak_mib:8.0f} MiB"
+            f"{stage.service:12} {stage.seconds:8.2f} {stage.of_seconds:7.1f} s "
+            f"{stage.seconds / stage.of_seconds:17.3f} {stage.peak_mib:8.0f} MiB"
         )

@@ -4,7 +4,7 @@ standard output."""
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -57,12 +57,10 @@ def sound_file(target: Path) -> Iterator[Write]:
 
 
 def _write_all(file: soundfile.SoundFile, samples: Int16Array) -> None:
-    before = file.tell()
-    # soundfile asserts that everything was written, unless assertions are off.
-    with suppress(AssertionError):
+    try:
         file.write(samples)
-    if file.tell() - before != len(samples):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+    except AssertionError:  # soundfile's way to say that not everything was written
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file.name)) from None
 
 
 @contextmanager

@@ -11,6 +11,7 @@ VoiceError
 import re
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,8 +129,9 @@ class VoiceStore:
         try:
             return self.find_named(voice)
         except (BadVoiceName, UnknownVoice):
-            if Path(voice).is_file():
-                return Path(voice)
+            with suppress(OSError):  # a text given as a voice is too long for a path
+                if Path(voice).is_file():
+                    return Path(voice)
             raise self._unknown(voice) from None
 
     def find_named(self, name: str) -> Voice | Path:
@@ -141,7 +143,8 @@ class VoiceStore:
 
     def _unknown(self, voice: str) -> UnknownVoice:
         there_are = ", ".join([*presets(), *self.names()])
-        return UnknownVoice(f"{voice} is neither a sound file nor a voice; there are {there_are}")
+        shown = voice if len(voice) < 80 else f"{voice[:80]}…"
+        return UnknownVoice(f"{shown} is neither a sound file nor a voice; there are {there_are}")
 
 
 def _checked(name: str) -> str:

@@ -9,7 +9,7 @@ import torch
 from encoder_service.embedding import embed_utterance
 from encoder_service.hparams import SAMPLING_RATE, Hparams
 from encoder_service.model import SpeakerEncoder
-from encoder_service.preprocess import UnusableClip, preprocess, report_usable
+from encoder_service.preprocess import UnusableClip, preprocess, usable_voice
 from encoder_service.settings import Settings
 from shared.audio import Clip
 from shared.errors import InvalidRequest
@@ -35,11 +35,10 @@ def embed(model: SpeakerEncoder, decode: Decode) -> dict[str, Any]:
     """Raises InvalidRequest if the clip holds no voice that can be embedded."""
     clip = decode()
     try:
-        report = report_usable(clip.wav, clip.rate)
+        voice, report = usable_voice(clip.wav, clip.rate)
     except UnusableClip as error:
-        raise InvalidRequest(str(error), param="wav", code="unusable_clip") from None
-    voice = embed_utterance(model, preprocess(clip.wav, clip.rate))
-    return {"embed": voice.embed, "report": asdict(report)}
+        raise InvalidRequest(f"wav: {error}", param="wav", code="unusable_clip") from None
+    return {"embed": embed_utterance(model, voice).embed, "report": asdict(report)}
 
 
 def clean(decode: Decode) -> dict[str, Any]:

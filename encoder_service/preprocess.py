@@ -99,13 +99,14 @@ def resample(wav: Array, sr: int) -> Array:
 
 def normalise_volume(wav: Array) -> Array:
     """Raise to -30 dBFS RMS; louder sound stays as it is, and so does silence."""
-    rms = _rms(wav)
-    return wav * np.float32(max(1.0, 10 ** (TARGET_DBFS / 20) / rms)) if rms > 0 else wav
+    rms, target = _rms(wav), 10 ** (TARGET_DBFS / 20)
+    return wav * np.float32(target / rms) if 0 < rms < target else wav
 
 
 def voiced_windows(wav: Array) -> Mask:
     """WebRTC's voice activity for each whole window of 30 ms. wav: [n] at 16 kHz; [n // 480]."""
-    pcm = np.clip(np.round(wav * 32767), -32768, 32767).astype(np.int16)
+    scaled = np.clip(wav, -1, 1) * 32767
+    pcm = np.rint(scaled, out=scaled).astype(np.int16)
     vad = webrtcvad.Vad(VAD_MODE)
     ends = range(VAD_WINDOW, len(wav) + 1, VAD_WINDOW)
     flags = [vad.is_speech(pcm[end - VAD_WINDOW : end].tobytes(), SAMPLING_RATE) for end in ends]

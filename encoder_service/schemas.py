@@ -29,10 +29,15 @@ class ClipReport(BaseModel):
 
     seconds: float
     voiced_seconds: float
+    """What is left when long silences are cut."""
     clipped_share: float
+    """0 to 1: samples at full scale."""
     level_dbfs: float
     snr_db: float
+    problem: None
+    """Always null here: a clip that cannot be used is refused."""
     warnings: list[str]
+    """What makes the embedding a worse likeness."""
 
 
 class EmbedResponse(BaseModel):

@@ -21,6 +21,11 @@ MARKERS: dict[ModelName, tuple[str, str]] = {
     "vocoder": ("upsample.resnet.conv_in.weight", "rnn1.weight_ih_l0"),
 }
 SAMPLE_RATE = 16_000  # Hz
+NOT_IN_THE_WEIGHTS = {
+    *("mel_window_length", "mel_window_step", "sampling_rate", "partials_n_frames"),
+    *("dropout", "sample_rate"),
+}
+"""Hyperparameters that a manifest may state at will."""
 
 
 def recognise(state_dict: StateDict) -> ModelName:
@@ -44,8 +49,20 @@ def infer_architecture(model: ModelName, state_dict: StateDict) -> dict[str, Any
         return infer(state_dict)
     except KeyError as error:
         raise CheckpointError(f"no {model} of RTVC's form: it has no {error.args[0]}") from None
-    except (IndexError, ValueError) as error:
+    except (IndexError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"no {model} of RTVC's form: {error}") from None
+
+
+def check_architecture(
+    model: ModelName, state_dict: StateDict, architecture: Mapping[str, Any]
+) -> None:
+    """Raises CheckpointError where a manifest's claims are not those of the weights."""
+    if (found := recognise(state_dict)) != model:
+        raise CheckpointError(f"the manifest says {model}, the weights are of a {found}")
+    for name, value in infer_architecture(model, state_dict).items():
+        if name not in NOT_IN_THE_WEIGHTS and architecture.get(name) != value:
+            claimed = architecture.get(name)
+            raise CheckpointError(f"{name} is {claimed} in the manifest, {value} in the weights")
 
 
 def _encoder(state_dict: StateDict) -> dict[str, Any]:
@@ -126,4 +143,4 @@ def _expect(state_dict: StateDict, name: str, shape: tuple[int, ...]) -> None:
 
 def _short_float(scalar: torch.Tensor) -> float:
     """The shortest decimal of a float32: -3.4, not -3.4000000953674316."""
-    return float(f"{float(scalar):.7g}")
+    return float(f"{scalar.item():.7g}")

@@ -22,6 +22,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from shared.architectures import check_architecture
 from shared.checkpoint_manifest import (
     DTYPES,
     MANIFEST_NAME,
@@ -58,6 +59,10 @@ def load(folder: Path) -> Checkpoint:
     for entry in manifest.parameters:
         tensor = _unpickle(archives.pop(entry.file), entry, folder)
         state_dict[entry.name] = tensor.float() if tensor.dtype == torch.float16 else tensor
+    try:
+        check_architecture(manifest.model, state_dict, manifest.architecture)
+    except CheckpointError as error:
+        raise broken(folder, str(error)) from None
     return Checkpoint(manifest, state_dict)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _SECONDS = (0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 100)
 
 
@@ -50,8 +51,8 @@ class MetricsMiddleware:
         try:
             await self.app(scope, receive, watched_send)
         finally:
-            # Only known routes and methods become labels: their number must stay bounded.
+            # Nothing that a client makes up becomes a label: their number must stay bounded.
             route = getattr(scope.get("route"), "path", "none")
-            method = scope["method"] if route != "none" else "none"
+            method = scope["method"] if scope["method"] in _METHODS else "other"
             self.metrics.requests.labels(method, route, status).inc()
             self.metrics.seconds.labels(method, route).observe(time.perf_counter() - started)

@@ -1,6 +1,5 @@
 """What a deployment sets through the environment. What a checkpoint fixes lives in its manifest."""
 
-import os
 from pathlib import Path
 
 from pydantic import Field
@@ -23,5 +22,5 @@ class ServiceSettings(BaseSettings):
     """Requests that may wait while one computes; the next one gets 429."""
     queue_seconds: float = Field(default=25.0, gt=0)
     """A request that waited longer is dropped with 504: Heroku's router cuts at 30 s."""
-    torch_threads: int = Field(default_factory=lambda: min(2, len(os.sched_getaffinity(0))), gt=0)
-    """Threads that one model uses; more than there are idle cores is slower, not faster."""
+    torch_threads: int = Field(default=1, gt=0)
+    """Threads that one model uses. More than there are idle cores is slower, not faster."""

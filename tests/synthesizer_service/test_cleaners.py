@@ -128,7 +128,7 @@ def test_pattern_never_gives_back_an_unbounded_repeat(name: str) -> None:
     "unit",
     ["1", "1,", "1.", "1,.", "1-", "1:", "1/", "$1", "1$", "1 1/", "1%-", "9,999.", "10:30-", "½"],
 )
-def test_reading_time_of_20000_hostile_characters_is_one_step_per_numeral(
+def test_hostile_run_of_20000_characters_speaks_each_digit_at_most_once(
     unit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spoken: list[str] = []

@@ -2,6 +2,7 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_fifteen_digits_are_still_an_amount() -> None:
         ("2100", "twenty-one hundred"),
         ("2999", "twenty-nine ninety-nine"),
         ("3000", "three thousand"),
-        ("3001", "three thousand, one"),
+        ("3001", "three thousand one"),
         ("10000", "ten thousand"),
         ("00", "zero"),
         ("05", "five"),
@@ -150,4 +151,5 @@ def test_inflect_is_imported_only_by_preload() -> None:
     preload()
     assert "inflect" in sys.modules
     script = "import sys, synthesizer_service.text; sys.exit('inflect' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    root = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", script], cwd=root, check=False).returncode == 0

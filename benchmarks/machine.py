@@ -1,0 +1,61 @@
+"""The machine and its yardstick: without them no number of a benchmark says anything."""
+
+import os
+import platform
+import re
+from pathlib import Path
+
+import torch
+
+from benchmarks.results import Row, Table, seconds_of
+
+CPUINFO = Path("/proc/cpuinfo")
+SIMD = (
+    *("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile"),
+    *("asimd", "sve", "sve2", "bf16"),  # ARM
+)
+GEMM = 1024  # rows and columns: large enough to be bound by arithmetic, not by memory
+
+
+def machine_facts() -> dict[str, str]:
+    cpuinfo = CPUINFO.read_text() if CPUINFO.exists() else ""
+    flags = set(_field(cpuinfo, "flags|Features").split())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    family, model = _field(cpuinfo, "cpu family"), _field(cpuinfo, "model")
+    return {
+        "CPU": _field(cpuinfo, "model name") or platform.processor() or platform.machine(),
+        "family, model": f"{family}, {model}" if family else "not told",
+        "cores usable": str(usable_cores()),
+        "SIMD": " ".join(flag for flag in SIMD if flag in flags) or "not told",
+        "memory": f"{memory / 1e9:.1f} GB",
+        "Python": platform.python_version(),
+        "torch": f"{torch.__version__}, {torch.get_num_threads()} threads, "
+        f"uses {torch.backends.cpu.get_cpu_capability()}",
+    }
+
+
+def usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def load_average() -> str:
+    return " ".join(f"{load:.2f}" for load in os.getloadavg())
+
+
+def measure_gemm(runs: int) -> Table:
+    """One thread's fp32 matrix product: what this core can do at best."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        a, b = torch.randn(2, GEMM, GEMM)
+        seconds = seconds_of(lambda: a @ b, runs)
+    finally:
+        torch.set_num_threads(threads)
+    rate = [2 * GEMM**3 / run / 1e9 for run in seconds]
+    row = Row(f"fp32 GEMM {GEMM}x{GEMM}, one thread", "GFLOP/s", rate)
+    return Table("Yardstick", "what to divide by when machines are compared", [row])
+
+
+def _field(cpuinfo: str, name: str) -> str:
+    found = re.search(rf"^(?:{name})\s*: (.*)$", cpuinfo, re.MULTILINE)
+    return found[1].strip() if found else ""

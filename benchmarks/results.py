@@ -1,0 +1,83 @@
+"""What a measurement gives: rows of numbers with their units, and the table they make."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MILLISECONDS = 1e3  # in a second
+MEGABYTES = 1e-6  # in a byte
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity, measured in several runs. limit: what it is to stay under, where one is set."""
+
+    name: str
+    unit: str
+    runs: Sequence[float]
+    limit: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "median": statistics.median(self.runs),
+            "min": min(self.runs),
+            "max": max(self.runs),
+            "runs": len(self.runs),
+            "limit": self.limit,
+        }
+
+
+@dataclass(frozen=True)
+class Table:
+    title: str
+    note: str
+    rows: Sequence[Row]
+
+    def to_dict(self) -> dict[str, Any]:
+        rows = [row.to_dict() for row in self.rows]
+        return {"title": self.title, "note": self.note, "rows": rows}
+
+    def lines(self) -> Iterator[str]:
+        width = max(len(row.name) for row in self.rows)
+        yield f"{self.title}: {self.note}"
+        yield f"  {'':{width}} {'median':>9} {'min':>9} {'max':>9}  {'unit':8} limit"
+        for row in map(Row.to_dict, self.rows):
+            numbers = " ".join(f"{_short(row[key]):>9}" for key in ("median", "min", "max"))
+            limit = "" if row["limit"] is None else f"{row['limit']:g}"
+            yield f"  {row['name']:{width}} {numbers}  {row['unit']:8} {limit}".rstrip()
+
+
+def _short(value: float) -> str:
+    """Three digits that count."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def seconds_of(work: Callable[[], object], runs: int) -> list[float]:
+    """Seconds of each run, after one that does not count."""
+    work()
+    return [_seconds(work) for _ in range(runs)]
+
+
+def seconds_side_by_side(
+    works: Sequence[Callable[[], object]], runs: int
+) -> Sequence[Sequence[float]]:
+    """Seconds of each run of each work. They take turns, so that a busy machine slows them alike;
+    one turn before does not count."""
+    for work in works:
+        work()
+    turns = [[_seconds(work) for work in works] for _ in range(runs)]
+    return [*zip(*turns, strict=True)]
+
+
+def ratios(slower: Sequence[float], faster: Sequence[float]) -> list[float]:
+    return [a / b for a, b in zip(slower, faster, strict=True)]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started

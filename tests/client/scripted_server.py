@@ -1,0 +1,110 @@
+"""A server on loopback that answers connection after connection as it is told, or breaks them."""
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+
+@dataclass
+class Received:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+@dataclass
+class Answer:
+    """parts: sent one by one, each after `between` returns. broken: reset instead of closed."""
+
+    parts: Iterable[bytes]
+    broken: bool = False
+    between: Callable[[], object] = field(default=lambda: None)
+
+
+Reply = Answer | Callable[[Received], Answer]
+
+
+def answer(status: int = 200, body: bytes = b"", **headers: str) -> Answer:
+    return Answer([_head(status, len(body), headers) + body])
+
+
+def json_answer(content: Any, status: int = 200, **headers: str) -> Answer:
+    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+    return answer(status, body, content_type="application/json", **headers)
+
+
+def error_answer(status: int, message: str, **headers: str) -> Answer:
+    error = {"type": "t", "message": message, "param": "text", "code": "c"}
+    return json_answer({"error": error}, status, **headers)
+
+
+def broken_answer(body: bytes, sent: int) -> Answer:
+    """Breaks off after `sent` bytes of the body."""
+    return Answer([_head(200, len(body), {}) + body[:sent]], broken=True)
+
+
+def _head(status: int, length: int, headers: dict[str, str]) -> bytes:
+    lines = [f"HTTP/1.1 {status} Said So", f"content-length: {length}", "connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+class ScriptedServer:
+    """Gives the replies in turn, the last one over and over."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.received: list[Received] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                self._reply(connection)
+
+    def _reply(self, connection: socket.socket) -> None:
+        request = _read(connection)
+        self.received.append(request)
+        reply = self.replies[min(len(self.received), len(self.replies)) - 1]
+        given = reply if isinstance(reply, Answer) else reply(request)
+        try:
+            for part in given.parts:
+                connection.sendall(part)
+                given.between()
+        except OSError:  # the client has left
+            return
+        if given.broken:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _read(connection: socket.socket) -> Received:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    while len(body) < int(headers.get("content-length", 0)):
+        body += connection.recv(65536)
+    return Received(first.split(" ")[1], headers, body)

@@ -1,0 +1,236 @@
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from client.chain import Chain
+from client.errors import BadResponse, ServiceError, TimedOut
+from client.settings import Settings
+from client.wav_stream import Int16Array, endless_wav_header
+from shared.tensors import Float32Array
+from tests.client.conftest import AT_ONCE, SAMPLES_PER_FRAME, MakeServer, StandIns, spec_of, wav_of
+from tests.client.scripted_server import (
+    Answer,
+    Received,
+    ScriptedServer,
+    answer,
+    broken_answer,
+    error_answer,
+    json_answer,
+)
+
+WAV = endless_wav_header(16_000) + np.arange(4000, dtype="<i2").tobytes()
+SPEC = np.zeros((80, 20), np.float32)
+
+
+def chain_to(server: ScriptedServer) -> Chain:
+    return Chain(server.url, server.url, server.url, retries=AT_ONCE)
+
+
+def heard(chain: Chain, text: str, embed: Float32Array, seed: int | None = None) -> Int16Array:
+    return np.concatenate(list(chain.speak(text, embed, seed)))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.wav", "audio/wav"), ("a.MP3", "audio/mpeg"), ("a.flac", "audio/flac"), ("a", "audio/wav")],
+)
+def test_a_clip_is_sent_as_it_is_with_its_type(
+    name: str, kind: str, chain: Chain, stand_ins: StandIns, tmp_path: Path, embed: Float32Array
+) -> None:
+    (tmp_path / name).write_bytes(b"RIFF and so on")
+
+    np.testing.assert_array_equal(chain.embed(tmp_path / name), embed)
+
+    (request,) = stand_ins.encoder.received
+    assert request.path == "/inference/"
+    assert request.headers["content-type"] == kind
+    assert request.body == b"RIFF and so on"
+
+
+def test_a_clip_may_be_given_as_bytes(chain: Chain, stand_ins: StandIns) -> None:
+    chain.embed(b"fLaC")
+
+    assert stand_ins.encoder.received[0].body == b"fLaC"
+    assert stand_ins.encoder.received[0].headers["content-type"] == "audio/wav"
+
+
+def test_a_spectrogram_is_asked_for_with_text_voice_and_seed(
+    chain: Chain, stand_ins: StandIns, embed: Float32Array
+) -> None:
+    spec = chain.spectrogram("Hello.", embed, seed=5)
+
+    assert spec.shape == (80, len("Hello."))
+    assert spec.dtype == np.float32
+    request = stand_ins.synthesizer.received[0]
+    assert request.json == {"text": "Hello.", "embed": embed.tolist(), "seed": 5}
+    assert request.headers["content-type"] == "application/json"
+
+
+def test_sound_is_asked_for_as_wav_with_spec_rate_and_seed(
+    chain: Chain, stand_ins: StandIns
+) -> None:
+    wav = np.concatenate(list(chain.vocode(SPEC, seed=7)))
+
+    assert wav.shape == (20 * SAMPLES_PER_FRAME,)
+    assert wav.dtype == np.int16
+    request = stand_ins.vocoder.received[0]
+    assert request.json == {"spec": SPEC.tolist(), "sr": 16_000, "seed": 7}
+    assert request.headers["accept"] == "audio/wav"
+
+
+def test_a_seed_is_drawn_once_for_all_attempts(make_server: MakeServer) -> None:
+    server = make_server(error_answer(503, "busy"), broken_answer(WAV, 1001), answer(200, WAV))
+
+    with chain_to(server) as chain:
+        wav = np.concatenate(list(chain.vocode(SPEC)))
+
+    np.testing.assert_array_equal(wav, np.arange(4000))
+    seeds = {request.json["seed"] for request in server.received}
+    assert len(server.received) == 3
+    assert len(seeds) == 1
+
+
+def test_seeds_differ_between_calls(chain: Chain, stand_ins: StandIns) -> None:
+    for _ in range(3):
+        list(chain.vocode(SPEC))
+
+    assert len({request.json["seed"] for request in stand_ins.vocoder.received}) == 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"embed": None},
+        {"embed": "no"},
+        {"embed": []},
+        {"embed": [0.5] * 255},
+        {"embed": [[0.5] * 256]},
+        {"embed": [[1], [1, 2]]},
+    ],
+)
+def test_a_tensor_that_is_none_is_refused(content: object, make_server: MakeServer) -> None:
+    server = make_server(json_answer(content))
+    with chain_to(server) as chain, pytest.raises(BadResponse, match="embed"):
+        chain.embed(b"")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", WAV[:20], WAV.replace(b"fmt ", b"nofm")])
+def test_sound_that_is_none_is_refused(body: bytes, make_server: MakeServer) -> None:
+    server = make_server(answer(200, body))
+    with chain_to(server) as chain, pytest.raises(BadResponse, match="a broken sound file"):
+        list(chain.vocode(SPEC))
+
+
+def test_a_service_that_is_too_slow_is_given_up(make_server: MakeServer) -> None:
+    ended = threading.Event()
+    server = make_server(Answer([b"HTTP"], between=ended.wait))
+    hasty = Settings(read_seconds=0.05)
+    with Chain(server.url, settings=hasty) as chain, pytest.raises(TimedOut, match="the encoder"):
+        chain.embed(b"")
+    ended.set()
+
+
+def test_a_proxy_of_the_environment_is_not_used_for_this_machine(
+    stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+
+    with Chain() as chain:
+        chain.embed(b"")
+
+    assert len(stand_ins.encoder.received) == 1
+
+
+def test_sentences_are_joined_with_pauses(chain: Chain, embed: Float32Array) -> None:
+    wav = heard(chain, "One. Three!\n\nFive5.", embed)
+
+    expected = [
+        np.full(4 * SAMPLES_PER_FRAME, 4),
+        np.zeros(round(0.35 * 16_000)),
+        np.full(6 * SAMPLES_PER_FRAME, 6),
+        np.zeros(round(0.7 * 16_000)),
+        np.full(6 * SAMPLES_PER_FRAME, 6),
+    ]
+    np.testing.assert_array_equal(wav, np.concatenate(expected))
+
+
+def test_pieces_with_nothing_to_say_are_left_out(
+    chain: Chain, stand_ins: StandIns, embed: Float32Array
+) -> None:
+    heard(chain, "One.\n\n***\n\nTwo.", embed)
+
+    assert [request.json["text"] for request in stand_ins.synthesizer.received] == ["One.", "Two."]
+
+
+def test_a_text_of_signs_alone_is_left_to_the_synthesizer(
+    chain: Chain, stand_ins: StandIns, embed: Float32Array
+) -> None:
+    heard(chain, "%", embed)
+
+    assert stand_ins.synthesizer.received[0].json["text"] == "%"
+
+
+def test_an_empty_text_is_refused(chain: Chain, embed: Float32Array) -> None:
+    with pytest.raises(ValueError, match="empty"):
+        heard(chain, " \n", embed)
+
+
+def test_a_seed_makes_all_requests_of_a_text_repeatable(
+    chain: Chain, stand_ins: StandIns, embed: Float32Array
+) -> None:
+    for _ in range(2):
+        heard(chain, "One. Two. Three.", embed, seed=3)
+
+    for server in [stand_ins.synthesizer, stand_ins.vocoder]:
+        bodies = [request.body for request in server.received]
+        assert bodies[:3] == bodies[3:]
+
+
+def test_the_next_spectrogram_is_made_while_one_is_vocoded(
+    stand_ins: StandIns, make_server: MakeServer, embed: Float32Array
+) -> None:
+    second_asked = threading.Event()
+
+    def spec(request: Received) -> Answer:
+        if request.json["text"] == "Two.":
+            second_asked.set()
+        return spec_of(request)
+
+    def wav(request: Received) -> Answer:
+        assert second_asked.wait(5)
+        return wav_of(request)
+
+    urls = (stand_ins.encoder.url, make_server(spec).url, make_server(wav).url)
+    with Chain(*urls, retries=AT_ONCE) as chain:
+        first = next(chain.speak("One. Two.", embed))
+
+    assert len(first) == 4 * SAMPLES_PER_FRAME
+    assert second_asked.is_set()
+
+
+def test_progress_rises_to_one(chain: Chain, embed: Float32Array) -> None:
+    shares: list[float] = []
+
+    for _ in chain.speak("One. Twenty two. Three.", embed, on_progress=shares.append):
+        pass
+
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert len(set(shares)) >= 3
+
+
+def test_an_error_in_a_later_sentence_ends_the_speech(
+    stand_ins: StandIns, make_server: MakeServer, embed: Float32Array
+) -> None:
+    synthesizer = make_server(spec_of, error_answer(413, "text is too long"))
+    urls = (stand_ins.encoder.url, synthesizer.url, stand_ins.vocoder.url)
+
+    with Chain(*urls, retries=AT_ONCE) as chain:
+        parts = chain.speak("One. Two.", embed)
+        assert len(next(parts)) == 4 * SAMPLES_PER_FRAME
+        with pytest.raises(ServiceError, match="text is too long"):
+            list(parts)

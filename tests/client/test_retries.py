@@ -1,0 +1,103 @@
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+
+from client.errors import ServiceError, TimedOut, Unreachable
+from client.retries import Attempts, RetryPolicy, parse_retry_after
+
+BUSY = ServiceError("vocoder", 503, "busy")
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds of the waits, none of which takes place."""
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    return waited
+
+
+def attempts(**policy: float) -> Attempts:
+    return Attempts("vocoder", "http://vocoder", RetryPolicy(**policy))  # type: ignore[arg-type]
+
+
+def test_waits_double_up_to_a_limit_with_jitter(waits: list[float]) -> None:
+    call = attempts(attempts=6, first_wait=1.0, longest_wait=4.0)
+
+    for _ in range(5):
+        call.wait_after(BUSY)
+
+    for waited, longest in zip(waits, [1.0, 2.0, 4.0, 4.0, 4.0], strict=True):
+        assert longest / 2 <= waited <= longest
+
+
+def test_attempts_are_bounded(waits: list[float]) -> None:
+    call = attempts(attempts=3)
+    call.wait_after(BUSY)
+    call.wait_after(BUSY)
+
+    with pytest.raises(ServiceError, match="the vocoder answered 503: busy"):
+        call.wait_after(BUSY)
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(7.0, 7.0), (3600.0, 30.0), (0.0, 0.0)])
+def test_a_service_says_when_to_come_back_within_bounds(
+    asked: float, waited: float, waits: list[float]
+) -> None:
+    attempts().wait_after(ServiceError("vocoder", 429, "full", retry_after=asked))
+
+    assert waits == [waited]
+
+
+def test_no_wait_reaches_past_the_deadline(waits: list[float]) -> None:
+    call = attempts(deadline_seconds=5)
+
+    with pytest.raises(ServiceError):
+        call.wait_after(ServiceError("vocoder", 503, "busy", retry_after=6))
+
+    assert waits == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 415, 500, 504])
+def test_other_errors_of_a_service_are_final(status: int, waits: list[float]) -> None:
+    with pytest.raises(ServiceError):
+        attempts().wait_after(ServiceError("vocoder", status, "no"))
+
+    assert waits == []
+
+
+def test_a_read_that_timed_out_is_final(waits: list[float]) -> None:
+    with pytest.raises(TimedOut, match="the vocoder at http://vocoder"):
+        attempts().wait_after(httpx.ReadTimeout("timed out"))
+
+    assert waits == []
+
+
+def test_a_connection_that_never_stood_is_unreachable(waits: list[float]) -> None:
+    call = attempts(attempts=2)
+    call.wait_after(httpx.ConnectTimeout("timed out"))
+
+    with pytest.raises(Unreachable, match="tried 2 times: refused"):
+        call.wait_after(httpx.ConnectError("refused"))
+
+
+def test_a_deadline_that_has_passed_ends_the_call() -> None:
+    with pytest.raises(TimedOut, match="not done in 0 s; raise DEADLINE_SECONDS"):
+        attempts(deadline_seconds=0).check_deadline()
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("12", 12.0), (" 0 ", 0.0), (None, None), ("soon", None), ("-1", None)]
+)
+def test_retry_after_is_read_as_seconds(value: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(value) == seconds
+
+
+def test_retry_after_is_read_as_a_date() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    assert parse_retry_after(later) == pytest.approx(3600, abs=5)
+
+
+def test_a_date_that_has_passed_means_now() -> None:
+    assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0

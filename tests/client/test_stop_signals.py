@@ -1,0 +1,62 @@
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from client.stop_signals import (
+    STOP_SIGNALS,
+    StopSignal,
+    raise_on_stop_signals,
+    stop_signals_held,
+)
+
+
+@pytest.fixture(autouse=True)
+def _handlers_as_before() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_a_stop_signal_ends_with_its_number(number: signal.Signals) -> None:
+    raise_on_stop_signals()
+
+    with pytest.raises(StopSignal) as raised:
+        signal.raise_signal(number)
+
+    assert raised.value.code == 128 + number
+
+
+def test_a_program_under_nohup_outlives_its_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    raise_on_stop_signals()
+
+    signal.raise_signal(signal.SIGHUP)
+
+
+def test_a_held_signal_acts_at_the_end_of_the_block() -> None:
+    raise_on_stop_signals()
+    reached: list[str] = []
+
+    def hold() -> None:
+        with stop_signals_held() as held:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+            reached.append(f"held {len(held)}")
+
+    with pytest.raises(StopSignal) as raised:
+        hold()
+
+    assert reached == ["held 2"]
+    assert raised.value.code == 128 + signal.SIGTERM
+
+
+def test_handlers_are_as_before_once_nothing_is_held() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    with stop_signals_held():
+        assert signal.getsignal(signal.SIGTERM) != before
+
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -1,0 +1,511 @@
+import hashlib
+import io
+import json
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from encoder_service.model import SpeakerEncoder
+from shared import checkpoints
+from shared.checkpoint_manifest import CheckpointError
+from shared.checkpoint_writing import join, read_rtvc, write
+from shared.checkpoints import load, load_into, verify, weightless
+from shared.hparams import hparams_from
+from shared.settings import REPOSITORY
+from synthesizer_service.hparams import Hparams as TacotronHparams
+from synthesizer_service.model import Tacotron
+from tests.tiny_weights import ENCODER, TACOTRON, StateDict, tiny_encoder, tiny_tacotron
+from vocoder_service.hparams import Hparams as WaveRNNHparams
+from vocoder_service.model import WaveRNN
+
+SCALAR = "001_step.pt"
+MATRIX = "003_encoder.embedding.weight.pt"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A whole checkpoint: a tiny synthesizer's, which has every dtype and a scalar."""
+    state_dict = tiny_tacotron()
+    order = ["decoder.r", "step", "stop_threshold", "encoder.embedding.weight", *state_dict]
+    state_dict = {name: state_dict[name] for name in order}
+    folder = tmp_path / "synthesizer"
+    write(folder, state_dict, source="a test", licence="MIT", notice="a notice")
+    return folder
+
+
+@pytest.fixture
+def no_unpickling(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        pytest.fail("unpickled before everything was checked")
+
+    monkeypatch.setattr(torch, "load", fail)
+
+
+def edit_manifest(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    fields = json.loads((folder / "manifest.json").read_text())
+    edit(fields)
+    (folder / "manifest.json").write_text(json.dumps(fields))
+
+
+def replace_file(folder: Path, file: str, data: bytes) -> None:
+    """With a manifest that vouches for it: what is left to refuse it is the loader."""
+    (folder / file).write_bytes(data)
+
+    def vouch(fields: dict[str, Any]) -> None:
+        entry = next(entry for entry in fields["parameters"] if entry["file"] == file)
+        entry["sha256"] = hashlib.sha256(data).hexdigest()
+
+    edit_manifest(folder, vouch)
+
+
+def saved(content: object, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer, **options)
+    return buffer.getvalue()
+
+
+def rezipped(archive: bytes, compression: int, **replaced: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(archive)) as old,
+        zipfile.ZipFile(buffer, "w", compression) as new,
+    ):
+        for record in old.infolist():
+            name = record.filename
+            new.writestr(
+                name, replaced.get(name.rpartition("/")[2].replace(".", "_"), old.read(name))
+            )
+    return buffer.getvalue()
+
+
+def test_whole_folder_loads_and_verifies(folder: Path) -> None:
+    checkpoint = load(folder)
+    assert checkpoint.manifest == verify(folder)
+    assert (checkpoint.manifest.model, checkpoint.manifest.source) == ("synthesizer", "a test")
+    assert hparams_from(TacotronHparams, checkpoint.manifest.architecture) == TACOTRON
+
+
+def test_folder_may_be_a_link(folder: Path) -> None:
+    link = folder.with_name("link")
+    link.symlink_to(folder)
+    assert verify(link)
+
+
+@pytest.mark.usefixtures("no_unpickling")
+@pytest.mark.parametrize("file", [SCALAR, MATRIX, "000_decoder.r.pt", "002_stop_threshold.pt"])
+@pytest.mark.parametrize("place", [0.0, 0.4, 0.999])
+def test_flipped_bit_is_refused_by_the_files_name(folder: Path, file: str, place: float) -> None:
+    data = bytearray((folder / file).read_bytes())
+    data[int(place * len(data))] ^= 1
+    (folder / file).write_bytes(data)
+    with pytest.raises(CheckpointError, match=rf"{file} is corrupt.* git checkout -- .*fetch"):
+        load(folder)
+
+
+@pytest.mark.usefixtures("no_unpickling")
+def test_last_file_is_checked_before_the_first_is_unpickled(folder: Path) -> None:
+    last = sorted(folder.glob("*.pt"))[-1]
+    last.write_bytes(last.read_bytes()[::-1])
+    with pytest.raises(CheckpointError, match=f"{last.name} is corrupt"):
+        load(folder)
+
+
+def _missing(path: Path) -> None:
+    path.unlink()
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _truncated(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def _huge(path: Path) -> None:
+    os.truncate(path, 2**40)
+
+
+def _link_to_itself(path: Path) -> None:
+    path.rename(path.parent.with_name("elsewhere.pt"))
+    path.symlink_to(path.parent.with_name("elsewhere.pt"))
+
+
+def _link_to_device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _device(path: Path) -> None:
+    path.unlink()
+    try:
+        os.mknod(path, 0o600 | 0o020000, os.makedev(1, 5))  # as /dev/zero
+    except PermissionError:
+        pytest.skip("making a device needs root")
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _socket(path: Path) -> None:
+    path.unlink()
+    here = Path.cwd()
+    os.chdir(path.parent)  # a socket's path is at most 107 bytes
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+BREAKERS = [_missing, _empty, _truncated, _huge, _link_to_itself, _link_to_device]
+BREAKERS += [_fifo, _device, _folder, _socket]
+
+
+@pytest.mark.usefixtures("no_unpickling")
+@pytest.mark.parametrize("file", [MATRIX, "manifest.json"])
+@pytest.mark.parametrize("break_file", BREAKERS)
+def test_file_that_is_not_whole_and_regular_is_refused_by_name(
+    folder: Path, file: str, break_file: Callable[[Path], None]
+) -> None:
+    break_file(folder / file)
+    with pytest.raises(CheckpointError, match=rf"{file}.* git checkout"):
+        load(folder)
+
+
+@pytest.mark.usefixtures("no_unpickling")
+@pytest.mark.parametrize(
+    "name", ["004_extra.pt", ".hidden", "__pycache__", "line\nbreak", "\udcff"]
+)
+def test_extra_file_is_refused_by_name(folder: Path, name: str) -> None:
+    (folder / name).mkdir()
+    with pytest.raises(CheckpointError, match="does not belong here; remove it") as raised:
+        load(folder)
+    assert repr(name) in str(raised.value)
+
+
+@pytest.mark.usefixtures("no_unpickling")
+def test_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    for name in ("empty", "file", "absent"):
+        with pytest.raises(CheckpointError, match=f"{name}: .*git checkout"):
+            load(tmp_path / name)
+
+
+@pytest.mark.usefixtures("no_unpickling")
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda fields: fields["parameters"].pop(), "does not belong here"),
+        (lambda fields: fields["parameters"].reverse(), "must be in '000_"),
+        (lambda fields: fields["parameters"][3].update(shape=[20000, 10000]), "truncated"),
+        (lambda fields: fields["parameters"][3].update(shape=[]), "too large|corrupt"),
+        (lambda fields: fields["parameters"][3].update(sha256="0" * 64), f"{MATRIX} is corrupt"),
+        (lambda fields: fields.update(format_version=2), "format_version"),
+    ],
+)
+def test_manifest_that_lies_is_refused(
+    folder: Path, edit: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    if "too large" in message:  # claims a scalar where more bytes lie than any archive adds
+        data = (folder / MATRIX).read_bytes()
+        (folder / MATRIX).write_bytes(data + bytes(9000))
+    edit_manifest(folder, edit)
+    with pytest.raises(CheckpointError, match=message):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (
+            lambda fields: fields["parameters"][3].update(shape=[10, 12]),
+            r"manifest says float32 \[10",
+        ),
+        (lambda fields: fields["parameters"][1].update(dtype="float32"), "holds int64"),
+        (lambda fields: fields.update(model="vocoder"), "weights are of a synthesizer"),
+        (lambda fields: fields["architecture"].update(num_highways=10**9), "num_highways is 1000"),
+    ],
+)
+def test_manifest_that_the_tensors_contradict_is_refused(
+    folder: Path, edit: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    edit_manifest(folder, edit)
+    with pytest.raises(CheckpointError, match=message):
+        load(folder)
+
+
+class Evil:
+    """Unpickled by an unsafe loader, it makes a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def script_module() -> bytes:
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.ScriptModule(), buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["pickle", "legacy", "zip", "script"])
+def test_code_with_a_true_hash_is_refused_and_not_run(folder: Path, kind: str) -> None:
+    evil = Evil(folder.parent / "ran")
+    matrix = (folder / MATRIX).read_bytes()
+    data = {
+        "pickle": pickle.dumps(evil),
+        "legacy": saved(evil, _use_new_zipfile_serialization=False),
+        "zip": rezipped(matrix, zipfile.ZIP_STORED, data_pkl=pickle.dumps(evil, 2)),
+        "script": script_module(),
+    }[kind]
+    replace_file(folder, MATRIX, data.ljust(len(matrix), b"\0") if kind != "zip" else data)
+    with pytest.raises(CheckpointError, match=rf"{MATRIX} is not an archive of one tensor"):
+        load(folder)
+    assert not (folder.parent / "ran").exists()
+
+
+def view_of_one_number() -> torch.Tensor:
+    return torch.zeros(1).expand(12, 10)
+
+
+CONTENTS: dict[str, Callable[[], object]] = {
+    "dict": lambda: {"a": torch.zeros(12, 10)},
+    "parameter": lambda: nn.Parameter(torch.zeros(12, 10)),
+    "list": lambda: [torch.zeros(12, 10)],
+    "number": lambda: 3.5,
+    "shape": lambda: torch.zeros(10, 12),
+    "dtype": lambda: torch.zeros(12, 10, dtype=torch.int32),
+    "transposed": lambda: torch.zeros(10, 12).t(),
+    "view": view_of_one_number,
+    "part": lambda: torch.zeros(30, 10)[:12],
+    "sparse": lambda: torch.zeros(12, 10).to_sparse(),
+}
+
+
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_content_other_than_the_tensor_described_is_refused(folder: Path, kind: str) -> None:
+    replace_file(folder, MATRIX, saved(CONTENTS[kind]()).ljust(480, b"\0"))
+    with pytest.raises(CheckpointError, match=MATRIX):
+        load(folder)
+
+
+def test_compressed_archive_is_refused_before_it_unpacks(folder: Path, no_unpickling: None) -> None:
+    bomb = rezipped((folder / SCALAR).read_bytes(), zipfile.ZIP_DEFLATED, **{"0": bytes(10**6)})
+    replace_file(folder, SCALAR, bomb)
+    with pytest.raises(CheckpointError, match=f"{SCALAR} is not an archive.* is compressed"):
+        load(folder)
+
+
+def test_overlapping_records_are_refused(folder: Path, no_unpickling: None) -> None:
+    """Many names for the same bytes: an archive that unpacks to more than it is."""
+    archive = bytearray((folder / SCALAR).read_bytes())
+    end = archive.rindex(b"PK\x05\x06")
+    start = int.from_bytes(archive[end + 16 : end + 20], "little")
+    directory = bytes(archive[start:end]) * 3
+    count = (3 * int.from_bytes(archive[end + 8 : end + 10], "little")).to_bytes(2, "little")
+    tail = archive[end : end + 8] + count * 2 + len(directory).to_bytes(4, "little")
+    replace_file(
+        folder, SCALAR, bytes(archive[:start]) + directory + bytes(tail + archive[end + 16 :])
+    )
+    with pytest.raises(CheckpointError, match=f"{SCALAR} is not an archive"):
+        load(folder)
+
+
+def test_file_changed_after_its_hash_was_taken_is_loaded_as_it_was_hashed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = load(folder).state_dict
+    real = hashlib.sha256
+
+    def hash_then_change(data: bytes) -> Any:
+        digest = real(data)
+        for path in folder.glob("*.pt"):
+            if path.read_bytes() == data:
+                path.write_bytes(saved(Evil(folder.parent / "ran")))
+        return digest
+
+    monkeypatch.setattr(checkpoints.hashlib, "sha256", hash_then_change)
+    given = load(folder).state_dict
+    assert all(torch.equal(given[name], tensor) for name, tensor in expected.items())
+    assert not (folder.parent / "ran").exists()
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match="too large|corrupt"):
+        load(folder)
+
+
+def test_no_descriptor_leaks_from_refusals(folder: Path) -> None:
+    (folder / MATRIX).unlink()
+    (folder / MATRIX).mkdir()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        with pytest.raises(CheckpointError):
+            load(folder)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_weightless_model_takes_the_tensors_themselves(folder: Path) -> None:
+    state_dict = load(folder).state_dict
+    with weightless():
+        model = Tacotron(TACOTRON)
+    assert all(tensor.is_meta for tensor in model.state_dict().values())
+    load_into(model, state_dict)
+    for name, tensor in model.state_dict().items():
+        assert tensor.data_ptr() == state_dict[name].data_ptr(), name
+    filled = Tacotron(TACOTRON)
+    filled.load_state_dict(state_dict)
+    generators = [[torch.Generator().manual_seed(3)] for _ in range(2)]
+    chars, embeds = torch.tensor([[3, 4, 5]]), torch.ones(1, 7)
+    given, expected = (
+        net.eval().generate(chars, embeds, generator, 20)
+        for net, generator in zip((model, filled), generators, strict=True)
+    )
+    assert torch.equal(given.mels[0], expected.mels[0])
+
+
+def test_weightless_lstm_computes_with_what_it_was_given() -> None:
+    state_dict = tiny_encoder()
+    with weightless():
+        model = SpeakerEncoder(ENCODER)
+    load_into(model, state_dict)
+    filled = SpeakerEncoder(ENCODER)
+    filled.load_state_dict(state_dict)
+    mels = torch.rand(2, 9, 6)
+    assert torch.equal(model(mels), filled(mels))
+
+
+def _without_bias(state_dict: StateDict) -> StateDict:
+    return {name: tensor for name, tensor in state_dict.items() if name != "linear.bias"}
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (_without_bias, r"linear\.bias is missing"),
+        (lambda d: d | {"linear.gain": torch.ones(1)}, r"linear\.gain is unexpected"),
+        (
+            lambda d: d | {"linear.bias": torch.ones(3)},
+            r"linear\.bias is float32 \[3\], must be float32 \[4\]",
+        ),
+        (
+            lambda d: d | {"linear.bias": torch.ones(4, dtype=torch.int32)},
+            r"linear\.bias is int32 \[4\], must be float32 \[4\]",
+        ),
+        (lambda d: {}, r"and 5 more"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_by_name(
+    edit: Callable[[StateDict], StateDict], message: str
+) -> None:
+    model = SpeakerEncoder(ENCODER)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(CheckpointError, match=message):
+        load_into(model, edit(tiny_encoder()))
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_buffer_outside_the_state_dict_is_refused_when_it_has_no_numbers() -> None:
+    with weightless():
+        model = nn.Linear(2, 2)
+        model.register_buffer("window", torch.ones(3), persistent=False)
+    with pytest.raises(CheckpointError, match="no weights for window"):
+        load_into(model, nn.Linear(2, 2).state_dict())
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Tacotron(TacotronHparams()), lambda: WaveRNN(WaveRNNHparams())],
+    ids=["synthesizer", "vocoder"],
+)
+def test_full_size_model_is_split_loaded_and_joined_bit_equal(
+    make: Callable[[], nn.Module], tmp_path: Path
+) -> None:
+    model = make()
+    state_dict = model.state_dict()
+    torch.save({"model_state": state_dict}, tmp_path / "rtvc.pt")
+    split = read_rtvc(tmp_path / "rtvc.pt")
+    manifest = write(tmp_path / "split", split.state_dict, source="random", licence="none")
+    hparams = type(model.hparams)
+    assert hparams_from(hparams, manifest.architecture) == model.hparams
+    join(tmp_path / "split", tmp_path / "joined.pt")
+    joined = read_rtvc(tmp_path / "joined.pt").state_dict
+    assert list(joined) == list(state_dict)
+    assert all(torch.equal(joined[name], tensor) for name, tensor in state_dict.items())
+
+
+MEMORY_OF_A_LOAD = """
+import sys
+from pathlib import Path
+from shared.checkpoints import load, load_into, weightless
+from synthesizer_service.hparams import Hparams
+from synthesizer_service.model import Tacotron
+
+def kilobytes(field):
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(field + ":")[2].split()[0])
+
+before = kilobytes("VmRSS")
+with weightless():
+    model = Tacotron(Hparams())
+load_into(model, load(Path(sys.argv[1])).state_dict)
+sys.stdout.write(f"{before} {kilobytes('VmHWM')}")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_full_size_load_holds_no_weight_twice(tmp_path: Path) -> None:
+    state_dict = Tacotron(TacotronHparams()).state_dict()
+    folder = tmp_path / "synthesizer"
+    write(folder, state_dict, source="random", licence="none")
+    weights = sum(path.stat().st_size for path in folder.iterdir())
+    command = [sys.executable, "-c", MEMORY_OF_A_LOAD, str(folder)]
+    shown = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    before, peak = (1024 * int(number) for number in shown.stdout.split())
+    assert peak - before < 1.3 * weights
+    assert peak < 450e6
+
+
+@pytest.mark.parametrize("model", ["encoder", "synthesizer", "vocoder"])
+def test_bundled_checkpoint_is_whole_and_says_where_it_is_from(model: str) -> None:
+    folder = REPOSITORY / "checkpoints" / model
+    manifest = verify(folder)
+    assert manifest.model == model
+    assert manifest.source
+    assert manifest.licence
+    assert "Source:" in (folder / "NOTICE").read_text()
+
+
+def test_bundled_checkpoints_are_at_most_30_mb() -> None:
+    files = [path for path in (REPOSITORY / "checkpoints").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 30e6
+
+
+@pytest.mark.parametrize("name", ["tacotron_tiny.pt", "wavernn_tiny.pt"])
+def test_rtvcs_own_file_comes_back_bit_equal(golden: Path, name: str, tmp_path: Path) -> None:
+    original = read_rtvc(golden / name)
+    write(tmp_path / "split", original.state_dict, source=name, licence="MIT")
+    join(tmp_path / "split", tmp_path / "joined.pt")
+    joined = read_rtvc(tmp_path / "joined.pt").state_dict
+    content = torch.load(golden / name, weights_only=True)
+    for key, tensor in content.get("model_state", content).items():
+        assert torch.equal(joined[key], tensor), key

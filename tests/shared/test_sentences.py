@@ -1,0 +1,114 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.sentences import CLAUSE_PAUSE, PARAGRAPH_PAUSE, SENTENCE_PAUSE, Piece, split_sentences
+
+# Letters and words that the rules are about come up far more often than by chance.
+TEXTS = st.lists(
+    st.sampled_from(["Dr", "e.g", "a", "B", "no", "3", ".", "..", "?", "!", "…", "。", "」", "「"])
+    | st.sampled_from(['"', ")", ",", ";", " ", " ", "\n", "\n\n", "word", "The", "다", "-"])
+    | st.text(max_size=8)
+).map("".join)
+
+
+def texts_of(text: str, max_characters: int = 200) -> list[str]:
+    return [piece.text for piece in split_sentences(text, max_characters)]
+
+
+@given(text=TEXTS, max_characters=st.integers(1, 40))
+def test_nothing_is_lost_but_whitespace(text: str, max_characters: int) -> None:
+    joined = "".join(texts_of(text, max_characters))
+
+    assert "".join(joined.split()) == "".join(text.split())
+
+
+@given(text=TEXTS, max_characters=st.integers(1, 40))
+def test_pieces_are_neither_empty_nor_too_long(text: str, max_characters: int) -> None:
+    for piece in split_sentences(text, max_characters):
+        assert piece.text == piece.text.strip()
+        assert 1 <= len(piece.text) <= max_characters
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "One. | Two! | Three? | Four?! | Five.",
+        "Dr. Smith met Mrs. Jones. | They talked.",
+        "Bring fruit, e.g. apples. | Bring bread, i.e. Rye.",
+        "At 5 a.m. he left. | At 6 p.m. Monday came. | It was 7 p.m. | The day was over.",
+        "The U.S. Senate met. | He left the U.S. | The rest stayed.",
+        "J. K. Rowling wrote it. | George W. Bush read it.",
+        "It costs $3.50. | Pi is 3.14159. | Version 1.0. | Good.",
+        "See no. 5 and Fig. 2. | No. | I will not.",
+        "He works at Acme Inc. in Ohio. | She works at Acme Inc. | They met there.",
+        "In Jan. we ski. | I live in St. Louis.",
+        "1. Open the box. | 2. Close the box.",
+        "It was 1999. | Everything was new.",
+        '"What?" he said. | "Go!" | She went.',
+        "It broke (see p. 5.) | Then it worked.",
+        "Well... maybe not. | Well... | Maybe. | Wait… what? | Wait… | No.",
+        "hello there. | how are you? | fine.",
+        "He has a Ph.D. in law. | Go. | Ok.",
+        "안녕하세요. | 네. | 알겠습니다!",
+        "这是一句话。|又一句！|「はい。」|「行くぞ！」と彼は言った。|終わり。",
+        "यह एक वाक्य है। | यह दूसरा है।",
+        "Visit example.com today. | Mail a.b@c.de now.",
+    ],
+)
+def test_ends_of_sentences_are_told_from_other_stops(text: str) -> None:
+    expected = [sentence.strip() for sentence in text.split("|")]
+
+    assert texts_of(text.replace("|", "")) == expected
+
+
+def test_a_paragraph_ends_a_sentence_without_a_stop() -> None:
+    assert split_sentences("A heading\n \nThe text\nof it. More.") == [
+        Piece("A heading", PARAGRAPH_PAUSE),
+        Piece("The text of it.", SENTENCE_PAUSE),
+        Piece("More.", 0.0),
+    ]
+
+
+def test_a_long_sentence_is_cut_at_its_last_clause_that_fits() -> None:
+    assert split_sentences("One two, three four, five six seven. Eight.", 24) == [
+        Piece("One two, three four,", CLAUSE_PAUSE),
+        Piece("five six seven.", SENTENCE_PAUSE),
+        Piece("Eight.", 0.0),
+    ]
+
+
+def test_a_long_clause_is_cut_between_words() -> None:
+    assert split_sentences("one two three four five six", 13) == [
+        Piece("one two three", 0.0),
+        Piece("four five six", 0.0),
+    ]
+
+
+def test_a_long_word_is_cut_anywhere() -> None:
+    assert texts_of("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
+
+
+def test_a_clause_at_the_very_start_is_no_place_to_cut() -> None:
+    assert texts_of("So, twenty characters more are here", 20) == [
+        "So, twenty",
+        "characters more are",
+        "here",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n\n", "\t \n \n"])
+def test_an_empty_text_has_no_pieces(text: str) -> None:
+    assert split_sentences(text) == []
+
+
+@pytest.mark.parametrize(("text", "speakable"), [("***", False), ("…!", False), ("5!", True)])
+def test_a_piece_without_letters_or_digits_is_not_speakable(text: str, speakable: bool) -> None:
+    assert Piece(text, 0.0).speakable is speakable
+
+
+@pytest.mark.parametrize("unit", [".", '..."', '."', "。」", "a", ",", "J. ", "\n", "(", " ,"])
+def test_a_text_made_to_be_slow_is_split_all_the_same(unit: str) -> None:
+    text = unit * 100_000  # quadratic time would need minutes
+
+    assert sum(map(len, texts_of(text))) <= len(text)
