@@ -21,7 +21,6 @@ from pathlib import Path
 import httpx
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds; of silence, not of the whole download
-CHUNK_BYTES = 2**16
 TRIES_WITHOUT_PROGRESS = 5
 MAX_TRIES = 100
 FIRST_PAUSE_SECONDS = 1.0  # then twice as long each time
@@ -103,7 +102,7 @@ def _receive(
             file.truncate(0)
             done = 0
         _check_space(Path(file.name).parent, offer.size, done)
-        for chunk in response.iter_raw(CHUNK_BYTES):
+        for chunk in response.iter_raw():
             done += file.write(chunk)
             if done > (offer.size or MAX_FILE_BYTES):
                 file.truncate(0)

@@ -78,7 +78,7 @@ def _split(
     checkpoint = read_rtvc(part)
     found = recognise(checkpoint.state_dict)
     if found != model:
-        raise CheckpointError(f"{remote.url} holds a {found}, not a {model}")
+        raise CheckpointError(f"{remote.url} is a checkpoint of the {found}, not of the {model}")
     is_official = remote.url == OFFICIAL[model].url
     source = f"{remote.url}, SHA-256 {digest}"
     licence = OFFICIAL_LICENCE if is_official else f"not stated by {remote.url}"

@@ -56,15 +56,15 @@ def installed_services(root: Path = REPOSITORY) -> list[str]:
 class ServiceProcesses:
     """Runs while the context is open; when it closes, nothing that was started is left.
 
-    ports: by service. log: a file for what they write; standard error if None. root: the folder
-    of the Procfile and the services.
+    ports: by service. log: where they write to, as subprocess takes it; standard error if None.
+    root: the folder of the Procfile and the services.
     """
 
     def __init__(
         self,
         ports: Mapping[str, int],
         host: str = "127.0.0.1",
-        log: IO[bytes] | None = None,
+        log: IO[bytes] | int | None = None,
         root: Path = REPOSITORY,
     ) -> None:
         self.urls = {name: _url(host, port) for name, port in ports.items()}
@@ -191,7 +191,7 @@ def _check_port(name: str, host: str, port: int) -> None:
         if error.errno == errno.EADDRINUSE:
             reason = "is taken; stop what listens there, or choose others with --port-base"
         else:
-            reason = f"cannot be used: {error.strerror or error}"
+            reason = f"cannot be used: {os.strerror(error.errno) if error.errno else error}"
         raise PortTaken(f"port {port} on {host}, for the {name}, {reason}") from None
 
 

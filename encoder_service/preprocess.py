@@ -40,7 +40,6 @@ MIN_SPECTRAL_CHANGE_DB = 1.5
 CHANGE_BANDS = 20
 CHANGE_SMOOTHING = 3  # windows: 90 ms, about a phoneme
 CHANGE_PIECE = 53  # windows: 1.6 s
-CHANGE_RANGE_DB = 25.0  # below the loudest window; quieter ones are pauses
 CHANGE_FLOOR_DB = -40.0  # below the loudest band
 NORMAL_STD_PER_MAD = 1.48
 
@@ -198,13 +197,9 @@ def _spectral_change(wav: Array, voiced: Mask) -> float:
     long noisy clip is found. One number instead of pitch tracking, which would refuse a whisper.
     """
     bank = mel_filterbank(SAMPLING_RATE, VAD_WINDOW, CHANGE_BANDS, 0, SAMPLING_RATE / 2)
-    # half a window off, for frames centred on the detector's windows: [20, W]
-    bands = mel_energies(wav[VAD_WINDOW // 2 :], bank, VAD_WINDOW, power=2)[:, : len(voiced)]
+    bands = mel_energies(wav, bank, VAD_WINDOW, power=2)[:, : len(voiced)]  # [20, W]
     box = np.ones(CHANGE_SMOOTHING) / CHANGE_SMOOTHING
-    bands = np.stack([np.convolve(band, box, "same") for band in bands])
-    level = bands.mean(axis=0)
-    loud = voiced & (level > level[voiced].max() * 10 ** (-CHANGE_RANGE_DB / 10))
-    bands = bands[:, loud]
+    bands = np.stack([np.convolve(band, box, "same") for band in bands])[:, voiced]
     shape = 10 * np.log10(bands + bands.max() * 10 ** (CHANGE_FLOOR_DB / 10))
     shape -= shape.mean(axis=0)
     pieces = np.array_split(shape, max(1, shape.shape[1] // CHANGE_PIECE), axis=1)

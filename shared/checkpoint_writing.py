@@ -177,9 +177,9 @@ def _write_parameter(
         disk_dtype = torch.float16
         if tensor.abs().max() > torch.finfo(disk_dtype).max:
             raise CheckpointError(f"{name} exceeds float16's range; write it as float32")
-    # A fresh tensor: its storage is its own and its strides are canonical, so equal tensors give
+    # A fresh tensor has its own storage, canonical strides and no gradient, so equal numbers give
     # equal bytes. So does the buffer: into a file, torch.save would write the file's name.
-    fresh = torch.empty(tensor.shape, dtype=disk_dtype).copy_(tensor)
+    fresh = torch.empty(tensor.shape, dtype=disk_dtype).copy_(tensor.detach())
     buffer = io.BytesIO()
     torch.save(fresh, buffer)
     file = parameter_file(index, name)

@@ -12,15 +12,14 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from shared.architectures import check_architecture
 from shared.checkpoint_manifest import (
@@ -35,7 +34,7 @@ from shared.checkpoint_manifest import (
     parse_manifest,
 )
 
-__all__ = ["Checkpoint", "CheckpointError", "Manifest", "load", "load_into", "verify", "weightless"]
+__all__ = ["Checkpoint", "CheckpointError", "Manifest", "load", "load_into", "verify"]
 
 MAX_ARCHIVE_OVERHEAD = 8192  # bytes that torch.save writes around a tensor: 1.5 kB in torch 2.13
 
@@ -71,36 +70,11 @@ def verify(folder: Path) -> Manifest:
     return load(folder).manifest
 
 
-@contextmanager
-def weightless() -> Iterator[None]:
-    """Modules built within have shapes but no numbers and no memory, until `load_into`.
-
-    On the meta device alone, an embedding's initial values would be drawn by torch's compiler:
-    72 MB of imports for numbers that nobody sees.
-    """
-    with torch.device("meta"), _NoInitialValues():
-        yield
-
-
-class _NoInitialValues(TorchFunctionMode):
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: tuple[type, ...],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        if getattr(func, "__module__", None) == nn.init.__name__:
-            return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        return func(*args, **kwargs)
-
-
 def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> None:
     """Give a model these very tensors: names, shapes and dtypes must be exactly its own.
 
-    The tensors are assigned, not copied; so build the model `weightless`. Raises CheckpointError
-    that names what differs.
+    They take the place of its own, nothing is copied. Raises CheckpointError that names what
+    differs; the model is then as it was.
     """
     own = model.state_dict()
     problems = [f"{name} is missing" for name in own if name not in state_dict]
@@ -113,9 +87,6 @@ def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> None:
         more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
         raise CheckpointError(f"the weights do not fit: {', '.join(problems[:5])}{more}")
     model.load_state_dict(state_dict, assign=True)
-    tensors = [*model.named_parameters(), *model.named_buffers()]
-    if empty := [name for name, tensor in tensors if tensor.is_meta]:
-        raise CheckpointError(f"no weights for {', '.join(empty)}: not part of the state dict")
 
 
 def _read_verified(folder: Path) -> tuple[Manifest, dict[str, bytes]]:

@@ -39,7 +39,7 @@ _GLUED = r"(?=(?P<glued>\w)?)"
 _LETTER_BEFORE = re.compile(r"(?<=[a-z])(?=[$£€¥₩])")
 _RANGE = re.compile(rf"(?P<symbol>[$£€¥₩])(?P<low>{NUMERAL})-(?P=symbol)?(?=[0-9])")
 _PREFIXED = re.compile(rf"(?P<symbol>[$£€¥₩]) ?(?P<minus>-?){_AMOUNT}{_GLUED}")
-_SUFFIXED = re.compile(rf"{_AMOUNT} ?(?P<symbol>[$£€¥₩¢])(?![0-9]){_GLUED}")
+_SUFFIXED = re.compile(rf"{_AMOUNT} ?(?P<symbol>[$£€¥₩¢]){_GLUED}")
 _ALONE = re.compile(r"[$£€¥₩¢]")
 
 

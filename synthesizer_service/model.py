@@ -89,12 +89,9 @@ class Encoder(nn.Module):
 
 
 class AttentionState(NamedTuple):
-    hidden: Tensor
-    """[B, decoder_dims] of the attention RNN."""
-    context: Tensor
-    """[B, E]: what the last step read."""
-    attended: Tensor
-    """[B, L]: the sum of all attentions so far."""
+    hidden: Tensor  # [B, decoder_dims] of the attention RNN
+    context: Tensor  # [B, E], what the last step read
+    attended: Tensor  # [B, L], the sum of all attentions so far
 
 
 class Decoder(nn.Module):
@@ -237,22 +234,32 @@ class Tacotron(nn.Module):
         """Speak each row of `chars` in the voice beside it. The module must be in eval().
 
         chars: [B, L] int64, padded with 0; embeds: [B, 256]; generators: B, one for each row's
-        dropout, so that a row's outcome depends on its own seed alone; max_frames: of 12.5 ms.
-        Raises ValueError where a row has no character, where the three differ in length and where
-        max_frames is less than one decoder step.
+        dropout, so that a row's outcome depends on its own seed alone; max_frames: at most so many
+        of 12.5 ms each. Raises ValueError where a row has no character, where the three differ in
+        number and where max_frames is less than one decoder step makes.
         """
+        if self.training:
+            raise RuntimeError("call eval() first: in train() the batch norms learn from this")
         if max_frames < int(self.decoder.r):
             raise ValueError(f"max_frames is {max_frames}, one step makes {int(self.decoder.r)}")
-        generated = Generated([], [], [])
-        for row, embed, generator in zip(chars, embeds, generators, strict=True):
-            utterance = _trim_padding(row).unsqueeze(0)  # [1, L]
-            encoded = self.encoder(utterance, generator)
-            memory = self.memory(utterance, encoded, embed.unsqueeze(0))
-            mel, attention, stopped = self.decoder.generate(memory, generator, max_frames)
-            generated.mels.append(self.refine(mel)[0].clamp(-MAX_LEVEL, MAX_LEVEL))
-            generated.attention.append(attention)
-            generated.stopped.append(stopped)
-        return generated
+        utterances = [_trim_padding(row) for row in chars]
+        spoken = [
+            self._speak(utterance.unsqueeze(0), embed.unsqueeze(0), generator, max_frames)
+            for utterance, embed, generator in zip(utterances, embeds, generators, strict=True)
+        ]
+        return Generated(
+            mels=[mel for mel, _, _ in spoken],
+            attention=[attention for _, attention, _ in spoken],
+            stopped=[stopped for _, _, stopped in spoken],
+        )
+
+    def _speak(
+        self, chars: Tensor, embed: Tensor, generator: Generator, max_frames: int
+    ) -> tuple[Tensor, Tensor, bool]:
+        """chars: [1, L], embed: [1, 256]. Returns mel [80, T], attention [S, L], stopped."""
+        memory = self.memory(chars, self.encoder(chars, generator), embed)
+        mel, attention, stopped = self.decoder.generate(memory, generator, max_frames)
+        return self.refine(mel)[0].clamp(-MAX_LEVEL, MAX_LEVEL), attention, stopped
 
     def memory(self, chars: Tensor, encoded: Tensor, embeds: Tensor) -> Memory:
         """What the decoder reads: `encoded` [B, L, encoder_dims] with `embeds` [B, 256] beside."""

@@ -132,7 +132,7 @@ def _ascending(low: str, high: str) -> bool:
 def _unit(match: re.Match[str]) -> str:
     one, many = _UNITS[match[2].replace(" ", "")]
     words = f"{match[1]} {one if match[1] == '1' else many}"
-    return words
+    return words if match["glued"] is None else f"{words} "
 
 
 def _fraction(match: re.Match[str]) -> str:

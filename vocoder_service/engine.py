@@ -1,4 +1,9 @@
-"""The sample loop of WaveRNN in torch, and the interface that any sample loop has."""
+"""The sample loop: the interface that any has, and the one in torch.
+
+A sample loop ("engine") makes the samples of many folds side by side. All that it needs to know of
+a fold is explicit and the caller's: state, conditioning, random numbers, temperature. So a fold's
+samples do not depend on what else is in its batch, and one engine may stand in for another.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -6,7 +11,7 @@ from typing import Protocol, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from vocoder_service.hparams import Hparams
 from vocoder_service.model import WaveRNN
@@ -14,105 +19,216 @@ from vocoder_service.waveform import Labels
 
 Array = NDArray[np.float32]
 
-LEAST_BATCH = 4
-TILE = 40
+LEAST_BATCH = 4  # folds; BLAS adds a smaller product up in another order
 
 
 @dataclass(frozen=True)
 class FoldState:
+    """What a fold carries from one sample to the next. F folds, R rnn_dims.
+
+    h1, h2: [F, R], the hidden states of the two GRUs.
+    x: [F], the last sample, companded, in [-1, 1].
+    """
+
     h1: Array
     h2: Array
-    label: Labels
+    x: Array
 
     @classmethod
-    def initial(cls, folds: int, hparams: Hparams) -> Self:
-        h = np.zeros((folds, hparams.rnn_dims), np.float32)
-        return cls(h, h.copy(), np.zeros(folds, np.int16))
+    def at_rest(cls, folds: int, rnn_dims: int) -> Self:
+        """Where a fold begins: zeros, as in training."""
+        h1, h2 = np.zeros((2, folds, rnn_dims), np.float32)
+        return cls(h1, h2, np.zeros(folds, np.float32))
+
+    def resumed(self, folds: int) -> "FoldState":
+        """A batch whose first fold goes on where the last one here stopped; the others at rest."""
+        state = FoldState.at_rest(folds, self.h1.shape[1])
+        state.h1[0], state.h2[0], state.x[0] = self.h1[-1], self.h2[-1], self.x[-1]
+        return state
+
+
+class Engine(Protocol):
+    """A sample loop. One object serves any number of threads at once."""
+
+    @property
+    def hparams(self) -> Hparams: ...
+
+    def describe(self, mel: Array) -> Array:
+        """Auxiliary conditioning: mel [T + 2 pad, 80] in [-1, 1] -> [T, res_out_dims]."""
+        ...
+
+    def run(
+        self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
+    ) -> Labels:
+        """Make the samples of the next T frames of F folds.
+
+        The label of a sample is the first class at which the running sum of softmax(logits /
+        temperature), added up from class 0, exceeds its uniform number times the sum of all.
+
+        Args:
+            state: of F folds; brought up to date in place.
+            mel: [F, T + 2 pad, 80] in [-1, 1], with the frames around those to be made.
+            aux: [F, T, res_out_dims], what `describe` gave for those frames.
+            uniforms: [F, T * hop] in [0, 1).
+            temperature: [F], above 0.
+
+        Returns:
+            Mu-law labels [F, T * hop].
+        """
+        ...
 
 
 class TorchEngine:
-    def __init__(self, model: WaveRNN) -> None:
-        hparams = self.hparams = model.hparams
-        self._model = model
-        r, a = hparams.rnn_dims, hparams.aux_dims
-        with torch.inference_mode():
-            i, rnn1, rnn2 = model.I, model.rnn1, model.rnn2
-            w1 = rnn1.weight_ih_l0
-            both = torch.cat([i.weight, w1 @ i.weight])
-            bias = torch.cat([i.bias, w1 @ i.bias + rnn1.bias_ih_l0])
-            step = 2 / (hparams.classes - 1)
-            self._x = both[:, 0] * step
-            self._mel = both[:, 1:-a].T.contiguous()
-            self._a1 = both[:, -a:].T.contiguous()
-            self._bias = bias - both[:, 0]
-            kernel = model.upsample.kernel()
-            self._kernel = torch.cat([kernel, torch.ones(len(kernel), 1)], 1)
-            self.u1, self.b1 = rnn1.weight_hh_l0.detach().T, rnn1.bias_hh_l0.detach()
-            self.w2, self.a2 = rnn2.weight_ih_l0.detach()[:, :r].T, rnn2.weight_ih_l0.detach()[:, r:].T
-            self.c2 = rnn2.bias_ih_l0.detach()
-            self.u2, self.b2 = rnn2.weight_hh_l0.detach().T, rnn2.bias_hh_l0.detach()
-            f = hparams.fc_dims
-            self.f1, self.a3, self.c3 = model.fc1.weight.detach()[:, :r].T, model.fc1.weight.detach()[:, r:].T, model.fc1.bias.detach()
-            self.f2, self.a4, self.c4 = model.fc2.weight.detach()[:, :f].T, model.fc2.weight.detach()[:, f:].T, model.fc2.bias.detach()
-            self.f3, self.b3 = model.fc3.weight.detach().T, model.fc3.bias.detach()
+    """The sample loop in torch, with all that is known before a sample taken out of it.
 
-    def aux(self, mel: Array) -> Array:
+    Exact algebra. Aux is constant within a frame: its products are made once a frame. The mel's
+    upsampling is linear and treats all channels alike, so it commutes with the products through I
+    and on through rnn1's input weights: these too are made at frame rate, and brought to the
+    sample rate last, by one row of `UpsampleNetwork.kernel` a sample.
+
+    Weights that can stay as they are, are views of the model's; nothing here writes to them.
+    """
+
+    def __init__(self, model: WaveRNN) -> None:
+        """Raises ValueError for a model in training mode, whose batch norms would learn."""
+        if model.training:
+            raise ValueError("the model is in training mode; call its eval() first")
+        self.hparams = model.hparams
+        self._resnet = model.upsample.resnet
         with torch.inference_mode():
-            return self._model.upsample.resnet(torch.from_numpy(mel)[None])[0].T.contiguous().numpy()
+            self._weights = _Weights(model)
 
     @torch.inference_mode()
-    def run(self, state, mel, aux, uniforms, temperature):
-        """mel [F, n+4, 80] aux [F, n, 4A] uniforms [F, n*hop] temperature [F]"""
+    def describe(self, mel: Array) -> Array:
+        aux: Tensor = self._resnet(torch.from_numpy(mel).T.unsqueeze(0))
+        return aux[0].T.contiguous().numpy()
+
+    @torch.inference_mode()
+    def run(
+        self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
+    ) -> Labels:
         folds, frames = aux.shape[:2]
-        hop = self.hparams.hop_length
-        r = self.hparams.rnn_dims
-        mel, aux, uniforms = torch.from_numpy(mel), torch.from_numpy(aux), torch.from_numpy(uniforms).T.contiguous()
-        inv = (1 / torch.from_numpy(temperature))[:, None]
-        h1, h2 = torch.from_numpy(state.h1), torch.from_numpy(state.h2)
-        x = torch.from_numpy(state.label).float()[:, None]
-        labels = torch.empty(frames * hop, folds, dtype=torch.int16)
-        c = torch.empty(folds, 4 * r)
-        y, rz1, n1, r1, z1 = c[:, :r], c[:, r : 3 * r], c[:, 3 * r :], c[:, r : 2 * r], c[:, 2 * r : 3 * r]
-        g2 = torch.empty(folds, 3 * r)
-        rz2, n2, r2, z2 = g2[:, : 2 * r], g2[:, 2 * r :], g2[:, :r], g2[:, r : 2 * r]
-        gh = torch.empty(folds, 3 * r)
-        grz, gn = gh[:, : 2 * r], gh[:, 2 * r :]
-        f1 = torch.empty(folds, self.hparams.fc_dims)
-        f2 = torch.empty_like(f1)
-        logits = torch.empty(folds, self.hparams.classes)
-        p, cdf = torch.empty_like(logits), torch.empty_like(logits)
-        total = cdf[:, -1]
-        v = torch.empty(folds)
-        idx = torch.empty(folds, 1, dtype=torch.long)
-        addmm = torch.addmm
-        for t in range(frames):
-            around = mel[:, t : t + 5].transpose(0, 1)
-            a1, a2, a3, a4 = aux[:, t].chunk(4, 1)
-            g = torch.cat([around @ self._mel, addmm(self._bias, a1, self._a1)[None]]).view(6, -1)
-            a2, a3, a4 = addmm(self.c2, a2, self.a2), addmm(self.c3, a3, self.a3), addmm(self.c4, a4, self.a4)
-            for i in range(hop):
-                n = t * hop + i
-                torch.mm(self._kernel[i : i + 1], g, out=c.view(1, -1))
-                c.addcmul_(x, self._x)
-                addmm(self.b1, h1, self.u1, out=gh)
-                rz1.add_(grz).sigmoid_()
-                n1.addcmul_(r1, gn).tanh_()
-                torch.lerp(n1, h1, z1, out=h1)
-                y.add_(h1)
-                addmm(a2, y, self.w2, out=g2)
-                addmm(self.b2, h2, self.u2, out=gh)
-                rz2.add_(grz).sigmoid_()
-                n2.addcmul_(r2, gn).tanh_()
-                torch.lerp(n2, h2, z2, out=h2)
-                y.add_(h2)
-                addmm(a3, y, self.f1, out=f1).relu_()
-                addmm(a4, f1, self.f2, out=f2).relu_()
-                addmm(self.b3, f2, self.f3, out=logits).mul_(inv)
-                torch.softmax(logits, 1, out=p)
-                torch.cumsum(p, 1, out=cdf)
-                torch.mul(uniforms[n], total, out=v)
-                torch.searchsorted(cdf, v[:, None], right=True, out=idx)
-                labels[n] = idx[:, 0]
-                x.copy_(idx)
-        state.label[:] = labels[-1].numpy()
-        return labels.T.contiguous().numpy()
+        hop, context = self.hparams.hop_length, 2 * self.hparams.pad + 1
+        mels, auxes = _batch(mel), _batch(aux)
+        draws = _batch(uniforms).T.contiguous()  # [T * hop, F]
+        labels = torch.empty(draws.shape, dtype=torch.int16)
+        loop = _SampleLoop(self._weights, state, temperature)
+        for frame in range(frames):
+            loop.enter_frame(mels[:, frame : frame + context], auxes[:, frame])
+            for n in range(hop):
+                now = frame * hop + n
+                labels[now] = loop.step(n, draws[now])
+        loop.save(state)
+        return labels.T[:folds].contiguous().numpy()
+
+
+def _batch(array: Array) -> Tensor:
+    """A copy [F, ...] as a tensor; ones added so that no batch is smaller than LEAST_BATCH."""
+    missing = max(0, LEAST_BATCH - len(array))
+    widths = [(0, missing), *[(0, 0)] * (array.ndim - 1)]
+    return torch.from_numpy(np.pad(array, widths, constant_values=1))
+
+
+class _Conditioned:
+    """A linear layer whose last A inputs are aux. weight: [out, in + A]"""
+
+    def __init__(self, weight: Tensor, bias: Tensor, aux_dims: int) -> None:
+        self.weight, self._aux = weight.T[:-aux_dims], weight.T[-aux_dims:]  # [in, out], [A, out]
+        self._bias = bias
+
+    def of_frame(self, aux: Tensor) -> Tensor:
+        """What aux [F, A] and the bias add to each sample of a frame. [F, out]"""
+        return torch.addmm(self._bias, aux, self._aux)
+
+
+class _Weights:
+    """The model's weights as the loop wants them."""
+
+    def __init__(self, model: WaveRNN) -> None:
+        dims = model.hparams.aux_dims
+        into_rnn1, self.hidden1, into_rnn1_bias, self.hidden1_bias = model.rnn1.all_weights[0]
+        into_rnn2, self.hidden2, into_rnn2_bias, self.hidden2_bias = model.rnn2.all_weights[0]
+        i = torch.cat([model.I.weight, into_rnn1 @ model.I.weight])
+        i_bias = torch.cat([model.I.bias, into_rnn1 @ model.I.bias + into_rnn1_bias])
+        self.i = _Conditioned(i, i_bias, dims)  # [1 + 80, 4R]: I's output, rnn1's gates
+        self.rnn2 = _Conditioned(into_rnn2, into_rnn2_bias, dims)
+        self.fc1 = _Conditioned(model.fc1.weight, model.fc1.bias, dims)
+        self.fc2 = _Conditioned(model.fc2.weight, model.fc2.bias, dims)
+        self.fc3, self.fc3_bias = model.fc3.weight.T, model.fc3.bias
+        kernel = model.upsample.kernel()
+        self.kernel = torch.cat([kernel, torch.ones(len(kernel), 1)], dim=1)  # [hop, J + 1]
+
+
+class _Gru:
+    """The recurrent half of a GRU. gates: [F, 3R], the input's product, used up by a step."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, h: Tensor, gates: Tensor) -> None:
+        self._weight, self._bias, self.h = weight.T, bias, h
+        size = h.shape[1]
+        self._products = torch.empty_like(gates)
+        self._reset_update, self._new = gates[:, : 2 * size], gates[:, 2 * size :]
+        self._reset, self._update = gates[:, :size], gates[:, size : 2 * size]
+        self._h_reset_update = self._products[:, : 2 * size]
+        self._h_new = self._products[:, 2 * size :]
+
+    def step(self) -> Tensor:
+        torch.addmm(self._bias, self.h, self._weight, out=self._products)
+        self._reset_update.add_(self._h_reset_update).sigmoid_()
+        self._new.addcmul_(self._reset, self._h_new).tanh_()
+        return torch.lerp(self._new, self.h, self._update, out=self.h)
+
+
+class _SampleLoop:
+    """A batch of folds under way. Memory is taken at the start and once a frame, none in a step."""
+
+    def __init__(self, weights: _Weights, state: FoldState, temperature: Array) -> None:
+        self._w = w = weights
+        h1, h2 = _batch(state.h1), _batch(state.h2)
+        folds, size = h1.shape
+        self._x = _batch(state.x).unsqueeze(1)  # [F, 1]
+        self._coldness = 1 / _batch(temperature).unsqueeze(1)
+        self._i = torch.empty(folds, 4 * size)
+        self._gates2 = torch.empty(folds, 3 * size)
+        self._y = self._i[:, :size]
+        self._gru1 = _Gru(w.hidden1, w.hidden1_bias, h1, self._i[:, size:])
+        self._gru2 = _Gru(w.hidden2, w.hidden2_bias, h2, self._gates2)
+        self._fc1, self._fc2 = torch.empty(2, folds, len(w.fc3))
+        self._p, self._cdf = torch.empty(2, folds, len(w.fc3_bias))
+        self._threshold = torch.empty(folds, 1)
+        self._label = torch.empty(folds, 1, dtype=torch.long)
+
+    def save(self, state: FoldState) -> None:
+        folds = len(state.x)
+        state.h1[:], state.h2[:] = self._gru1.h[:folds], self._gru2.h[:folds]
+        state.x[:] = self._x[:folds, 0]
+
+    def enter_frame(self, mel: Tensor, aux: Tensor) -> None:
+        """mel: [F, J, 80], the frame in the middle of its context; aux: [F, 4A]"""
+        w = self._w
+        aux1, aux2, aux3, aux4 = aux.chunk(4, dim=1)
+        around = mel.transpose(0, 1) @ w.i.weight[1:]  # [J, F, 4R]
+        in_frame = torch.cat([around, w.i.of_frame(aux1).unsqueeze(0)])
+        self._in_frame = in_frame.flatten(start_dim=1)  # [J + 1, F * 4R]
+        self._rnn2, self._fc1_bias = w.rnn2.of_frame(aux2), w.fc1.of_frame(aux3)
+        self._fc2_bias = w.fc2.of_frame(aux4)
+
+    def step(self, n: int, uniforms: Tensor) -> Tensor:
+        """Make sample n of the frame: labels [F], overwritten by the next step."""
+        w, y = self._w, self._y
+        torch.mm(w.kernel[n : n + 1], self._in_frame, out=self._i.view(1, -1))
+        self._i.addcmul_(self._x, w.i.weight[0])
+        y.add_(self._gru1.step())
+        torch.addmm(self._rnn2, y, w.rnn2.weight, out=self._gates2)
+        y.add_(self._gru2.step())
+        torch.addmm(self._fc1_bias, y, w.fc1.weight, out=self._fc1).relu_()
+        torch.addmm(self._fc2_bias, self._fc1, w.fc2.weight, out=self._fc2).relu_()
+        torch.addmm(w.fc3_bias, self._fc2, w.fc3, out=self._p).mul_(self._coldness)
+        return self._draw(uniforms)
+
+    def _draw(self, uniforms: Tensor) -> Tensor:
+        torch.softmax(self._p, dim=1, out=self._p)
+        torch.cumsum(self._p, dim=1, out=self._cdf)
+        torch.mul(uniforms.unsqueeze(1), self._cdf[:, -1:], out=self._threshold)
+        torch.searchsorted(self._cdf, self._threshold, right=True, out=self._label)
+        torch.mul(self._label, 2 / (len(self._w.fc3_bias) - 1), out=self._x).sub_(1)
+        return self._label[:, 0]

@@ -1,35 +1,117 @@
-import numpy as np
+"""Folding: an utterance cut into overlapping folds that the sample loop makes side by side.
+
+RTVC folds to samples of equal stride (target 4000, overlap 400: fold i holds samples 4400 i to
+4400 i + 4799, zeros past the end), crossfades before mu-law decoding, and its gains leave silence
+in mid-overlap. Here, on purpose, otherwise:
+
+- The plan is a list of rounds, each a batch of folds, so that sound leaves before all is made.
+  The first round is short. A round's first fold goes on from the last fold of the round before,
+  state and all, so rounds meet without a seam.
+- A fold warms up unheard on the mel of its surroundings. From a state of zeros in mid-speech, the
+  cross-entropy of real speech under the bundled weights is 0.36 nat too high over the first 50
+  samples, 0.02 after 200, 0.005 after 400; levels are right after 100.
+- Two folds of one place are uncorrelated (-0.03 on average, six voices): fading one into the other
+  with gains that sum to one would lower the level by 1.3 dB. So the later fold is shifted by up to
+  6 ms to where both waves agree best (0.65), and the level stays within 0.3 dB. (Equal-power gains
+  would serve uncorrelated folds, but cannot mend the jump in pitch phase.)
+- Folds meet as finished sound: decoded from mu-law, de-emphasised.
+"""
+
 from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-OVERLAP=5; FADE=100; REACH=100; MOST=32; HEARD=12; FIRST=96; MOST_FRAMES=800; hop=200
+from vocoder_service.waveform import Wave
+
+MOST_FOLDS = 32  # a batch; beyond it a step costs as much more as it makes
+FRAMES_HEARD = 12  # of a fold, at least: 150 ms
+FIRST_ROUND = 96  # frames: 1.2 s
+LONGEST_ROUND = 768  # frames: 9.6 s, 24 frames heard of each of 32 folds
+
+OVERLAP = 3  # frames: 600 samples, of which the first 240 or more are not heard
+FADE = 160  # samples: 10 ms
+REACH = 100  # samples that a fold may shift either way; both ways, a period of 80 Hz
+
 
 @dataclass(frozen=True)
 class Round:
-    starts: tuple
+    """Folds of one length that are made in one batch.
+
+    starts: first frame of each fold; neighbours overlap by `OVERLAP` frames, or one or two more.
+    frames: length of each fold.
+    """
+
+    starts: tuple[int, ...]
     frames: int
 
-def plan(frames):
-    covers=[]
-    if frames>FIRST*3//2:
-        rest=frames-FIRST; n=-(-rest//MOST_FRAMES)
-        covers=[FIRST]+[rest*(i+1)//n-rest*i//n for i in range(n)]
-    else: covers=[frames]
-    out=[];at=0
-    for c in covers:
-        out.append(round_(at,c)); at+=c
-    return out
 
-def round_(at,cover):
-    lanes=min(MOST,max(1,cover//HEARD))
-    length=-(-(cover+(lanes-1)*OVERLAP)//lanes)
-    slack=cover-length
-    return Round(tuple(at+slack*i//max(1,lanes-1) for i in range(lanes)),length)
+def plan(frames: int) -> list[Round]:
+    """Rounds that cover `frames` frames, in order; a function of nothing else."""
+    if frames < 2 * FIRST_ROUND:
+        return [_round(0, frames)]
+    rounds = -(-(frames - FIRST_ROUND) // LONGEST_ROUND)
+    bounds = [0, *np.linspace(FIRST_ROUND, frames, rounds + 1).astype(int).tolist()]
+    return [_round(start, stop) for start, stop in pairwise(bounds)]
 
-def gains():
-    return np.sin(np.pi/2*(np.arange(FADE)+.5)/FADE)**2
 
-def align(tail, cand):
-    w=sliding_window_view(cand,len(tail))
-    s=(w@tail)/np.sqrt((w*w).sum(1)+1e-9)
-    return int(np.argmax(s))
+def _round(start: int, stop: int) -> Round:
+    covered = stop - start
+    folds = min(MOST_FOLDS, max(1, covered // FRAMES_HEARD))
+    frames = -(-(covered + (folds - 1) * OVERLAP) // folds)
+    starts = np.linspace(start, stop - frames, folds).astype(int).tolist()
+    return Round(tuple(starts), frames)
+
+
+def fade_in() -> Wave:
+    """Gains of the later fold [FADE]; the earlier one's are 1 less these."""
+    phase = (np.arange(FADE) + 0.5) / FADE
+    gains: Wave = (np.sin(np.pi / 2 * phase) ** 2).astype(np.float32)
+    return gains
+
+
+def first_seam(waves: Wave, lag: int) -> int:
+    """Where the first fold's sound begins to fade out; its length if it is alone.
+
+    waves: [F, N]; lag: the first fold's, in samples.
+    """
+    samples = waves.shape[1]
+    return samples if len(waves) == 1 else samples - REACH - FADE + lag
+
+
+def join(waves: Wave, starts: list[int], lag: int, heard: int) -> tuple[Wave, int]:
+    """Join folds into one wave.
+
+    Args:
+        waves: [F, N], finished sound.
+        starts: [F], the sample of the utterance at which each fold starts.
+        lag: samples by which the first fold runs ahead of its place.
+        heard: samples of the first fold that are not wanted again.
+
+    Returns:
+        The wave from there to the last fold's end, and the last fold's lag.
+    """
+    gains = fade_in()
+    pieces = []
+    seam = waves.shape[1] - REACH - FADE  # of a fold that is in its place, with the next one
+    for (before, after), (start, next_start) in zip(pairwise(waves), pairwise(starts), strict=True):
+        tail = before[seam + lag : seam + lag + FADE]
+        pieces.append(before[heard : seam + lag])
+        place = seam - (next_start - start)
+        lag = best_lag(tail, after[place - REACH : place + REACH + FADE])
+        head = after[place + lag : place + lag + FADE]
+        pieces.append(tail + gains * (head - tail))
+        heard = place + lag + FADE
+    return np.concatenate([*pieces, waves[-1, heard:]]), lag
+
+
+def best_lag(tail: Wave, surroundings: Wave) -> int:
+    """The shift, -REACH to REACH, at which `surroundings` continue `tail` best.
+
+    tail: [FADE]; surroundings: [FADE + 2 REACH]. Best by normalised correlation.
+    """
+    windows = sliding_window_view(surroundings, FADE)  # [2 REACH + 1, FADE]
+    energies = np.einsum("ln,ln->l", windows, windows)
+    silence = 1e-9  # keeps the lag of digital silence from being chance
+    return int(np.argmax(windows @ tail / np.sqrt(energies + silence))) - REACH

@@ -7,6 +7,8 @@ from scipy.signal import lfilter
 Labels = NDArray[np.int16]
 Wave = NDArray[np.float32]
 
+PREEMPHASIS = 0.97
+
 
 def mu_law_labels(wave: NDArray[np.floating], bits: int) -> Labels:
     """Quantise a wave in [-1, 1] to labels 0 to 2^bits - 1, of the same shape."""
@@ -16,35 +18,26 @@ def mu_law_labels(wave: NDArray[np.floating], bits: int) -> Labels:
     return labels
 
 
-def companded_levels(bits: int) -> Wave:
-    """The level in [-1, 1] of each label, still companded: what the network is fed. [2^bits]"""
-    levels: Wave = np.linspace(-1, 1, 2**bits).astype(np.float32)
-    return levels
-
-
 def mu_law_levels(bits: int) -> Wave:
-    """The sample value in [-1, 1] of each label. [2^bits]"""
+    """The sample value of each label, -1 to 1. [2^bits]"""
     mu = 2**bits - 1
-    companded = np.linspace(-1, 1, 2**bits)
-    levels: Wave = (np.sign(companded) * np.expm1(np.abs(companded) * np.log1p(mu)) / mu).astype(
-        np.float32
-    )
+    companded = np.linspace(-1, 1, mu + 1)
+    magnitude = np.expm1(np.abs(companded) * np.log1p(mu)) / mu
+    levels: Wave = np.copysign(magnitude, companded).astype(np.float32)
     return levels
 
 
-class DeEmphasis:
-    """Undoes pre-emphasis, y[n] = x[n] + coefficient * y[n - 1], over a wave that comes in chunks.
+def de_emphasis(
+    chunk: NDArray[np.floating], state: NDArray[np.float64]
+) -> tuple[Wave, NDArray[np.float64]]:
+    """Undo pre-emphasis, y[n] = x[n] + 0.97 y[n - 1], in waves that come in chunks.
 
-    One object serves one wave: it carries the last output, so that the chunks joined equal the
-    whole wave filtered at once.
+    Args:
+        chunk: [..., N], the next samples.
+        state: [..., 1], what the chunk before returned; zeros at the start.
+
+    Returns:
+        The samples [..., N], the same whatever the chunks, and the state for the next chunk.
     """
-
-    def __init__(self, coefficient: float = 0.97) -> None:
-        self._denominator = [1.0, -coefficient]
-        self._state = np.zeros(1)
-
-    def __call__(self, chunk: NDArray[np.floating]) -> Wave:
-        """Filter the next samples [N] in double precision."""
-        filtered, self._state = lfilter([1.0], self._denominator, chunk, zi=self._state)
-        wave: Wave = np.asarray(filtered, dtype=np.float32)
-        return wave
+    wave, state = lfilter([1.0], [1.0, -PREEMPHASIS], chunk, zi=state)
+    return np.asarray(wave, dtype=np.float32), np.asarray(state)

@@ -1,4 +1,4 @@
-"""A folder with the repository's Procfile and gunicorn settings, and services that do nothing."""
+"""A folder with the repository's Procfile and gunicorn settings, and services without a model."""
 
 import shutil
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from shared.settings import REPOSITORY
 
 _APP = """
+import asyncio
 import os
 import sys
 
@@ -17,13 +18,15 @@ async def app(scope, receive, send):
         await receive()
         await send({{"type": "lifespan.shutdown.complete"}})
         return
-    {at_request}
+    if scope["path"] == "/endless":
+        print("asked", flush=True)
+        await asyncio.sleep(600)
     await send({{"type": "http.response.start", "status": 200, "headers": []}})
-    await send({{"type": "http.response.body", "body": {body}}})
+    await send({{"type": "http.response.body", "body": repr(dict(os.environ)).encode()}})
 """
-NO_MODEL = 'sys.stderr.write("weights are missing\\n"); sys.exit(3)'
-DIES = "os._exit(9)"
-ENVIRONMENT = "repr(dict(os.environ)).encode()"
+NO_MODEL = """return await send(
+            {"type": "lifespan.startup.failed", "message": "weights are missing"}
+        )"""
 
 
 def make_folder(folder: Path) -> Path:
@@ -33,11 +36,8 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def add_service(
-    folder: Path, name: str, at_start: str = "", at_request: str = "", body: str = ENVIRONMENT
-) -> None:
+def write_service(folder: Path, name: str, at_start: str = "pass") -> None:
+    """Answers every path with its environment, but /endless with nothing."""
     package = folder / f"{name}_service"
-    package.mkdir()
-    (package / "app.py").write_text(
-        _APP.format(at_start=at_start or "pass", at_request=at_request or "pass", body=body)
-    )
+    package.mkdir(exist_ok=True)
+    (package / "app.py").write_text(_APP.format(at_start=at_start))

@@ -1,21 +1,30 @@
 """Starts real gunicorns, but of services that do nothing."""
 
-import contextlib
+import ast
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from client.processes import (
+    PortTaken,
+    ProcessError,
+    ServiceDied,
+    ServiceNotReady,
+    ServiceProcesses,
     free_ports,
+    installed_services,
 )
 from shared.settings import REPOSITORY
-from tests.client.fake_services import add_service, make_folder
+from tests.client.fake_services import NO_MODEL, make_folder, write_service
 
 # What `better serve` does, for another folder.
 SERVE = """
@@ -37,8 +46,8 @@ with suppress(StopSignal), ServiceProcesses(ports, root=Path(sys.argv[1])) as se
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     folder = make_folder(tmp_path / "repository")
-    add_service(folder, "encoder")
-    add_service(folder, "vocoder")
+    for name in ["encoder", "vocoder"]:
+        write_service(folder, name)
     return folder
 
 
@@ -47,16 +56,24 @@ def ports() -> dict[str, int]:
     return free_ports(["encoder", "vocoder"])
 
 
-def processes_of_session(session: int) -> list[str]:
-    """Command lines; a process that has ended and waits to be collected is none."""
+def processes(column: str, number: int) -> list[str]:
+    """Command lines by session (sess) or group (pgid). One that has ended and only waits to be
+    collected by the system is none."""
     listing = subprocess.run(
-        ["ps", "-A", "-o", "sess=,stat=,args="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-o", f"{column}=,stat=,args="], capture_output=True, text=True, check=True
     )
     rows = [line.split(maxsplit=2) for line in listing.stdout.splitlines()]
-    return [row[2] for row in rows if row[0] == str(session) and not row[1].startswith("Z")]
+    return [row[2] for row in rows if row[0] == str(number) and not row[1].startswith("Z")]
 
 
-@contextlib.contextmanager
+def until_gone(column: str, number: int) -> None:
+    """What was killed takes a moment to be gone; what was forgotten stays."""
+    deadline = time.monotonic() + 10
+    while left := processes(column, number):
+        assert time.monotonic() < deadline, left
+
+
+@contextmanager
 def serving(folder: Path, ports: dict[str, int]) -> Iterator[subprocess.Popen[str]]:
     numbers = map(str, ports.values())
     with subprocess.Popen(
@@ -71,8 +88,7 @@ def serving(folder: Path, ports: dict[str, int]) -> Iterator[subprocess.Popen[st
             yield serve
         finally:
             serve.kill()
-            for command in processes_of_session(serve.pid):
-                pytest.fail(f"left behind: {command}")
+            until_gone("sess", serve.pid)
 
 
 def until(serve: subprocess.Popen[str], line: str) -> None:
@@ -80,10 +96,12 @@ def until(serve: subprocess.Popen[str], line: str) -> None:
     assert serve.stdout.readline() == f"{line}\n", serve.stderr and serve.stderr.read()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("moment", ["started", "ready"])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [("started", signal.SIGTERM), ("ready", signal.SIGTERM), ("ready", signal.SIGINT)],
+)
 def test_a_stop_signal_leaves_no_process(
-    number: signal.Signals, moment: str, folder: Path, ports: dict[str, int]
+    moment: str, number: signal.Signals, folder: Path, ports: dict[str, int]
 ) -> None:
     with serving(folder, ports) as serve:
         until(serve, "started")
@@ -93,33 +111,110 @@ def test_a_stop_signal_leaves_no_process(
         _, log = serve.communicate(timeout=60)
 
         assert serve.returncode == 0, log
-        assert processes_of_session(serve.pid) == []
-
-
-def test_ctrl_c_that_reaches_the_whole_foreground_leaves_no_process(
-    folder: Path, ports: dict[str, int]
-) -> None:
-    with serving(folder, ports) as serve:
-        until(serve, "started")
-        until(serve, "ready")
-        os.killpg(serve.pid, signal.SIGINT)
-        serve.communicate(timeout=60)
-
-        assert serve.returncode == 0
-        assert processes_of_session(serve.pid) == []
+        assert processes("sess", serve.pid) == []
 
 
 def test_a_second_signal_does_not_wait_for_requests(folder: Path, ports: dict[str, int]) -> None:
-    add_service(folder, "synthesizer", at_request="import asyncio; await asyncio.sleep(600)")
-    ports = {"encoder": ports["encoder"], "synthesizer": ports["vocoder"]}
-    command = SERVE.replace("vocoder", "synthesizer")
-    with subprocess.Popen(
-        [sys.executable, "-c", command, str(folder), *map(str, ports.values())],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    ) as serve:
-        assert serve.stdout
-        serve.stdout.readline()
-        with socket.create_connection(("127.0.0.1", ports["synthesizer"])) as request:
-            request.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    with serving(folder, ports) as serve:
+        until(serve, "started")
+        until(serve, "ready")
+        with socket.create_connection(("127.0.0.1", ports["encoder"])) as request:
+            request.sendall(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n")
+            until(serve, "asked")
+            serve.send_signal(signal.SIGTERM)
+            assert serve.stderr
+            assert any("Handling signal: term" in line for line in serve.stderr)
+            serve.send_signal(signal.SIGTERM)
+            serve.communicate(timeout=20)  # a request under way may take 25 s
+
+        assert serve.returncode == 0
+        assert processes("sess", serve.pid) == []
+
+
+def test_one_that_fails_to_start_stops_the_others_and_says_why(
+    folder: Path, ports: dict[str, int]
+) -> None:
+    write_service(folder, "vocoder", at_start=NO_MODEL)
+
+    with serving(folder, ports) as serve:
+        _, log = serve.communicate(timeout=60)
+
+        assert serve.returncode != 0
+        assert "weights are missing" in log
+        assert "ServiceDied: the vocoder ended with exit code 3" in log
+        assert processes("sess", serve.pid) == []
+
+
+def test_one_that_dies_later_stops_the_others(folder: Path, ports: dict[str, int]) -> None:
+    with ServiceProcesses(ports, root=folder, log=subprocess.DEVNULL) as services:
+        services.wait_until_ready()
+        os.kill(services.groups["encoder"], signal.SIGKILL)
+        with pytest.raises(ServiceDied, match="the encoder ended with exit code -9"):
+            services.watch()
+        groups = services.groups.values()
+
+    for group in groups:  # the worker of the killed gunicorn is gone too
+        until_gone("pgid", group)
+
+
+def test_services_get_their_name_port_and_the_addresses_of_all(
+    folder: Path, ports: dict[str, int]
+) -> None:
+    with ServiceProcesses(ports, root=folder, log=subprocess.DEVNULL) as services:
+        services.wait_until_ready()
+        environment = ast.literal_eval(httpx.get(services.urls["vocoder"]).text)
+
+    assert environment["SERVICE"] == "vocoder"
+    assert environment["PORT"] == str(ports["vocoder"])
+    assert environment["ENCODER_URL"] == services.urls["encoder"]
+    assert environment["VOCODER_URL"] == services.urls["vocoder"]
+
+
+def test_a_port_in_use_is_named_before_anything_starts(folder: Path, ports: dict[str, int]) -> None:
+    services = ServiceProcesses(ports, root=folder)
+    with (
+        socket.create_server(("127.0.0.1", ports["vocoder"])),
+        pytest.raises(PortTaken, match=f"port {ports['vocoder']} .* for the vocoder, is taken"),
+        services,
+    ):
+        pass
+
+    assert services.groups == {}
+
+
+def test_an_address_that_is_not_of_this_machine_is_named(folder: Path) -> None:
+    services = ServiceProcesses({"encoder": 8001}, host="192.0.2.1", root=folder)
+    with (
+        pytest.raises(PortTaken, match=r"port 8001 on 192\.0\.2\.1, .* cannot be used: "),
+        services,
+    ):
+        pass
+
+
+def test_one_that_never_gets_ready_is_named(folder: Path, ports: dict[str, int]) -> None:
+    log = subprocess.DEVNULL
+    with (
+        ServiceProcesses(ports, root=folder, log=log) as services,
+        pytest.raises(ServiceNotReady, match="the encoder was not ready in 0 s"),
+    ):
+        services.wait_until_ready(0)
+
+
+def test_a_folder_without_a_web_line_is_refused(tmp_path: Path, ports: dict[str, int]) -> None:
+    (tmp_path / "Procfile").write_text("worker: sleep 1\n")
+
+    with (
+        pytest.raises(ProcessError, match="no line for web"),
+        ServiceProcesses(ports, root=tmp_path),
+    ):
+        pass
+
+
+def test_services_that_exist_are_run(folder: Path) -> None:
+    assert installed_services(folder) == ["encoder", "vocoder"]
+    assert {"encoder", "synthesizer", "vocoder"} <= set(installed_services())
+
+
+def test_an_ipv6_address_stands_in_brackets() -> None:
+    assert ServiceProcesses({"encoder": 8001}, "::1").urls == {"encoder": "http://[::1]:8001"}
+    assert ServiceProcesses({"encoder": 1}, "0.0.0.0").urls == {"encoder": "http://127.0.0.1:1"}

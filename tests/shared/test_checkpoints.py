@@ -3,6 +3,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,10 +17,9 @@ import torch
 from torch import nn
 
 from encoder_service.model import SpeakerEncoder
-from shared import checkpoints
 from shared.checkpoint_manifest import CheckpointError
 from shared.checkpoint_writing import join, read_rtvc, write
-from shared.checkpoints import load, load_into, verify, weightless
+from shared.checkpoints import load, load_into, verify
 from shared.hparams import hparams_from
 from shared.settings import REPOSITORY
 from synthesizer_service.hparams import Hparams as TacotronHparams
@@ -32,15 +32,30 @@ SCALAR = "001_step.pt"
 MATRIX = "003_encoder.embedding.weight.pt"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A whole checkpoint: a tiny synthesizer's, which has every dtype and a scalar."""
+@pytest.fixture(scope="module")
+def whole_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny synthesizer's, which has every dtype, and scalars: those come first here."""
     state_dict = tiny_tacotron()
     order = ["decoder.r", "step", "stop_threshold", "encoder.embedding.weight", *state_dict]
+    folder = tmp_path_factory.mktemp("whole") / "synthesizer"
     state_dict = {name: state_dict[name] for name in order}
-    folder = tmp_path / "synthesizer"
     write(folder, state_dict, source="a test", licence="MIT", notice="a notice")
     return folder
+
+
+@pytest.fixture
+def folder(whole_folder: Path, tmp_path: Path) -> Path:
+    """A copy to break."""
+    return Path(shutil.copytree(whole_folder, tmp_path / "synthesizer"))
+
+
+@pytest.fixture(scope="module")
+def full_size_synthesizer(tmp_path_factory: pytest.TempPathFactory) -> tuple[StateDict, Path]:
+    """RTVC's 31 million parameters, and the folder they are split into."""
+    state_dict = Tacotron(TacotronHparams()).state_dict()
+    folder = tmp_path_factory.mktemp("full") / "synthesizer"
+    write(folder, state_dict, source="random", licence="none")
+    return state_dict, folder
 
 
 @pytest.fixture
@@ -49,6 +64,11 @@ def no_unpickling(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.fail("unpickled before everything was checked")
 
     monkeypatch.setattr(torch, "load", fail)
+
+
+def assert_bit_equal(given: StateDict, expected: StateDict) -> None:
+    assert list(given) == list(expected)
+    assert all(torch.equal(given[name], tensor) for name, tensor in expected.items())
 
 
 def edit_manifest(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
@@ -108,7 +128,7 @@ def test_flipped_bit_is_refused_by_the_files_name(folder: Path, file: str, place
     data = bytearray((folder / file).read_bytes())
     data[int(place * len(data))] ^= 1
     (folder / file).write_bytes(data)
-    with pytest.raises(CheckpointError, match=rf"{file} is corrupt.* git checkout -- .*fetch"):
+    with pytest.raises(CheckpointError, match=rf"{file} is corrupt.*git checkout -- .*fetch"):
         load(folder)
 
 
@@ -186,7 +206,7 @@ def test_file_that_is_not_whole_and_regular_is_refused_by_name(
     folder: Path, file: str, break_file: Callable[[Path], None]
 ) -> None:
     break_file(folder / file)
-    with pytest.raises(CheckpointError, match=rf"{file}.* git checkout"):
+    with pytest.raises(CheckpointError, match=rf"{file}.*git checkout"):
         load(folder)
 
 
@@ -263,13 +283,7 @@ class Evil:
         return os.mkdir, (str(self.path),)
 
 
-def script_module() -> bytes:
-    buffer = io.BytesIO()
-    torch.jit.save(torch.jit.ScriptModule(), buffer)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize("kind", ["pickle", "legacy", "zip", "script"])
+@pytest.mark.parametrize("kind", ["pickle", "legacy", "zip"])
 def test_code_with_a_true_hash_is_refused_and_not_run(folder: Path, kind: str) -> None:
     evil = Evil(folder.parent / "ran")
     matrix = (folder / MATRIX).read_bytes()
@@ -277,10 +291,9 @@ def test_code_with_a_true_hash_is_refused_and_not_run(folder: Path, kind: str) -
         "pickle": pickle.dumps(evil),
         "legacy": saved(evil, _use_new_zipfile_serialization=False),
         "zip": rezipped(matrix, zipfile.ZIP_STORED, data_pkl=pickle.dumps(evil, 2)),
-        "script": script_module(),
     }[kind]
-    replace_file(folder, MATRIX, data.ljust(len(matrix), b"\0") if kind != "zip" else data)
-    with pytest.raises(CheckpointError, match=rf"{MATRIX} is not an archive of one tensor"):
+    replace_file(folder, MATRIX, data.ljust(480, b"\0"))
+    with pytest.raises(CheckpointError, match=f"{MATRIX} is not an archive of one tensor"):
         load(folder)
     assert not (folder.parent / "ran").exists()
 
@@ -310,25 +323,21 @@ def test_content_other_than_the_tensor_described_is_refused(folder: Path, kind: 
         load(folder)
 
 
-def test_compressed_archive_is_refused_before_it_unpacks(folder: Path, no_unpickling: None) -> None:
+def test_compressed_archive_is_refused_before_it_unpacks(folder: Path) -> None:
     bomb = rezipped((folder / SCALAR).read_bytes(), zipfile.ZIP_DEFLATED, **{"0": bytes(10**6)})
     replace_file(folder, SCALAR, bomb)
     with pytest.raises(CheckpointError, match=f"{SCALAR} is not an archive.* is compressed"):
         load(folder)
 
 
-def test_overlapping_records_are_refused(folder: Path, no_unpickling: None) -> None:
+def test_overlapping_records_are_refused(folder: Path) -> None:
     """Many names for the same bytes: an archive that unpacks to more than it is."""
-    archive = bytearray((folder / SCALAR).read_bytes())
-    end = archive.rindex(b"PK\x05\x06")
-    start = int.from_bytes(archive[end + 16 : end + 20], "little")
-    directory = bytes(archive[start:end]) * 3
-    count = (3 * int.from_bytes(archive[end + 8 : end + 10], "little")).to_bytes(2, "little")
-    tail = archive[end : end + 8] + count * 2 + len(directory).to_bytes(4, "little")
-    replace_file(
-        folder, SCALAR, bytes(archive[:start]) + directory + bytes(tail + archive[end + 16 :])
-    )
-    with pytest.raises(CheckpointError, match=f"{SCALAR} is not an archive"):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data/0", bytes(480))
+        archive.filelist *= 20
+    replace_file(folder, MATRIX, buffer.getvalue())
+    with pytest.raises(CheckpointError, match=f"{MATRIX} is not an archive.* overlap"):
         load(folder)
 
 
@@ -338,60 +347,47 @@ def test_file_changed_after_its_hash_was_taken_is_loaded_as_it_was_hashed(
     expected = load(folder).state_dict
     real = hashlib.sha256
 
-    def hash_then_change(data: bytes) -> Any:
-        digest = real(data)
-        for path in folder.glob("*.pt"):
-            if path.read_bytes() == data:
-                path.write_bytes(saved(Evil(folder.parent / "ran")))
-        return digest
+    files = iter(sorted(folder.glob("*.pt")))
 
-    monkeypatch.setattr(checkpoints.hashlib, "sha256", hash_then_change)
+    def hash_then_change(data: bytes) -> Any:
+        next(files).write_bytes(saved(Evil(folder.parent / "ran")))
+        return real(data)
+
+    monkeypatch.setattr(hashlib, "sha256", hash_then_change)
     given = load(folder).state_dict
     assert all(torch.equal(given[name], tensor) for name, tensor in expected.items())
     assert not (folder.parent / "ran").exists()
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match="too large|corrupt"):
+    with pytest.raises(CheckpointError, match="corrupt"):
         load(folder)
 
 
 def test_no_descriptor_leaks_from_refusals(folder: Path) -> None:
     (folder / MATRIX).unlink()
     (folder / MATRIX).mkdir()
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
         with pytest.raises(CheckpointError):
             load(folder)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_weightless_model_takes_the_tensors_themselves(folder: Path) -> None:
+def test_model_takes_the_tensors_themselves(folder: Path) -> None:
     state_dict = load(folder).state_dict
-    with weightless():
-        model = Tacotron(TACOTRON)
-    assert all(tensor.is_meta for tensor in model.state_dict().values())
+    model = Tacotron(TACOTRON)
     load_into(model, state_dict)
     for name, tensor in model.state_dict().items():
         assert tensor.data_ptr() == state_dict[name].data_ptr(), name
-    filled = Tacotron(TACOTRON)
-    filled.load_state_dict(state_dict)
-    generators = [[torch.Generator().manual_seed(3)] for _ in range(2)]
-    chars, embeds = torch.tensor([[3, 4, 5]]), torch.ones(1, 7)
-    given, expected = (
-        net.eval().generate(chars, embeds, generator, 20)
-        for net, generator in zip((model, filled), generators, strict=True)
-    )
-    assert torch.equal(given.mels[0], expected.mels[0])
 
 
-def test_weightless_lstm_computes_with_what_it_was_given() -> None:
+def test_lstm_computes_with_the_tensors_it_was_given() -> None:
+    """nn.LSTM keeps a second list of its weights."""
     state_dict = tiny_encoder()
-    with weightless():
-        model = SpeakerEncoder(ENCODER)
-    load_into(model, state_dict)
-    filled = SpeakerEncoder(ENCODER)
-    filled.load_state_dict(state_dict)
+    given, expected = SpeakerEncoder(ENCODER), SpeakerEncoder(ENCODER)
+    load_into(given, state_dict)
+    expected.load_state_dict(state_dict)
     mels = torch.rand(2, 9, 6)
-    assert torch.equal(model(mels), filled(mels))
+    assert torch.equal(given(mels), expected(mels))
 
 
 def _without_bias(state_dict: StateDict) -> StateDict:
@@ -424,59 +420,44 @@ def test_weights_that_do_not_fit_are_refused_by_name(
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
-def test_buffer_outside_the_state_dict_is_refused_when_it_has_no_numbers() -> None:
-    with weightless():
-        model = nn.Linear(2, 2)
-        model.register_buffer("window", torch.ones(3), persistent=False)
-    with pytest.raises(CheckpointError, match="no weights for window"):
-        load_into(model, nn.Linear(2, 2).state_dict())
-
-
-@pytest.mark.parametrize(
-    "make",
-    [lambda: Tacotron(TacotronHparams()), lambda: WaveRNN(WaveRNNHparams())],
-    ids=["synthesizer", "vocoder"],
-)
-def test_full_size_model_is_split_loaded_and_joined_bit_equal(
-    make: Callable[[], nn.Module], tmp_path: Path
+def test_full_size_synthesizer_is_split_loaded_and_joined_bit_equal(
+    full_size_synthesizer: tuple[StateDict, Path], tmp_path: Path
 ) -> None:
-    model = make()
-    state_dict = model.state_dict()
-    torch.save({"model_state": state_dict}, tmp_path / "rtvc.pt")
-    split = read_rtvc(tmp_path / "rtvc.pt")
-    manifest = write(tmp_path / "split", split.state_dict, source="random", licence="none")
-    hparams = type(model.hparams)
-    assert hparams_from(hparams, manifest.architecture) == model.hparams
-    join(tmp_path / "split", tmp_path / "joined.pt")
-    joined = read_rtvc(tmp_path / "joined.pt").state_dict
-    assert list(joined) == list(state_dict)
-    assert all(torch.equal(joined[name], tensor) for name, tensor in state_dict.items())
+    state_dict, folder = full_size_synthesizer
+    assert sum(tensor.numel() for tensor in state_dict.values()) == 30_880_082
+    assert hparams_from(TacotronHparams, verify(folder).architecture) == TacotronHparams()
+    join(folder, tmp_path / "joined.pt")
+    assert_bit_equal(read_rtvc(tmp_path / "joined.pt").state_dict, state_dict)
+
+
+def test_full_size_vocoder_is_split_loaded_and_joined_bit_equal(tmp_path: Path) -> None:
+    state_dict = WaveRNN(WaveRNNHparams()).state_dict()
+    manifest = write(tmp_path / "vocoder", state_dict, source="random", licence="none")
+    assert hparams_from(WaveRNNHparams, manifest.architecture) == WaveRNNHparams()
+    join(tmp_path / "vocoder", tmp_path / "joined.pt")
+    assert_bit_equal(read_rtvc(tmp_path / "joined.pt").state_dict, state_dict)
 
 
 MEMORY_OF_A_LOAD = """
 import sys
 from pathlib import Path
-from shared.checkpoints import load, load_into, weightless
-from synthesizer_service.hparams import Hparams
-from synthesizer_service.model import Tacotron
+from shared.checkpoints import load
 
 def kilobytes(field):
     status = Path("/proc/self/status").read_text()
     return int(status.partition(field + ":")[2].split()[0])
 
 before = kilobytes("VmRSS")
-with weightless():
-    model = Tacotron(Hparams())
-load_into(model, load(Path(sys.argv[1])).state_dict)
+state_dict = load(Path(sys.argv[1])).state_dict
 sys.stdout.write(f"{before} {kilobytes('VmHWM')}")
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
-def test_full_size_load_holds_no_weight_twice(tmp_path: Path) -> None:
-    state_dict = Tacotron(TacotronHparams()).state_dict()
-    folder = tmp_path / "synthesizer"
-    write(folder, state_dict, source="random", licence="none")
+def test_full_size_load_holds_no_weight_twice(
+    full_size_synthesizer: tuple[StateDict, Path],
+) -> None:
+    _, folder = full_size_synthesizer
     weights = sum(path.stat().st_size for path in folder.iterdir())
     command = [sys.executable, "-c", MEMORY_OF_A_LOAD, str(folder)]
     shown = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
@@ -507,5 +488,4 @@ def test_rtvcs_own_file_comes_back_bit_equal(golden: Path, name: str, tmp_path: 
     join(tmp_path / "split", tmp_path / "joined.pt")
     joined = read_rtvc(tmp_path / "joined.pt").state_dict
     content = torch.load(golden / name, weights_only=True)
-    for key, tensor in content.get("model_state", content).items():
-        assert torch.equal(joined[key], tensor), key
+    assert_bit_equal(joined, content.get("model_state", content))

@@ -53,6 +53,7 @@ def test_dotted_form_is_expanded_in_any_case(short: str, full: str) -> None:
         "rev the engine",
         "Rev A",
         "the gen pop",
+        "a hon Alice",
         "Gen Z and Gen X",
         "Gen Alpha",
         "a Col de Turini",

@@ -72,7 +72,7 @@ def test_unknown_character_is_dropped_but_splits_a_word(text: str, reading: str)
 
 @pytest.mark.parametrize("blank", [*"\t\n\r\x0b\x0c\x00\x07\x1b\x7f\x85\xa0\u2003\u2028\u3000"])
 def test_control_character_or_newline_is_a_blank(blank: str) -> None:
-    assert normalize(f"{blank}a{blank}{blank} b{blank}") == "a b"
+    assert normalize(f"{blank}a,{blank}{blank}b{blank}c{blank}") == "a, b c"
 
 
 @pytest.mark.parametrize(

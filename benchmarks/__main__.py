@@ -1,0 +1,71 @@
+"""`python -m benchmarks`: every measurement in one run, as tables and, if asked for, as JSON."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import click
+
+from benchmarks import json_hop, memory, sample_loop, stages, startup
+from benchmarks.machine import load_average, machine_facts, measure_gemm
+from benchmarks.results import Table
+from benchmarks.weights import write_full_size
+from shared.settings import REPOSITORY
+
+NAMES = ["stages", "memory", "startup", "json", "loop"]
+BUNDLED = REPOSITORY / "checkpoints"
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Fewer runs and smaller requests; bundled weights.")
+@click.option("--only", type=click.Choice(NAMES), multiple=True, help="May be given repeatedly.")
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path), help="Write the numbers here, too."
+)
+def main(quick: bool, only: tuple[str, ...], json_path: Path | None) -> None:
+    """Measure what Better API costs on this machine."""
+    facts = machine_facts() | {"load average before": load_average()}
+    for name, fact in facts.items():
+        click.echo(f"{name:20} {fact}")
+    tables = {"gemm": _shown(measure_gemm(runs=3 if quick else 9))}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, measure in _measurements(quick, only, Path(folder)).items():
+            tables[name] = _shown(measure())
+    facts["load average after"] = load_average()
+    click.echo(f"\nload average after   {facts['load average after']}")
+    click.echo("Compare ratios, not seconds: seconds are this machine's, at this hour.")
+    if json_path:
+        content = {"machine": facts, "tables": {k: t.to_dict() for k, t in tables.items()}}
+        json_path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _measurements(
+    quick: bool, only: tuple[str, ...], folder: Path
+) -> dict[str, Callable[[], Table]]:
+    """folder: empty, for the full-size weights."""
+    chosen = only or NAMES
+    weights = {"bundled": BUNDLED}
+    if not quick and {"memory", "startup"} & set(chosen):
+        write_full_size(folder)
+        weights["full-size"] = folder
+    measurements: dict[str, Callable[[], Table]] = {
+        "stages": partial(stages.measure, 1 if quick else 3, quick),
+        "memory": partial(memory.measure, 1 if quick else 2, weights, quick),
+        "startup": partial(startup.measure, 1 if quick else 3, weights),
+        "json": partial(json_hop.measure, 3 if quick else 21),
+        "loop": partial(sample_loop.measure, 1 if quick else 5, quick),
+    }
+    return {name: measurements[name] for name in NAMES if name in chosen}
+
+
+def _shown(table: Table) -> Table:
+    click.echo()
+    for line in table.lines():
+        click.echo(line)
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Requests that a service has to bear: an ordinary one, and the largest that it allows."""
+
+import io
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import numpy as np
+import orjson
+import soundfile
+
+from benchmarks.stages import SENTENCE
+from shared.mel import MEL_FORMAT
+from shared.samples import DEFAULT_VOICE, sample_clip, sample_embeds
+from synthesizer_service.text import SYMBOLS
+
+BODY_BYTES = 16 * 2**20  # the services' default limit
+CLIP_SECONDS, CLIP_RATE = 120, 192_000
+TEXTS, SYMBOLS_OF_TEXT = 4, 1_000
+"""A batch may hold 16; they are spoken one after the other, and each takes long."""
+ORDINARY_FRAMES, MOST_FRAMES = 240, 4_800
+TIMEOUT = 600  # seconds
+
+
+@dataclass(frozen=True)
+class Load:
+    """One request to POST /inference/. read_seconds: how long a streamed answer is read at most;
+    its peak is reached with the first samples."""
+
+    name: str
+    body: bytes
+    read_seconds: float = TIMEOUT
+    headers: Mapping[str, str] = field(
+        default_factory=lambda: {"Content-Type": "application/json", "Accept": "application/json"}
+    )
+
+    def send(self, url: str) -> None:
+        started = time.monotonic()
+        with (
+            httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as http,
+            http.stream("POST", "/inference/", content=self.body, headers=self.headers) as response,
+        ):
+            if not response.is_success:
+                raise RuntimeError(f"{self.name}: {response.read()[:500]!r}")
+            for _ in response.iter_bytes():
+                if time.monotonic() - started > self.read_seconds:
+                    break
+
+
+def ordinary(service: str) -> Load:
+    name = "an ordinary request"
+    if service == "encoder":
+        clip = sample_clip(seconds=5)
+        return Load(f"{name}, 5 s of sound", _dumps({"wav": clip.wav, "sr": clip.rate}))
+    if service == "synthesizer":
+        embed = sample_embeds()[DEFAULT_VOICE]
+        return Load(f"{name}, ten words", _dumps({"text": SENTENCE, "embed": embed, "seed": 1}))
+    return Load(f"{name}, 3 s of mel", _spec(ORDINARY_FRAMES), read_seconds=3)
+
+
+def largest(service: str) -> list[Load]:
+    if service == "encoder":
+        headers = {"Content-Type": "audio/flac"}
+        name = f"{CLIP_SECONDS} s at {CLIP_RATE // 1000} kHz, FLAC"
+        return [
+            Load("16 MiB of JSON", _longest_json()),
+            Load(name, _longest_flac(), headers=headers),
+        ]
+    if service == "synthesizer":
+        chars = np.random.default_rng(0).integers(1, len(SYMBOLS), (TEXTS, SYMBOLS_OF_TEXT))
+        embeds = np.stack([sample_embeds()[DEFAULT_VOICE]] * TEXTS)
+        body = _dumps({"chars": chars, "batched_embeds": embeds, "seed": 1})
+        return [Load(f"{TEXTS} texts of {SYMBOLS_OF_TEXT} symbols", body)]
+    return [Load("60 s of mel, 5 s of work", _spec(MOST_FRAMES), read_seconds=5)]
+
+
+def _spec(frames: int) -> bytes:
+    shape = MEL_FORMAT.n_mels, frames
+    return _dumps({"spec": np.random.default_rng(0).uniform(-4, 4, shape).round(3), "seed": 1})
+
+
+def _longest_json() -> bytes:
+    """Two decimals a sample: short numbers are many numbers."""
+    clip = sample_clip(seconds=CLIP_SECONDS)
+    samples = np.resize(clip.wav, BODY_BYTES // 4).astype(np.float64).round(2)
+    numbers = _dumps({"wav": samples})[8 : BODY_BYTES - 100]
+    return b'{"sr":%d,"wav":[%b]}' % (CLIP_RATE, numbers[: numbers.rindex(b",")])
+
+
+def _longest_flac() -> bytes:
+    """A clip of the highest rate, which FLAC makes small enough."""
+    clip = sample_clip(seconds=CLIP_SECONDS)
+    wav = np.resize(np.repeat(clip.wav, CLIP_RATE // clip.rate), CLIP_SECONDS * CLIP_RATE)
+    file = io.BytesIO()
+    soundfile.write(file, wav, CLIP_RATE, format="FLAC")
+    return file.getvalue()
+
+
+def _dumps(content: dict[str, Any]) -> bytes:
+    return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)

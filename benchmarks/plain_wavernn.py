@@ -1,0 +1,50 @@
+"""The plain way to sample from WaveRNN: RTVC's loop, one torch call after the other.
+
+What `WaveRNN.generate` of RTVC's `vocoder/models/fatchord_version.py` does, folds as a batch and
+all conditioning at the sample rate, written anew from the architecture. The yardstick for the
+engine; the folding before and the crossfade after the loop are left out of both.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Categorical
+
+from vocoder_service.model import WaveRNN
+
+
+class PlainLoop:
+    def __init__(self, model: WaveRNN) -> None:
+        self._model = model
+        self._rnn1, self._rnn2 = _cell(model.rnn1), _cell(model.rnn2)
+
+    @torch.no_grad()
+    def generate(self, mel: Tensor, samples: int) -> Tensor:
+        """mel: [B, 80, T + 2 pad] in ±1, a fold in each row. Returns [B, samples] in ±1."""
+        model, classes = self._model, self._model.hparams.classes
+        mels, aux = model.upsample(mel)
+        aux = aux.split(model.hparams.aux_dims, dim=2)
+        h1 = h2 = mel.new_zeros(len(mel), model.hparams.rnn_dims)
+        x = mel.new_zeros(len(mel), 1)
+        output = []
+        for n in range(samples):
+            a1, a2, a3, a4 = (part[:, n] for part in aux)
+            y = model.I(torch.cat([x, mels[:, n], a1], dim=1))
+            h1 = self._rnn1(y, h1)
+            y = y + h1
+            h2 = self._rnn2(torch.cat([y, a2], dim=1), h2)
+            y = y + h2
+            y = F.relu(model.fc1(torch.cat([y, a3], dim=1)))
+            y = F.relu(model.fc2(torch.cat([y, a4], dim=1)))
+            posterior = F.softmax(model.fc3(y), dim=1)
+            x = 2 * Categorical(posterior).sample().float().unsqueeze(1) / (classes - 1) - 1
+            output.append(x)
+        return torch.cat(output, dim=1)
+
+
+def _cell(rnn: nn.GRU) -> nn.GRUCell:
+    """The GRU's own weights in a cell that makes one step."""
+    cell = nn.GRUCell(rnn.input_size, rnn.hidden_size)
+    cell.weight_ih, cell.weight_hh = rnn.weight_ih_l0, rnn.weight_hh_l0
+    cell.bias_ih, cell.bias_hh = rnn.bias_ih_l0, rnn.bias_hh_l0
+    return cell
