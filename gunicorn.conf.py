@@ -24,6 +24,9 @@ def _number(name: str, default: int, highest: int) -> int:
     return int(value)
 
 
+# Torch's threads are set by TORCH_THREADS; a second pool beside them only spins.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 chdir = str(_ROOT)
 wsgi_app = f"{_SERVICE}_service.app:app"
 proc_name = f"better-{_SERVICE}"

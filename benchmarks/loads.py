@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,25 +19,36 @@ from synthesizer_service.text import SYMBOLS
 
 BODY_BYTES = 16 * 2**20  # the services' default limit
 CLIP_SECONDS, CLIP_RATE = 120, 192_000
-TEXTS, SYMBOLS_OF_TEXT = 4, 1_000
+TEXTS, SYMBOLS_OF_TEXT = 2, 1_000
 """A batch may hold 16; they are spoken one after the other, and each takes long."""
 ORDINARY_FRAMES, MOST_FRAMES = 240, 4_800
+CLIENTS = 4
 TIMEOUT = 600  # seconds
 
 
 @dataclass(frozen=True)
 class Load:
-    """One request to POST /inference/. read_seconds: how long a streamed answer is read at most;
-    its peak is reached with the first samples."""
+    """POST /inference/.
+
+    clients: how many send it at the same time. read_seconds: how long a streamed answer is read at
+    most; its peak is reached with the first samples.
+    """
 
     name: str
     body: bytes
+    clients: int = 1
     read_seconds: float = TIMEOUT
     headers: Mapping[str, str] = field(
         default_factory=lambda: {"Content-Type": "application/json", "Accept": "application/json"}
     )
 
     def send(self, url: str) -> None:
+        with ThreadPoolExecutor(self.clients) as pool:
+            sent = [pool.submit(self._send_once, url) for _ in range(self.clients)]
+        for request in sent:
+            request.result()
+
+    def _send_once(self, url: str) -> None:
         started = time.monotonic()
         with (
             httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as http,
@@ -67,6 +79,7 @@ def largest(service: str) -> list[Load]:
         return [
             Load("16 MiB of JSON", _longest_json()),
             Load(name, _longest_flac(), headers=headers),
+            Load(f"16 MiB of JSON, {CLIENTS} at once", _longest_json(), clients=CLIENTS),
         ]
     if service == "synthesizer":
         chars = np.random.default_rng(0).integers(1, len(SYMBOLS), (TEXTS, SYMBOLS_OF_TEXT))

@@ -36,8 +36,9 @@ class PlainLoop:
             y = y + h2
             y = F.relu(model.fc1(torch.cat([y, a3], dim=1)))
             y = F.relu(model.fc2(torch.cat([y, a4], dim=1)))
-            posterior = F.softmax(model.fc3(y), dim=1)
-            x = 2 * Categorical(posterior).sample().float().unsqueeze(1) / (classes - 1) - 1
+            posterior = Categorical(F.softmax(model.fc3(y), dim=1))
+            label: Tensor = posterior.sample()  # type: ignore[no-untyped-call]
+            x = 2 * label.float().unsqueeze(1) / (classes - 1) - 1
             output.append(x)
         return torch.cat(output, dim=1)
 
@@ -45,6 +46,6 @@ class PlainLoop:
 def _cell(rnn: nn.GRU) -> nn.GRUCell:
     """The GRU's own weights in a cell that makes one step."""
     cell = nn.GRUCell(rnn.input_size, rnn.hidden_size)
-    cell.weight_ih, cell.weight_hh = rnn.weight_ih_l0, rnn.weight_hh_l0
-    cell.bias_ih, cell.bias_hh = rnn.bias_ih_l0, rnn.bias_hh_l0
-    return cell
+    weights = {name.removesuffix("_l0"): value for name, value in rnn.state_dict().items()}
+    cell.load_state_dict(weights)
+    return cell.requires_grad_(False)

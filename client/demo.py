@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 SERVICES = ["encoder", "synthesizer", "vocoder"]
 TEXT = "Hello! You hear a voice that was cloned from a few seconds of speech, on a small machine."
+SEED = 1
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,7 @@ class Stage:
     type=click.Path(path_type=Path),
     help="Where to write.",
 )
-@click.option("--text", default=TEXT, help="What to say.")
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**63 - 1))
-def demo(out: Path, text: str, seed: int) -> None:
+def demo(out: Path) -> None:
     """Start the services, clone the voice in samples/ and let it speak."""
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -54,38 +53,42 @@ def demo(out: Path, text: str, seed: int) -> None:
         started = time.perf_counter()
         with _running_services() as services:
             click.echo(f"The services were ready after {time.perf_counter() - started:.1f} s.")
-            stages = _speak(services, sample_path(DEFAULT_VOICE), text, seed, out)
+            stages = _speak(services, sample_path(DEFAULT_VOICE), out)
     except (ProcessError, BadOutput) as error:
         raise click.ClickException(str(error)) from error
-    for line in _table(stages):
+    for line in table(stages):
         click.echo(line)
     click.echo(f"{sample_path(DEFAULT_VOICE).name} speaks in {out}.")
 
 
 @contextmanager
 def _running_services() -> Iterator[ServiceProcesses]:
-    """On free ports, so that `make serve` may run beside them. Their log is shown if they fail."""
-    with tempfile.TemporaryFile() as log:
+    """On free ports, so that `make serve` may run beside them; the end of their log is shown if
+    they fail."""
+    with (
+        tempfile.TemporaryFile() as log,
+        ServiceProcesses(free_ports(SERVICES), log=log) as services,
+    ):
         try:
-            with ServiceProcesses(free_ports(SERVICES), log=log) as services:
-                services.wait_until_ready()
-                yield services
+            services.wait_until_ready()
+            yield services
         except (ProcessError, ChainError):
             log.seek(0)
-            click.echo(log.read().decode(errors="replace"), err=True)
+            lines = log.read().decode(errors="replace").splitlines()
+            click.echo("\n".join(lines[-40:]), err=True)
             raise
 
 
-def _speak(services: ServiceProcesses, clip: Path, text: str, seed: int, out: Path) -> list[Stage]:
+def _speak(services: ServiceProcesses, clip: Path, out: Path) -> list[Stage]:
     info = soundfile.info(clip)
     with Chain(*(services.urls[name] for name in SERVICES)) as chain:
         embed, embed_seconds = _timed(lambda: chain.embed(clip))
-        pieces = split_sentences(text)
+        pieces = split_sentences(TEXT)
         specs, spec_seconds = _timed(
-            lambda: [chain.spectrogram(piece.text, embed, seed) for piece in pieces]
+            lambda: [chain.spectrogram(piece.text, embed, SEED) for piece in pieces]
         )
         wavs, wav_seconds = _timed(
-            lambda: [np.concatenate(list(chain.vocode(spec, seed))) for spec in specs]
+            lambda: [np.concatenate(list(chain.vocode(spec, SEED))) for spec in specs]
         )
     with sound_file(out) as write:
         for piece, wav in zip(pieces, wavs, strict=True):
@@ -108,7 +111,7 @@ def _timed(work: Callable[[], T]) -> tuple[T, float]:
     return work(), time.perf_counter() - started
 
 
-def _table(stages: Sequence[Stage]) -> Iterator[str]:
+def table(stages: Sequence[Stage]) -> Iterator[str]:
     yield "stage         seconds  of sound  real-time factor  peak memory"
     for stage in stages:
         yield (

@@ -9,13 +9,14 @@ import torch
 from encoder_service.embedding import embed_utterance
 from encoder_service.hparams import SAMPLING_RATE, Hparams
 from encoder_service.model import SpeakerEncoder
-from encoder_service.preprocess import UnusableClip, preprocess, usable_voice
+from encoder_service.preprocess import ClipReport, UnusableClip, usable_voice
 from encoder_service.settings import Settings
 from shared.audio import Clip
 from shared.errors import InvalidRequest
 from shared.hparams import hparams_from
 from shared.loading import load_model
 from shared.samples import sample_clip
+from shared.tensors import Float32Array
 
 Decode = Callable[[], Clip]
 """Gives the clip of a request; decoding a sound file is work for the compute thread."""
@@ -33,17 +34,21 @@ def load(settings: Settings) -> SpeakerEncoder:
 
 def embed(model: SpeakerEncoder, decode: Decode) -> dict[str, Any]:
     """Raises InvalidRequest if the clip holds no voice that can be embedded."""
-    clip = decode()
-    try:
-        voice, report = usable_voice(clip.wav, clip.rate)
-    except UnusableClip as error:
-        raise InvalidRequest(f"wav: {error}", param="wav", code="unusable_clip") from None
+    voice, report = _voice_in(decode())
     return {"embed": embed_utterance(model, voice).embed, "report": asdict(report)}
 
 
 def clean(decode: Decode) -> dict[str, Any]:
-    clip = decode()
-    return {"wav": preprocess(clip.wav, clip.rate), "sr": SAMPLING_RATE}
+    """What `embed` hears of the clip. Raises InvalidRequest as it does."""
+    voice, _ = _voice_in(decode())
+    return {"wav": voice, "sr": SAMPLING_RATE}
+
+
+def _voice_in(clip: Clip) -> tuple[Float32Array, ClipReport]:
+    try:
+        return usable_voice(clip.wav, clip.rate)
+    except UnusableClip as error:
+        raise InvalidRequest(f"wav: {error}", param="wav", code="unusable_clip") from None
 
 
 def example() -> dict[str, Any]:

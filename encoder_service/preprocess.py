@@ -33,9 +33,9 @@ MAX_CLIPPED_SHARE = 0.001
 MIN_SNR_DB = 10.0
 
 # A voice's spectrum changes from sound to sound. Measured, in dB, as `_spectral_change` gives it:
-# white, pink and brown noise, hum and tones, also pulsing or cut off: 1.2 and less. Speech of 1.2 s
+# white, pink and brown noise, hum and tones, also pulsing or cut off: 1.3 and less. Speech of 1.2 s
 # and more: 2.7 and more, even whispered, clipped, at 8 kHz, or with noise 5 dB below it. Half a
-# second of speech: above 1.5 but for one piece in 400, single long vowels. Music passes.
+# second of speech: 1.6 and more. Music, sirens and sweeps pass.
 MIN_SPECTRAL_CHANGE_DB = 1.5
 CHANGE_BANDS = 20
 CHANGE_SMOOTHING = 3  # windows: 90 ms, about a phoneme

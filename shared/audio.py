@@ -133,19 +133,23 @@ def encode_sound_stream(
         for chunk in chunks:
             writer.write(np.clip(chunk, -1, 1))
             made = file.getvalue()
-            yield made[sent:] if sent else _streamable(made, samples, sound_format)
-            sent = len(made)
+            if ready := made[sent:] if sent else _streamable(made, samples, sound_format):
+                yield ready
+                sent = len(made)
     yield file.getvalue()[sent:]
 
 
 def _streamable(head: bytes, samples: int, sound_format: SoundFormat) -> bytes:
-    """The first bytes of a file without what its writer would fill in only at the end."""
-    if sound_format == "flac":  # the low 36 bits of these 8 bytes of STREAMINFO: samples
+    """The first bytes of a file without what its writer would fill in only at the end; none while
+    that cannot be told."""
+    if sound_format == "flac" and len(head) >= 26:
+        # The low 36 bits of these 8 bytes of STREAMINFO count the samples.
         field = int.from_bytes(head[18:26], "big") | samples
         return head[:18] + field.to_bytes(8, "big") + head[26:]
-    if sound_format == "mp3":  # LAME's Info frame, which begins as every frame does
-        return head[head.find(head[:2], 4) :]
-    return head
+    if sound_format == "mp3":  # LAME's Info frame is the first; all frames begin alike
+        second = head.find(head[:2], 4)
+        return head[second:] if second > 0 else b""
+    return head if sound_format == "ogg" else b""
 
 
 def check_writable(rate: int, sound_format: SoundFormat) -> None:

@@ -29,7 +29,7 @@ from shared.checkpoint_manifest import (
     ParameterEntry,
     parameter_file,
 )
-from shared.checkpoints import load, refuse_bombs
+from shared.checkpoints import load, refuse_bombs, why_unreadable
 from shared.mel import MEL_FORMAT
 
 DiskDtype = Literal["float32", "float16"]
@@ -65,11 +65,12 @@ def read_rtvc(path: Path) -> RtvcCheckpoint:
             # Mapped, so that the optimizer's state (two thirds of a file) is never read.
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
         except Exception as error:  # whatever zipfile and torch raise on a malformed archive
-            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-            raise CheckpointError(f"{path} is not a checkpoint of RTVC's form ({reason})") from None
+            raise CheckpointError(
+                f"{path}: no checkpoint of RTVC's: {why_unreadable(error)}"
+            ) from None
     tensors = content.get("model_state", content) if isinstance(content, dict) else None
     if not isinstance(tensors, dict) or not tensors:
-        raise CheckpointError(f"{path} is not a checkpoint of RTVC's form: it holds no model_state")
+        raise CheckpointError(f"{path}: no checkpoint of RTVC's: it holds no model_state")
     for name, tensor in tensors.items():
         _refuse_odd_tensor(path, name, tensor)
     kept = {name: tensor.detach() for name, tensor in tensors.items() if name not in UNUSED}

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import io
 import os
+import pickle
 import stat
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -163,8 +164,7 @@ def _unpickle(archive: bytes, entry: ParameterEntry, folder: Path) -> torch.Tens
         refuse_bombs(file)
         tensor = torch.load(file, weights_only=True, map_location="cpu")
     except Exception as error:  # whatever zipfile and torch raise on a malformed archive
-        reason = str(error).partition("\n")[0]
-        problem = f"{entry.file} is not an archive of one tensor ({type(error).__name__}: {reason})"
+        problem = f"{entry.file} is not an archive of one tensor: {why_unreadable(error)}"
         raise broken(folder, problem) from None
     if type(tensor) is not torch.Tensor or tensor.layout != torch.strided:
         raise broken(folder, f"{entry.file} holds a {type(tensor).__name__}, must hold a tensor")
@@ -192,6 +192,13 @@ def refuse_bombs(archive: BinaryIO) -> None:
     if unpacked > archive.seek(0, os.SEEK_END):
         raise ValueError("its records overlap")
     archive.seek(0)
+
+
+def why_unreadable(error: Exception) -> str:
+    """One line; torch's own on foreign objects goes on to explain how to load them all the same."""
+    if isinstance(error, pickle.UnpicklingError):
+        return "it holds more than tensors, or is damaged"
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
 def _described(tensor: torch.Tensor) -> str:

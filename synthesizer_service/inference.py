@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from shared.loading import load_model
 from shared.mel import MEL_FORMAT
 from shared.samples import DEFAULT_VOICE, sample_embeds
 from shared.tensors import Float32Array, Int64Array
+from synthesizer_service import number_words
 from synthesizer_service.hparams import Hparams
 from synthesizer_service.model import Tacotron, trim_silence
 from synthesizer_service.schemas import CharsRequest, TextRequest
@@ -24,6 +26,8 @@ from synthesizer_service.text import PAD_ID, speakable, text_to_ids
 def load(settings: Settings) -> Tacotron:
     """Raises CheckpointError, which names the file and the remedy."""
     torch.set_num_threads(settings.torch_threads)
+    # The library that spells numbers takes two seconds to import: not at the first text's expense.
+    Thread(target=number_words.preload, daemon=True).start()
     return load_model(
         settings.checkpoints_dir / "synthesizer",
         lambda architecture: Tacotron(hparams_from(Hparams, architecture)),

@@ -236,7 +236,7 @@ class Tacotron(nn.Module):
         chars: [B, L] int64, padded with 0; embeds: [B, 256]; generators: B, one for each row's
         dropout, so that a row's outcome depends on its own seed alone; max_frames: at most so many
         of 12.5 ms each. Raises ValueError where a row has no character, where the three differ in
-        number and where max_frames is less than one decoder step makes.
+        number and where max_frames is less than one decoder step makes; RuntimeError in train().
         """
         if self.training:
             raise RuntimeError("call eval() first: in train() the batch norms learn from this")

@@ -10,7 +10,7 @@ from shared.app import Slot, create_app, get_model
 from shared.audio import MEDIA_TYPES
 from vocoder_service import inference
 from vocoder_service.answer import Answer
-from vocoder_service.model import WaveRNN
+from vocoder_service.engine import Engine
 from vocoder_service.schemas import SpecRequest, WavResponse
 from vocoder_service.settings import settings
 
@@ -21,15 +21,17 @@ app = create_app(
     load=partial(inference.load, settings),
     example=inference.example,
 )
-Model = Annotated[WaveRNN, Depends(get_model)]
+VocoderEngine = Annotated[Engine, Depends(get_model)]
 _SOUND: dict[str, Any] = {
     kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()
 }
 
 
 @app.post("/inference/", response_model=WavResponse, responses={200: {"content": _SOUND}})
-async def vocode(request: SpecRequest, answer: Answer, model: Model, slot: Slot) -> Response:
+async def vocode(
+    request: SpecRequest, answer: Answer, engine: VocoderEngine, slot: Slot
+) -> Response:
     """JSON with `wav`; or, by the Accept header, a sound file, sent as it is made."""
     answer.check_rate(request.sr)
-    body = await slot.stream(partial(inference.vocode, model, request, answer))
+    body = await slot.stream(partial(inference.vocode, engine, request, answer))
     return StreamingResponse(body, media_type=answer.media_type)

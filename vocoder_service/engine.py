@@ -11,7 +11,7 @@ from typing import Protocol, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from vocoder_service.hparams import Hparams
 from vocoder_service.model import WaveRNN
@@ -100,7 +100,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def describe(self, mel: Array) -> Array:
-        aux: Tensor = self._resnet(torch.from_numpy(mel).T.unsqueeze(0))
+        aux: Tensor = self._resnet(torch.tensor(mel).T.unsqueeze(0))
         return aux[0].T.contiguous().numpy()
 
     @torch.inference_mode()
@@ -199,8 +199,9 @@ class _SampleLoop:
 
     def save(self, state: FoldState) -> None:
         folds = len(state.x)
-        state.h1[:], state.h2[:] = self._gru1.h[:folds], self._gru2.h[:folds]
-        state.x[:] = self._x[:folds, 0]
+        state.h1[:] = self._gru1.h[:folds].numpy()
+        state.h2[:] = self._gru2.h[:folds].numpy()
+        state.x[:] = self._x[:folds, 0].numpy()
 
     def enter_frame(self, mel: Tensor, aux: Tensor) -> None:
         """mel: [F, J, 80], the frame in the middle of its context; aux: [F, 4A]"""

@@ -76,8 +76,8 @@ def first_seam(waves: Wave, lag: int) -> int:
 
     waves: [F, N]; lag: the first fold's, in samples.
     """
-    samples = waves.shape[1]
-    return samples if len(waves) == 1 else samples - REACH - FADE + lag
+    folds, samples = waves.shape
+    return int(samples) if folds == 1 else int(samples) - REACH - FADE + lag
 
 
 def join(waves: Wave, starts: list[int], lag: int, heard: int) -> tuple[Wave, int]:

@@ -8,7 +8,7 @@ from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
 from vocoder_service.engine import Engine, FoldState
-from vocoder_service.folding import FADE, Round, fade_in, first_seam, join, plan
+from vocoder_service.folding import FADE, Round, first_seam, join, plan
 from vocoder_service.waveform import Wave, de_emphasis, mu_law_levels
 
 Array = NDArray[np.float32]
@@ -57,45 +57,78 @@ def generate(
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature is {temperature}; it must be above 0")
     total = output_length(mel.shape[1], hparams.hop_length)
-    return _ended(_Utterance(engine, mel, seed, temperature, cancelled).sound(), total)
+    rounds = _Rounds(engine, mel, seed, temperature)
+    return _ended(rounds.sound(cancelled), total)
 
 
-class _Utterance:
-    """One mel on its way to sound."""
+def _ended(chunks: Iterator[Wave], total: int) -> Iterator[Wave]:
+    """Cut to `total` samples, faded out at the end, kept within ±1."""
+    done = 0
+    for chunk in chunks:
+        wanted = chunk[: total - done]
+        left = total - done - np.arange(len(wanted))  # samples, 1 at the last
+        done += len(wanted)
+        if len(wanted):
+            yield np.clip(wanted * np.minimum(1, left / FADE), -1, 1, dtype=np.float32)
 
-    def __init__(
-        self,
-        engine: Engine,
-        mel: Array,
-        seed: int,
-        temperature: float,
-        cancelled: Callable[[], bool],
-    ) -> None:
-        self._engine, self._seed, self._cancelled = engine, seed, cancelled
-        self._temperature = np.float32(temperature)
-        self._frames = mel.shape[1]
-        around = [(engine.hparams.pad, engine.hparams.pad), (0, 0)]
+
+class _Rounds:
+    """One mel on its way to sound; what a round leaves to the next is kept here."""
+
+    def __init__(self, engine: Engine, mel: Array, seed: int, temperature: float) -> None:
+        hparams = engine.hparams
+        self._engine, self._seed, self._temperature = engine, seed, temperature
+        self._hop, self._pad = hparams.hop_length, hparams.pad
+        self._plan = plan(mel.shape[1])
         silence = -1
-        scaled = (mel.T / MEL_MAX).astype(np.float32)
-        self._mel = np.pad(scaled, around, constant_values=silence)  # [T + 2 pad, 80]
-        self._levels = mu_law_levels(engine.hparams.bits)
+        padding = [(self._pad, self._pad), (0, 0)]
+        self._mel = np.pad(mel.T.astype(np.float32) / MEL_MAX, padding, constant_values=silence)
+        self._levels = mu_law_levels(hparams.bits)
+        self._state = FoldState.at_rest(1, hparams.rnn_dims)
+        self._emphasis = np.zeros((1, 1))
+        self._lag = 0
+        self._folds_begun = 0
 
-    def sound(self) -> Iterator[Wave]:
-        """Somewhat more than is wanted: up to the last frame's end."""
-        hop = self._engine.hparams.hop_length
-        state = FoldState.at_rest(1, self._engine.hparams.rnn_dims)
-        emphasis, lag, folds_before = np.zeros((1, 1)), 0, 0
-        for part in plan(self._frames):
-            folds = len(part.starts)
-            state = state.resumed(folds)
-            emphasis = np.concatenate([emphasis[-1:], np.zeros((folds - 1, 1))])
-            waves = np.empty((folds, part.frames * hop), np.float32)
-            heard, chunk = 0, FIRST_CHUNK * hop
-            for frame, labels in enumerate(self._labels(part, state, folds_before)):
-                made = slice(frame * hop, (frame + 1) * hop)
-                waves[:, made], emphasis = de_emphasis(self._levels[labels], emphasis)
-                ready = min(made.stop, first_seam(waves, lag))
+    def sound(self, cancelled: Callable[[], bool]) -> Iterator[Wave]:
+        """Chunks, up to the end of the last frame."""
+        for part in self._plan:
+            waves = np.empty((len(part.starts), part.frames * self._hop), np.float32)
+            heard, chunk = 0, FIRST_CHUNK * self._hop
+            for made in self._make(part, waves):
+                if cancelled():
+                    return
+                ready = min(made, first_seam(waves, self._lag))
                 if ready - heard >= chunk:
                     yield waves[0, heard:ready]
                     heard, chunk = ready, 2 * chunk
-            ...
+            starts = [frame * self._hop for frame in part.starts]
+            wave, self._lag = join(waves, starts, self._lag, heard)
+            yield wave
+
+    def _make(self, part: Round, waves: Wave) -> Iterator[int]:
+        """Fill waves [F, N], frame after frame; how many samples of each fold are made."""
+        folds, hop, starts = len(part.starts), self._hop, np.array(part.starts)
+        context = np.arange(2 * self._pad + 1)
+        stop = starts[-1] + part.frames + 2 * self._pad
+        aux = self._engine.describe(self._mel[starts[0] : stop])
+        temperature = np.full(folds, self._temperature, np.float32)
+        self._state = self._state.resumed(folds)
+        self._emphasis = np.concatenate([self._emphasis[-1:], np.zeros((folds - 1, 1))])
+        draws = self._draws(folds)
+        for frame in range(part.frames):
+            labels = self._engine.run(
+                self._state,
+                self._mel[starts[:, np.newaxis] + frame + context],
+                aux[starts - starts[0] + frame, np.newaxis],
+                np.stack([draw.random(hop, dtype=np.float32) for draw in draws]),
+                temperature,
+            )
+            now = slice(frame * hop, (frame + 1) * hop)
+            waves[:, now], self._emphasis = de_emphasis(self._levels[labels], self._emphasis)
+            yield now.stop
+
+    def _draws(self, folds: int) -> list[Generator]:
+        """Random numbers of each fold, from the seed and the fold's number in the utterance."""
+        numbers = range(self._folds_begun, self._folds_begun + folds)
+        self._folds_begun += folds
+        return [Generator(Philox(key=[self._seed % 2**64, number])) for number in numbers]

@@ -15,29 +15,32 @@ from shared.loading import load_model
 from shared.mel import MEL_FORMAT, mel_spectrogram
 from shared.samples import sample_clip
 from vocoder_service.answer import AnswerFormat
+from vocoder_service.engine import Engine, TorchEngine
+from vocoder_service.generation import generate, output_length
 from vocoder_service.hparams import Hparams
 from vocoder_service.model import WaveRNN
 from vocoder_service.schemas import SpecRequest
 from vocoder_service.settings import Settings
 
 
-def load(settings: Settings) -> WaveRNN:
+def load(settings: Settings) -> Engine:
     """Raises CheckpointError, which names the file and the remedy."""
     torch.set_num_threads(settings.torch_threads)
-    return load_model(
+    model = load_model(
         settings.checkpoints_dir / "vocoder",
         lambda architecture: WaveRNN(hparams_from(Hparams, architecture)),
         has_mel_format=True,
     )
+    return TorchEngine(model)
 
 
-def vocode(model: WaveRNN, request: SpecRequest, answer: AnswerFormat) -> Iterator[bytes]:
+def vocode(engine: Engine, request: SpecRequest, answer: AnswerFormat) -> Iterator[bytes]:
     """The answer's bytes, while the samples are made. Returns when the first samples are there."""
     seed = secrets.randbits(63) if request.seed is None else request.seed
-    wav = generate(model, request.spec, seed, request.temperature)
+    wav = generate(engine, request.spec, seed, request.temperature)
     wav = chain([next(wav)], wav)
     rate, native = request.sr, MEL_FORMAT.sample_rate
-    samples = math.ceil(output_length(request.spec) * rate / native)
+    samples = math.ceil(output_length(request.spec.shape[1], MEL_FORMAT.hop_length) * rate / native)
     if answer.sound_format and not request.stream:
         whole = np.concatenate([*resample_stream(wav, native, rate)])
         return iter([encode_sound(whole, rate, answer.sound_format)])

@@ -90,7 +90,7 @@ def test_server_without_ranges_is_downloaded_from_the_start(server: FileServer, 
 
 def test_answer_for_another_range_is_not_appended(server: FileServer, part: Path) -> None:
     part.write_bytes(CONTENT[:70_000])
-    server.faults = [Fault(content_range=f"bytes 5-99/{len(CONTENT)}")]
+    server.faults = [Fault(content_range=f"bytes 5-99/{len(CONTENT)}", body=CONTENT[::-1])]
     assert fetched(part, f"{server.url}/encoder.pt", sha256=SHA256) == CONTENT
 
 
@@ -99,6 +99,13 @@ def test_file_of_unannounced_size_is_accepted_when_its_hash_is_right(
 ) -> None:
     server.faults = [Fault(hide_size=True)]
     assert fetched(part, f"{server.url}/encoder.pt", sha256=SHA256) == CONTENT
+
+
+def test_body_that_ends_early_without_an_error_is_resumed(server: FileServer, part: Path) -> None:
+    """The connection closes as if all had been sent; only the redirect knew the size."""
+    server.faults = [Fault(hide_size=True, drop_after=50_000)]
+    assert fetched(part, f"{server.url}/hub/encoder.pt") == CONTENT
+    assert server.ranges == [None, "bytes=50000-"]
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])

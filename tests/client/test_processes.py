@@ -86,9 +86,8 @@ def serving(folder: Path, ports: dict[str, int]) -> Iterator[subprocess.Popen[st
     ) as serve:
         try:
             yield serve
-        finally:
-            serve.kill()
-            until_gone("sess", serve.pid)
+        finally:  # nothing is left after a failure either
+            subprocess.run(["pkill", "-KILL", "-s", str(serve.pid)], check=False)
 
 
 def until(serve: subprocess.Popen[str], line: str) -> None:

@@ -142,8 +142,8 @@ DEGRADED: dict[str, Callable[[Array, int], tuple[Array, int]]] = {
         rate,
     ),
     "in a long silence": lambda wav, rate: (np.pad(wav[: 2 * rate], 4 * rate), rate),
-    "in a long noise": lambda wav, rate: (
-        np.pad(wav[: 2 * rate], 15 * rate) + noise(1, 32, rate) * wav.std(),
+    "10 dB above a long noise": lambda wav, rate: (
+        np.pad(wav[: 2 * rate], 15 * rate) + 10**0.5 * wav.std() * noise(1, 32, rate),
         rate,
     ),
 }

@@ -232,7 +232,7 @@ def test_damaged_file_is_refused(tmp_path: Path) -> None:
     flipped[record.header_offset + 200] ^= 1
     for damaged in (bytes(flipped), whole[:-30], whole[:2000], b"PK\x03\x04", b"\x80\x02.", b""):
         (tmp_path / "some.pt").write_bytes(damaged)
-        with pytest.raises(CheckpointError, match=r"some\.pt is not a checkpoint"):
+        with pytest.raises(CheckpointError, match=r"some\.pt: no checkpoint of RTVC's"):
             read_rtvc(tmp_path / "some.pt")
 
 
@@ -262,7 +262,7 @@ class Evil:
 def test_code_in_a_file_is_refused_and_not_run(zipped: bool, tmp_path: Path) -> None:
     content = {"model_state": tiny_encoder(), "optimizer_state": Evil(tmp_path / "ran")}
     torch.save(content, tmp_path / "evil.pt", _use_new_zipfile_serialization=zipped)
-    with pytest.raises(CheckpointError, match="evil"):
+    with pytest.raises(CheckpointError, match=r"evil\.pt: .*more than tensors"):
         read_rtvc(tmp_path / "evil.pt")
     assert not (tmp_path / "ran").exists()
 

@@ -195,18 +195,28 @@ def _socket(path: Path) -> None:
         os.chdir(here)
 
 
-BREAKERS = [_missing, _empty, _truncated, _huge, _link_to_itself, _link_to_device]
-BREAKERS += [_fifo, _device, _folder, _socket]
+BREAKERS = {
+    _missing: "missing|no manifest",
+    _empty: "truncated",
+    _truncated: "corrupt|Invalid JSON",
+    _huge: "too large",
+    _link_to_itself: "is a symbolic link",
+    _link_to_device: "is a symbolic link",
+    _fifo: "is not a regular file",
+    _device: "is not a regular file",
+    _folder: "is not a regular file",
+    _socket: "No such device",
+}
 
 
 @pytest.mark.usefixtures("no_unpickling")
 @pytest.mark.parametrize("file", [MATRIX, "manifest.json"])
-@pytest.mark.parametrize("break_file", BREAKERS)
+@pytest.mark.parametrize(("break_file", "reason"), BREAKERS.items())
 def test_file_that_is_not_whole_and_regular_is_refused_by_name(
-    folder: Path, file: str, break_file: Callable[[Path], None]
+    folder: Path, file: str, break_file: Callable[[Path], None], reason: str
 ) -> None:
     break_file(folder / file)
-    with pytest.raises(CheckpointError, match=rf"{file}.*git checkout"):
+    with pytest.raises(CheckpointError, match=f"(?=.*({reason})).*{file}.*git checkout"):
         load(folder)
 
 

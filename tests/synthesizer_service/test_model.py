@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from shared.hparams import hparams_from
 from synthesizer_service.hparams import Hparams
-from synthesizer_service.model import Generated, Tacotron, trim_silence
+from synthesizer_service.model import Generated, PreNet, Tacotron, trim_silence
 
 TINY = Hparams(
     embed_dims=12,
@@ -194,6 +194,16 @@ def test_same_seed_gives_the_same_mel() -> None:
 def test_different_seeds_give_different_mels() -> None:
     model = tiny()
     assert not torch.allclose(speak(model, seed=5).mels[0], speak(model, seed=6).mels[0])
+
+
+def test_prenet_drops_its_share_and_scales_up_the_rest() -> None:
+    prenet = PreNet(1, 1000, dropout=0.75).requires_grad_(False)
+    for layer in (prenet.fc1, prenet.fc2):
+        layer.weight.zero_()
+        layer.bias.fill_(1)
+    out = prenet.eval()(torch.zeros(1, 1), seeded(0))
+    assert out.unique().tolist() == [0, 4]
+    assert 150 < out.count_nonzero() < 350
 
 
 def test_encoder_dropout_draws_from_the_generator() -> None:

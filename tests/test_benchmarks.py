@@ -1,0 +1,127 @@
+"""The benchmarks give rows of the right form; what the numbers are, is the machine's affair."""
+
+import json
+import math
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+import torch
+from click.testing import CliRunner
+from torch.distributions import Categorical
+
+from benchmarks import plain_wavernn
+from benchmarks.__main__ import main
+from benchmarks.plain_wavernn import PlainLoop
+from benchmarks.results import Row, Table
+from vocoder_service.hparams import Hparams
+from vocoder_service.model import WaveRNN
+
+ROWS_OF_A_HOP = {
+    "whole request": "ms",
+    "CPU time of the server": "ms",
+    "parse": "ms",
+    "check": "ms",
+    "serialise": "ms",
+    "plain json + pydantic": "ms",
+    "plain / whole request": "×",
+}
+
+
+@pytest.fixture(scope="module")
+def quick_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """What is printed, and what is written."""
+    path = tmp_path_factory.mktemp("benchmarks") / "bench.json"
+    options = ["--quick", "--only", "json", "--only", "loop", "--json", str(path)]
+    result = CliRunner().invoke(main, options, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output, json.loads(path.read_text())
+
+
+def rows(content: dict[str, Any], table: str) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in content["tables"][table]["rows"]}
+
+
+def test_machine_facts_come_first(quick_run: tuple[str, dict[str, Any]]) -> None:
+    output, content = quick_run
+    assert output.startswith("CPU ")
+    assert set(content["machine"]) >= {"CPU", "cores usable", "SIMD", "memory", "torch"}
+    assert rows(content, "gemm")["fp32 GEMM 1024x1024, one thread"]["unit"] == "GFLOP/s"
+
+
+def test_load_average_frames_the_run(quick_run: tuple[str, dict[str, Any]]) -> None:
+    output, content = quick_run
+    for moment in ("load average before", "load average after"):
+        assert len(content["machine"][moment].split()) == 3
+    assert output.rstrip().splitlines()[-1].startswith("Compare ratios, not seconds")
+
+
+def test_only_chosen_tables_are_measured(quick_run: tuple[str, dict[str, Any]]) -> None:
+    assert list(quick_run[1]["tables"]) == ["gemm", "json", "loop"]
+
+
+def test_each_hop_has_its_rows(quick_run: tuple[str, dict[str, Any]]) -> None:
+    json_rows = rows(quick_run[1], "json")
+    hops = {name.partition(": ")[0] for name in json_rows}
+    assert hops >= {"wav in, wav out", "mel in, wav out"}
+    for hop in hops:
+        assert {name: json_rows[f"{hop}: {name}"]["unit"] for name in ROWS_OF_A_HOP} == (
+            ROWS_OF_A_HOP
+        )
+        assert json_rows[f"{hop}: whole request"]["limit"] == 10
+
+
+@pytest.mark.parametrize("size", ["bundled size", "full size"])
+def test_loop_has_a_ratio_for_each_size(quick_run: tuple[str, dict[str, Any]], size: str) -> None:
+    loop_rows = rows(quick_run[1], "loop")
+    ratio = loop_rows[f"{size}: plain / ours, 9 folds each"]
+    ours, plain = (loop_rows[f"{size}: {loop}, 9 folds"] for loop in ("ours", "plain loop"))
+    assert ratio["unit"] == "×"
+    assert math.isclose(ratio["median"], plain["median"] / ours["median"])
+
+
+def test_every_row_is_printed_with_median_and_range(
+    quick_run: tuple[str, dict[str, Any]],
+) -> None:
+    output, content = quick_run
+    for table in content["tables"].values():
+        for row in table["rows"]:
+            assert row["name"] in output
+            assert 0 <= row["min"] <= row["median"] <= row["max"]
+
+
+def test_table_shows_median_range_unit_and_limit() -> None:
+    table = Table("Peak memory", "a note", [Row("at start", "MB", [301.4, 299, 310], limit=450)])
+    title, _, line = table.lines()
+    assert title == "Peak memory: a note"
+    assert line.split() == ["at", "start", "301", "299", "310", "MB", "450"]
+
+
+def test_unknown_measurement_is_refused() -> None:
+    result = CliRunner().invoke(main, ["--only", "nonsense"])
+    assert result.exit_code == 2
+    assert "stages" in result.output
+
+
+def test_plain_loop_draws_each_sample_from_the_model() -> None:
+    """It is the yardstick, so it must do all of the work."""
+    torch.manual_seed(0)
+    model = WaveRNN(Hparams(rnn_dims=24, fc_dims=24)).eval()
+    mel = torch.rand(3, 80, 2 + 4) * 2 - 1
+    drawn_from = []
+
+    def recorded(probabilities: torch.Tensor) -> Categorical:
+        drawn_from.append(probabilities)
+        return Categorical(probabilities)
+
+    with patch.object(plain_wavernn, "Categorical", recorded):
+        wave = PlainLoop(model).generate(mel, samples=400)
+    fed = torch.cat([torch.zeros(3, 1), wave[:, :-1]], dim=1)
+    with torch.no_grad():
+        probabilities = model(fed, mel).softmax(dim=2)
+    torch.testing.assert_close(torch.stack(drawn_from, dim=1), probabilities, atol=1e-5, rtol=1e-4)
+    assert wave.std() > 0.3  # nearly even probabilities give samples of all sizes
+
+
+def test_run_leaves_torch_threads_alone(quick_run: tuple[str, dict[str, Any]]) -> None:
+    assert torch.get_num_threads() == 1
