@@ -114,11 +114,15 @@ def parse_manifest(data: bytes, folder: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        got = "" if first["type"] == "value_error" else f", got {_shortened(first['input'])}"
-        problem = f"{MANIFEST_NAME}: {where + ': ' if where else ''}{first['msg']}{got}"
-        raise broken(folder, problem) from None
+        raise broken(folder, f"{MANIFEST_NAME}: {first_problem(error)}") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """One line: the field, what it must be, what it is."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    got = "" if first["type"] == "value_error" else f", got {_shortened(first['input'])}"
+    return f"{where + ': ' if where else ''}{first['msg']}{got}"
 
 
 def broken(folder: Path, problem: str) -> CheckpointError:

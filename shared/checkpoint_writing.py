@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from pydantic import ValidationError
 
 from shared.architectures import infer_architecture, recognise
 from shared.checkpoint_manifest import (
@@ -27,6 +28,7 @@ from shared.checkpoint_manifest import (
     CheckpointError,
     Manifest,
     ParameterEntry,
+    first_problem,
     parameter_file,
 )
 from shared.checkpoints import load, refuse_bombs, why_unreadable
@@ -97,7 +99,8 @@ def write(
     bundled synthesizer) leaves half precision's range.
 
     Raises CheckpointError when there is a folder and no `force`, for weights that are not finite
-    or too large for float16, for a model that is none of the three; OSError.
+    or too large for float16, for a model that is none of the three, for a source or licence with
+    line breaks; OSError.
     """
     folder = folder.absolute()
     refuse_overwriting(folder, force)
@@ -124,6 +127,8 @@ def write(
         if notice is not None:
             (staging / NOTICE_NAME).write_text(notice)
         _put_in_place(staging, folder)
+    except ValidationError as error:
+        raise CheckpointError(f"{folder}: {first_problem(error)}") from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return manifest

@@ -102,7 +102,7 @@ def test_malformed_json_is_refused(
         ("synthesizer", {"text": " \n\t", "embed": EMBED}, "text", "nothing_to_speak"),
         ("synthesizer", {"text": "😀🎉", "embed": EMBED}, "text", "nothing_to_speak"),
         ("synthesizer", {"text": "?!...", "embed": EMBED}, "text", "nothing_to_speak"),
-        ("synthesizer", {"text": "a" * 401, "embed": EMBED}, "text", "string_too_long"),
+        ("synthesizer", {"text": "a" * 301, "embed": EMBED}, "text", "string_too_long"),
         ("synthesizer", {"text": "Hi", "embed": EMBED, "seed": -1}, "seed", None),
         ("synthesizer", {"text": "Hi", "embed": EMBED, "seed": 2**63}, "seed", None),
         ("synthesizer", {"text": "Hi", "embed": EMBED, "seed": 0.5}, "seed", None),

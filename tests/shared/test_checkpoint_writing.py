@@ -104,6 +104,12 @@ def test_number_that_cannot_be_stored_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_source_of_many_lines_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="encoder: source: "):
+        write(tmp_path / "encoder", tiny_encoder(), source="a\nb", licence="MIT")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_existing_folder_is_not_overwritten_without_force(tmp_path: Path) -> None:
     written(tmp_path / "any", tiny_encoder())
     before = contents(tmp_path / "any")
