@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from shared.checkpoint_manifest import broken
+from shared.checkpoint_manifest import CheckpointError, broken
 from shared.checkpoints import load, load_into
 from shared.mel import MEL_FORMAT
 
@@ -51,5 +51,8 @@ def load_model(folder: Path, build: Build[M], *, has_mel_format: bool) -> M:
             model = build(manifest.architecture)
     except ValueError as error:
         raise broken(folder, f"manifest.json: {error}") from None
-    load_into(model, checkpoint.state_dict)
+    try:
+        load_into(model, checkpoint.state_dict)
+    except CheckpointError as error:
+        raise broken(folder, str(error)) from None
     return model.eval().requires_grad_(False)
