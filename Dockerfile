@@ -1,15 +1,16 @@
 # One service per image:  docker build --build-arg SERVICE=vocoder -t better-vocoder .
 FROM python:3.11-slim
 
-ARG SERVICE
 # PyTorch's index of builds without CUDA: 200 MB instead of several GB.
 ARG PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
-RUN test -n "$SERVICE" || { echo "give --build-arg SERVICE=encoder|synthesizer|vocoder"; exit 1; }
 
 WORKDIR /app
 COPY requirements.txt .
 RUN PIP_EXTRA_INDEX_URL=$PIP_EXTRA_INDEX_URL pip install --no-cache-dir -r requirements.txt
 
+# From here on the images differ; what is above, they share.
+ARG SERVICE
+RUN test -n "$SERVICE" || { echo "give --build-arg SERVICE=encoder|synthesizer|vocoder"; exit 1; }
 COPY gunicorn.conf.py .
 COPY shared shared
 COPY samples samples

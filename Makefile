@@ -1,5 +1,5 @@
 PYTHON ?= python3
-# PyPI's torch for Linux brings 2 GB of CUDA along; this index has the one for CPUs.
+# PyPI's torch for Linux brings several GB of CUDA along; this index has the one for CPUs.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 BIN := .venv/bin

@@ -154,11 +154,9 @@ def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
     names = [part for part in first["loc"] if isinstance(part, str)]
     param = names[-1] if len(names) > 1 else None
     context = first.get("ctx", {})
-    message = first["msg"]
-    if first["type"] == "missing":
-        message = "is missing; the fields of this call are at /docs"
+    message = "is missing" if first["type"] == "missing" else first["msg"]
     return InvalidRequest(
-        f"{param or 'the body'}: {message[:1].lower()}{message[1:]}",
+        f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; what belongs here is at /docs",
         param=param,
         code=context.get("code", first["type"]),
     )

@@ -55,9 +55,9 @@ def read_sound(data: bytes, max_seconds: float) -> Clip:
                 )
             wav = _read_mono(file, max_seconds)
             rate: int = file.samplerate
-    except soundfile.SoundFileError as error:
+    except soundfile.LibsndfileError as error:
         raise UnsupportedMediaType(
-            f"the sound file cannot be decoded ({error}); {_READABLE}", param="file"
+            f"the sound file cannot be decoded ({error.error_string}); {_READABLE}", param="file"
         ) from None
     if not wav.size:
         raise InvalidRequest("the sound file holds no samples", param="file", code="empty")

@@ -41,4 +41,4 @@ async def synthesize(request: InferenceRequest, model: Model, slot: Slot) -> Arr
 @app.post("/chars/", response_model=CharsResponse)
 def chars(request: TextsRequest) -> ArrayResponse:
     """The symbol ids of English texts, numbers and abbreviations written out."""
-    return ArrayResponse({"chars": inference.chars_of(request.texts)})
+    return ArrayResponse({"chars": inference.chars_of(request.texts, param="texts")})

@@ -38,7 +38,7 @@ def load(settings: Settings) -> Tacotron:
 def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str, Any]:
     """`spec` for a text, `mel` and `lengths` for a batch. Raises InvalidRequest or TooLarge."""
     if isinstance(request, TextRequest):
-        chars = chars_of([request.text])
+        chars = chars_of([request.text], param="text")
         return {"spec": _mels(model, chars, request.embed[None], request.seed)[0]}
     chars, embeds = request.chars, request.batched_embeds
     if len(chars) != len(embeds):
@@ -53,16 +53,16 @@ def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str
     return {"mel": _padded(mels), "lengths": [mel.shape[1] for mel in mels]}
 
 
-def chars_of(texts: Sequence[str]) -> Int64Array:
+def chars_of(texts: Sequence[str], param: str) -> Int64Array:
     """[B, L] symbol ids, padded with 0. Raises InvalidRequest for a text that leaves no symbol."""
     rows = [text_to_ids(text) for text in texts]
     for text, row in zip(texts, rows, strict=True):
-        _require_speakable(row, f"text {text[:40]!r}", param="text")
+        _require_speakable(row, f"{param}: {text[:40]!r}", param)
         if len(row) > settings.max_ids:
             raise TooLarge(
-                f"text is {len(row)} symbols long once its numbers are written out, "
-                f"at most {settings.max_ids} are read; split it at its sentences",
-                param="text",
+                f"{param}: {text[:40]!r} is {len(row)} symbols long once its numbers are written "
+                f"out, at most {settings.max_ids} are read; split it at its sentences",
+                param=param,
                 code="text_too_long",
             )
     chars = np.full((len(rows), max(map(len, rows))), PAD_ID)

@@ -11,6 +11,7 @@ from shared.audio import (
     MEDIA_TYPES,
     SoundFormat,
     check_writable,
+    encode_sound,
     encode_sound_stream,
 )
 from shared.errors import InvalidRequest
@@ -41,7 +42,15 @@ class AnswerFormat:
         if self.sound_format:
             check_writable(rate, self.sound_format)
 
-    def encode(self, chunks: Iterator[Float32Array], rate: int, samples: int) -> Iterator[bytes]:
+    def encode(self, wav: Float32Array, rate: int) -> bytes:
+        if self.sound_format:
+            return encode_sound(wav, rate, self.sound_format)
+        return b"".join(_json_stream(iter([wav]), rate))
+
+    def encode_stream(
+        self, chunks: Iterator[Float32Array], rate: int, samples: int
+    ) -> Iterator[bytes]:
+        """samples: how many there will be."""
         if self.sound_format:
             return encode_sound_stream(chunks, rate, samples, self.sound_format)
         return _json_stream(chunks, rate)

@@ -33,5 +33,9 @@ async def vocode(
 ) -> Response:
     """JSON with `wav`; or, by the Accept header, a sound file, sent as it is made."""
     answer.check_rate(request.sr)
-    body = await slot.stream(partial(inference.vocode, engine, request, answer))
-    return StreamingResponse(body, media_type=answer.media_type)
+    work = engine, request, answer
+    if not request.stream:
+        body = await slot.run(partial(inference.whole, *work))
+        return Response(body, media_type=answer.media_type)
+    chunks = await slot.stream(partial(inference.stream, *work))
+    return StreamingResponse(chunks, media_type=answer.media_type)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from shared.audio import encode_sound, resample_stream
+from shared.audio import resample_stream
 from shared.hparams import hparams_from
 from shared.loading import load_model
 from shared.mel import MEL_FORMAT, mel_spectrogram
 from shared.samples import sample_clip
+from shared.tensors import Float32Array
 from vocoder_service.answer import AnswerFormat
 from vocoder_service.engine import Engine, TorchEngine
 from vocoder_service.generation import generate, output_length
@@ -34,17 +35,25 @@ def load(settings: Settings) -> Engine:
     return TorchEngine(model)
 
 
-def vocode(engine: Engine, request: SpecRequest, answer: AnswerFormat) -> Iterator[bytes]:
+def stream(engine: Engine, request: SpecRequest, answer: AnswerFormat) -> Iterator[bytes]:
     """The answer's bytes, while the samples are made. Returns when the first samples are there."""
+    wav = _sound(engine, request)
+    wav = chain([next(wav)], wav)
+    made = output_length(request.spec.shape[1], MEL_FORMAT.hop_length)
+    samples = math.ceil(made * request.sr / MEL_FORMAT.sample_rate)
+    return answer.encode_stream(wav, request.sr, samples)
+
+
+def whole(engine: Engine, request: SpecRequest, answer: AnswerFormat) -> bytes:
+    """The answer's bytes, all at once."""
+    return answer.encode(np.concatenate([*_sound(engine, request)]), request.sr)
+
+
+def _sound(engine: Engine, request: SpecRequest) -> Iterator[Float32Array]:
+    """[n] chunks at the rate that was asked for."""
     seed = secrets.randbits(63) if request.seed is None else request.seed
     wav = generate(engine, request.spec, seed, request.temperature)
-    wav = chain([next(wav)], wav)
-    rate, native = request.sr, MEL_FORMAT.sample_rate
-    samples = math.ceil(output_length(request.spec.shape[1], MEL_FORMAT.hop_length) * rate / native)
-    if answer.sound_format and not request.stream:
-        whole = np.concatenate([*resample_stream(wav, native, rate)])
-        return iter([encode_sound(whole, rate, answer.sound_format)])
-    return answer.encode(resample_stream(wav, native, rate), rate, samples)
+    return resample_stream(wav, MEL_FORMAT.sample_rate, request.sr)
 
 
 def example() -> dict[str, Any]:

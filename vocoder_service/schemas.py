@@ -37,7 +37,7 @@ class SpecRequest(BaseModel):
     temperature: float = Field(1.0, ge=0.1, le=2.0)
     """Below 1 is smoother and duller, above 1 is rougher."""
     stream: bool = True
-    """For sound files: send it as it is made; false sends it whole, with sizes in its header."""
+    """Send the answer as it is made; false sends it whole, with its length in the headers."""
 
 
 class WavResponse(BaseModel):

@@ -101,8 +101,10 @@ def test_wav_header_is_exact_when_whole_and_open_when_streamed(
     service: Service, mel: Float32Array
 ) -> None:
     assert sound(service, mel, "audio/wav").content[40:44] == b"\xff" * 4
-    whole = sound(service, mel, "audio/wav", stream=False).content
+    response = sound(service, mel, "audio/wav", stream=False)
+    whole = response.content
     assert int.from_bytes(whole[40:44], "little") == len(whole) - 44
+    assert int(response.headers["content-length"]) == len(whole)
 
 
 def test_client_that_leaves_frees_the_slot(service: Service, mel: Float32Array) -> None:

@@ -3,10 +3,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from vocoder_service.engine import Array, FoldState, TorchEngine
-from vocoder_service.folding import FADE, plan
-from vocoder_service.generation import generate, output_length
+from vocoder_service.folding import FADE, REACH, plan
+from vocoder_service.generation import MEL_MAX, generate, output_length
+from vocoder_service.hparams import Hparams
 from vocoder_service.waveform import Labels, Wave, de_emphasis, mu_law_levels
 
 HOP = 200
@@ -25,6 +27,32 @@ class CountingEngine:
     ) -> Labels:
         self.frames += aux.shape[1]
         return self._run(state, mel, aux, uniforms, temperature)
+
+
+class KnownEngine:
+    """Gives known labels: those of the frame whose number / 1000 stands in the mel's first band.
+
+    A fold's h1 holds the frame after its last.
+    """
+
+    def __init__(self, labels: Labels) -> None:
+        self.hparams = Hparams(rnn_dims=1)
+        self._labels = labels.reshape(-1, HOP)  # [T, hop]
+        self.continued = 0
+
+    def describe(self, mel: Array) -> Array:
+        return mel[2:-2]
+
+    def run(
+        self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
+    ) -> Labels:
+        np.testing.assert_array_equal(aux, mel[:, 2:-2])
+        frames = np.rint(1000 * MEL_MAX * aux[:, 0, 0]).astype(int)
+        goes_on = (frames > 0) & (state.h1[:, 0] == frames)
+        assert (goes_on | ~state.h1[:, 0].astype(bool)).all()
+        self.continued += int(goes_on.sum())
+        state.h1[:, 0] = frames + 1
+        return self._labels[frames]
 
 
 def random_mel(frames: int, seed: int = 0) -> Array:
@@ -58,7 +86,7 @@ def test_silence_is_finite(engine: TorchEngine) -> None:
 
 def test_sound_of_a_lone_fold_is_the_engines_own(engine: TorchEngine) -> None:
     mel = random_mel(6)
-    padded = np.pad(mel.T / 4, [(2, 2), (0, 0)], constant_values=-1)
+    padded: Array = np.pad(mel.T / 4, [(2, 2), (0, 0)], constant_values=-1).astype(np.float32)
     draw = np.random.Generator(np.random.Philox(key=[3, 0]))
     labels = engine.run(
         FoldState.at_rest(1, engine.hparams.rnn_dims),
@@ -78,6 +106,27 @@ def test_sound_fades_out(engine: TorchEngine) -> None:
     assert np.abs(wave[-3:]).max() < 0.05 * np.abs(wave).max()
 
 
+def level_db(wave: Wave, centres: NDArray[np.int64]) -> float:
+    """Mean level of the 10 ms around each centre."""
+    windows = wave[centres[:, np.newaxis] + np.arange(-80, 80)]
+    return float(10 * np.log10(np.mean(windows.astype(np.float64) ** 2)))
+
+
+def test_seams_are_as_loud_as_the_rest_of_a_stationary_sound(engine: TorchEngine) -> None:
+    frames = 480
+    wave = whole(generate(engine, np.repeat(random_mel(1), frames, axis=1), seed=1))
+    seams = np.array(
+        [
+            (start + part.frames) * HOP - REACH - FADE // 2
+            for part in plan(frames)
+            for start in part.starts[:-1]
+        ]
+    )
+    assert len(seams) > 30
+    elsewhere = np.concatenate([seams + 700, seams + 1200])
+    assert abs(level_db(wave, seams) - level_db(wave, elsewhere)) < 1
+
+
 def test_same_seed_gives_the_same_sound_in_two_threads_at_once(engine: TorchEngine) -> None:
     mel = random_mel(40)
     alone = whole(generate(engine, mel, seed=5))
@@ -85,6 +134,21 @@ def test_same_seed_gives_the_same_sound_in_two_threads_at_once(engine: TorchEngi
         same, other = threads.map(lambda seed: whole(generate(engine, mel, seed)), [5, 6])
     np.testing.assert_array_equal(same, alone)
     assert not np.array_equal(other, alone)
+
+
+@pytest.mark.parametrize("frames", [1, 23, 30, 96, 200, 1000, 1700])
+def test_sound_is_the_engines_whatever_the_rounds_and_folds(frames: int) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(200, 312, frames * HOP).astype(np.int16)
+    engine = KnownEngine(labels)
+    mel = np.tile(np.arange(frames, dtype=np.float32) / 1000, (80, 1))
+    wave = whole(generate(engine, mel, seed=1))
+    expected, _ = de_emphasis(mu_law_levels(9)[labels], np.zeros(1))
+    body = slice(0, len(wave) - FADE)
+    np.testing.assert_allclose(wave[body], expected[body], atol=1e-6)
+    rounds = plan(frames)
+    fresh = sum(len(part.starts) for part in rounds) - (len(rounds) - 1)
+    assert engine.continued == sum(len(part.starts) * part.frames for part in rounds) - fresh
 
 
 def test_seed_may_be_any_integer(engine: TorchEngine) -> None:
@@ -103,3 +167,23 @@ def test_cancelled_stops_within_a_frame(engine: TorchEngine) -> None:
     chunks = [*generate(counting, random_mel(100), 1, cancelled=lambda: counting.frames >= 5)]
     assert counting.frames == 5
     assert sum(map(len, chunks)) <= 5 * HOP
+
+
+@pytest.mark.parametrize("shape", [(80,), (79, 3), (80, 0), (1, 80, 3)])
+def test_mel_of_another_shape_is_refused(engine: TorchEngine, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"expected \(80, T\)"):
+        generate(engine, np.zeros(shape, np.float32), seed=1)
+
+
+@pytest.mark.parametrize("temperature", [0, -1, float("nan"), float("inf")])
+def test_temperature_that_is_not_above_zero_is_refused(
+    engine: TorchEngine, temperature: float
+) -> None:
+    with pytest.raises(ValueError, match="temperature"):
+        generate(engine, random_mel(1), seed=1, temperature=temperature)
+
+
+def test_temperature_changes_the_sound(engine: TorchEngine) -> None:
+    mel = random_mel(3)
+    cold, warm = (whole(generate(engine, mel, 1, temperature)) for temperature in (0.5, 1.0))
+    assert not np.array_equal(cold, warm)

@@ -30,7 +30,7 @@ def test_hparams_come_from_a_manifest(hparams: Hparams) -> None:
 
 
 def test_hparams_refuse_an_unknown_key() -> None:
-    with pytest.raises(ValueError, match="rnn_dim.*valid ones"):
+    with pytest.raises(ValueError, match=r"rnn_dim.*valid ones"):
         hparams_from(Hparams, {"rnn_dim": 512})
 
 
