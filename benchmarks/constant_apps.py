@@ -4,7 +4,6 @@ For `uvicorn --factory`. Each factory replaces its model before the app is impor
 once in a process of its own.
 """
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -37,7 +36,7 @@ def encoder() -> FastAPI:
     from encoder_service import inference
 
     _replace(inference, "load", lambda settings: None)
-    _replace(inference, "preprocess", lambda wav, rate: wav)
+    _replace(inference, "clean", lambda decode: {"wav": decode().wav, "sr": MEL_FORMAT.sample_rate})
     from encoder_service.app import app
 
     return app
@@ -56,15 +55,12 @@ def synthesizer() -> FastAPI:
 
 
 def vocoder() -> FastAPI:
-    """POST /inference/ answers with `constant_wav`, whatever the mel, in the pieces that it comes
-    in from the model."""
+    """POST /inference/ answers with `constant_wav`, whatever the mel, in ten pieces."""
     from vocoder_service import inference
 
-    def generate(*_: Any, **__: Any) -> Iterator[Float32Array]:
-        yield from np.array_split(constant_wav(), 2 * SECONDS)
-
+    pieces = np.array_split(constant_wav(), 2 * SECONDS)
     _replace(inference, "load", lambda settings: None)
-    _replace(inference, "generate", generate)
+    _replace(inference, "generate", lambda *_, **__: iter(pieces))
     from vocoder_service.app import app
 
     return app

@@ -1,7 +1,7 @@
 """Requests that a service has to bear: an ordinary one, and the largest that it allows."""
 
 import io
-import time
+import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,13 +16,17 @@ from benchmarks.stages import SENTENCE
 from shared.mel import MEL_FORMAT
 from shared.samples import DEFAULT_VOICE, sample_clip, sample_embeds
 from synthesizer_service.text import SYMBOLS
+from vocoder_service.folding import FIRST_ROUND
 
 BODY_BYTES = 16 * 2**20  # the services' default limit
 CLIP_SECONDS, CLIP_RATE = 120, 192_000
 TEXTS, SYMBOLS_OF_TEXT = 2, 1_000
 """A batch may hold 16; they are spoken one after the other, and each takes long."""
-ORDINARY_FRAMES, MOST_FRAMES = 240, 4_800
+ORDINARY_FRAMES, MOST_FRAMES = 160, 4_800
+BYTES_OF_FIRST_ROUND = 2 * FIRST_ROUND * MEL_FORMAT.hop_length
+"""16-bit samples. The second round has as many folds as there ever are."""
 CLIENTS = 4
+JSON = {"Content-Type": "application/json"}
 TIMEOUT = 600  # seconds
 
 
@@ -30,17 +34,15 @@ TIMEOUT = 600  # seconds
 class Load:
     """POST /inference/.
 
-    clients: how many send it at the same time. read_seconds: how long a streamed answer is read at
-    most; its peak is reached with the first samples.
+    clients: how many send it at the same time. read_bytes: how much of a streamed answer is read;
+    then the client leaves, and the service stops.
     """
 
     name: str
     body: bytes
     clients: int = 1
-    read_seconds: float = TIMEOUT
-    headers: Mapping[str, str] = field(
-        default_factory=lambda: {"Content-Type": "application/json", "Accept": "application/json"}
-    )
+    read_bytes: float = math.inf
+    headers: Mapping[str, str] = field(default_factory=lambda: JSON)
 
     def send(self, url: str) -> None:
         with ThreadPoolExecutor(self.clients) as pool:
@@ -49,15 +51,16 @@ class Load:
             request.result()
 
     def _send_once(self, url: str) -> None:
-        started = time.monotonic()
         with (
             httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as http,
             http.stream("POST", "/inference/", content=self.body, headers=self.headers) as response,
         ):
             if not response.is_success:
                 raise RuntimeError(f"{self.name}: {response.read()[:500]!r}")
-            for _ in response.iter_bytes():
-                if time.monotonic() - started > self.read_seconds:
+            received = 0
+            for chunk in response.iter_bytes():
+                received += len(chunk)
+                if received > self.read_bytes:
                     break
 
 
@@ -69,7 +72,7 @@ def ordinary(service: str) -> Load:
     if service == "synthesizer":
         embed = sample_embeds()[DEFAULT_VOICE]
         return Load(f"{name}, ten words", _dumps({"text": SENTENCE, "embed": embed, "seed": 1}))
-    return Load(f"{name}, 3 s of mel", _spec(ORDINARY_FRAMES), read_seconds=3)
+    return Load(f"{name}, 2 s of mel", _spec(ORDINARY_FRAMES))
 
 
 def largest(service: str) -> list[Load]:
@@ -86,7 +89,9 @@ def largest(service: str) -> list[Load]:
         embeds = np.stack([sample_embeds()[DEFAULT_VOICE]] * TEXTS)
         body = _dumps({"chars": chars, "batched_embeds": embeds, "seed": 1})
         return [Load(f"{TEXTS} texts of {SYMBOLS_OF_TEXT} symbols", body)]
-    return [Load("60 s of mel, 5 s of work", _spec(MOST_FRAMES), read_seconds=5)]
+    headers = JSON | {"Accept": "audio/pcm"}
+    name = "60 s of mel, until the second round"
+    return [Load(name, _spec(MOST_FRAMES), headers=headers, read_bytes=BYTES_OF_FIRST_ROUND)]
 
 
 def _spec(frames: int) -> bytes:

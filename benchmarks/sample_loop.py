@@ -1,4 +1,4 @@
-"""The vocoder's sample loop beside the plain one."""
+"""The vocoder's sample loops beside the plain one."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,10 +9,10 @@ import torch
 from benchmarks.plain_wavernn import PlainLoop
 from benchmarks.results import Row, Table, ratios, seconds_side_by_side
 from shared.tensors import Float32Array
-from vocoder_service.engine import FoldState, TorchEngine
-from vocoder_service.folding import MOST_FOLDS
+from vocoder_service.engine import Engine, FoldState, TorchEngine
 from vocoder_service.hparams import Hparams
 from vocoder_service.model import WaveRNN
+from vocoder_service.native_engine import NativeEngine, built, supported
 
 SIZES = {"bundled size": Hparams(rnn_dims=256, fc_dims=256), "full size": Hparams()}
 FOLDS = 9  # RTVC's for five seconds: 8,000 samples each and 800 of overlap
@@ -28,8 +28,8 @@ def measure(runs: int, quick: bool) -> Table:
     finally:
         torch.set_num_threads(threads)
     note = (
-        f"folds of {frames * Hparams.hop_length} samples, one thread, random weights; seconds per "
-        "second of sound; the plain loop is RTVC's, written anew"
+        f"{FOLDS} folds of {frames * Hparams.hop_length} samples, one thread, random weights; "
+        "seconds per second of sound; the plain loop is RTVC's, written anew"
     )
     return Table("Sample loop of the vocoder", note, rows)
 
@@ -37,21 +37,30 @@ def measure(runs: int, quick: bool) -> Table:
 def _rows(size: str, frames: int, runs: int) -> Iterator[Row]:
     hparams = SIZES[size]
     model = WaveRNN(hparams).eval().requires_grad_(False)
-    few, many = _mels(FOLDS, frames, hparams), _mels(MOST_FOLDS, frames, hparams)
-    loops = [_plain_loop(model, few), _our_loop(model, few), _our_loop(model, many)]
-    plain, ours, wide = seconds_side_by_side(loops, runs)
-    second = hparams.sample_rate / (frames * hparams.hop_length)  # what one fold lacks to it
-    yield Row(f"{size}: plain loop, {FOLDS} folds", "s/s", [run * second / FOLDS for run in plain])
-    yield Row(f"{size}: ours, {FOLDS} folds", "s/s", [run * second / FOLDS for run in ours])
-    yield Row(
-        f"{size}: ours, {MOST_FOLDS} folds", "s/s", [run * second / MOST_FOLDS for run in wide]
-    )
-    yield Row(f"{size}: plain / ours, {FOLDS} folds each", "×", ratios(plain, ours))
+    mels = _mels(frames, hparams)
+    engines = _engines(model)
+    ours = [partial(_run, engine, mels) for engine in engines.values()]
+    plain, *others = seconds_side_by_side([_plain_loop(model, mels), *ours], runs)
+    sound = FOLDS * frames * hparams.hop_length / hparams.sample_rate  # seconds
+    yield Row(f"{size}: plain loop", "s/s", [run / sound for run in plain])
+    for name, seconds in zip(engines, others, strict=True):
+        yield Row(f"{size}: {name}", "s/s", [run / sound for run in seconds])
+        yield Row(f"{size}: plain / {name}", "×", ratios(plain, seconds))
 
 
-def _mels(folds: int, frames: int, hparams: Hparams) -> Float32Array:
+def _engines(model: WaveRNN) -> dict[str, Engine]:
+    """All that this machine can run."""
+    engines: dict[str, Engine] = {"torch": TorchEngine(model)}
+    if built():
+        engines["native float32"] = NativeEngine(model, precision="float32")
+        if "bfloat16" in supported():
+            engines["native bfloat16"] = NativeEngine(model, precision="bfloat16")
+    return engines
+
+
+def _mels(frames: int, hparams: Hparams) -> Float32Array:
     """[F, T + 2 pad, 80] in ±1"""
-    shape = folds, frames + 2 * hparams.pad, hparams.feat_dims
+    shape = FOLDS, frames + 2 * hparams.pad, hparams.feat_dims
     return np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
 
 
@@ -60,14 +69,9 @@ def _plain_loop(model: WaveRNN, mels: Float32Array) -> Callable[[], object]:
     return partial(PlainLoop(model).generate, torch.from_numpy(mels).transpose(1, 2), samples)
 
 
-def _our_loop(model: WaveRNN, mels: Float32Array) -> Callable[[], object]:
-    engine, hparams, folds = TorchEngine(model), model.hparams, len(mels)
-
-    def run() -> object:
-        aux = np.stack([engine.describe(mel) for mel in mels])  # [F, T, res_out_dims]
-        samples = aux.shape[1] * hparams.hop_length
-        uniforms = np.random.default_rng(0).random((folds, samples), np.float32)
-        state = FoldState.at_rest(folds, hparams.rnn_dims)
-        return engine.run(state, mels, aux, uniforms, np.ones(folds, np.float32))
-
-    return run
+def _run(engine: Engine, mels: Float32Array) -> object:
+    aux = np.stack([engine.describe(mel) for mel in mels])  # [F, T, res_out_dims]
+    samples = aux.shape[1] * engine.hparams.hop_length
+    uniforms = np.random.default_rng(0).random((FOLDS, samples), np.float32)
+    state = FoldState.at_rest(FOLDS, engine.hparams.rnn_dims)
+    return engine.run(state, mels, aux, uniforms, np.ones(FOLDS, np.float32))

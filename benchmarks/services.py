@@ -26,7 +26,7 @@ def running(names: list[str], checkpoints: Path | None = None) -> Iterator[Servi
             with ServiceProcesses(free_ports(names), log=log) as services:
                 services.wait_until_ready()
                 yield services
-        except ProcessError:
+        except ProcessError as error:
             log.seek(0)
             click.echo(log.read().decode(errors="replace"), err=True)
-            raise
+            raise click.ClickException(str(error)) from error

@@ -5,7 +5,6 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,16 +50,10 @@ def sound_file(target: Path) -> Iterator[Write]:
     with replacing(target) as path:
         try:
             with soundfile.SoundFile(path, "w", SAMPLE_RATE, 1, subtype, format=form) as file:
-                yield partial(_write_all, file)
+                yield file.write
         except soundfile.SoundFileError as error:
-            raise OSError(errno.EIO, str(error), str(target)) from None
-
-
-def _write_all(file: soundfile.SoundFile, samples: Int16Array) -> None:
-    try:
-        file.write(samples)
-    except AssertionError:  # soundfile's way to say that not everything was written
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file.name)) from None
+            why = f"cannot be written to the end ({error}); is the disk full?"
+            raise OSError(errno.EIO, why, str(target)) from None
 
 
 @contextmanager

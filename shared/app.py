@@ -50,7 +50,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds)
+        app.state.slot = ComputeSlot(
+            settings.queue_limit, settings.queue_seconds, settings.concurrency
+        )
         app.state.model = await to_thread.run_sync(load)
         app.state.ready = True
         log.info("%s is ready", service)

@@ -19,16 +19,17 @@ _END: Any = object()
 class ComputeSlot:
     """Runs blocking work in a thread, one request after the other, in the order they came.
 
+    concurrency: requests that may compute at a time, where they share their work.
     queue_limit: requests that may wait; one more raises QueueFull.
     queue_seconds: a request that waited longer raises TooSlow before any work is done.
     """
 
-    def __init__(self, queue_limit: int, queue_seconds: float) -> None:
+    def __init__(self, queue_limit: int, queue_seconds: float, concurrency: int = 1) -> None:
         self.queue_limit = queue_limit
         self.queue_seconds = queue_seconds
         self.waiting = 0
-        self._turn = asyncio.Lock()
-        self._thread = CapacityLimiter(1)
+        self._turn = asyncio.Semaphore(concurrency)
+        self._thread = CapacityLimiter(concurrency)
         self._typical_seconds = 1.0
 
     async def run(self, work: Callable[[], T]) -> T:

@@ -96,7 +96,7 @@ class TorchEngine:
         self.hparams = model.hparams
         self._resnet = model.upsample.resnet
         with torch.inference_mode():
-            self._weights = _Weights(model)
+            self.weights = Weights(model)
 
     @torch.inference_mode()
     def describe(self, mel: Array) -> Array:
@@ -112,7 +112,7 @@ class TorchEngine:
         mels, auxes = _batch(mel), _batch(aux)
         draws = _batch(uniforms).T.contiguous()  # [T * hop, F]
         labels = torch.empty(draws.shape, dtype=torch.int16)
-        loop = _SampleLoop(self._weights, state, temperature)
+        loop = _SampleLoop(self.weights, state, temperature)
         for frame in range(frames):
             loop.enter_frame(mels[:, frame : frame + context], auxes[:, frame])
             for n in range(hop):
@@ -137,11 +137,11 @@ class _Conditioned:
         self._bias = bias
 
     def of_frame(self, aux: Tensor) -> Tensor:
-        """What aux [F, A] and the bias add to each sample of a frame. [F, out]"""
-        return torch.addmm(self._bias, aux, self._aux)
+        """What aux [..., A] and the bias add to each sample of a frame. [..., out]"""
+        return aux @ self._aux + self._bias
 
 
-class _Weights:
+class Weights:
     """The model's weights as the loop wants them."""
 
     def __init__(self, model: WaveRNN) -> None:
@@ -181,7 +181,7 @@ class _Gru:
 class _SampleLoop:
     """A batch of folds under way. Memory is taken at the start and once a frame, none in a step."""
 
-    def __init__(self, weights: _Weights, state: FoldState, temperature: Array) -> None:
+    def __init__(self, weights: Weights, state: FoldState, temperature: Array) -> None:
         self._w = w = weights
         h1, h2 = _batch(state.h1), _batch(state.h2)
         folds, size = h1.shape

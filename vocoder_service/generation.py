@@ -42,7 +42,7 @@ def generate(
         mel: [80, T], T >= 1, in ±4.
         seed: any integer; the same mel, seed and temperature give the same samples.
         temperature: divides the logits; below 1 is smoother, above 1 rougher.
-        cancelled: asked before every frame (hop samples of each of 32 folds at most); when true,
+        cancelled: asked after every frame (hop samples of each of 32 folds at most); when true,
             the chunks end there.
 
     Returns:

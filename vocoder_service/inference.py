@@ -16,10 +16,12 @@ from shared.mel import MEL_FORMAT, mel_spectrogram
 from shared.samples import sample_clip
 from shared.tensors import Float32Array
 from vocoder_service.answer import AnswerFormat
-from vocoder_service.engine import Engine, TorchEngine
+from vocoder_service.batching import SharedEngine
+from vocoder_service.engine import Engine
 from vocoder_service.generation import generate, output_length
 from vocoder_service.hparams import Hparams
 from vocoder_service.model import WaveRNN
+from vocoder_service.native_engine import engine_for
 from vocoder_service.schemas import SpecRequest
 from vocoder_service.settings import Settings
 
@@ -32,7 +34,7 @@ def load(settings: Settings) -> Engine:
         lambda architecture: WaveRNN(hparams_from(Hparams, architecture)),
         has_mel_format=True,
     )
-    return TorchEngine(model)
+    return SharedEngine(engine_for(model, settings.vocoder_threads, settings.precision))
 
 
 def stream(engine: Engine, request: SpecRequest, answer: AnswerFormat) -> Iterator[bytes]:

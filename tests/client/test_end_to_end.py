@@ -13,7 +13,7 @@ from client.errors import ServiceError
 from client.voices import presets
 from tests.conftest import Service
 
-TEXT = "Good morning, Dr. Jones. How are you?"
+TEXT = "Good day. Bye."
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,5 @@ def test_an_error_of_a_service_is_its_own_words(tmp_path: Path) -> None:
 def test_a_text_that_cannot_be_spoken_is_told_by_the_synthesizer() -> None:
     with Chain() as chain:
         embed = chain.embed(presets()["ash"])
-        with pytest.raises(
-            ServiceError, match=r"the synthesizer answered 400: .*leaves no symbol"
-        ):
+        with pytest.raises(ServiceError, match=r"the synthesizer answered 400: .*leaves no symbol"):
             list(chain.speak("🙂", embed))

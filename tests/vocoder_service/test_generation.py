@@ -39,6 +39,7 @@ class KnownEngine:
         self.hparams = Hparams(rnn_dims=1)
         self._labels = labels.reshape(-1, HOP)  # [T, hop]
         self.continued = 0
+        self.first_draws: list[float] = []
 
     def describe(self, mel: Array) -> Array:
         return mel[2:-2]
@@ -51,8 +52,10 @@ class KnownEngine:
         goes_on = (frames > 0) & (state.h1[:, 0] == frames)
         assert (goes_on | ~state.h1[:, 0].astype(bool)).all()
         self.continued += int(goes_on.sum())
+        self.first_draws.extend(uniforms[:, 0].tolist())
         state.h1[:, 0] = frames + 1
-        return self._labels[frames]
+        labels: Labels = self._labels[frames]
+        return labels
 
 
 def random_mel(frames: int, seed: int = 0) -> Array:
@@ -141,7 +144,8 @@ def test_sound_is_the_engines_whatever_the_rounds_and_folds(frames: int) -> None
     rng = np.random.default_rng(0)
     labels = rng.integers(200, 312, frames * HOP).astype(np.int16)
     engine = KnownEngine(labels)
-    mel = np.tile(np.arange(frames, dtype=np.float32) / 1000, (80, 1))
+    numbers = np.arange(frames, dtype=np.float32) / 1000
+    mel: Array = np.repeat(numbers[np.newaxis], 80, axis=0)
     wave = whole(generate(engine, mel, seed=1))
     expected, _ = de_emphasis(mu_law_levels(9)[labels], np.zeros(1))
     body = slice(0, len(wave) - FADE)
@@ -149,6 +153,14 @@ def test_sound_is_the_engines_whatever_the_rounds_and_folds(frames: int) -> None
     rounds = plan(frames)
     fresh = sum(len(part.starts) for part in rounds) - (len(rounds) - 1)
     assert engine.continued == sum(len(part.starts) * part.frames for part in rounds) - fresh
+
+
+def test_folds_draw_random_numbers_of_their_own() -> None:
+    engine = KnownEngine(np.zeros(200 * HOP, np.int16))
+    mel: Array = np.repeat(np.arange(200, dtype=np.float32)[np.newaxis] / 1000, 80, axis=0)
+    whole(generate(engine, mel, seed=1))
+    assert len(engine.first_draws) > 200
+    assert len(set(engine.first_draws)) == len(engine.first_draws)
 
 
 def test_seed_may_be_any_integer(engine: TorchEngine) -> None:

@@ -1,0 +1,99 @@
+"""Calls at the same time share a batch and get what they would have got alone."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from shared.tensors import Float32Array
+from vocoder_service.batching import MOST_FOLDS, SharedEngine
+from vocoder_service.engine import FoldState, TorchEngine
+from vocoder_service.generation import generate
+from vocoder_service.hparams import Hparams
+from vocoder_service.waveform import Labels
+
+Array = NDArray[np.float32]
+
+
+class Watched:
+    """An engine that waits to be let go, and notes how many folds each batch has."""
+
+    def __init__(self, engine: TorchEngine) -> None:
+        self.engine, self.batches = engine, list[int]()
+        self.begun, self.let_go = Event(), Event()
+
+    @property
+    def hparams(self) -> Hparams:
+        return self.engine.hparams
+
+    def describe(self, mel: Array) -> Array:
+        return self.engine.describe(mel)
+
+    def run(self, state: FoldState, *inputs: Array) -> Labels:
+        self.batches.append(len(state.x))
+        self.begun.set()
+        assert self.let_go.wait(30)
+        if np.isnan(inputs[0]).any():
+            raise FloatingPointError("NaN in the mel")
+        return self.engine.run(state, *inputs)
+
+
+@pytest.fixture
+def watched(engine: TorchEngine) -> Watched:
+    return Watched(engine)
+
+
+def one_frame(watched: Watched, folds: int, fill: float = 0) -> tuple[FoldState, list[Array]]:
+    hparams = watched.hparams
+    shapes = [(folds, 5, 80), (folds, 1, hparams.res_out_dims), (folds, 200), (folds,)]
+    inputs = [np.full(shape, fill, np.float32) for shape in shapes[:2]]
+    inputs += [np.full(shape, 0.5, np.float32) for shape in shapes[2:]]
+    return FoldState.at_rest(folds, hparams.rnn_dims), inputs
+
+
+def until_waiting(shared: SharedEngine, calls: int) -> None:
+    while len(shared._waiting) < calls:
+        pass
+
+
+def test_calls_that_wait_are_run_together(watched: Watched) -> None:
+    shared = SharedEngine(watched)
+    with ThreadPoolExecutor(4) as pool:
+        frames = [one_frame(watched, folds) for folds in (1, 2, 3, MOST_FOLDS)]
+        first = pool.submit(shared.run, frames[0][0], *frames[0][1])
+        watched.begun.wait(30)
+        rest = []
+        for n, (state, inputs) in enumerate(frames[1:], start=1):
+            rest.append(pool.submit(shared.run, state, *inputs))
+            until_waiting(shared, n)
+        watched.let_go.set()
+        assert [len(call.result()) for call in [first, *rest]] == [1, 2, 3, MOST_FOLDS]
+    assert watched.batches == [1, 5, MOST_FOLDS]
+
+
+def test_error_reaches_those_who_share_the_batch_and_no_one_else(watched: Watched) -> None:
+    shared = SharedEngine(watched)
+    watched.let_go.set()
+    state, inputs = one_frame(watched, 1, fill=float("nan"))
+    with pytest.raises(FloatingPointError):
+        shared.run(state, *inputs)
+    state, inputs = one_frame(watched, 1)
+    assert shared.run(state, *inputs).shape == (1, 200)
+
+
+def test_sixteen_requests_at_once_are_bit_equal_to_one_after_the_other(
+    engine: TorchEngine, mel: Float32Array
+) -> None:
+    shared = SharedEngine(engine)
+
+    def sound(seed: int) -> Array:
+        frames = mel[:, : 4 + seed]
+        return np.concatenate([*generate(shared, frames, seed, temperature=0.9 + seed / 50)])
+
+    serial = [sound(seed) for seed in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        at_once = list(pool.map(sound, range(16)))
+    for alone, among in zip(serial, at_once, strict=True):
+        np.testing.assert_array_equal(alone, among)

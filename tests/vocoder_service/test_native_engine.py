@@ -1,0 +1,145 @@
+"""The native sample loop does what the loop in torch does."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from vocoder_service import native_engine
+from vocoder_service.engine import FoldState, TorchEngine
+from vocoder_service.hparams import Hparams
+from vocoder_service.model import WaveRNN
+from vocoder_service.native_engine import NativeEngine, built, engine_for, supported
+from vocoder_service.waveform import Labels
+
+Array = NDArray[np.float32]
+FOLDS, FRAMES = 5, 10
+
+pytestmark = pytest.mark.skipif(not built(), reason="native sample loop: not built here")
+
+
+class Batch:
+    """Conditioning and random numbers of some folds."""
+
+    def __init__(self, hparams: Hparams, engine: TorchEngine, folds: int, frames: int) -> None:
+        random = np.random.default_rng(1)
+        mel = random.uniform(-1, 1, (folds, frames + 2 * hparams.pad, hparams.feat_dims))
+        self.mel: Array = mel.astype(np.float32)
+        self.aux: Array = np.stack([engine.describe(each) for each in self.mel])
+        self.uniforms: Array = random.random((folds, frames * hparams.hop_length), np.float32)
+        self.temperature: Array = np.linspace(0.8, 1.2, folds, dtype=np.float32)
+
+    def through(
+        self, engine: TorchEngine | NativeEngine, some: slice = slice(None)
+    ) -> tuple[Labels, FoldState]:
+        state = FoldState.at_rest(len(self.mel[some]), engine.hparams.rnn_dims)
+        inputs = [self.mel, self.aux, self.uniforms, self.temperature]
+        labels = engine.run(state, *(each[some] for each in inputs))
+        return labels, state
+
+
+@pytest.fixture(scope="module")
+def batch(hparams: Hparams, engine: TorchEngine) -> Batch:
+    return Batch(hparams, engine, FOLDS, FRAMES)
+
+
+@pytest.mark.parametrize("instruction_set", built())
+def test_same_uniforms_choose_the_same_samples_as_torch(
+    model: WaveRNN, engine: TorchEngine, batch: Batch, instruction_set: str
+) -> None:
+    labels, state = batch.through(NativeEngine(model, instruction_set=instruction_set))
+    wanted, wanted_state = batch.through(engine)
+    assert labels.shape == (FOLDS, 2_000)
+    # In the other folds rounding may tip a sample whose uniform lies at the edge of a class.
+    np.testing.assert_array_equal(labels[0], wanted[0])
+    assert (labels == wanted).mean() > 0.999
+    np.testing.assert_allclose(state.h1[0], wanted_state.h1[0], atol=1e-5)
+    np.testing.assert_allclose(state.h2[0], wanted_state.h2[0], atol=1e-5)
+    np.testing.assert_allclose(state.x[0], wanted_state.x[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("instruction_set", built())
+def test_teacher_forced_logits_equal_the_network_at_every_step(
+    model: WaveRNN, batch: Batch, instruction_set: str
+) -> None:
+    native = NativeEngine(model, instruction_set=instruction_set)
+    labels, _ = batch.through(native)
+    last = np.pad(labels[:, :-1] * np.float32(2 / 511) - 1, [(0, 0), (1, 0)])
+    with torch.inference_mode():
+        mel = torch.from_numpy(batch.mel).transpose(1, 2)  # [F, 80, T + 2 pad]
+        wanted = model(torch.from_numpy(last), mel)
+    logits = native.logits(batch.mel, batch.aux, labels)
+    np.testing.assert_allclose(logits, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_threads_do_not_change_a_sample(model: WaveRNN, batch: Batch, threads: int) -> None:
+    wanted, _ = batch.through(NativeEngine(model))
+    labels, _ = batch.through(NativeEngine(model, threads))
+    np.testing.assert_array_equal(labels, wanted)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_fold_is_bit_equal_alone_and_in_any_batch(
+    model: WaveRNN, batch: Batch, precision: native_engine.Precision
+) -> None:
+    if precision == "bfloat16" and "bfloat16" not in supported():
+        pytest.skip("bfloat16: this CPU does not multiply it")
+    native = NativeEngine(model, precision=precision)
+    together, state = batch.through(native)
+    for some in (slice(0, 1), slice(1, 3), slice(1, 5)):
+        labels, own = batch.through(native, some)
+        np.testing.assert_array_equal(labels, together[some])
+        np.testing.assert_array_equal(own.h1, state.h1[some])
+        np.testing.assert_array_equal(own.h2, state.h2[some])
+
+
+def test_frames_may_come_one_by_one(model: WaveRNN, batch: Batch) -> None:
+    native = NativeEngine(model)
+    whole, _ = batch.through(native)
+    state = FoldState.at_rest(FOLDS, model.hparams.rnn_dims)
+    hop, context = model.hparams.hop_length, 2 * model.hparams.pad + 1
+    for frame in range(FRAMES):
+        now = slice(frame * hop, (frame + 1) * hop)
+        labels = native.run(
+            state,
+            batch.mel[:, frame : frame + context],
+            batch.aux[:, frame : frame + 1],
+            batch.uniforms[:, now],
+            batch.temperature,
+        )
+        np.testing.assert_array_equal(labels, whole[:, now])
+
+
+@pytest.mark.parametrize("uniform", [0.0, np.nextafter(np.float32(1), np.float32(0))])
+def test_extreme_uniforms_stay_among_the_classes(
+    model: WaveRNN, batch: Batch, uniform: float
+) -> None:
+    state = FoldState.at_rest(1, model.hparams.rnn_dims)
+    uniforms = np.full((1, model.hparams.hop_length), uniform, np.float32)
+    temperature = np.ones(1, np.float32)
+    mel, aux = batch.mel[:1, :5], batch.aux[:1, :1]
+    labels = NativeEngine(model).run(state, mel, aux, uniforms, temperature)
+    assert labels.min() >= 0
+    assert labels.max() <= 511
+
+
+def test_sizes_that_are_no_whole_vectors_go_to_torch(caplog: pytest.LogCaptureFixture) -> None:
+    odd = WaveRNN(Hparams(rnn_dims=20, fc_dims=16, compute_dims=8, res_out_dims=8, res_blocks=1))
+    with pytest.raises(ValueError, match="rnn_dims"):
+        NativeEngine(odd.eval(), instruction_set=built()[0])
+    with caplog.at_level(logging.WARNING):
+        assert isinstance(engine_for(odd, threads=1, precision="float32"), TorchEngine)
+    assert len(caplog.records) == 1
+
+
+def test_nothing_built_means_torch_and_says_so_once(
+    model: WaveRNN, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(native_engine, "_module", lambda name: None)
+    with caplog.at_level(logging.WARNING):
+        assert isinstance(engine_for(model, threads=1, precision="float32"), TorchEngine)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "compiler" in caplog.text

@@ -1,0 +1,151 @@
+"""The sample loop of WaveRNN in C++ (native/sample_loop.cpp): no Python and no allocation a sample.
+
+Built at installation, for several instruction sets (setup.py); the best one that this CPU has is
+taken when the engine is made. Where none was built, `engine_for` gives the loop in torch.
+"""
+
+import importlib
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vocoder_service.engine import Engine, FoldState, TorchEngine, Weights
+from vocoder_service.model import WaveRNN
+from vocoder_service.waveform import Labels
+
+Array = NDArray[np.float32]
+Precision = Literal["float32", "bfloat16"]
+
+log = logging.getLogger("better")
+
+INSTRUCTION_SETS = ("avx512", "avx2", "portable")
+"""Best first."""
+
+
+def engine_for(model: WaveRNN, threads: int, precision: Precision) -> Engine:
+    """The native loop where it was built, else the one in torch.
+
+    bfloat16 where the CPU multiplies it, else float32.
+    """
+    if not built():
+        log.warning(
+            "the native sample loop was not built: no C++ compiler at installation? The loop in "
+            "torch serves, several times slower; `pip install -e .` with g++ builds the other"
+        )
+        return TorchEngine(model)
+    half = precision == "bfloat16" and "bfloat16" in supported()
+    try:
+        return NativeEngine(model, threads, "bfloat16" if half else "float32")
+    except ValueError as error:
+        log.warning("%s in the native sample loop: the one in torch serves", error)
+        return TorchEngine(model)
+
+
+def built() -> list[str]:
+    """The instruction sets that were built and that this CPU has, best first."""
+    return [name for name in INSTRUCTION_SETS if name in supported() and _module(name)]
+
+
+def supported() -> set[str]:
+    """What this CPU has, `bfloat16` for its dot product among them; nothing if nothing is built."""
+    portable = _module("portable")
+    return set(portable.supported()) if portable else set()
+
+
+def _module(instruction_set: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(f"vocoder_service._sample_loop_{instruction_set}")
+    except ImportError:
+        return None
+
+
+class NativeEngine:
+    """The interface is that of `Engine`. Each thread owns whole folds while a call lasts."""
+
+    def __init__(
+        self,
+        model: WaveRNN,
+        threads: int = 1,
+        precision: Precision = "float32",
+        instruction_set: str | None = None,
+    ) -> None:
+        """Raises ValueError for a model in training mode, or with sizes of no whole vectors."""
+        self._torch = TorchEngine(model)  # for what is made at frame rate
+        self.hparams = model.hparams
+        self.precision = precision
+        self.instruction_set = instruction_set or built()[0]
+        module: Any = _module(self.instruction_set)
+        weights = self._torch.weights
+        self._loop = module.SampleLoop(
+            {name: _array(tensor) for name, tensor in _of_the_loop(weights).items()},
+            precision == "bfloat16",
+        )
+        self._weights = weights
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, "samples")
+
+    def describe(self, mel: Array) -> Array:
+        return self._torch.describe(mel)
+
+    def run(
+        self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
+    ) -> Labels:
+        labels = np.empty(uniforms.shape, np.int16)
+        given = [state.h1, state.h2, state.x, *self._conditioning(mel, aux), uniforms]
+        per_fold: list[NDArray[Any]] = [*given, 1 / temperature, labels]
+        threads = min(self._threads, len(labels))
+        shares = zip(*(np.array_split(array, threads) for array in per_fold), strict=True)
+        running = [self._pool.submit(self._loop.run, *share) for share in shares]
+        for share in running:
+            share.result()
+        return labels
+
+    def logits(self, mel: Array, aux: Array, labels: Labels) -> Array:
+        """Teacher-forced, from a fold at rest: [F, T * hop, classes], each sample's after `labels`
+        [F, T * hop] before it. mel, aux: as `run` has them."""
+        state = FoldState.at_rest(len(labels), self.hparams.rnn_dims)
+        logits = np.empty((*labels.shape, self.hparams.classes), np.float32)
+        conditioning = self._conditioning(mel, aux)
+        self._loop.teach(state.h1, state.h2, state.x, *conditioning, labels, logits)
+        return logits
+
+    @torch.inference_mode()
+    def _conditioning(self, mel: Array, aux: Array) -> list[Array]:
+        """What each layer gets in each frame beside what the loop makes; biases are in it.
+
+        mel: [F, T + 2 pad, 80], aux: [F, T, 4A]. Returns the mel's share of I and rnn1
+        [F, T + 2 pad, 4R], then aux's of I and rnn1 [F, T, 4R], of rnn2 [F, T, 3R], of fc1 and of
+        fc2 [F, T, fc_dims].
+        """
+        w = self._weights
+        layers = [w.i, w.rnn2, w.fc1, w.fc2]
+        auxes = torch.from_numpy(aux).chunk(4, dim=2)
+        shares = [layer.of_frame(a) for layer, a in zip(layers, auxes, strict=True)]
+        return [_array(torch.from_numpy(mel) @ w.i.weight[1:]), *map(_array, shares)]
+
+
+def _of_the_loop(w: Weights) -> dict[str, Tensor]:
+    """What is multiplied for every sample, [out, in], and what is added that no frame changes."""
+    return {
+        "hidden1": w.hidden1,
+        "hidden1_bias": w.hidden1_bias,
+        "rnn2": w.rnn2.weight.T,
+        "hidden2": w.hidden2,
+        "hidden2_bias": w.hidden2_bias,
+        "fc1": w.fc1.weight.T,
+        "fc2": w.fc2.weight.T,
+        "fc3": w.fc3.T,
+        "fc3_bias": w.fc3_bias,
+        "last": w.i.weight[0],
+        "kernel": w.kernel[:, :-1],
+    }
+
+
+def _array(tensor: Tensor) -> Array:
+    return np.ascontiguousarray(tensor.detach().numpy(), dtype=np.float32)
