@@ -31,7 +31,7 @@ class PlainLoop:
             a1, a2, a3, a4 = (part[:, n] for part in aux)
             y = model.I(torch.cat([x, mels[:, n], a1], dim=1))
             h1 = self._rnn1(y, h1)
-            y = y + 0.99 * h1
+            y = y + h1
             h2 = self._rnn2(torch.cat([y, a2], dim=1), h2)
             y = y + h2
             y = F.relu(model.fc1(torch.cat([y, a3], dim=1)))

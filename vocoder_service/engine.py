@@ -133,12 +133,12 @@ class _Conditioned:
     """A linear layer whose last A inputs are aux. weight: [out, in + A]"""
 
     def __init__(self, weight: Tensor, bias: Tensor, aux_dims: int) -> None:
-        self.weight, self._aux = weight.T[:-aux_dims], weight.T[-aux_dims:]  # [in, out], [A, out]
-        self._bias = bias
+        self.weight, self.aux = weight.T[:-aux_dims], weight.T[-aux_dims:]  # [in, out], [A, out]
+        self.bias = bias
 
     def of_frame(self, aux: Tensor) -> Tensor:
         """What aux [..., A] and the bias add to each sample of a frame. [..., out]"""
-        return aux @ self._aux + self._bias
+        return aux @ self.aux + self.bias
 
 
 class Weights:

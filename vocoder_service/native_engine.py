@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -97,8 +96,17 @@ class NativeEngine:
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
     ) -> Labels:
         labels = np.empty(uniforms.shape, np.int16)
-        given = [state.h1, state.h2, state.x, *self._conditioning(mel, aux), uniforms]
-        per_fold: list[NDArray[Any]] = [*given, 1 / temperature, labels]
+        sharpness = 1 / temperature
+        per_fold: list[NDArray[Any]] = [
+            state.h1,
+            state.h2,
+            state.x,
+            mel,
+            aux,
+            uniforms,
+            sharpness,
+            labels,
+        ]
         threads = min(self._threads, len(labels))
         shares = zip(*(np.array_split(array, threads) for array in per_fold), strict=True)
         running = [self._pool.submit(self._loop.run, *share) for share in shares]
@@ -111,27 +119,12 @@ class NativeEngine:
         [F, T * hop] before it. mel, aux: as `run` has them."""
         state = FoldState.at_rest(len(labels), self.hparams.rnn_dims)
         logits = np.empty((*labels.shape, self.hparams.classes), np.float32)
-        conditioning = self._conditioning(mel, aux)
-        self._loop.teach(state.h1, state.h2, state.x, *conditioning, labels, logits)
+        self._loop.teach(state.h1, state.h2, state.x, mel, aux, labels, logits)
         return logits
-
-    @torch.inference_mode()
-    def _conditioning(self, mel: Array, aux: Array) -> list[Array]:
-        """What each layer gets in each frame beside what the loop makes; biases are in it.
-
-        mel: [F, T + 2 pad, 80], aux: [F, T, 4A]. Returns the mel's share of I and rnn1
-        [F, T + 2 pad, 4R], then aux's of I and rnn1 [F, T, 4R], of rnn2 [F, T, 3R], of fc1 and of
-        fc2 [F, T, fc_dims].
-        """
-        w = self._weights
-        layers = [w.i, w.rnn2, w.fc1, w.fc2]
-        auxes = torch.from_numpy(aux).chunk(4, dim=2)
-        shares = [layer.of_frame(a) for layer, a in zip(layers, auxes, strict=True)]
-        return [_array(torch.from_numpy(mel) @ w.i.weight[1:]), *map(_array, shares)]
 
 
 def _of_the_loop(w: Weights) -> dict[str, Tensor]:
-    """What is multiplied for every sample, [out, in], and what is added that no frame changes."""
+    """Weights [out, in] and biases by the loop's names for them."""
     return {
         "hidden1": w.hidden1,
         "hidden1_bias": w.hidden1_bias,
@@ -143,6 +136,15 @@ def _of_the_loop(w: Weights) -> dict[str, Tensor]:
         "fc3": w.fc3.T,
         "fc3_bias": w.fc3_bias,
         "last": w.i.weight[0],
+        "mel": w.i.weight[1:].T,
+        "aux1": w.i.aux.T,
+        "aux2": w.rnn2.aux.T,
+        "aux3": w.fc1.aux.T,
+        "aux4": w.fc2.aux.T,
+        "aux1_bias": w.i.bias,
+        "aux2_bias": w.rnn2.bias,
+        "aux3_bias": w.fc1.bias,
+        "aux4_bias": w.fc2.bias,
         "kernel": w.kernel[:, :-1],
     }
 

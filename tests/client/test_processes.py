@@ -111,6 +111,8 @@ def test_a_stop_signal_leaves_no_process(
 
         assert serve.returncode == 0, log
         assert processes("sess", serve.pid) == []
+        if moment == "ready":
+            assert log.count("Shutting down: Master") == 2  # in good order, not killed
 
 
 def test_a_second_signal_does_not_wait_for_requests(folder: Path, ports: dict[str, int]) -> None:

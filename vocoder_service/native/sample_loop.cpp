@@ -119,14 +119,14 @@ inline uint16_t to_bf16(float x) {
 // two inputs side by side: [outputs / kPanel][inputs / 2][kPanel][2].
 class Matrix {
  public:
-  Matrix(const float* w, int outputs, int inputs, int stride, bool half)
+  Matrix(const float* w, int outputs, int inputs, bool half)
       : inputs_(inputs), panels_(padded(outputs, kPanel) / kPanel), half_(half) {
     const size_t n = static_cast<size_t>(panels_) * padded(inputs, 2) * kPanel;
     if (half) half_weights_ = buffer<uint16_t>(n);
     else weights_ = buffer<float>(n);
     for (int o = 0; o < outputs; o++)
       for (int i = 0; i < inputs; i++) {
-        const float x = w[static_cast<size_t>(o) * stride + i];
+        const float x = w[static_cast<size_t>(o) * inputs + i];
         const size_t panel = static_cast<size_t>(o / kPanel) * padded(inputs, 2) * kPanel;
         const int column = o % kPanel;
         if (half) half_weights_[panel + (i / 2) * 2 * kPanel + column * 2 + i % 2] = to_bf16(x);
@@ -208,45 +208,64 @@ class Matrix {
   Buffer<uint16_t> half_weights_;
 };
 
-enum { kHidden1, kRnn2, kHidden2, kFc1, kFc2, kFc3 };  // in the order they are packed
+// In the order in which the constructor packs them.
+enum { kHidden1, kRnn2, kHidden2, kFc1, kFc2, kFc3, kMel, kAux1, kAux2, kAux3, kAux4 };
+enum { kHidden1Bias, kHidden2Bias, kFc3Bias, kLast, kAux1Bias, kAux2Bias, kAux3Bias, kAux4Bias };
 
 class SampleLoop {
  public:
   SampleLoop(const py::dict& weights, bool half) {
     auto array = [&](const char* name) { return weights[name].cast<Array>(); };
-    const Array u1 = array("hidden1"), u2 = array("hidden2"), w2 = array("rnn2");
-    const Array f1 = array("fc1"), f2 = array("fc2"), f3 = array("fc3"), kernel = array("kernel");
-    rnn_ = u1.shape(1), fc_ = f1.shape(0), classes_ = f3.shape(0);
+    const Array kernel = array("kernel");
+    rnn_ = array("hidden1").shape(1), fc_ = array("fc1").shape(0);
+    classes_ = array("fc3").shape(0);
     hop_ = kernel.shape(0), reach_ = kernel.shape(1);
     if (rnn_ % VEC || classes_ % VEC)
       throw std::invalid_argument("rnn_dims or bits that are no whole vectors are not supported");
     fc_row_ = padded(fc_, kPanel), gate_row_ = padded(3 * rnn_, kPanel);
-    class_row_ = padded(classes_, kPanel);
+    class_row_ = padded(classes_, kPanel), first_row_ = padded(4 * rnn_, kPanel);
 #ifndef __AVX512BF16__
     if (half) throw std::invalid_argument("no bfloat16 in this instruction set");
 #endif
-    auto matrix = [&](const Array& w, int outputs, int inputs, const char* name) {
-      return Matrix(checked(w, {outputs, inputs}, name), outputs, inputs, inputs, half);
+    bands_ = array("mel").shape(1), aux_ = array("aux1").shape(1);
+    auto add = [&](const char* name, int outputs, int inputs, bool half) {
+      const Array w = array(name);
+      matrices_.emplace_back(checked(w, {outputs, inputs}, name), outputs, inputs, half);
     };
-    matrices_.push_back(matrix(u1, 3 * rnn_, rnn_, "hidden1"));
-    matrices_.push_back(matrix(w2, 3 * rnn_, rnn_, "rnn2"));
-    matrices_.push_back(matrix(u2, 3 * rnn_, rnn_, "hidden2"));
-    matrices_.push_back(matrix(f1, fc_, rnn_, "fc1"));
-    matrices_.push_back(matrix(f2, fc_, fc_, "fc2"));
-    matrices_.push_back(matrix(f3, classes_, fc_, "fc3"));
-    b1_ = copy(array("hidden1_bias"), 3 * rnn_, "hidden1_bias");
-    b2_ = copy(array("hidden2_bias"), 3 * rnn_, "hidden2_bias");
-    b3_ = copy(array("fc3_bias"), classes_, "fc3_bias");
-    level_ = copy(array("last"), 4 * rnn_, "last");
+    add("hidden1", 3 * rnn_, rnn_, half);
+    add("rnn2", 3 * rnn_, rnn_, half);
+    add("hidden2", 3 * rnn_, rnn_, half);
+    add("fc1", fc_, rnn_, half);
+    add("fc2", fc_, fc_, half);
+    add("fc3", classes_, fc_, half);
+    // Made once a frame: nothing to gain from less precision.
+    add("mel", 4 * rnn_, bands_, false);
+    add("aux1", 4 * rnn_, aux_, false);
+    add("aux2", 3 * rnn_, aux_, false);
+    add("aux3", fc_, aux_, false);
+    add("aux4", fc_, aux_, false);
+    auto keep = [&](const char* name, int n) {
+      const Array a = array(name);
+      vectors_.push_back(buffer<float>(padded(n, kPanel)));
+      std::copy_n(checked(a, {n}, name), n, vectors_.back().get());
+    };
+    keep("hidden1_bias", 3 * rnn_);
+    keep("hidden2_bias", 3 * rnn_);
+    keep("fc3_bias", classes_);
+    keep("last", 4 * rnn_);
+    keep("aux1_bias", 4 * rnn_);
+    keep("aux2_bias", 3 * rnn_);
+    keep("aux3_bias", fc_);
+    keep("aux4_bias", fc_);
     kernel_.assign(kernel.data(), kernel.data() + kernel.size());
   }
 
   // Makes labels [F, T * hop]; h1, h2 [F, R] and last [F] are brought up to date.
-  void run(Array h1, Array h2, Array last, const Array& mel, const Array& a1, const Array& a2,
-           const Array& a3, const Array& a4, const Array& uniforms, const Array& sharpness,
-           Labels labels) const {
-    const int folds = h1.shape(0), frames = a1.shape(1), n = frames * hop_;
-    const Inputs in = inputs(mel, a1, a2, a3, a4, folds, frames);
+  // mel [F, T + 2 pad, bands] and aux [F, T, 4 * aux] are at frame rate.
+  void run(Array h1, Array h2, Array last, const Array& mel, const Array& aux,
+           const Array& uniforms, const Array& sharpness, Labels labels) const {
+    const int folds = h1.shape(0), frames = aux.shape(1), n = frames * hop_;
+    const Inputs in = inputs(mel, aux, folds, frames);
     const float* draws = checked(uniforms, {folds, n}, "uniforms");
     const float* sharp = checked(sharpness, {folds}, "sharpness");
     const State state = checked_state(h1, h2, last, folds);
@@ -264,10 +283,10 @@ class SampleLoop {
   }
 
   // The logits [F, T * hop, classes] of each sample, when those before it are `labels`.
-  void teach(Array h1, Array h2, Array last, const Array& mel, const Array& a1, const Array& a2,
-             const Array& a3, const Array& a4, Labels labels, Array logits) const {
-    const int folds = h1.shape(0), frames = a1.shape(1), n = frames * hop_;
-    const Inputs in = inputs(mel, a1, a2, a3, a4, folds, frames);
+  void teach(Array h1, Array h2, Array last, const Array& mel, const Array& aux, Labels labels,
+             Array logits) const {
+    const int folds = h1.shape(0), frames = aux.shape(1), n = frames * hop_;
+    const Inputs in = inputs(mel, aux, folds, frames);
     const State state = checked_state(h1, h2, last, folds);
     const int16_t* given = checked(labels, {folds, n}, "labels");
     float* out = checked(logits, {folds, n, classes_}, "logits");
@@ -278,7 +297,7 @@ class SampleLoop {
       for (int f = 0; f < folds; f++) {
         const size_t at = static_cast<size_t>(f) * n + i;
         for (int c = 0; c < classes_; c++)
-          out[at * classes_ + c] = s.p[f * class_row_ + c] + b3_[c];
+          out[at * classes_ + c] = s.p[f * class_row_ + c] + vectors_[kFc3Bias][c];
         state.last[f] = level(given[at]);
       }
     }
@@ -286,7 +305,7 @@ class SampleLoop {
 
  private:
   struct Inputs {
-    const float *mel, *a1, *a2, *a3, *a4;
+    const float *mel, *aux;
     int folds, frames;
   };
   struct State {
@@ -298,20 +317,18 @@ class SampleLoop {
           g(buffer<float>(folds * l.gate_row_)), i(buffer<float>(folds * l.gate_row_)),
           f(buffer<float>(folds * l.fc_row_)), e(buffer<float>(folds * l.fc_row_)),
           p(buffer<float>(folds * l.class_row_)),
+          mel(buffer<float>(static_cast<size_t>(folds) * l.reach_ * l.first_row_)),
+          a1(buffer<float>(folds * l.first_row_)), a2(buffer<float>(folds * l.gate_row_)),
+          a3(buffer<float>(folds * l.fc_row_)), a4(buffer<float>(folds * l.fc_row_)),
           half(buffer<uint16_t>(folds * padded(std::max(l.rnn_, l.fc_), 2))) {}
     Buffer<float> y, c, g, i, f, e, p;
+    Buffer<float> mel, a1, a2, a3, a4;  // what the frame gives to I and rnn1, rnn2, fc1, fc2
     Buffer<uint16_t> half;
   };
 
-  Inputs inputs(const Array& mel, const Array& a1, const Array& a2, const Array& a3,
-                const Array& a4, int folds, int frames) const {
-    return {checked(mel, {folds, frames + reach_ - 1, 4 * rnn_}, "mel"),
-            checked(a1, {folds, frames, 4 * rnn_}, "a1"),
-            checked(a2, {folds, frames, 3 * rnn_}, "a2"),
-            checked(a3, {folds, frames, fc_}, "a3"),
-            checked(a4, {folds, frames, fc_}, "a4"),
-            folds,
-            frames};
+  Inputs inputs(const Array& mel, const Array& aux, int folds, int frames) const {
+    return {checked(mel, {folds, frames + reach_ - 1, bands_}, "mel"),
+            checked(aux, {folds, frames, 4 * aux_}, "aux"), folds, frames};
   }
 
   State checked_state(Array& h1, Array& h2, Array& last, int folds) const {
@@ -323,46 +340,62 @@ class SampleLoop {
 
   // From the states and the last sample to s.p, the logits of sample i without fc3's bias.
   void step(const Inputs& in, const State& state, const Scratch& s, int i) const {
-    const int t = i / hop_, folds = in.folds;
+    const int folds = in.folds;
     const size_t r = rnn_;
-    auto frame = [&](int f) { return static_cast<size_t>(f) * in.frames + t; };
-    for (int f = 0; f < folds; f++) condition(in, s, f, i, state.last[f]);
-    multiply(kHidden1, state.h1, r, s.g, gate_row_, folds, s);
+    if (i % hop_ == 0) enter_frame(in, s, i / hop_);
+    for (int f = 0; f < folds; f++) condition(s, f, i % hop_, state.last[f]);
+    multiply(kHidden1, state.h1, r, s.g.get(), gate_row_, folds, s);
     for (int f = 0; f < folds; f++) {
       float* c = s.c.get() + f * 4 * r;
-      gru(c + r, nullptr, s.g.get() + f * gate_row_, b1_.get(), state.h1 + f * r, c,
+      gru(c + r, nullptr, s.g.get() + f * gate_row_, vectors_[kHidden1Bias].get(), state.h1 + f * r, c,
           s.y.get() + f * r);
     }
-    multiply(kRnn2, s.y.get(), r, s.i, gate_row_, folds, s);
-    multiply(kHidden2, state.h2, r, s.g, gate_row_, folds, s);
+    multiply(kRnn2, s.y.get(), r, s.i.get(), gate_row_, folds, s);
+    multiply(kHidden2, state.h2, r, s.g.get(), gate_row_, folds, s);
     for (int f = 0; f < folds; f++) {
       float* y = s.y.get() + f * r;
-      gru(s.i.get() + f * gate_row_, in.a2 + frame(f) * 3 * r, s.g.get() + f * gate_row_,
-          b2_.get(), state.h2 + f * r, y, y);
+      gru(s.i.get() + f * gate_row_, s.a2.get() + f * gate_row_, s.g.get() + f * gate_row_,
+          vectors_[kHidden2Bias].get(), state.h2 + f * r, y, y);
     }
-    multiply(kFc1, s.y.get(), r, s.f, fc_row_, folds, s);
-    for (int f = 0; f < folds; f++) relu(s.f.get() + f * fc_row_, in.a3 + frame(f) * fc_);
-    multiply(kFc2, s.f.get(), fc_row_, s.e, fc_row_, folds, s);
-    for (int f = 0; f < folds; f++) relu(s.e.get() + f * fc_row_, in.a4 + frame(f) * fc_);
-    multiply(kFc3, s.e.get(), fc_row_, s.p, class_row_, folds, s);
+    multiply(kFc1, s.y.get(), r, s.f.get(), fc_row_, folds, s);
+    for (int f = 0; f < folds; f++) relu(s.f.get() + f * fc_row_, s.a3.get() + f * fc_row_);
+    multiply(kFc2, s.f.get(), fc_row_, s.e.get(), fc_row_, folds, s);
+    for (int f = 0; f < folds; f++) relu(s.e.get() + f * fc_row_, s.a4.get() + f * fc_row_);
+    multiply(kFc3, s.e.get(), fc_row_, s.p.get(), class_row_, folds, s);
   }
 
-  void multiply(int matrix, const float* x, int ldx, const Buffer<float>& y, int ldy, int folds,
+  void multiply(int matrix, const float* x, int ldx, float* y, int ldy, int rows,
                 const Scratch& s) const {
-    matrices_[matrix].multiply(x, ldx, y.get(), ldy, folds, s.half.get());
+    matrices_[matrix].multiply(x, ldx, y, ldy, rows, s.half.get());
   }
 
-  // c = what I and rnn1 get for sample i: a1, the mel's share, and the last sample's.
-  void condition(const Inputs& in, const Scratch& s, int f, int i, float last) const {
-    const int t = i / hop_;
-    const size_t row = 4 * rnn_;
-    const float* a1 = in.a1 + (static_cast<size_t>(f) * in.frames + t) * row;
-    const float* mel = in.mel + (static_cast<size_t>(f) * (in.frames + reach_ - 1) + t) * row;
-    const float* kernel = kernel_.data() + static_cast<size_t>(i % hop_) * reach_;
-    float* c = s.c.get() + f * row;
-    for (size_t k = 0; k < row; k += VEC) {
-      Vec v = load(a1 + k) + last * load(level_.get() + k);
-      for (int j = 0; j < reach_; j++) v += kernel[j] * load(mel + j * row + k);
+  // What is the same for all samples of frame t.
+  void enter_frame(const Inputs& in, const Scratch& s, int t) const {
+    for (int f = 0; f < in.folds; f++)
+      multiply(kMel, in.mel + (static_cast<size_t>(f) * (in.frames + reach_ - 1) + t) * bands_,
+               bands_, s.mel.get() + static_cast<size_t>(f) * reach_ * first_row_, first_row_,
+               reach_, s);
+    const float* aux = in.aux + static_cast<size_t>(t) * 4 * aux_;
+    auto share = [&](int matrix, int bias, int part, const Buffer<float>& out, int row) {
+      multiply(matrix, aux + part * aux_, in.frames * 4 * aux_, out.get(), row, in.folds, s);
+      for (int k = 0; k < in.folds * row; k++) out[k] += vectors_[bias][k % row];
+    };
+    share(kAux1, kAux1Bias, 0, s.a1, first_row_);
+    share(kAux2, kAux2Bias, 1, s.a2, gate_row_);
+    share(kAux3, kAux3Bias, 2, s.a3, fc_row_);
+    share(kAux4, kAux4Bias, 3, s.a4, fc_row_);
+  }
+
+  // c = what I and rnn1 get for sample n of the frame: aux's share, the mel's, the last sample's.
+  void condition(const Scratch& s, int f, int n, float last) const {
+    const float* aux = s.a1.get() + static_cast<size_t>(f) * first_row_;
+    const float* mel = s.mel.get() + static_cast<size_t>(f) * reach_ * first_row_;
+    const float* kernel = kernel_.data() + static_cast<size_t>(n) * reach_;
+    float* c = s.c.get() + static_cast<size_t>(f) * 4 * rnn_;
+    for (int k = 0; k < 4 * rnn_; k += VEC) {
+      Vec v = load(aux + k) + last * load(vectors_[kLast].get() + k);
+      for (int j = 0; j < reach_; j++)
+        v += kernel[j] * load(mel + static_cast<size_t>(j) * first_row_ + k);
       store(c + k, v);
     }
   }
@@ -389,9 +422,9 @@ class SampleLoop {
 
   // The first label whose share of the probability, with all before it, passes `uniform`.
   int16_t choose(float* p, float sharpness, float uniform) const {
-    Vec most = load(p) + load(b3_.get());
+    Vec most = load(p) + load(vectors_[kFc3Bias].get());
     for (int i = 0; i < classes_; i += VEC) {
-      const Vec logit = load(p + i) + load(b3_.get() + i);
+      const Vec logit = load(p + i) + load(vectors_[kFc3Bias].get() + i);
       store(p + i, logit);
       most = logit > most ? logit : most;
     }
@@ -414,15 +447,10 @@ class SampleLoop {
     return static_cast<int16_t>(i);
   }
 
-  static Buffer<float> copy(const Array& a, int n, const char* name) {
-    auto to = buffer<float>(padded(n, kPanel));
-    std::copy_n(checked(a, {n}, name), n, to.get());
-    return to;
-  }
-
-  int rnn_, fc_, classes_, hop_, reach_, fc_row_, gate_row_, class_row_;
+  int rnn_, fc_, classes_, hop_, reach_, bands_, aux_;
+  int fc_row_, gate_row_, class_row_, first_row_;  // floats from one fold's outputs to the next's
   std::vector<Matrix> matrices_;
-  Buffer<float> b1_, b2_, b3_, level_;
+  std::vector<Buffer<float>> vectors_;
   std::vector<float> kernel_;
 };
 
@@ -445,7 +473,12 @@ std::vector<std::string> supported() {
 PYBIND11_MODULE(MODULE, m) {
   py::class_<SampleLoop>(m, "SampleLoop")
       .def(py::init<const py::dict&, bool>(), py::arg("weights"), py::arg("half"))
-      .def("run", &SampleLoop::run)
-      .def("teach", &SampleLoop::teach);
+      // What is written to must be the caller's own memory, never a converted copy.
+      .def("run", &SampleLoop::run, py::arg("h1").noconvert(), py::arg("h2").noconvert(),
+           py::arg("last").noconvert(), py::arg("mel"), py::arg("aux"), py::arg("uniforms"),
+           py::arg("sharpness"), py::arg("labels").noconvert())
+      .def("teach", &SampleLoop::teach, py::arg("h1").noconvert(), py::arg("h2").noconvert(),
+           py::arg("last").noconvert(), py::arg("mel"), py::arg("aux"), py::arg("labels"),
+           py::arg("logits").noconvert());
   m.def("supported", &supported);
 }
