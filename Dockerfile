@@ -1,4 +1,11 @@
 # One service per image:  docker build --build-arg SERVICE=vocoder -t better-vocoder .
+FROM python:3.11 AS native
+WORKDIR /app
+RUN pip install --no-cache-dir pybind11 setuptools
+COPY setup.py .
+COPY vocoder_service/native vocoder_service/native
+RUN python setup.py build_ext --inplace
+
 FROM python:3.11-slim
 
 # PyTorch's index of builds without CUDA: 200 MB instead of several GB.
@@ -16,6 +23,7 @@ COPY shared shared
 COPY samples samples
 COPY ${SERVICE}_service ${SERVICE}_service
 COPY checkpoints/${SERVICE} checkpoints/${SERVICE}
+COPY --from=native /app/vocoder_service/*.so vocoder_service/
 
 RUN useradd --system better
 USER better

@@ -41,18 +41,18 @@ def create_app(
     settings: ServiceSettings,
     load: Callable[[], Any],
     example: Callable[[], dict[str, Any]],
+    concurrency: int = 1,
 ) -> FastAPI:
     """A service's app without its own routes.
 
     load: builds the model from its checkpoint; what it returns is `app.state.model`.
     example: a request body for POST /inference/ that works.
+    concurrency: requests that may compute at a time.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.slot = ComputeSlot(
-            settings.queue_limit, settings.queue_seconds, settings.concurrency
-        )
+        app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency)
         app.state.model = await to_thread.run_sync(load)
         app.state.ready = True
         log.info("%s is ready", service)

@@ -27,7 +27,8 @@ class Piece:
 def split_sentences(text: str, max_characters: int = MAX_CHARACTERS) -> list[Piece]:
     """The pieces of a text in its order, none empty, none longer than `max_characters`.
 
-    Cut at ends of paragraphs and sentences; a sentence that is too long is cut at clauses, then
+    Digits, signs that are read as words, and characters of East Asian scripts count fourfold. Cut
+    at ends of paragraphs and sentences; a sentence that is too long is cut at clauses, then
     between words, then anywhere. Nothing is lost but whitespace.
     """
     pieces: list[Piece] = []
@@ -128,12 +129,27 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
 _CLAUSE_END = re.compile(rf"[,;:—–][{_CLOSERS}]*+(?= )|(?<=[)\]]) |[，、；：]")
 
 
+_SPOKEN_LONG = frozenset("$€£¥₩%&@#+=")
+_SPOKEN_LONG_WEIGHT = 4  # "7" becomes "seven" or "seventy", a Chinese character a syllable
+
+
 def _clauses(sentence: str, max_characters: int) -> Iterator[Piece]:
-    while len(sentence) > max_characters:
-        at, pause = _cut(sentence, max_characters)
+    while (fitting := _fitting(sentence, max_characters)) < len(sentence):
+        at, pause = _cut(sentence, fitting)
         yield Piece(sentence[:at].strip(), pause)
         sentence = sentence[at:].strip()
     yield Piece(sentence, 0.0)
+
+
+def _fitting(sentence: str, max_characters: int) -> int:
+    """How many of the first characters make one piece, at least one."""
+    weight = 0
+    for at, character in enumerate(sentence):
+        long = character.isnumeric() or character in _SPOKEN_LONG or character >= "\u2e80"
+        weight += _SPOKEN_LONG_WEIGHT if long else 1
+        if weight > max_characters:
+            return max(1, at)
+    return len(sentence)
 
 
 def _cut(sentence: str, max_characters: int) -> tuple[int, float]:

@@ -22,7 +22,5 @@ class ServiceSettings(BaseSettings):
     """Requests that may wait while one computes; the next one gets 429."""
     queue_seconds: float = Field(default=25.0, gt=0)
     """A request that waited longer is dropped with 504: Heroku's router cuts at 30 s."""
-    concurrency: int = Field(default=1, gt=0)
-    """Requests that compute at a time."""
     torch_threads: int = Field(default=1, gt=0)
     """Threads that one model uses. More than there are idle cores is slower, not faster."""

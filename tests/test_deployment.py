@@ -41,11 +41,12 @@ def web_command(folder: Path) -> list[str]:
 
 
 def image_files(service: str) -> list[str]:
-    """What the Dockerfile copies for a service, relative to the repository."""
-    copied = re.findall(r"^COPY (\S+) (\S+)$", DOCKERFILE, re.M)
-    sources = [source.replace("${SERVICE}", service) for source, _ in copied]
-    assert len(sources) == len(re.findall(r"^COPY", DOCKERFILE, re.M))
-    return sources
+    """What the Dockerfile's last stage copies for a service, relative to the repository."""
+    last_stage = DOCKERFILE.rpartition("\nFROM ")[2]
+    copied = re.findall(r"^COPY ([^-]\S*) (\S+)$", last_stage, re.M)
+    built = re.findall(r"^COPY --from=native \S+ \S+$", last_stage, re.M)
+    assert len(copied) + len(built) == len(re.findall(r"^COPY", last_stage, re.M))
+    return [source.replace("${SERVICE}", service) for source, _ in copied]
 
 
 # It runs

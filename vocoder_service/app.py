@@ -20,6 +20,7 @@ app = create_app(
     settings=settings,
     load=partial(inference.load, settings),
     example=inference.example,
+    concurrency=settings.concurrency,
 )
 VocoderEngine = Annotated[Engine, Depends(get_model)]
 _SOUND: dict[str, Any] = {

@@ -97,16 +97,8 @@ class NativeEngine:
     ) -> Labels:
         labels = np.empty(uniforms.shape, np.int16)
         sharpness = 1 / temperature
-        per_fold: list[NDArray[Any]] = [
-            state.h1,
-            state.h2,
-            state.x,
-            mel,
-            aux,
-            uniforms,
-            sharpness,
-            labels,
-        ]
+        per_fold: list[NDArray[Any]] = [state.h1, state.h2, state.x, mel, aux, uniforms]
+        per_fold += [sharpness, labels]
         threads = min(self._threads, len(labels))
         shares = zip(*(np.array_split(array, threads) for array in per_fold), strict=True)
         running = [self._pool.submit(self._loop.run, *share) for share in shares]

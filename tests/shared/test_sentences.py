@@ -112,3 +112,8 @@ def test_a_text_made_to_be_slow_is_split_all_the_same(unit: str) -> None:
     text = unit * 100_000  # quadratic time would need minutes
 
     assert sum(map(len, texts_of(text))) <= len(text)
+
+
+@pytest.mark.parametrize("unit", ["7", "%", "北京", "서울", "½", "&"])
+def test_what_is_spoken_long_is_cut_short(unit: str) -> None:
+    assert max(map(len, texts_of(unit * 300))) == 50
