@@ -54,7 +54,7 @@ def running(service: str, **environment: str) -> Iterator[str]:
     """A service in a process of its own, as the Procfile starts it; gives its URL."""
     port = free_port()
     # On a busy machine a turn may come late; what happens then is tested elsewhere.
-    own = {"SERVICE": service, "PORT": str(port), "TORCH_THREADS": "1", "QUEUE_SECONDS": "300"}
+    own = {"SERVICE": service, "BIND_HOST": "127.0.0.1", "PORT": str(port), "QUEUE_SECONDS": "300"}
     env = {**os.environ, **own}
     command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
     with subprocess.Popen(command, cwd=REPOSITORY, env={**env, **environment}) as process:
