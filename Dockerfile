@@ -1,7 +1,7 @@
 # One service per image:  docker build --build-arg SERVICE=vocoder -t better-vocoder .
 FROM python:3.11 AS native
 WORKDIR /app
-RUN pip install --no-cache-dir pybind11 setuptools
+RUN pip install --no-cache-dir 'pybind11>=3.0,<4' 'setuptools>=77'
 COPY setup.py .
 COPY vocoder_service/native vocoder_service/native
 RUN python setup.py build_ext --inplace

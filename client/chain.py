@@ -138,13 +138,17 @@ class Chain:
         self, texts: Sequence[str], embed: Float32Array, seed: int
     ) -> Iterator[Float32Array]:
         """The spectrograms of the texts; each is in the making while the one before is in use."""
-        with ThreadPoolExecutor(1) as executor:
+        executor = ThreadPoolExecutor(1)
+        try:
             ahead = executor.submit(self.spectrogram, texts[0], embed, seed)
             for text in texts[1:]:
                 spec = ahead.result()
                 ahead = executor.submit(self.spectrogram, text, embed, seed)
                 yield spec
             yield ahead.result()
+        finally:
+            # Who stops early waits for no spectrogram.
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def silence(seconds: float) -> Int16Array:

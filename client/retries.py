@@ -76,7 +76,11 @@ class Attempts:
             return TimedOut(self.service, f"{where} sent nothing for too long; is it overloaded?")
         times = "once" if self.failed == 1 else f"{self.failed} times"
         reason = str(error) or type(error).__name__
-        return Unreachable(self.service, f"{where} cannot be reached, tried {times}: {reason}")
+        return Unreachable(
+            self.service,
+            f"{where} cannot be reached, tried {times} ({reason}); "
+            f"is it running (`better serve`), is {self.service.upper()}_URL right?",
+        )
 
 
 def _is_passing(error: Exception) -> bool:
@@ -89,7 +93,7 @@ def parse_retry_after(value: str | None) -> float | None:
     """Seconds, from a number of them or an HTTP date; None for what is neither."""
     if value is None:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value)
     try:
         date = parsedate_to_datetime(value)

@@ -72,7 +72,10 @@ async def _uploaded(request: Request) -> bytes:
     async with request.form(max_files=1, max_fields=8) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
-            raise InvalidRequest("the form has no file; put the clip there", param="file")
+            raise InvalidRequest(
+                "the form has no file in a field named file; curl sends one with -F file=@clip.wav",
+                param="file",
+            )
         return await file.read()
 
 

@@ -11,6 +11,7 @@ from encoder_service.model import SpeakerEncoder
 
 Array = NDArray[np.float32]
 
+SMALLEST = 1e-12  # keeps an embedding of zeros from being divided by its length
 PARTIALS_PER_BATCH = 16  # bounds memory, whatever the clip's length
 
 
@@ -37,7 +38,8 @@ def embed_utterance(model: SpeakerEncoder, wav: Array) -> Embedding:
     ]
     partials = np.concatenate([_embed_partials(model, mel, batch) for batch in batches])
     mean = partials.mean(axis=0)
-    return Embedding(mean / np.linalg.norm(mean), partials, len(wav) / hparams.sampling_rate)
+    length = max(float(np.linalg.norm(mean)), SMALLEST)
+    return Embedding(mean / length, partials, len(wav) / hparams.sampling_rate)
 
 
 @torch.inference_mode()

@@ -35,7 +35,16 @@ def load(settings: Settings) -> SpeakerEncoder:
 def embed(model: SpeakerEncoder, decode: Decode) -> dict[str, Any]:
     """Raises InvalidRequest if the clip holds no voice that can be embedded."""
     voice, report = _voice_in(decode())
-    return {"embed": embed_utterance(model, voice).embed, "report": asdict(report)}
+    embed = embed_utterance(model, voice).embed
+    if not embed.any():
+        raise InvalidRequest(
+            "wav: the encoder finds no voice in it; send a clear recording of one person",
+            param="wav",
+            code="unusable_clip",
+        )
+    found = asdict(report)
+    del found["problem"]  # there is none
+    return {"embed": embed, "report": found}
 
 
 def clean(decode: Decode) -> dict[str, Any]:

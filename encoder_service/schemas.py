@@ -34,8 +34,6 @@ class ClipReport(BaseModel):
     """0 to 1: samples at full scale."""
     level_dbfs: float
     snr_db: float
-    problem: None
-    """Always null here: a clip that cannot be used is refused."""
     warnings: list[str]
     """What makes the embedding a worse likeness."""
 

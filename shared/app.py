@@ -29,7 +29,7 @@ from shared.errors import (
 from shared.metrics import Metrics, MetricsMiddleware
 from shared.page import service_page
 from shared.settings import ServiceSettings
-from shared.wire import ArrayResponse, BodyLimit, EitherSlash, WireRoute
+from shared.wire import ArrayResponse, BodyLimit, EitherSlash, SendDeadline, WireRoute
 
 log = logging.getLogger("better")
 T = TypeVar("T")
@@ -71,6 +71,7 @@ def create_app(
     metrics = Metrics(queue_length=lambda: app.state.slot.waiting if app.state.ready else 0)
     _add_metrics(app, metrics)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(SendDeadline, seconds=settings.send_seconds)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     app.add_middleware(EitherSlash, router=app.router)
     return app
@@ -142,6 +143,12 @@ def _add_error_handlers(app: FastAPI) -> None:
     )
 
 
+_PLAIN = {
+    "missing": "is missing",
+    "string_too_long": "is too long; split it at its sentences and send them one by one",
+}
+
+
 def _known(error: Exception, kind: type[T]) -> T:
     assert isinstance(error, kind)
     return error
@@ -156,7 +163,7 @@ def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
     names = [part for part in first["loc"] if isinstance(part, str)]
     param = names[-1] if len(names) > 1 else None
     context = first.get("ctx", {})
-    message = "is missing" if first["type"] == "missing" else first["msg"]
+    message = _PLAIN.get(first["type"], first["msg"])
     return InvalidRequest(
         f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; what belongs here is at /docs",
         param=param,

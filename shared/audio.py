@@ -1,6 +1,7 @@
 """Sound files in and out, through libsndfile and soxr. Audio is float32 mono in ±1."""
 
 import io
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,6 +28,8 @@ MEDIA_TYPES: dict[SoundFormat, str] = {
 }
 """pcm is 16-bit little-endian samples without a header."""
 
+WRITE_BLOCK = 65_536  # samples
+
 _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _READABLE = "WAV, FLAC, MP3, OGG (Vorbis or Opus) and AIFF files are read here"
 
@@ -45,6 +48,8 @@ def read_sound(data: bytes, max_seconds: float) -> Clip:
     Decoding stops as soon as it has passed `max_seconds`, so a small file that unpacks large costs
     no memory. Raises UnsupportedMediaType, InvalidRequest or TooLarge.
     """
+    if not data:
+        raise InvalidRequest("the sound file is empty", param="file", code="empty")
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             check_rate(file.samplerate, "the sound file's rate")
@@ -93,14 +98,24 @@ def check_rate(rate: int, name: str) -> None:
 def resample_stream(
     chunks: Iterable[Float32Array], rate: int, to_rate: int
 ) -> Iterator[Float32Array]:
-    """The chunks at another rate; what comes out joined does not depend on how they were cut."""
+    """The chunks at another rate, `resampled_length` samples in all; what comes out joined does not
+    depend on how they were cut."""
     if rate == to_rate:
         yield from chunks
         return
     stream = soxr.ResampleStream(rate, to_rate, 1, dtype="float32")
+    taken = given = 0
     for chunk in chunks:
-        yield stream.resample_chunk(chunk)
-    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+        taken += len(chunk)
+        yield (resampled := stream.resample_chunk(chunk))
+        given += len(resampled)
+    rest = stream.resample_chunk(np.empty(0, np.float32), last=True)
+    missing = max(0, resampled_length(taken, rate, to_rate) - given)
+    yield np.pad(rest, (0, max(0, missing - len(rest))))[:missing]  # soxr may give one less
+
+
+def resampled_length(samples: int, rate: int, to_rate: int) -> int:
+    return math.ceil(samples * to_rate / rate)
 
 
 def encode_sound(wav: Float32Array, rate: int, sound_format: SoundFormat) -> bytes:
@@ -108,7 +123,8 @@ def encode_sound(wav: Float32Array, rate: int, sound_format: SoundFormat) -> byt
     if sound_format == "pcm":
         return _pcm(wav)
     file = io.BytesIO()
-    soundfile.write(file, np.clip(wav, -1, 1), rate, format=sound_format.upper())
+    with soundfile.SoundFile(file, "w", rate, 1, format=sound_format.upper()) as writer:
+        _write(writer, wav)
     return file.getvalue()
 
 
@@ -131,7 +147,7 @@ def encode_sound_stream(
     how = constant if sound_format == "mp3" else {}
     with soundfile.SoundFile(file, "w", rate, 1, format=sound_format.upper(), **how) as writer:
         for chunk in chunks:
-            writer.write(np.clip(chunk, -1, 1))
+            _write(writer, chunk)
             made = file.getvalue()
             if ready := made[sent:] if sent else _streamable(made, samples, sound_format):
                 yield ready
@@ -156,6 +172,12 @@ def check_writable(rate: int, sound_format: SoundFormat) -> None:
     """Raises InvalidRequest for a rate that the format has not."""
     if sound_format == "mp3" and rate not in _MP3_RATES:
         raise InvalidRequest(f"sr: MP3 has no {rate} Hz, only {_MP3_RATES}", param="sr")
+
+
+def _write(writer: soundfile.SoundFile, wav: Float32Array) -> None:
+    # In blocks: libvorbis puts what it is given on the stack, and millions of samples overflow it.
+    for start in range(0, len(wav), WRITE_BLOCK):
+        writer.write(np.clip(wav[start : start + WRITE_BLOCK], -1, 1))
 
 
 def _pcm(wav: Float32Array) -> bytes:

@@ -26,6 +26,7 @@ class ComputeSlot:
 
     def __init__(self, queue_limit: int, queue_seconds: float, concurrency: int = 1) -> None:
         self.queue_limit = queue_limit
+        self.concurrency = concurrency
         self.queue_seconds = queue_seconds
         self.waiting = 0
         self._turn = asyncio.Semaphore(concurrency)
@@ -59,7 +60,8 @@ class ComputeSlot:
     @asynccontextmanager
     async def _own(self) -> AsyncIterator[None]:
         if self._turn.locked() and self.waiting >= self.queue_limit:
-            seconds = math.ceil(self._typical_seconds * (self.waiting + 1))
+            turns = (self.waiting + 1) / self.concurrency
+            seconds = math.ceil(self._typical_seconds * turns)
             raise QueueFull(
                 f"{self.waiting} requests are waiting already, the limit is {self.queue_limit}; "
                 f"try again in {seconds} s",

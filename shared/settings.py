@@ -22,5 +22,7 @@ class ServiceSettings(BaseSettings):
     """Requests that may wait while one computes; the next one gets 429."""
     queue_seconds: float = Field(default=25.0, gt=0)
     """A request that waited longer is dropped with 504: Heroku's router cuts at 30 s."""
+    send_seconds: float = Field(default=30.0, gt=0)
+    """A client that takes nothing of its answer for so long is dropped."""
     torch_threads: int = Field(default=1, gt=0)
     """Threads that one model uses. More than there are idle cores is slower, not faster."""

@@ -1,20 +1,25 @@
 """How requests are read and responses written, the same in every service."""
 
+import asyncio
 import json
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing, suppress
 from typing import Any
 
 import orjson
 from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 
 _NOT_JSON_NUMBER = re.compile(rb"[-+]?(?:NaN|Infinity|inf|nan)|-?\d[\d.eE+-]*")
-_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:')
+_KEY = re.compile(rb'"(\w{1,64})"\s{0,8}:')
+_KEY_IS_NEAR = 2**21  # bytes of the body before a number in which its field's name is looked for
 
 
 class ArrayResponse(Response):
@@ -24,6 +29,18 @@ class ArrayResponse(Response):
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+class ChunksResponse(StreamingResponse):
+    """Chunks as they are made. However the sending ends, their making ends with it, at once."""
+
+    def __init__(self, chunks: AsyncGenerator[bytes], media_type: str) -> None:
+        super().__init__(chunks, media_type=media_type)
+        self._chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._chunks):
+            await super().__call__(scope, receive, send)
 
 
 def parse_json(body: bytes) -> Any:
@@ -42,7 +59,7 @@ def _explain(body: bytes, error: json.JSONDecodeError) -> InvalidRequest:
     if number is None:
         where = f"line {error.lineno} column {error.colno}"
         return InvalidRequest(f"the body is not JSON: {error.msg} at {where}", code="invalid_json")
-    keys = _KEY.findall(body, 0, start)
+    keys = _KEY.findall(body, max(0, start - _KEY_IS_NEAR), start)
     param = keys[-1].decode(errors="replace") if keys else None
     return InvalidRequest(
         f"{param or 'the body'}: {number[0][:20].decode()} is not a finite number; "
@@ -109,18 +126,17 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        received = int(declared) if declared.isdigit() else 0
+        declared = dict(scope["headers"]).get(b"content-length", b"")
+        too_large = declared.isdigit() and float(declared) > self.max_bytes
+        streamed = 0
 
         async def limited_receive() -> Message:
-            nonlocal received
-            if received > self.max_bytes:
+            nonlocal streamed
+            if too_large:
                 raise self._too_large()
             message = await receive()
-            streamed = len(message.get("body", b""))
-            if not declared.isdigit() or declared == b"0":
-                received += streamed
-            if received > self.max_bytes:
+            streamed += len(message.get("body", b""))
+            if streamed > self.max_bytes:
                 raise self._too_large()
             return message
 
@@ -133,6 +149,26 @@ class BodyLimit:
             param="body",
             code="body_too_large",
         )
+
+
+class SendDeadline:
+    """Drops a client that takes no more of its answer, so that it cannot hold a computing slot."""
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self.app = app
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def timely_send(message: Message) -> None:
+            try:
+                async with asyncio.timeout(self.seconds):
+                    await send(message)
+            except TimeoutError:
+                raise ClientDisconnect from None
+
+        # The server closes the connection of an answer that was not brought to its end.
+        with suppress(ClientDisconnect):
+            await self.app(scope, receive, timely_send)
 
 
 class EitherSlash:

@@ -1,15 +1,15 @@
 """Request-sized work of the synthesizer: texts or symbol ids in, mel spectrograms out."""
 
 import secrets
+import time
 from collections.abc import Sequence
 from threading import Thread
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from shared.errors import InvalidRequest, TooLarge
+from shared.errors import InvalidRequest, TooLarge, TooSlow
 from shared.hparams import hparams_from
 from shared.loading import load_model
 from shared.mel import MEL_FORMAT
@@ -89,19 +89,27 @@ def _mels(
 ) -> list[Float32Array]:
     """[80, T] each. Every item draws from a generator of its own, so that the same text and seed
     give the same mel whatever else is in the batch."""
-    seeds = [secrets.randbits(63) if seed is None else seed for _ in chars]
+    ends = time.monotonic() + settings.compute_seconds
+    mels: list[Float32Array] = []
+    for row, embed in zip(chars, embeds, strict=True):
+        if time.monotonic() > ends:
+            raise TooSlow(
+                f"{len(mels)} of {len(chars)} texts took {settings.compute_seconds:g} s; send "
+                "fewer in one request"
+            )
+        mels.append(_mel(model, row, embed, secrets.randbits(63) if seed is None else seed))
+    return mels
+
+
+def _mel(model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int) -> Float32Array:
     generated = model.generate(
-        torch.from_numpy(chars),
-        torch.from_numpy(embeds),
-        [torch.Generator().manual_seed(s) for s in seeds],
+        torch.from_numpy(chars[None]),
+        torch.from_numpy(embed[None]),
+        [torch.Generator().manual_seed(seed)],
         max_frames=settings.max_frames,
     )
-    return [_finished(mel, model) for mel in generated.mels]
-
-
-def _finished(mel: Tensor, model: Tacotron) -> Float32Array:
-    finished: Float32Array = trim_silence(mel, float(model.stop_threshold)).numpy()
-    return np.ascontiguousarray(finished)
+    mel = trim_silence(generated.mels[0], float(model.stop_threshold))
+    return np.ascontiguousarray(mel.numpy())
 
 
 def _padded(mels: Sequence[Float32Array]) -> Float32Array:

@@ -46,7 +46,8 @@ class CharsRequest(_Request):
 
 
 def _form_of(body: Any) -> str:
-    return "text" if isinstance(body, dict) and "text" in body else "chars"
+    batched = isinstance(body, dict) and ("chars" in body or "batched_embeds" in body)
+    return "chars" if batched and "text" not in body else "text"
 
 
 InferenceRequest = Annotated[

@@ -200,9 +200,22 @@ def refusal_while_sending(url: httpx.URL, headers: dict[str, str], total: int) -
         return sent, httpx.Response(response.status, content=response.read())
 
 
+@pytest.mark.parametrize("filler", [b'\\"', b'"', b'"a" ', b":", b'"a":1,'])
+def test_explaining_a_bad_number_takes_no_time_to_speak_of(service: Service, filler: bytes) -> None:
+    """Finding its field's name among millions of quotes once took for ever."""
+    body = b'{"a":"' + filler * (8 * MIB // len(filler)) + b'","wav": NaN}'
+    error_of(service("encoder").post("/inference/", content=body, headers=JSON), 400)
+
+
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize(
-    "framing", [{"Transfer-Encoding": "chunked"}, {"Content-Length": str(64 * MIB)}]
+    "framing",
+    [
+        {"Transfer-Encoding": "chunked"},
+        {"Content-Length": str(64 * MIB)},
+        {"Transfer-Encoding": "chunked", "Content-Length": "5"},
+    ],
+    ids=["chunked", "declared", "both"],
 )
 def test_body_over_the_limit_is_refused_while_it_streams_in(
     service: Service, name: str, framing: dict[str, str]
@@ -254,7 +267,7 @@ def test_wrong_method_names_the_right_one(
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [
-        (b"", 415, None),
+        (b"", 400, "empty"),
         (b"RIFF", 415, None),
         (b"not a sound file at all" * 100, 415, None),
         (sound_file(tone(0))[:40], 415, None),

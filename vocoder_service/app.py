@@ -4,10 +4,10 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Response
-from fastapi.responses import StreamingResponse
 
 from shared.app import Slot, create_app, get_model
 from shared.audio import MEDIA_TYPES
+from shared.wire import ChunksResponse
 from vocoder_service import inference
 from vocoder_service.answer import Answer
 from vocoder_service.engine import Engine
@@ -39,4 +39,4 @@ async def vocode(
         body = await slot.run(partial(inference.whole, *work))
         return Response(body, media_type=answer.media_type)
     chunks = await slot.stream(partial(inference.stream, *work))
-    return StreamingResponse(chunks, media_type=answer.media_type)
+    return ChunksResponse(chunks, media_type=answer.media_type)

@@ -67,7 +67,8 @@ class SharedEngine:
                 self._run(batch)
             except Exception as error:
                 for call in batch:
-                    call.labels.set_exception(error)
+                    if not call.labels.done():
+                        call.labels.set_exception(error)
 
     def _next_batch(self) -> list[_Call]:
         """The call that waits longest, and those behind it that fit beside it."""
@@ -95,4 +96,4 @@ class SharedEngine:
             own = slice(at, at := at + call.folds)
             call.state.h1[:], call.state.h2[:] = state.h1[own], state.h2[own]
             call.state.x[:] = state.x[own]
-            call.labels.set_result(labels[own])
+            call.labels.set_result(labels[own].copy())

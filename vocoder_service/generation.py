@@ -1,19 +1,20 @@
 """From a mel to a stream of sound: rounds of folds through an engine, joined as they come."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
+from shared.mel import MEL_FORMAT
 from vocoder_service.engine import Engine, FoldState
 from vocoder_service.folding import FADE, Round, first_seam, join, plan
 from vocoder_service.waveform import Wave, de_emphasis, mu_law_levels
 
 Array = NDArray[np.float32]
 
-MEL_MAX = 4.0  # mels are symmetric ±4; RTVC divides them by 4 before the network
+MEL_MAX = MEL_FORMAT.max_abs  # RTVC divides mels by it before the network
 FIRST_CHUNK = 2  # frames: 25 ms; later chunks of a fold that is still being made double
 
 
@@ -30,7 +31,6 @@ def generate(
     mel: Array,
     seed: int,
     temperature: float = 1.0,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Wave]:
     """The sound of a mel, in chunks that joined are the whole, at the model's sample rate.
 
@@ -42,8 +42,6 @@ def generate(
         mel: [80, T], T >= 1, in ±4.
         seed: any integer; the same mel, seed and temperature give the same samples.
         temperature: divides the logits; below 1 is smoother, above 1 rougher.
-        cancelled: asked after every frame (hop samples of each of 32 folds at most); when true,
-            the chunks end there.
 
     Returns:
         Chunks [n] in ±1, none empty, `output_length` samples together.
@@ -58,7 +56,7 @@ def generate(
         raise ValueError(f"temperature is {temperature}; it must be above 0")
     total = output_length(mel.shape[1], hparams.hop_length)
     rounds = _Rounds(engine, mel, seed, temperature)
-    return _ended(rounds.sound(cancelled), total)
+    return _ended(rounds.sound(), total)
 
 
 def _ended(chunks: Iterator[Wave], total: int) -> Iterator[Wave]:
@@ -89,14 +87,12 @@ class _Rounds:
         self._lag = 0
         self._folds_begun = 0
 
-    def sound(self, cancelled: Callable[[], bool]) -> Iterator[Wave]:
+    def sound(self) -> Iterator[Wave]:
         """Chunks, up to the end of the last frame."""
         for part in self._plan:
             waves = np.empty((len(part.starts), part.frames * self._hop), np.float32)
             heard, chunk = 0, FIRST_CHUNK * self._hop
             for made in self._make(part, waves):
-                if cancelled():
-                    return
                 ready = min(made, first_seam(waves, self._lag))
                 if ready - heard >= chunk:
                     yield waves[0, heard:ready]

@@ -1,6 +1,5 @@
 """Request-sized work of the vocoder: a mel spectrogram in, sound out, chunk by chunk."""
 
-import math
 import secrets
 from collections.abc import Iterator
 from itertools import chain
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from shared.audio import resample_stream
+from shared.audio import resample_stream, resampled_length
 from shared.hparams import hparams_from
 from shared.loading import load_model
 from shared.mel import MEL_FORMAT, mel_spectrogram
@@ -42,7 +41,7 @@ def stream(engine: Engine, request: SpecRequest, answer: AnswerFormat) -> Iterat
     wav = _sound(engine, request)
     wav = chain([next(wav)], wav)
     made = output_length(request.spec.shape[1], MEL_FORMAT.hop_length)
-    samples = math.ceil(made * request.sr / MEL_FORMAT.sample_rate)
+    samples = resampled_length(made, MEL_FORMAT.sample_rate, request.sr)
     return answer.encode_stream(wav, request.sr, samples)
 
 

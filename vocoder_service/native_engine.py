@@ -38,7 +38,8 @@ def engine_for(model: WaveRNN, threads: int, precision: Precision) -> Engine:
             "torch serves, several times slower; `pip install -e .` with g++ builds the other"
         )
         return TorchEngine(model)
-    half = precision == "bfloat16" and "bfloat16" in supported()
+    best_has_it = built()[0] == "avx512" and "bfloat16" in supported()
+    half = precision == "bfloat16" and best_has_it
     try:
         return NativeEngine(model, threads, "bfloat16" if half else "float32")
     except ValueError as error:
@@ -85,7 +86,6 @@ class NativeEngine:
             {name: _array(tensor) for name, tensor in _of_the_loop(weights).items()},
             precision == "bfloat16",
         )
-        self._weights = weights
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "samples")
 

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+import torch
 
-from shared.samples import SAMPLES, sample_embeds
+from encoder_service import inference
+from encoder_service.hparams import Hparams
+from encoder_service.model import SpeakerEncoder
+from shared.errors import InvalidRequest
+from shared.samples import SAMPLES, sample_clip, sample_embeds
 from shared.tensors import Float32Array
 from tests.conftest import Service
 
@@ -93,6 +98,15 @@ def test_stereo_is_mixed_down(service: Service, ash: tuple[Float32Array, int]) -
 def test_shipped_embedding_is_what_the_encoder_says(service: Service, voice: str) -> None:
     data = (SAMPLES / f"{voice}.wav").read_bytes()
     np.testing.assert_allclose(embed_file(service, data), sample_embeds()[voice], atol=1e-5)
+
+
+def test_voice_that_the_network_does_not_hear_is_refused() -> None:
+    deaf = SpeakerEncoder(Hparams()).eval()
+    torch.nn.init.zeros_(deaf.linear.weight)
+    torch.nn.init.constant_(deaf.linear.bias, -1)
+    clip = sample_clip(seconds=3)
+    with pytest.raises(InvalidRequest, match="finds no voice"):
+        inference.embed(deaf, lambda: clip)
 
 
 def usable_report(service: Service, wav: Float32Array, rate: int) -> dict[str, Any]:

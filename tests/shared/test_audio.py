@@ -16,6 +16,7 @@ from shared.audio import (
     encode_sound_stream,
     read_sound,
     resample_stream,
+    resampled_length,
 )
 from shared.errors import InvalidRequest, TooLarge
 from shared.tensors import Float32Array
@@ -113,6 +114,23 @@ def test_resampled_stream_does_not_depend_on_its_cuts(to_rate: int) -> None:
     pieces = np.concatenate([*resample_stream(chunks(wav, 333), 16_000, to_rate)])
     np.testing.assert_array_equal(whole, pieces)
     assert len(whole) == round(0.7 * to_rate)
+
+
+@pytest.mark.parametrize("rate", [8_000, 8_001, 11_025, 12_345, 22_050, 44_100, 48_000])
+def test_streamed_flac_of_any_length_reads_back(rate: int) -> None:
+    for frames in range(1, 40):
+        wav = tone(frames / 80, 16_000)
+        samples = resampled_length(len(wav), 16_000, rate)
+        resampled = resample_stream(chunks(wav, 200), 16_000, rate)
+        data = b"".join(encode_sound_stream(resampled, rate, samples, "flac"))
+        assert len(read_sound(data, max_seconds=2).wav) == samples
+
+
+@pytest.mark.parametrize("sound_format", FILES)
+def test_minute_at_48_khz_is_written(sound_format: SoundFormat) -> None:
+    """As one block it overflowed libvorbis's stack."""
+    minute = np.zeros(48_000 * 60, np.float32)
+    assert len(read_sound(encode_sound(minute, 48_000, sound_format), 61).wav) >= len(minute)
 
 
 def test_rate_that_mp3_has_not_is_refused() -> None:

@@ -28,24 +28,56 @@ class Gate:
 
 
 async def until_waiting(slot: ComputeSlot, n: int) -> None:
-    while slot.waiting < n:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        while slot.waiting < n:
+            await asyncio.sleep(0)
 
 
 async def test_work_runs_one_by_one_in_order() -> None:
-    slot = ComputeSlot(queue_limit=10, queue_seconds=30)
-    running, most, order = 0, 0, []
+    slot, gates = ComputeSlot(queue_limit=10, queue_seconds=30), [Gate() for _ in range(4)]
+    tasks = []
+    for n, gate in enumerate(gates):
+        tasks.append(asyncio.create_task(slot.run(gate)))
+        await until_waiting(slot, n)  # all but the first
+        await gates[0].wait_until_begun()
+    for n, gate in enumerate(gates):
+        await gate.wait_until_begun()
+        assert slot.waiting == len(gates) - n - 1
+        assert not any(later.begun.is_set() for later in gates[n + 1 :])
+        gate.let_go.set()
+        assert await tasks[n] == "done"
 
-    def work(i: int) -> None:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        order.append(i)
-        running -= 1
 
-    await asyncio.gather(*(slot.run(lambda i=i: work(i)) for i in range(10)))  # type: ignore[misc]
-    assert most == 1
-    assert order == list(range(10))
+async def test_concurrency_lets_so_many_run_at_a_time_and_the_next_wait() -> None:
+    slot = ComputeSlot(queue_limit=1, queue_seconds=30, concurrency=2)
+    first, second, third = gates = [Gate(), Gate(), Gate()]
+    tasks = [asyncio.create_task(slot.run(gate)) for gate in gates]
+    await first.wait_until_begun()
+    await second.wait_until_begun()
+    await until_waiting(slot, 1)
+    assert not third.begun.is_set()
+    with pytest.raises(QueueFull):
+        await slot.run(lambda: pytest.fail("there was no room for it"))
+    second.let_go.set()
+    await third.wait_until_begun()
+    assert slot.waiting == 0
+    assert not tasks[0].done()
+    first.let_go.set()
+    third.let_go.set()
+    assert await asyncio.gather(*tasks) == ["done"] * 3
+
+
+async def test_wait_has_its_limit_with_concurrency_too() -> None:
+    slot = ComputeSlot(queue_limit=1, queue_seconds=0.01, concurrency=2)
+    gates = [Gate(), Gate()]
+    tasks = [asyncio.create_task(slot.run(gate)) for gate in gates]
+    for gate in gates:
+        await gate.wait_until_begun()
+    with pytest.raises(TooSlow):
+        await slot.run(lambda: pytest.fail("the work was done all the same"))
+    for gate in gates:
+        gate.let_go.set()
+    assert await asyncio.gather(*tasks) == ["done", "done"]
 
 
 async def test_queue_over_its_limit_is_refused_with_retry_after() -> None:

@@ -1,4 +1,4 @@
-"""The small random WaveRNN of the golden vectors, and its engine."""
+"""Two small random WaveRNNs and their engines: one made here, one of RTVC's golden vectors."""
 
 import json
 from pathlib import Path
@@ -10,11 +10,42 @@ import torch
 from numpy.typing import NDArray
 
 from shared.hparams import hparams_from
+from vocoder_service import native_engine
 from vocoder_service.engine import TorchEngine
 from vocoder_service.hparams import Hparams
 from vocoder_service.model import WaveRNN
+from vocoder_service.native_engine import Precision
 
 Golden = dict[str, NDArray[Any]]
+
+
+@pytest.fixture(scope="session")
+def tiny() -> WaveRNN:
+    """A network of the golden one's size, which needs no reference data."""
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        return small_network(fc_dims=24)
+
+
+def small_network(fc_dims: int) -> WaveRNN:
+    """rnn_dims 32: whole vectors of every instruction set."""
+    sizes = Hparams(rnn_dims=32, fc_dims=fc_dims, compute_dims=16, res_out_dims=16, res_blocks=3)
+    return WaveRNN(sizes).eval()
+
+
+def precisions(instruction_set: str | None = None) -> list[Precision]:
+    """What the native loop multiplies in here, built for an instruction set or for the best."""
+    names = native_engine.built()
+    chosen = instruction_set or next(iter(names), None)
+    if chosen not in names:
+        return []
+    half = chosen == "avx512" and "bfloat16" in native_engine.supported()
+    return ["float32", "bfloat16"] if half else ["float32"]
+
+
+@pytest.fixture(scope="session")
+def tiny_engine(tiny: WaveRNN) -> TorchEngine:
+    return TorchEngine(tiny)
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +68,7 @@ def rtvc_state(golden: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="session")
 def model(hparams: Hparams, rtvc_state: dict[str, torch.Tensor]) -> WaveRNN:
+    """The golden network."""
     model = WaveRNN(hparams)
     model.load_state_dict(rtvc_state)
     return model.eval()

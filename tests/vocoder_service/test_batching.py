@@ -1,17 +1,21 @@
 """Calls at the same time share a batch and get what they would have got alone."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Barrier, Event
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from shared.tensors import Float32Array
+from tests.vocoder_service.conftest import precisions
 from vocoder_service.batching import MOST_FOLDS, SharedEngine
-from vocoder_service.engine import FoldState, TorchEngine
+from vocoder_service.engine import Engine, FoldState, TorchEngine
 from vocoder_service.generation import generate
 from vocoder_service.hparams import Hparams
+from vocoder_service.model import WaveRNN
+from vocoder_service.native_engine import NativeEngine
 from vocoder_service.waveform import Labels
 
 Array = NDArray[np.float32]
@@ -41,8 +45,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched(engine: TorchEngine) -> Watched:
-    return Watched(engine)
+def watched(tiny_engine: TorchEngine) -> Watched:
+    return Watched(tiny_engine)
 
 
 def one_frame(watched: Watched, folds: int, fill: float = 0) -> tuple[FoldState, list[Array]]:
@@ -54,8 +58,10 @@ def one_frame(watched: Watched, folds: int, fill: float = 0) -> tuple[FoldState,
 
 
 def until_waiting(shared: SharedEngine, calls: int) -> None:
+    deadline = time.monotonic() + 30
     while len(shared._waiting) < calls:
-        pass
+        assert time.monotonic() < deadline, f"{len(shared._waiting)} of {calls} calls are waiting"
+        time.sleep(0)
 
 
 def test_calls_that_wait_are_run_together(watched: Watched) -> None:
@@ -63,7 +69,7 @@ def test_calls_that_wait_are_run_together(watched: Watched) -> None:
     with ThreadPoolExecutor(4) as pool:
         frames = [one_frame(watched, folds) for folds in (1, 2, 3, MOST_FOLDS)]
         first = pool.submit(shared.run, frames[0][0], *frames[0][1])
-        watched.begun.wait(30)
+        assert watched.begun.wait(30)
         rest = []
         for n, (state, inputs) in enumerate(frames[1:], start=1):
             rest.append(pool.submit(shared.run, state, *inputs))
@@ -83,17 +89,37 @@ def test_error_reaches_those_who_share_the_batch_and_no_one_else(watched: Watche
     assert shared.run(state, *inputs).shape == (1, 200)
 
 
+@pytest.fixture
+def engine(request: pytest.FixtureRequest, tiny: WaveRNN, tiny_engine: TorchEngine) -> Engine:
+    """By its kind: "torch", or the native loop's precision and threads."""
+    kind, threads = request.param
+    if kind == "torch":
+        return tiny_engine
+    if kind not in precisions():
+        pytest.skip(f"native sample loop in {kind}: not built, or not for this CPU")
+    return NativeEngine(tiny, threads, kind)
+
+
+KINDS = [("torch", 1), ("float32", 1), ("float32", 2), ("bfloat16", 1), ("bfloat16", 2)]
+
+
+@pytest.mark.parametrize("engine", KINDS, indirect=True, ids=lambda kind: f"{kind[0]}-{kind[1]}")
 def test_sixteen_requests_at_once_are_bit_equal_to_one_after_the_other(
-    engine: TorchEngine, mel: Float32Array
+    engine: Engine, mel: Float32Array
 ) -> None:
     shared = SharedEngine(engine)
+    start = Barrier(16)
 
     def sound(seed: int) -> Array:
-        frames = mel[:, : 4 + seed]
+        frames = mel[:, : 2 + seed % 5]
         return np.concatenate([*generate(shared, frames, seed, temperature=0.9 + seed / 50)])
+
+    def among_others(seed: int) -> Array:
+        start.wait(30)
+        return sound(seed)
 
     serial = [sound(seed) for seed in range(16)]
     with ThreadPoolExecutor(16) as pool:
-        at_once = list(pool.map(sound, range(16)))
+        at_once = [*pool.map(among_others, range(16))]
     for alone, among in zip(serial, at_once, strict=True):
         np.testing.assert_array_equal(alone, among)

@@ -174,13 +174,6 @@ def test_first_chunk_comes_after_two_frames(engine: TorchEngine) -> None:
     assert len(first) == 2 * HOP
 
 
-def test_cancelled_stops_within_a_frame(engine: TorchEngine) -> None:
-    counting = CountingEngine(engine)
-    chunks = [*generate(counting, random_mel(100), 1, cancelled=lambda: counting.frames >= 5)]
-    assert counting.frames == 5
-    assert sum(map(len, chunks)) <= 5 * HOP
-
-
 @pytest.mark.parametrize("shape", [(80,), (79, 3), (80, 0), (1, 80, 3)])
 def test_mel_of_another_shape_is_refused(engine: TorchEngine, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"expected \(80, T\)"):

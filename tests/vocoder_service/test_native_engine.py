@@ -1,23 +1,26 @@
 """The native sample loop does what the loop in torch does."""
 
 import logging
+import platform
+from shutil import which
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from tests.vocoder_service.conftest import precisions, small_network
 from vocoder_service import native_engine
 from vocoder_service.engine import FoldState, TorchEngine
 from vocoder_service.hparams import Hparams
 from vocoder_service.model import WaveRNN
-from vocoder_service.native_engine import NativeEngine, built, engine_for, supported
+from vocoder_service.native_engine import NativeEngine, Precision, built, engine_for, supported
 from vocoder_service.waveform import Labels
 
 Array = NDArray[np.float32]
 FOLDS, FRAMES = 5, 10
 
-pytestmark = pytest.mark.skipif(not built(), reason="native sample loop: not built here")
+needs_build = pytest.mark.skipif(not built(), reason="native sample loop: not built here")
 
 
 class Batch:
@@ -41,16 +44,23 @@ class Batch:
 
 
 @pytest.fixture(scope="module")
-def batch(hparams: Hparams, engine: TorchEngine) -> Batch:
-    return Batch(hparams, engine, FOLDS, FRAMES)
+def batch(tiny: WaveRNN, tiny_engine: TorchEngine) -> Batch:
+    return Batch(tiny.hparams, tiny_engine, FOLDS, FRAMES)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="instruction sets: not an x86_64")
+@pytest.mark.skipif(not (which("c++") or which("g++")), reason="C++ compiler: none on the PATH")
+def test_native_loop_is_built_for_all_that_the_cpu_has() -> None:
+    wanted = {"portable"} | supported() & {"avx2", "avx512"}
+    assert wanted - set(built()) == set(), "`pip install -e .` builds them; its -v tells why not"
 
 
 @pytest.mark.parametrize("instruction_set", built())
 def test_same_uniforms_choose_the_same_samples_as_torch(
-    model: WaveRNN, engine: TorchEngine, batch: Batch, instruction_set: str
+    tiny: WaveRNN, tiny_engine: TorchEngine, batch: Batch, instruction_set: str
 ) -> None:
-    labels, state = batch.through(NativeEngine(model, instruction_set=instruction_set))
-    wanted, wanted_state = batch.through(engine)
+    labels, state = batch.through(NativeEngine(tiny, instruction_set=instruction_set))
+    wanted, wanted_state = batch.through(tiny_engine)
     assert labels.shape == (FOLDS, 2_000)
     # In the other folds rounding may tip a sample whose uniform lies at the edge of a class.
     np.testing.assert_array_equal(labels[0], wanted[0])
@@ -60,34 +70,71 @@ def test_same_uniforms_choose_the_same_samples_as_torch(
     np.testing.assert_allclose(state.x[0], wanted_state.x[0], atol=1e-6)
 
 
-@pytest.mark.parametrize("instruction_set", built())
-def test_teacher_forced_logits_equal_the_network_at_every_step(
-    model: WaveRNN, batch: Batch, instruction_set: str
+@needs_build
+def test_golden_network_makes_the_same_two_thousand_samples_as_in_torch(
+    model: WaveRNN, engine: TorchEngine
 ) -> None:
-    native = NativeEngine(model, instruction_set=instruction_set)
-    labels, _ = batch.through(native)
-    last = np.pad(labels[:, :-1] * np.float32(2 / 511) - 1, [(0, 0), (1, 0)])
-    with torch.inference_mode():
-        mel = torch.from_numpy(batch.mel).transpose(1, 2)  # [F, 80, T + 2 pad]
-        wanted = model(torch.from_numpy(last), mel)
-    logits = native.logits(batch.mel, batch.aux, labels)
-    np.testing.assert_allclose(logits, wanted, atol=1e-4)
-
-
-@pytest.mark.parametrize("threads", [2, 3, 8])
-def test_threads_do_not_change_a_sample(model: WaveRNN, batch: Batch, threads: int) -> None:
-    wanted, _ = batch.through(NativeEngine(model))
-    labels, _ = batch.through(NativeEngine(model, threads))
+    batch = Batch(model.hparams, engine, folds=1, frames=10)
+    labels, _ = batch.through(NativeEngine(model))
+    wanted, _ = batch.through(engine)
+    assert labels.shape == (1, 2_000)
     np.testing.assert_array_equal(labels, wanted)
 
 
+@pytest.mark.parametrize("instruction_set", built())
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("fc_dims", [24, 25, 26])
+def test_logits_equal_the_network_whether_or_not_fc_dims_are_whole_vectors_or_pairs(
+    instruction_set: str, precision: Precision, fc_dims: int
+) -> None:
+    if precision not in precisions(instruction_set):
+        pytest.skip(f"{precision}: not in {instruction_set} here")
+    torch.manual_seed(2)
+    network = small_network(fc_dims)
+    batch = Batch(network.hparams, TorchEngine(network), FOLDS, frames=1)
+    native = NativeEngine(network, precision=precision, instruction_set=instruction_set)
+    labels, _ = batch.through(TorchEngine(network))
+    wanted = teacher_forced(network, batch, labels)
+    logits = native.logits(batch.mel, batch.aux, labels)
+    assert wanted.std() > 0.1
+    np.testing.assert_allclose(logits, wanted, atol=1e-5 if precision == "float32" else 4e-3)
+
+
+@pytest.mark.parametrize("instruction_set", built())
+def test_teacher_forced_logits_equal_the_network_at_every_step(
+    tiny: WaveRNN, batch: Batch, instruction_set: str
+) -> None:
+    native = NativeEngine(tiny, instruction_set=instruction_set)
+    labels, _ = batch.through(native)
+    logits = native.logits(batch.mel, batch.aux, labels)
+    np.testing.assert_allclose(logits, teacher_forced(tiny, batch, labels), atol=1e-4)
+
+
+@torch.inference_mode()
+def teacher_forced(network: WaveRNN, batch: Batch, labels: Labels) -> Array:
+    """Logits of the plain network. [F, T * hop, 512]"""
+    last = np.pad(labels[:, :-1] * np.float32(2 / 511) - 1, [(0, 0), (1, 0)])
+    mel = torch.from_numpy(batch.mel).transpose(1, 2)  # [F, 80, T + 2 pad]
+    logits: Array = network(torch.from_numpy(last), mel).numpy()
+    return logits
+
+
+@needs_build
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_threads_do_not_change_a_sample(tiny: WaveRNN, batch: Batch, threads: int) -> None:
+    wanted, _ = batch.through(NativeEngine(tiny))
+    labels, _ = batch.through(NativeEngine(tiny, threads))
+    np.testing.assert_array_equal(labels, wanted)
+
+
+@needs_build
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_fold_is_bit_equal_alone_and_in_any_batch(
-    model: WaveRNN, batch: Batch, precision: native_engine.Precision
+    tiny: WaveRNN, batch: Batch, precision: Precision
 ) -> None:
-    if precision == "bfloat16" and "bfloat16" not in supported():
-        pytest.skip("bfloat16: this CPU does not multiply it")
-    native = NativeEngine(model, precision=precision)
+    if precision not in precisions():
+        pytest.skip(f"{precision}: this CPU does not multiply it")
+    native = NativeEngine(tiny, precision=precision)
     together, state = batch.through(native)
     for some in (slice(0, 1), slice(1, 3), slice(1, 5)):
         labels, own = batch.through(native, some)
@@ -96,11 +143,12 @@ def test_fold_is_bit_equal_alone_and_in_any_batch(
         np.testing.assert_array_equal(own.h2, state.h2[some])
 
 
-def test_frames_may_come_one_by_one(model: WaveRNN, batch: Batch) -> None:
-    native = NativeEngine(model)
+@needs_build
+def test_frames_may_come_one_by_one(tiny: WaveRNN, batch: Batch) -> None:
+    native = NativeEngine(tiny)
     whole, _ = batch.through(native)
-    state = FoldState.at_rest(FOLDS, model.hparams.rnn_dims)
-    hop, context = model.hparams.hop_length, 2 * model.hparams.pad + 1
+    state = FoldState.at_rest(FOLDS, tiny.hparams.rnn_dims)
+    hop, context = tiny.hparams.hop_length, 2 * tiny.hparams.pad + 1
     for frame in range(FRAMES):
         now = slice(frame * hop, (frame + 1) * hop)
         labels = native.run(
@@ -113,19 +161,21 @@ def test_frames_may_come_one_by_one(model: WaveRNN, batch: Batch) -> None:
         np.testing.assert_array_equal(labels, whole[:, now])
 
 
+@needs_build
 @pytest.mark.parametrize("uniform", [0.0, np.nextafter(np.float32(1), np.float32(0))])
 def test_extreme_uniforms_stay_among_the_classes(
-    model: WaveRNN, batch: Batch, uniform: float
+    tiny: WaveRNN, batch: Batch, uniform: float
 ) -> None:
-    state = FoldState.at_rest(1, model.hparams.rnn_dims)
-    uniforms = np.full((1, model.hparams.hop_length), uniform, np.float32)
+    state = FoldState.at_rest(1, tiny.hparams.rnn_dims)
+    uniforms = np.full((1, tiny.hparams.hop_length), uniform, np.float32)
     temperature = np.ones(1, np.float32)
     mel, aux = batch.mel[:1, :5], batch.aux[:1, :1]
-    labels = NativeEngine(model).run(state, mel, aux, uniforms, temperature)
+    labels = NativeEngine(tiny).run(state, mel, aux, uniforms, temperature)
     assert labels.min() >= 0
     assert labels.max() <= 511
 
 
+@needs_build
 def test_sizes_that_are_no_whole_vectors_go_to_torch(caplog: pytest.LogCaptureFixture) -> None:
     odd = WaveRNN(Hparams(rnn_dims=20, fc_dims=16, compute_dims=8, res_out_dims=8, res_blocks=1))
     with pytest.raises(ValueError, match="rnn_dims"):
@@ -136,10 +186,10 @@ def test_sizes_that_are_no_whole_vectors_go_to_torch(caplog: pytest.LogCaptureFi
 
 
 def test_nothing_built_means_torch_and_says_so_once(
-    model: WaveRNN, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tiny: WaveRNN, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(native_engine, "_module", lambda name: None)
     with caplog.at_level(logging.WARNING):
-        assert isinstance(engine_for(model, threads=1, precision="float32"), TorchEngine)
+        assert isinstance(engine_for(tiny, threads=1, precision="float32"), TorchEngine)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "compiler" in caplog.text

@@ -40,6 +40,7 @@ namespace py = pybind11;
 
 namespace {
 
+constexpr int kMostClasses = 2048;
 constexpr int kPanel = VEC * COLS;  // outputs that one panel of packed weights makes
 
 typedef float Vec __attribute__((vector_size(VEC * 4)));
@@ -141,7 +142,7 @@ class Matrix {
       for (int done = 0, left = rows; left > 0;) {
         const int blocks = (left + ROWS - 1) / ROWS, n = (left + blocks - 1) / blocks;
         run(n, p, x + static_cast<size_t>(done) * ldx, ldx,
-            scratch + static_cast<size_t>(done) * padded(inputs_, 2),
+            half_ ? scratch + static_cast<size_t>(done) * padded(inputs_, 2) : nullptr,
             y + static_cast<size_t>(done) * ldy + p * kPanel, ldy);
         done += n, left -= n;
       }
@@ -220,6 +221,7 @@ class SampleLoop {
     rnn_ = array("hidden1").shape(1), fc_ = array("fc1").shape(0);
     classes_ = array("fc3").shape(0);
     hop_ = kernel.shape(0), reach_ = kernel.shape(1);
+    if (classes_ > kMostClasses) throw std::invalid_argument("over 2048 classes are not supported");
     if (rnn_ % VEC || classes_ % VEC)
       throw std::invalid_argument("rnn_dims or bits that are no whole vectors are not supported");
     fc_row_ = padded(fc_, kPanel), gate_row_ = padded(3 * rnn_, kPanel);
@@ -430,7 +432,7 @@ class SampleLoop {
     }
     float highest = most[0];
     for (int i = 1; i < VEC; i++) highest = std::max(highest, most[i]);
-    float sums[2048 / VEC], total = 0;
+    float sums[kMostClasses / VEC], total = 0;
     for (int i = 0; i < classes_; i += VEC) {
       const Vec e = exp((load(p + i) - highest) * sharpness);
       store(p + i, e);
