@@ -1,9 +1,9 @@
 """gunicorn for one service: the same on Heroku, in a container and under `better serve`.
 
-SERVICE    which one: encoder, synthesizer, vocoder or gateway
+SERVICE    which one: encoder, synthesizer or vocoder
 PORT       8000 if not set
 BIND_HOST  0.0.0.0 if not set
-WORKERS    1 if not set; each has a model of its own, and computes one request at a time
+WORKERS    1 if not set; each is a process with a model of its own
 """
 
 import os

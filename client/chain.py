@@ -1,5 +1,6 @@
 """The chain: a voice's clip and a text in, sound out, through the three services over HTTP."""
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ from shared.mel import MEL_FORMAT
 from shared.sentences import split_sentences
 from shared.tensors import Float32Array
 
+log = logging.getLogger("better")
+
 SAMPLE_RATE = MEL_FORMAT.sample_rate
 EMBED_SIZE = 256
 _MEDIA_TYPES = {
@@ -38,6 +41,8 @@ _NO_PROXY = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]
 class Chain:
     """Calls the three services. May be used by several threads at a time.
 
+    on_warning: is told what makes a clip a poor likeness of its voice.
+
     Addresses and time limits default to the environment's (client/settings.py). Every call raises
     a ChainError: Unreachable, TimedOut, ServiceError or BadResponse.
     """
@@ -50,7 +55,9 @@ class Chain:
         *,
         settings: Settings | None = None,
         retries: RetryPolicy | None = None,
+        on_warning: Callable[[str], None] = log.warning,
     ) -> None:
+        self._on_warning = on_warning
         settings = settings or Settings()
         retries = retries or RetryPolicy(deadline_seconds=settings.deadline_seconds)
         timeout = httpx.Timeout(settings.read_seconds, connect=settings.connect_seconds)
@@ -86,6 +93,8 @@ class Chain:
         kind = _MEDIA_TYPES.get(suffix, "audio/wav")
         body = clip.read_bytes() if isinstance(clip, Path) else clip
         answer = self._encoder.call("/inference/", body, kind)
+        for warning in answer.get("report", {}).get("warnings", []):
+            self._on_warning(f"{clip if isinstance(clip, Path) else 'the clip'}: {warning}")
         return _array(self._encoder, answer, "embed", (EMBED_SIZE,))
 
     def spectrogram(self, text: str, embed: Float32Array, seed: int | None = None) -> Float32Array:

@@ -37,9 +37,13 @@ def speak(voice: str, text: str, out: str, seed: int | None) -> None:
         found = VoiceStore(settings.voices_dir).find(voice)
     except (BadOutput, VoiceError) as error:
         raise click.ClickException(str(error)) from error
-    with Chain(settings=settings) as chain, _progress_bar() as bar:
+    with Chain(settings=settings, on_warning=warn) as chain, _progress_bar() as bar:
         embed = chain.embed(found) if isinstance(found, Path) else found.embed
         _speak_into(out, chain, words, embed, seed, bar)
+
+
+def warn(message: str) -> None:
+    click.echo(f"Warning: {message}", err=True)
 
 
 def _speak_into(

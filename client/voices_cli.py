@@ -7,6 +7,7 @@ import orjson
 
 from client.chain import Chain
 from client.settings import Settings
+from client.speak_cli import warn
 from client.voices import Voice, VoiceError, VoiceStore, mean_embed, presets
 
 
@@ -33,7 +34,7 @@ def add(name: str, clips: tuple[Path, ...]) -> None:
     settings = Settings()
     store = VoiceStore(settings.voices_dir)
     name = store.check_new(name)
-    with Chain(settings=settings) as chain:
+    with Chain(settings=settings, on_warning=warn) as chain:
         embed = mean_embed([chain.embed(clip) for clip in clips])
     store.save(Voice(name, embed, [clip.name for clip in clips]))
     click.echo(f"saved {name}")

@@ -1,4 +1,4 @@
-"""One computation at a time in a process, and a bounded queue before it."""
+"""The computing slots of a process, one for most services, and a bounded queue before them."""
 
 import asyncio
 import math

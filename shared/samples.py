@@ -11,7 +11,7 @@ from shared.settings import REPOSITORY
 from shared.tensors import Float32Array
 
 SAMPLES = REPOSITORY / "samples"
-DEFAULT_VOICE = "ash"
+DEFAULT_VOICE = "rowan"
 
 
 def sample_path(voice: str = DEFAULT_VOICE) -> Path:

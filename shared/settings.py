@@ -19,7 +19,7 @@ class ServiceSettings(BaseSettings):
     max_body_bytes: int = Field(default=16 * MIB, gt=0)
     """A longer request body is refused while it streams in."""
     queue_limit: int = Field(default=16, ge=0)
-    """Requests that may wait while one computes; the next one gets 429."""
+    """Requests that may wait for a computing slot; the next one gets 429."""
     queue_seconds: float = Field(default=25.0, gt=0)
     """A request that waited longer is dropped with 504: Heroku's router cuts at 30 s."""
     send_seconds: float = Field(default=30.0, gt=0)

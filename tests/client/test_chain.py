@@ -234,3 +234,12 @@ def test_an_error_in_a_later_sentence_ends_the_speech(
         assert len(next(parts)) == 4 * SAMPLES_PER_FRAME
         with pytest.raises(ServiceError, match="text is too long"):
             list(parts)
+
+
+def test_warnings_about_a_clip_are_passed_on(make_server: MakeServer) -> None:
+    report = {"warnings": ["only 1.0 s of voice"]}
+    server = make_server(json_answer({"embed": [0.0625] * 256, "report": report}))
+    warnings: list[str] = []
+    with Chain(server.url, retries=AT_ONCE, on_warning=warnings.append) as chain:
+        chain.embed(b"")
+    assert warnings == ["the clip: only 1.0 s of voice"]
