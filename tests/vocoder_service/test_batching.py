@@ -111,8 +111,8 @@ def test_sixteen_requests_at_once_are_bit_equal_to_one_after_the_other(
     start = Barrier(16)
 
     def sound(seed: int) -> Array:
-        frames = mel[:, : 2 + seed % 5]
-        return np.concatenate([*generate(shared, frames, seed, temperature=0.9 + seed / 50)])
+        frames = mel[:, : 2 + seed % 6]
+        return np.concatenate([*generate(shared, frames, seed, temperature=0.1 + seed / 50)])
 
     def among_others(seed: int) -> Array:
         start.wait(30)
