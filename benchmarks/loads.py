@@ -19,7 +19,7 @@ from synthesizer_service.text import SYMBOLS
 from vocoder_service.folding import FIRST_ROUND
 
 BODY_BYTES = 16 * 2**20  # the services' default limit
-CLIP_SECONDS, CLIP_RATE = 120, 192_000
+CLIP_SECONDS, CLIP_RATE = 60, 96_000
 TEXTS, SYMBOLS_OF_TEXT = 2, 1_000
 """A batch may hold 16; they are spoken one after the other, and each takes long."""
 ORDINARY_FRAMES, MOST_FRAMES = 160, 4_800

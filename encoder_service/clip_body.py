@@ -13,7 +13,7 @@ from encoder_service.schemas import WavRequest
 from encoder_service.settings import settings
 from shared.audio import Clip, read_sound
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
-from shared.wire import media_type
+from shared.wire import WireRequest, media_type
 
 _SOUND = {"schema": {"type": "string", "format": "binary"}}
 OPENAPI: dict[str, Any] = {
@@ -43,7 +43,10 @@ async def read_clip(request: Request) -> Decode:
     if kind.startswith("audio/"):
         return partial(read_sound, await request.body(), settings.max_clip_seconds)
     if kind == "application/json":
-        return _from_json(await request.json())
+        decode = _from_json(await request.json())
+        if isinstance(request, WireRequest):
+            request.forget_body()
+        return decode
     raise UnsupportedMediaType(
         f"Content-Type is {kind or 'missing'}; send application/json, a sound file as audio/wav "
         "(or another audio type), or multipart/form-data with a file",

@@ -6,7 +6,7 @@ from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    max_clip_seconds: float = Field(default=120.0, gt=0)
+    max_clip_seconds: float = Field(default=60.0, gt=0)
     """A longer clip is refused; ten seconds of a voice are plenty."""
 
 

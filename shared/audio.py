@@ -13,7 +13,7 @@ import soxr
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.tensors import Float32Array
 
-MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz
+MIN_RATE, MAX_RATE = 8_000, 96_000  # Hz
 MAX_CHANNELS = 8
 MAX_ABS = 8.0
 """Resampled or decoded sound overshoots 1 a little; integers mistaken for floats go far over."""

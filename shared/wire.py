@@ -95,6 +95,11 @@ class WireRequest(Request):
             self._parsed = parse_json(await self.body())
         return self._parsed
 
+    def forget_body(self) -> None:
+        """Free what was read: as Python floats it is many times the array that was made of it."""
+        self._body = b""
+        self._parsed = None
+
 
 class WireRoute(APIRoute):
     """A route that reads JSON bodies with orjson and answers with our own errors.
