@@ -26,7 +26,6 @@ from shared.errors import (
     NotFound,
     NotReady,
 )
-from shared.memory import return_freed_memory
 from shared.metrics import Metrics, MetricsMiddleware
 from shared.page import service_page
 from shared.settings import ServiceSettings
@@ -53,7 +52,6 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        return_freed_memory()
         app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency)
         app.state.model = await to_thread.run_sync(load)
         app.state.ready = True

@@ -13,6 +13,7 @@ from shared.errors import InvalidRequest, TooLarge, TooSlow
 from shared.hparams import hparams_from
 from shared.loading import load_model
 from shared.mel import MEL_FORMAT
+from shared.memory import return_freed_memory
 from shared.samples import DEFAULT_VOICE, sample_embeds
 from shared.tensors import Float32Array, Int64Array
 from synthesizer_service import number_words
@@ -25,6 +26,7 @@ from synthesizer_service.text import PAD_ID, speakable, text_to_ids
 
 def load(settings: Settings) -> Tacotron:
     """Raises CheckpointError, which names the file and the remedy."""
+    return_freed_memory()
     torch.set_num_threads(settings.torch_threads)
     # The library that spells numbers takes two seconds to import: not at the first text's expense.
     Thread(target=number_words.preload, daemon=True).start()

@@ -228,6 +228,13 @@ def test_body_over_the_limit_is_refused_while_it_streams_in(
     assert sent < 32 * MIB
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_body_of_too_many_values_is_refused_unparsed(service: Service, name: str) -> None:
+    body = b'{"wav":[' + b"0," * 1_000_000 + b'0],"sr":16000}'
+    error = error_of(service(name).post("/inference/", content=body, headers=JSON), 413)
+    assert error["code"] == "too_many_values"
+
+
 def test_compressed_body_is_refused(service: Service) -> None:
     headers = {**JSON, "Content-Encoding": "gzip"}
     error = error_of(service("vocoder").post("/inference/", content=b"x", headers=headers), 415)
