@@ -12,7 +12,8 @@ import soundfile
 
 from client.atomic_files import replacing
 from client.chain import SAMPLE_RATE
-from client.wav_stream import Int16Array, endless_wav_header
+from client.wav_stream import Int16Array
+from shared.audio import endless_wav_header
 
 _FORMATS = {
     ".wav": ("WAV", "PCM_16"),

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.audio import UNKNOWN_WAV_SIZE
+
 Int16Array = NDArray[np.int16]
 
-_UNKNOWN_SIZE = 0xFFFFFFFF
 _ENDLESS = 2**63
 _LONGEST_HEADER = 2**16  # bytes
 
@@ -42,16 +43,6 @@ def samples_of_wav(chunks: Iterable[bytes], rate: int) -> Iterator[Int16Array]:
         raise NotWav(f"it ends {left} bytes early")
 
 
-def endless_wav_header(rate: int) -> bytes:
-    """For 16-bit mono whose length is not known yet."""
-    return struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        *(b"RIFF", _UNKNOWN_SIZE, b"WAVE"),
-        *(b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16),
-        *(b"data", _UNKNOWN_SIZE),
-    )
-
-
 def _parse_header(head: bytes, rate: int) -> tuple[int, int] | None:
     """Where the samples begin and how many bytes they have; None if more has to arrive first."""
     if not b"RIFF".startswith(head[:4]) or not b"WAVE".startswith(head[8:12]):
@@ -63,7 +54,7 @@ def _parse_header(head: bytes, rate: int) -> tuple[int, int] | None:
         if name == b"data":
             if form != (1, 1, rate, 16):
                 raise NotWav(f"not 16-bit mono PCM of {rate} Hz, but {form}")
-            return at, size if size != _UNKNOWN_SIZE else _ENDLESS
+            return at, size if size != UNKNOWN_WAV_SIZE else _ENDLESS
         if name == b"fmt " and len(head) >= at + 16:
             kind, channels, file_rate, _, _, bits = struct.unpack_from("<HHIIHH", head, at)
             form = (kind, channels, file_rate, bits)

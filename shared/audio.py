@@ -2,6 +2,7 @@
 
 import io
 import math
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -29,6 +30,7 @@ MEDIA_TYPES: dict[SoundFormat, str] = {
 """pcm is 16-bit little-endian samples without a header."""
 
 WRITE_BLOCK = 65_536  # samples
+UNKNOWN_WAV_SIZE = 0xFFFFFFFF
 
 _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _READABLE = "WAV, FLAC, MP3, OGG (Vorbis or Opus) and AIFF files are read here"
@@ -137,7 +139,7 @@ def encode_sound_stream(
     """
     if sound_format in ("wav", "pcm"):
         if sound_format == "wav":
-            yield _endless_wav_header(rate)
+            yield endless_wav_header(rate)
         yield from map(_pcm, chunks)
         return
     file = io.BytesIO()
@@ -184,10 +186,11 @@ def _pcm(wav: Float32Array) -> bytes:
     return (np.clip(wav, -1, 1) * 32767).round().astype("<i2").tobytes()
 
 
-def _endless_wav_header(rate: int) -> bytes:
-    unknown = b"\xff\xff\xff\xff"
-    byte_rate = (2 * rate).to_bytes(4, "little")
-    format_chunk = (
-        b"\x01\x00\x01\x00" + rate.to_bytes(4, "little") + byte_rate + b"\x02\x00\x10\x00"
+def endless_wav_header(rate: int) -> bytes:
+    """For 16-bit mono whose length is not known yet."""
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        *(b"RIFF", UNKNOWN_WAV_SIZE, b"WAVE"),
+        *(b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16),
+        *(b"data", UNKNOWN_WAV_SIZE),
     )
-    return b"RIFF" + unknown + b"WAVEfmt \x10\x00\x00\x00" + format_chunk + b"data" + unknown

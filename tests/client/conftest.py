@@ -8,7 +8,7 @@ import pytest
 
 from client.chain import Chain
 from client.retries import RetryPolicy
-from client.wav_stream import endless_wav_header
+from shared.audio import endless_wav_header
 from shared.tensors import Float32Array
 from tests.client.scripted_server import (
     Answer,

@@ -7,7 +7,8 @@ import pytest
 from client.chain import Chain
 from client.errors import BadResponse, ServiceError, TimedOut
 from client.settings import Settings
-from client.wav_stream import Int16Array, endless_wav_header
+from client.wav_stream import Int16Array
+from shared.audio import endless_wav_header
 from shared.tensors import Float32Array
 from tests.client.conftest import AT_ONCE, SAMPLES_PER_FRAME, MakeServer, StandIns, spec_of, wav_of
 from tests.client.scripted_server import (
