@@ -3,8 +3,10 @@ FROM python:3.11 AS native
 WORKDIR /app
 RUN pip install --no-cache-dir 'pybind11>=3.0,<4' 'setuptools>=77'
 COPY setup.py .
+COPY shared/native shared/native
+COPY synthesizer_service/native synthesizer_service/native
 COPY vocoder_service/native vocoder_service/native
-RUN python setup.py build_ext --inplace
+RUN python setup.py build_ext --inplace && mkdir encoder_service gateway_service
 
 FROM python:3.11-slim
 
@@ -23,7 +25,7 @@ COPY shared shared
 COPY samples samples
 COPY ${SERVICE}_service ${SERVICE}_service
 COPY checkpoints/${SERVICE} checkpoints/${SERVICE}
-COPY --from=native /app/vocoder_service/*.so vocoder_service/
+COPY --from=native /app/${SERVICE}_service/ ${SERVICE}_service/
 
 RUN useradd --system better
 USER better

@@ -1,12 +1,14 @@
-"""Builds the native sample loop, once for each instruction set; pyproject.toml has all the rest.
+"""Builds the native loops, each once for every instruction set; pyproject.toml has all the rest.
 
-Optional: where it cannot be built, the loop in torch serves.
+Optional: where one cannot be built, the loop in torch serves.
 """
+
+from pathlib import Path
 
 from pybind11.setup_helpers import Pybind11Extension
 from setuptools import setup
 
-SOURCE = "vocoder_service/native/sample_loop.cpp"
+LOOPS = {"synthesizer_service": "decoder_loop", "vocoder_service": "sample_loop"}
 FLAGS = {
     "avx512": [f"-mavx512{part}" for part in ("f", "bw", "dq", "vl", "bf16")],
     "avx2": ["-mavx2", "-mfma"],
@@ -16,13 +18,17 @@ FLAGS = {
 setup(
     ext_modules=[
         Pybind11Extension(
-            f"vocoder_service._sample_loop_{name}",
-            [SOURCE],
-            define_macros=[("MODULE", f"_sample_loop_{name}")],
+            f"{service}._{loop}_{name}",
+            [f"{service}/native/{loop}.cpp"],
+            include_dirs=["."],
+            depends=["shared/native/kernels.h"],
+            define_macros=[("MODULE", f"_{loop}_{name}")],
             extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math", *flags],
             cxx_std=17,
             optional=True,
         )
+        for service, loop in LOOPS.items()
+        if Path(service, "native").is_dir()  # an image holds one service
         for name, flags in FLAGS.items()
     ]
 )

@@ -43,9 +43,13 @@ class LocationSensitiveAttention(nn.Module):
         return Memory(
             values=values,
             keys=keys + (self.L.weight @ self.conv.bias + self.W.bias),
-            location=(self.L.weight @ self.conv.weight[:, 0]).t(),  # [31, dims]
+            location=self.location(),
             padding=torch.zeros_like(values[:, :, 0]).masked_fill(is_padding, -torch.inf),
         )
+
+    def location(self) -> Tensor:
+        """[31, dims]: the location convolution and its projection as one product."""
+        return (self.L.weight @ self.conv.weight[:, 0]).t()
 
     def forward(self, query: Tensor, attended: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """One step.

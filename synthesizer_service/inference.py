@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from threading import Thread
 from typing import Any
 
@@ -17,8 +18,10 @@ from shared.memory import return_freed_memory
 from shared.samples import DEFAULT_VOICE, sample_embeds
 from shared.tensors import Float32Array, Int64Array
 from synthesizer_service import number_words
+from synthesizer_service.attention_monitor import Fault, badness, find_fault
 from synthesizer_service.hparams import Hparams
 from synthesizer_service.model import Tacotron, trim_silence
+from synthesizer_service.native_decoder import decoder_for
 from synthesizer_service.schemas import CharsRequest, TextRequest
 from synthesizer_service.settings import Settings, settings
 from synthesizer_service.text import PAD_ID, speakable, text_to_ids
@@ -30,18 +33,39 @@ def load(settings: Settings) -> Tacotron:
     torch.set_num_threads(settings.torch_threads)
     # The library that spells numbers takes two seconds to import: not at the first text's expense.
     Thread(target=number_words.preload, daemon=True).start()
-    return load_model(
+    model = load_model(
         settings.checkpoints_dir / "synthesizer",
         lambda architecture: Tacotron(hparams_from(Hparams, architecture)),
         has_mel_format=True,
     )
+    model.register_module("decoder", decoder_for(model.decoder, settings.precision))
+    return model
+
+
+@dataclass(frozen=True)
+class Speech:
+    """One text spoken. retries: attempts before this one, whose attention went astray."""
+
+    mel: Float32Array  # [80, T]
+    attention: Float32Array  # [S, L]
+    retries: int
+    fault: Fault | None  # that this one still has
 
 
 def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str, Any]:
-    """`spec` for a text, `mel` and `lengths` for a batch. Raises InvalidRequest or TooLarge."""
+    """`spec` for a text, `mel` and `lengths` for a batch. Raises InvalidRequest or TooLarge.
+
+    `retries` and `fault` stand beside them where speech was made anew.
+    """
     if isinstance(request, TextRequest):
         chars = chars_of([request.text], param="text")
-        return {"spec": _mels(model, chars, request.embed[None], request.seed)[0]}
+        (speech,) = _speak_all(model, chars, request.embed[None], request.seed)
+        answer: dict[str, Any] = {"spec": speech.mel}
+        if request.attention:
+            answer["attention"] = speech.attention
+        if speech.retries:
+            answer |= {"retries": speech.retries, "fault": speech.fault}
+        return answer
     chars, embeds = request.chars, request.batched_embeds
     if len(chars) != len(embeds):
         raise InvalidRequest(
@@ -51,8 +75,13 @@ def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str
         )
     for i, row in enumerate(chars):
         _require_speakable(row, f"chars: row {i}", param="chars")
-    mels = _mels(model, chars, embeds, request.seed)
-    return {"mel": _padded(mels), "lengths": [mel.shape[1] for mel in mels]}
+    spoken = _speak_all(model, chars, embeds, request.seed)
+    mels = [speech.mel for speech in spoken]
+    answer = {"mel": _padded(mels), "lengths": [mel.shape[1] for mel in mels]}
+    if any(speech.retries for speech in spoken):
+        answer["retries"] = [speech.retries for speech in spoken]
+        answer["fault"] = [speech.fault for speech in spoken]
+    return answer
 
 
 def chars_of(texts: Sequence[str], param: str) -> Int64Array:
@@ -86,32 +115,53 @@ def _require_speakable(ids: Sequence[int] | Int64Array, name: str, param: str) -
         )
 
 
-def _mels(
+def _speak_all(
     model: Tacotron, chars: Int64Array, embeds: Float32Array, seed: int | None
-) -> list[Float32Array]:
-    """[80, T] each. Every item draws from a generator of its own, so that the same text and seed
-    give the same mel whatever else is in the batch."""
+) -> list[Speech]:
+    """Every item draws from generators of its own, so that the same text and seed give the same
+    mel whatever else is in the batch."""
     ends = time.monotonic() + settings.compute_seconds
-    mels: list[Float32Array] = []
+    spoken: list[Speech] = []
     for row, embed in zip(chars, embeds, strict=True):
         if time.monotonic() > ends:
             raise TooSlow(
-                f"{len(mels)} of {len(chars)} texts took {settings.compute_seconds:g} s; send "
+                f"{len(spoken)} of {len(chars)} texts took {settings.compute_seconds:g} s; send "
                 "fewer in one request"
             )
-        mels.append(_mel(model, row, embed, secrets.randbits(63) if seed is None else seed))
-    return mels
+        spoken.append(_speak(model, row, embed, secrets.randbits(63) if seed is None else seed))
+    return spoken
 
 
-def _mel(model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int) -> Float32Array:
+def _speak(model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int) -> Speech:
+    """The first attempt without a fault, else the one with the least."""
+    attempts: list[Speech] = []
+    for attempt in range(settings.max_attempts):
+        speech = _attempt(model, chars, embed, (seed + attempt) % 2**63, retries=attempt)
+        attempts.append(speech)
+        if speech.fault is None:
+            return speech
+    best = min(attempts, key=lambda speech: badness(speech.fault))
+    return replace(best, retries=len(attempts) - 1)
+
+
+def _attempt(
+    model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int, retries: int
+) -> Speech:
     generated = model.generate(
         torch.from_numpy(chars[None]),
         torch.from_numpy(embed[None]),
         [torch.Generator().manual_seed(seed)],
         max_frames=settings.max_frames,
     )
+    attention = generated.attention[0]
+    seconds_per_step = int(model.decoder.r) * MEL_FORMAT.hop_length / MEL_FORMAT.sample_rate
     mel = trim_silence(generated.mels[0], float(model.stop_threshold))
-    return np.ascontiguousarray(mel.numpy())
+    return Speech(
+        np.ascontiguousarray(mel.numpy()),
+        attention.numpy(),
+        retries,
+        find_fault(attention, generated.stopped[0], seconds_per_step),
+    )
 
 
 def _padded(mels: Sequence[Float32Array]) -> Float32Array:

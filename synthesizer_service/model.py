@@ -125,7 +125,7 @@ class Decoder(nn.Module):
         x = self.rnn_input(torch.cat([contexts, hidden], dim=2))  # [S, B, lstm_dims]
         for cell in (self.res_rnn1, self.res_rnn2):
             x = x + F.dropout(_run(cell, x), RESIDUAL_DROPOUT, self.training)
-        steps = F.linear(x, self._mel_weight()).view(-1, batch, r, self.n_mels)
+        steps = F.linear(x, self.mel_weight()).view(-1, batch, r, self.n_mels)
         stop = torch.sigmoid(self.stop_proj(torch.cat([x, contexts], dim=2))).squeeze(2)
         return (
             steps.permute(1, 3, 0, 2).reshape(batch, self.n_mels, frames),
@@ -140,7 +140,7 @@ class Decoder(nn.Module):
 
         Returns mel [1, 80, T], attention [S, L], and whether the stop token came in time.
         """
-        r, mel_weight = int(self.r), self._mel_weight()
+        r, mel_weight = int(self.r), self.mel_weight()
         frame = memory.values.new_zeros(1, self.n_mels)
         state, lstm1, lstm2 = self._start(memory), None, None
         mel, attention, stopped = [], [], False
@@ -186,7 +186,7 @@ class Decoder(nn.Module):
         contexts, hidden, attention = (torch.stack(part) for part in zip(*steps, strict=True))
         return contexts, hidden, attention
 
-    def _mel_weight(self) -> Tensor:
+    def mel_weight(self) -> Tensor:
         """The r used frames of `mel_proj`, frame by frame: [r * 80, lstm_dims]."""
         weight = self.mel_proj.weight.view(self.n_mels, MAX_R, -1)[:, : int(self.r)]
         return weight.transpose(0, 1).reshape(self.n_mels * int(self.r), -1)

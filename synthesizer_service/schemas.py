@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from shared.mel import MEL_FORMAT
 from shared.tensors import Axis, Float32Array, Int64Array, Tensor
+from synthesizer_service.attention_monitor import Fault
 from synthesizer_service.settings import settings
 from synthesizer_service.text import SYMBOLS
 
@@ -35,6 +36,8 @@ class TextRequest(_Request):
     embed: Embed
     """[256], the voice, as the encoder gives it."""
     seed: Seed = None
+    attention: bool = False
+    """Whether the answer is to hold the attention too."""
 
 
 class CharsRequest(_Request):
@@ -63,6 +66,12 @@ class TextsRequest(_Request):
 class SpecResponse(BaseModel):
     spec: Spec
     """[80][T] mel spectrogram in ±4, 80 frames a second."""
+    attention: list[list[float]] | None = None
+    """[S][L] on request: which symbols each decoder step read; a row sums to one."""
+    retries: int | None = None
+    """Where the attention went astray: how often the text was spoken anew, with other seeds."""
+    fault: Fault | None = None
+    """What is wrong with the best attempt, if all went astray."""
 
 
 class MelResponse(BaseModel):
@@ -70,6 +79,10 @@ class MelResponse(BaseModel):
     """[B][80][T], padded with silence (-4)."""
     lengths: list[int]
     """[B] frames of each."""
+    retries: list[int] | None = None
+    """[B], if any was spoken anew."""
+    fault: list[Fault | None] | None = None
+    """[B], beside `retries`."""
 
 
 class CharsResponse(BaseModel):

@@ -1,5 +1,7 @@
 """What a deployment of the synthesizer sets through the environment."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from shared.settings import ServiceSettings
@@ -15,6 +17,10 @@ class Settings(ServiceSettings):
     """No further text of a batch is begun after so long: Heroku's router cuts at 30 s."""
     max_frames: int = Field(default=1_600, gt=0)
     """Speech that has not ended after this many mel frames (80 a second) is cut."""
+    max_attempts: int = Field(default=3, gt=0)
+    """Speech whose attention went astray is made anew with another seed, so often in all."""
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    """Of the residual LSTMs' weights in the native decoder."""
 
 
 settings = Settings()

@@ -4,16 +4,15 @@ Built at installation, for several instruction sets (setup.py); the best one tha
 taken when the engine is made. Where none was built, `engine_for` gives the loop in torch.
 """
 
-import importlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from shared import native_modules
 from vocoder_service.engine import Engine, FoldState, TorchEngine, Weights
 from vocoder_service.model import WaveRNN
 from vocoder_service.waveform import Labels
@@ -23,8 +22,7 @@ Precision = Literal["float32", "bfloat16"]
 
 log = logging.getLogger("better")
 
-INSTRUCTION_SETS = ("avx512", "avx2", "portable")
-"""Best first."""
+LOOP = "vocoder_service._sample_loop"
 
 
 def engine_for(model: WaveRNN, threads: int, precision: Precision) -> Engine:
@@ -49,20 +47,12 @@ def engine_for(model: WaveRNN, threads: int, precision: Precision) -> Engine:
 
 def built() -> list[str]:
     """The instruction sets that were built and that this CPU has, best first."""
-    return [name for name in INSTRUCTION_SETS if name in supported() and _module(name)]
+    return native_modules.built(LOOP)
 
 
 def supported() -> set[str]:
     """What this CPU has, `bfloat16` for its dot product among them; nothing if nothing is built."""
-    portable = _module("portable")
-    return set(portable.supported()) if portable else set()
-
-
-def _module(instruction_set: str) -> ModuleType | None:
-    try:
-        return importlib.import_module(f"vocoder_service._sample_loop_{instruction_set}")
-    except ImportError:
-        return None
+    return native_modules.supported(LOOP)
 
 
 class NativeEngine:
@@ -80,7 +70,7 @@ class NativeEngine:
         self.hparams = model.hparams
         self.precision = precision
         self.instruction_set = instruction_set or built()[0]
-        module: Any = _module(self.instruction_set)
+        module = native_modules.native_module(LOOP, self.instruction_set)
         weights = self._torch.weights
         self._loop = module.SampleLoop(
             {name: _array(tensor) for name, tensor in _of_the_loop(weights).items()},

@@ -9,8 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from shared import native_modules
 from tests.vocoder_service.conftest import precisions, small_network
-from vocoder_service import native_engine
 from vocoder_service.engine import FoldState, TorchEngine
 from vocoder_service.hparams import Hparams
 from vocoder_service.model import WaveRNN
@@ -188,7 +188,7 @@ def test_sizes_that_are_no_whole_vectors_go_to_torch(caplog: pytest.LogCaptureFi
 def test_nothing_built_means_torch_and_says_so_once(
     tiny: WaveRNN, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(native_engine, "_module", lambda name: None)
+    monkeypatch.setattr(native_modules, "INSTRUCTION_SETS", ())
     with caplog.at_level(logging.WARNING):
         assert isinstance(engine_for(tiny, threads=1, precision="float32"), TorchEngine)
     assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -1,0 +1,38 @@
+"""The native loops of the services: C++ that setup.py builds once for each instruction set.
+
+A loop `vocoder_service._sample_loop` is the modules `vocoder_service._sample_loop_avx512` and so
+on, none of them where no compiler was found.
+"""
+
+import importlib
+from typing import Any
+
+INSTRUCTION_SETS = ("avx512", "avx2", "portable")
+"""Best first."""
+
+
+def built(loop: str) -> list[str]:
+    """The instruction sets for which the loop was built and that this CPU has, best first."""
+    return [name for name in INSTRUCTION_SETS if name in supported(loop) and _module(loop, name)]
+
+
+def supported(loop: str) -> set[str]:
+    """What this CPU has, `bfloat16` for its dot product among them; nothing if nothing is built."""
+    portable = _module(loop, "portable")
+    return set(portable.supported()) if portable else set()
+
+
+def native_module(loop: str, instruction_set: str | None = None) -> Any:
+    """The loop for an instruction set, by default the best one there is.
+
+    Raises ImportError if it was not built.
+    """
+    name = instruction_set or next(iter(built(loop)), INSTRUCTION_SETS[-1])
+    return importlib.import_module(f"{loop}_{name}")
+
+
+def _module(loop: str, instruction_set: str) -> Any:
+    try:
+        return native_module(loop, instruction_set)
+    except ImportError:
+        return None

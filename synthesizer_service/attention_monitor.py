@@ -1,0 +1,48 @@
+"""Tells from an utterance's attention whether the text was read: each character once, in order.
+
+Speech moves on monotonically through its text. Where the attention does not, words are missing,
+doubled or drawn out, which another draw of the prenet's dropout often mends.
+"""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+Fault = Literal["skipped", "repeated", "stalled", "ended_early", "never_stopped"]
+"""What may go wrong, the least bad first."""
+
+LONGEST_LEAP = 10  # characters in one step, either way; speech that is well read stays within 7
+LONGEST_STAY = 1.5  # seconds on one character; a pause at a comma takes half a second
+UNREAD_AT_END = 4  # characters, such as closing quotes and the sign for the end of the text
+LEAST_FOCUS = 0.2  # a step whose attention is spread wider says nothing
+
+
+def find_fault(attention: Tensor, stopped: bool, seconds_per_step: float) -> Fault | None:
+    """attention: [S, L], what each step read; stopped: whether the stop token came in time."""
+    if not stopped:
+        return "never_stopped"
+    focus, character = attention.max(dim=1)
+    path = character[focus >= LEAST_FOCUS]  # [at most S]
+    length = attention.shape[1]
+    if not len(path) or int(path.max()) < length - 1 - max(UNREAD_AT_END, length // 50):
+        return "ended_early"
+    if _longest_run(path) * seconds_per_step > LONGEST_STAY:
+        return "stalled"
+    front = path.cummax(dim=0).values
+    if int((front - path).max()) > LONGEST_LEAP:
+        return "repeated"
+    if int(front.diff(prepend=front.new_zeros(1)).max()) > LONGEST_LEAP:
+        return "skipped"
+    return None
+
+
+def badness(fault: Fault | None) -> int:
+    """0 for none."""
+    return 0 if fault is None else 1 + get_args(Fault).index(fault)
+
+
+def _longest_run(path: Tensor) -> int:
+    """Steps in a row on the same character."""
+    _, counts = torch.unique_consecutive(path, return_counts=True)
+    return int(counts.max())

@@ -1,0 +1,70 @@
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from synthesizer_service.attention_monitor import (
+    LONGEST_LEAP,
+    LONGEST_STAY,
+    badness,
+    find_fault,
+)
+
+STEP = 0.05  # seconds
+LENGTH = 60  # characters
+READ = list(range(LENGTH))
+
+
+def along(path: Sequence[int], focus: float = 0.8) -> Tensor:
+    """[S, L]: attention that looks at each character of the path in turn."""
+    attention = torch.full((len(path), LENGTH), (1 - focus) / (LENGTH - 1))
+    attention[torch.arange(len(path)), torch.tensor(path)] = focus
+    return attention
+
+
+def test_text_read_once_and_in_order_has_no_fault() -> None:
+    assert find_fault(along(READ), True, STEP) is None
+
+
+def test_pause_and_small_steps_back_have_no_fault() -> None:
+    pause = [30] * int(LONGEST_STAY / STEP - 1)
+    assert find_fault(along([*READ[:30], *pause, 28, 27, *READ[29:]]), True, STEP) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ([*READ[:20], *READ[20 + LONGEST_LEAP + 1 :]], "skipped"),
+        ([LONGEST_LEAP + 1, *READ[LONGEST_LEAP + 2 :]], "skipped"),
+        ([*READ[:40], *READ[40 - LONGEST_LEAP - 2 :]], "repeated"),
+        ([*READ[:30], *[30] * (int(LONGEST_STAY / STEP) + 1), *READ[31:]], "stalled"),
+        (READ[:50], "ended_early"),
+    ],
+)
+def test_fault_is_named(path: list[int], fault: str) -> None:
+    assert find_fault(along(path), True, STEP) == fault
+
+
+def test_speech_that_never_stops_is_named() -> None:
+    assert find_fault(along(READ), False, STEP) == "never_stopped"
+
+
+def test_steps_without_focus_say_nothing() -> None:
+    attention = along(READ)
+    attention[30] = 1 / LENGTH  # its largest is the first character
+    assert find_fault(attention, True, STEP) is None
+
+
+def test_attention_without_any_focus_has_read_nothing() -> None:
+    assert find_fault(along(READ, focus=0.1), True, STEP) == "ended_early"
+
+
+def test_same_stay_is_longer_with_longer_steps() -> None:
+    path = [*READ[:30], *[30] * int(0.6 * LONGEST_STAY / STEP), *READ[31:]]
+    assert find_fault(along(path), True, STEP) is None
+    assert find_fault(along(path), True, 2 * STEP) == "stalled"
+
+
+def test_speech_that_never_stops_is_the_worst() -> None:
+    assert badness(None) < badness("skipped") < badness("ended_early") < badness("never_stopped")
