@@ -8,13 +8,28 @@ from pathlib import Path
 
 import click
 
-from benchmarks import json_hop, memory, sample_loop, stages, startup
-from benchmarks.machine import load_average, machine_facts, measure_gemm
+from benchmarks import (
+    first_sound,
+    gemm,
+    json_hop,
+    memory,
+    peak_share,
+    sample_loop,
+    speech,
+    stages,
+    startup,
+    synthesis,
+    vocoding,
+)
+from benchmarks.machine import load_average, machine_facts
 from benchmarks.results import Table
 from benchmarks.weights import write_full_size
 from shared.settings import REPOSITORY
 
-NAMES = ["stages", "memory", "startup", "json", "loop"]
+NAMES = [
+    *("stages", "speech", "first-sound", "memory", "startup", "json"),
+    *("loop", "peak", "vocoding", "synthesis"),
+]
 BUNDLED = REPOSITORY / "checkpoints"
 
 
@@ -29,7 +44,7 @@ def main(quick: bool, only: tuple[str, ...], json_path: Path | None) -> None:
     facts = machine_facts() | {"load average before": load_average()}
     for name, fact in facts.items():
         click.echo(f"{name:20} {fact}")
-    tables = {"gemm": _shown(measure_gemm(runs=3 if quick else 9))}
+    tables = {"gemm": _shown(gemm.measure(runs=3 if quick else 9))}
     with tempfile.TemporaryDirectory() as folder:
         for name, measure in _measurements(quick, only, Path(folder)).items():
             tables[name] = _shown(measure())
@@ -52,10 +67,15 @@ def _measurements(
         weights["full-size"] = folder
     measurements: dict[str, Callable[[], Table]] = {
         "stages": partial(stages.measure, 1 if quick else 3, quick),
+        "speech": partial(speech.measure, 1 if quick else 3, quick),
+        "first-sound": partial(first_sound.measure, 1 if quick else 9, quick),
         "memory": partial(memory.measure, 1 if quick else 2, weights, quick),
         "startup": partial(startup.measure, 1 if quick else 3, weights),
         "json": partial(json_hop.measure, 3 if quick else 21),
         "loop": partial(sample_loop.measure, 1 if quick else 5, quick),
+        "peak": partial(peak_share.measure, 1 if quick else 9, quick),
+        "vocoding": partial(vocoding.measure, 1 if quick else 3, quick),
+        "synthesis": partial(synthesis.measure, 1 if quick else 5, quick),
     }
     return {name: measurements[name] for name in NAMES if name in chosen}
 

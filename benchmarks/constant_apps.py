@@ -46,8 +46,14 @@ def synthesizer() -> FastAPI:
     """POST /inference/ answers with `constant_mel`, whatever the text."""
     from synthesizer_service import inference
 
-    generated = SimpleNamespace(mels=[torch.from_numpy(constant_mel())])
-    model = SimpleNamespace(generate=lambda *_, **__: generated, stop_threshold=-3.4)
+    mel = torch.from_numpy(constant_mel())
+
+    def generate(chars: torch.Tensor, *_: object, **__: object) -> SimpleNamespace:
+        read = torch.eye(chars.shape[1])  # a character a step
+        return SimpleNamespace(mels=[mel], attention=[read], stopped=[True])
+
+    decoder = SimpleNamespace(r=2)
+    model = SimpleNamespace(generate=generate, stop_threshold=-3.4, decoder=decoder)
     _replace(inference, "load", lambda settings: model)
     from synthesizer_service.app import app
 

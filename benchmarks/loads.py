@@ -16,15 +16,15 @@ from benchmarks.stages import SENTENCE
 from shared.mel import MEL_FORMAT
 from shared.samples import DEFAULT_VOICE, sample_clip, sample_embeds
 from synthesizer_service.text import SYMBOLS
-from vocoder_service.folding import FIRST_ROUND
+from vocoder_service.folding import FIRST_ROUND, GROWTH
 
 BODY_BYTES = 16 * 2**20  # the services' default limit
 CLIP_SECONDS, CLIP_RATE = 60, 96_000
 TEXTS, SYMBOLS_OF_TEXT = 2, 1_000
 """A batch may hold 16; they are spoken one after the other, and each takes long."""
 ORDINARY_FRAMES, MOST_FRAMES = 160, 4_800
-BYTES_OF_FIRST_ROUND = 2 * FIRST_ROUND * MEL_FORMAT.hop_length
-"""16-bit samples. The second round has as many folds as there ever are."""
+BYTES_OF_TWO_ROUNDS = 2 * (1 + GROWTH) * FIRST_ROUND * MEL_FORMAT.hop_length
+"""16-bit samples. The third round has as many folds as there ever are."""
 CLIENTS = 4
 JSON = {"Content-Type": "application/json"}
 TIMEOUT = 600  # seconds
@@ -90,8 +90,8 @@ def largest(service: str) -> list[Load]:
         body = _dumps({"chars": chars, "batched_embeds": embeds, "seed": 1})
         return [Load(f"{TEXTS} texts of {SYMBOLS_OF_TEXT} symbols", body)]
     headers = JSON | {"Accept": "audio/pcm"}
-    name = "60 s of mel, until the second round"
-    return [Load(name, _spec(MOST_FRAMES), headers=headers, read_bytes=BYTES_OF_FIRST_ROUND)]
+    name = "60 s of mel, until the third round"
+    return [Load(name, _spec(MOST_FRAMES), headers=headers, read_bytes=BYTES_OF_TWO_ROUNDS)]
 
 
 def _spec(frames: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The machine and its yardstick: without them no number of a benchmark says anything."""
+"""The machine: without it no number of a benchmark says anything."""
 
 import os
 import platform
@@ -7,14 +7,13 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.results import Row, Table, seconds_of
+from benchmarks.threads import usable_cores
 
 CPUINFO = Path("/proc/cpuinfo")
 SIMD = (
     *("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile"),
     *("asimd", "sve", "sve2", "bf16"),  # ARM
 )
-GEMM = 1024  # rows and columns: large enough to be bound by arithmetic, not by memory
 
 
 def machine_facts() -> dict[str, str]:
@@ -34,26 +33,8 @@ def machine_facts() -> dict[str, str]:
     }
 
 
-def usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def load_average() -> str:
     return " ".join(f"{load:.2f}" for load in os.getloadavg())
-
-
-def measure_gemm(runs: int) -> Table:
-    """One thread's fp32 matrix product: what this core can do at best."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        a, b = torch.randn(2, GEMM, GEMM)
-        seconds = seconds_of(lambda: a @ b, runs)
-    finally:
-        torch.set_num_threads(threads)
-    rate = [2 * GEMM**3 / run / 1e9 for run in seconds]
-    row = Row(f"fp32 GEMM {GEMM}x{GEMM}, one thread", "GFLOP/s", rate)
-    return Table("Yardstick", "what to divide by when machines are compared", [row])
 
 
 def _field(cpuinfo: str, name: str) -> str:

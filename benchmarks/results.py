@@ -12,12 +12,16 @@ MEGABYTES = 1e-6  # in a byte
 
 @dataclass(frozen=True)
 class Row:
-    """One quantity, measured in several runs. limit: what it is to stay under, where one is set."""
+    """One quantity, measured in several runs.
+
+    limit: what it is to stay under, where one is set. digits: how many of them count.
+    """
 
     name: str
     unit: str
     runs: Sequence[float]
     limit: float | None = None
+    digits: int = 3
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -33,27 +37,33 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
+    """skipped: what could not be measured here, and why."""
+
     title: str
     note: str
     rows: Sequence[Row]
+    skipped: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
         rows = [row.to_dict() for row in self.rows]
-        return {"title": self.title, "note": self.note, "rows": rows}
+        skipped = list(self.skipped)
+        return {"title": self.title, "note": self.note, "rows": rows, "skipped": skipped}
 
     def lines(self) -> Iterator[str]:
         width = max(len(row.name) for row in self.rows)
         yield f"{self.title}: {self.note}"
         yield f"  {'':{width}} {'median':>9} {'min':>9} {'max':>9}  {'unit':8} limit"
-        for row in map(Row.to_dict, self.rows):
-            numbers = " ".join(f"{_short(row[key]):>9}" for key in ("median", "min", "max"))
-            limit = "" if row["limit"] is None else f"{row['limit']:g}"
-            yield f"  {row['name']:{width}} {numbers}  {row['unit']:8} {limit}".rstrip()
+        for row in self.rows:
+            of_runs = statistics.median(row.runs), min(row.runs), max(row.runs)
+            numbers = " ".join(f"{_short(number, row.digits):>9}" for number in of_runs)
+            limit = "" if row.limit is None else f"{row.limit:g}"
+            yield f"  {row.name:{width}} {numbers}  {row.unit:8} {limit}".rstrip()
+        yield from (f"  skipped: {what}" for what in self.skipped)
 
 
-def _short(value: float) -> str:
-    """Three digits that count."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+def _short(value: float, digits: int) -> str:
+    """Never as a power of ten, unless it is tiny."""
+    return f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
 def seconds_of(work: Callable[[], object], runs: int) -> list[float]:

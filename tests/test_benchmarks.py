@@ -46,7 +46,7 @@ def test_machine_facts_come_first(quick_run: tuple[str, dict[str, Any]]) -> None
     output, content = quick_run
     assert output.startswith("CPU ")
     assert set(content["machine"]) >= {"CPU", "cores usable", "SIMD", "memory", "torch"}
-    assert rows(content, "gemm")["fp32 GEMM 1024x1024, one thread"]["unit"] == "GFLOP/s"
+    assert rows(content, "gemm")["fp32 GEMM 1024x1024, 1 thread"]["unit"] == "GFLOP/s"
 
 
 def test_load_average_frames_the_run(quick_run: tuple[str, dict[str, Any]]) -> None:
@@ -74,8 +74,9 @@ def test_each_hop_has_its_rows(quick_run: tuple[str, dict[str, Any]]) -> None:
 @pytest.mark.parametrize("size", ["bundled size", "full size"])
 def test_loop_has_a_ratio_for_each_size(quick_run: tuple[str, dict[str, Any]], size: str) -> None:
     loop_rows = rows(quick_run[1], "loop")
-    ratio = loop_rows[f"{size}: plain / torch"]
-    ours, plain = (loop_rows[f"{size}: {loop}"] for loop in ("torch", "plain loop"))
+    name = f"{size}, 1 thread"
+    ratio = loop_rows[f"{name}: plain / torch"]
+    ours, plain = (loop_rows[f"{name}: {loop}"] for loop in ("torch", "plain loop"))
     assert ratio["unit"] == "×"
     assert math.isclose(ratio["median"], plain["median"] / ours["median"])
 
@@ -95,6 +96,17 @@ def test_table_shows_median_range_unit_and_limit() -> None:
     title, _, line = table.lines()
     assert title == "Peak memory: a note"
     assert line.split() == ["at", "start", "301", "299", "310", "MB", "450"]
+
+
+def test_table_lists_what_was_skipped() -> None:
+    table = Table("Speech", "a note", [Row("ours", "s/s", [1])], ["Piper, which needs piper"])
+    assert [*table.lines()][-1] == "  skipped: Piper, which needs piper"
+    assert table.to_dict()["skipped"] == ["Piper, which needs piper"]
+
+
+def test_row_shows_as_many_digits_as_it_says() -> None:
+    line = [*Table("", "", [Row("nats", "nat", [3.676721], digits=6)]).lines()][-1]
+    assert line.split()[1:] == ["3.67672"] * 3 + ["nat"]
 
 
 def test_unknown_measurement_is_refused() -> None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from vocoder_service.folding import (
     FADE,
     FIRST_ROUND,
+    GROWTH,
     LONGEST_ROUND,
     MOST_FOLDS,
     OVERLAP,
@@ -53,10 +54,13 @@ def test_plan_bounds_the_work_of_a_round(frames: int) -> None:
         assert part.frames <= LONGEST_ROUND // MOST_FOLDS + OVERLAP
 
 
-def test_plan_of_a_long_utterance_starts_with_a_short_round() -> None:
-    first, second = plan(864)
-    assert first.starts[-1] + first.frames == FIRST_ROUND
-    assert len(first.starts) * first.frames < 0.2 * len(second.starts) * second.frames
+@pytest.mark.parametrize("frames", [300, 864, 2_000, 4_800])
+def test_plan_of_a_long_utterance_starts_short_and_grows(frames: int) -> None:
+    ends = [part.starts[-1] + part.frames for part in plan(frames)]
+    made = np.diff([0, *ends])
+    assert made[0] == FIRST_ROUND
+    assert all(after <= GROWTH * before + 1 for before, after in pairwise(made))
+    assert all(after >= before - 1 for before, after in pairwise(made))
 
 
 def test_fades_sum_to_one() -> None:

@@ -1,0 +1,74 @@
+"""A whole utterance through the vocoder, RTVC's way and ours: folds, overlaps, joins and all."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from benchmarks.results import Row, Table, ratios, seconds_side_by_side
+from benchmarks.sample_loop import SIZES, engines_of, network, plain_loop, random_mels
+from benchmarks.threads import thread_counts, threads_called, torch_threads
+from shared.mel import MEL_FORMAT
+from shared.tensors import Float32Array
+from vocoder_service.engine import Engine
+from vocoder_service.generation import generate
+from vocoder_service.hparams import Hparams
+
+SECONDS, QUICK_SECONDS = 5, 1
+RTVC_TARGET, RTVC_OVERLAP = 8_000, 800  # samples, of `infer_waveform` in vocoder/inference.py
+RTVC_STEPS = RTVC_TARGET + 2 * RTVC_OVERLAP  # of each fold, whatever the utterance's length
+LIMITS = {"bundled size": 0.12, "full size": 0.4}
+
+
+def measure(runs: int, quick: bool) -> Table:
+    seconds = QUICK_SECONDS if quick else SECONDS
+    rows = [
+        row
+        for size in SIZES
+        for threads in thread_counts(quick)
+        for row in _rows(size, threads, seconds, runs)
+    ]
+    note = (
+        f"{seconds} s of speech, without HTTP, random weights; seconds per second of speech; "
+        f"RTVC's plain loop is run for {Hparams.hop_length} of its {RTVC_STEPS} steps; the limit "
+        "is for the service's default on two idle cores"
+    )
+    return Table("Vocoding of an utterance", note, rows)
+
+
+def rtvc_folds(samples: int) -> int:
+    """How many folds RTVC makes side by side of an utterance."""
+    stride = RTVC_TARGET + RTVC_OVERLAP
+    return max(1, -(-(samples - RTVC_OVERLAP) // stride))
+
+
+def _rows(size: str, threads: int, speech: int, runs: int) -> Iterator[Row]:
+    """speech: seconds."""
+    model = network(size)
+    hparams = model.hparams
+    samples = speech * hparams.sample_rate
+    first_steps = random_mels(rtvc_folds(samples), 1, hparams)
+    mel = _mel(samples // hparams.hop_length + 1)
+    with torch_threads(threads):
+        engines = engines_of(model, threads)
+        ours = [partial(_vocode, engine, mel) for engine in engines.values()]
+        steps, *others = seconds_side_by_side([plain_loop(model, first_steps), *ours], runs)
+    plain = [run * RTVC_STEPS / hparams.hop_length for run in steps]
+    name = f"{size}, {threads_called(threads)}"
+    yield Row(f"{name}: RTVC's plain loop", "s/s", [run / speech for run in plain])
+    for called, seconds in zip(engines, others, strict=True):
+        best = threads == 2 and called == [*engines][-1]
+        limit = LIMITS[size] if best else None
+        yield Row(f"{name}: {called}", "s/s", [run / speech for run in seconds], limit)
+        yield Row(f"{name}: plain / {called}", "×", ratios(plain, seconds))
+
+
+def _mel(frames: int) -> Float32Array:
+    """[80, T] in ±4"""
+    shape = MEL_FORMAT.n_mels, frames
+    return np.random.default_rng(0).uniform(-4, 4, shape).astype(np.float32)
+
+
+def _vocode(engine: Engine, mel: Float32Array) -> None:
+    for _ in generate(engine, mel, seed=1):
+        pass
