@@ -1,0 +1,37 @@
+"""`better verify`: whether a sound file was made by a Better API gateway."""
+
+from pathlib import Path
+
+import click
+
+from shared.errors import ApiError
+from shared.media import read_media
+from shared.watermark import LEAST_SECONDS, PUBLIC_KEY, SAMPLE_RATE, find
+
+_MAX_SECONDS = 3600.0
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--key",
+    envvar="WATERMARK_KEY",
+    default=PUBLIC_KEY,
+    help="The gateway's WATERMARK_KEY, if it has one of its own.",
+)
+def verify(file: Path, key: str) -> None:
+    """Look for the gateway's inaudible mark in FILE. Exit code 1 if there is none."""
+    try:
+        wav = read_media(file.read_bytes(), SAMPLE_RATE, _MAX_SECONDS)
+    except ApiError as error:
+        raise click.ClickException(f"{file}: {error.message}") from None
+    finding = find(wav, key)
+    figures = f"score {finding.score:.1f}, {finding.seconds:.1f} s searched"
+    if finding.found:
+        click.echo(f"{file}: marked ({figures})")
+        return
+    short = (
+        f"; under {LEAST_SECONDS:g} s that says little" if finding.seconds < LEAST_SECONDS else ""
+    )
+    click.echo(f"{file}: no mark ({figures}{short})")
+    raise SystemExit(1)

@@ -1,0 +1,82 @@
+import io
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from shared.errors import TooLarge, UnsupportedMediaType
+from shared.media import read_media
+from shared.tensors import Float32Array
+
+RATE, SECONDS = 24_000, 1.5
+
+
+def tone() -> Float32Array:
+    seconds = np.arange(int(SECONDS * RATE)) / RATE
+    wav: Float32Array = (0.5 * np.sin(2 * np.pi * 440 * seconds)).astype(np.float32)
+    return wav
+
+
+def media_file(container: str, codec: str) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=RATE, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        frame = av.AudioFrame.from_ndarray(tone()[None], format="flt", layout="mono")
+        frame.sample_rate = RATE
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def sound_file(kind: str, channels: int = 1) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, np.stack([tone()] * channels, axis=1), RATE, format=kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        sound_file("WAV"),
+        sound_file("FLAC", channels=2),
+        sound_file("AIFF"),
+        media_file("mp3", "libmp3lame"),
+        media_file("ogg", "libopus"),
+        media_file("adts", "aac"),
+        media_file("mp4", "aac"),
+        media_file("webm", "libopus"),
+    ],
+    ids=["wav", "flac", "aiff", "mp3", "ogg", "aac", "mp4", "webm"],
+)
+def test_usual_kinds_are_read_as_mono_at_the_rate_asked_for(data: bytes) -> None:
+    wav = read_media(data, 16_000, max_seconds=10)
+    assert wav.dtype == np.float32
+    assert len(wav) == pytest.approx(SECONDS * 16_000, abs=0.1 * 16_000)  # codecs pad
+    loudest = np.abs(np.fft.rfft(wav[4_000:20_000])).argmax()
+    assert loudest == pytest.approx(440, abs=2)
+    assert 0.4 < np.abs(wav).max() < 0.8  # FFmpeg adds channels up by power
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF", b"nothing of the kind" * 100])
+def test_other_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(UnsupportedMediaType, match="WAV, FLAC"):
+        read_media(data, 16_000, max_seconds=10)
+
+
+def test_playlist_does_not_lead_to_other_files(tmp_path: Path) -> None:
+    (tmp_path / "other.wav").write_bytes(sound_file("WAV"))
+    name = tmp_path / "other.wav"
+    for playlist in (
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile://{name}\n#EXT-X-ENDLIST\n",
+        f"ffconcat version 1.0\nfile '{name}'\n",
+    ):
+        with pytest.raises(UnsupportedMediaType):
+            read_media(playlist.encode(), 16_000, max_seconds=10)
+
+
+def test_long_file_is_refused_before_it_is_unpacked() -> None:
+    with pytest.raises(TooLarge, match="over 1 s long"):
+        read_media(sound_file("FLAC"), 16_000, max_seconds=1)
