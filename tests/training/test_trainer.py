@@ -1,0 +1,187 @@
+"""A run from its first step to checkpoints that the services load, killed on the way or not."""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import synthesizer_service.inference
+import vocoder_service.inference
+from shared.settings import REPOSITORY
+from synthesizer_service.settings import Settings as SynthesizerSettings
+from tests.training.tiny_training import tiny_task, tiny_trainer
+from training.clips import ClipFolder
+from training.errors import TrainingError
+from training.export import export
+from training.recipes import Pace
+from training.run_folder import RunFolder
+from training.trainer import Trainer
+from training.weights import read_weights
+from vocoder_service.generation import generate
+from vocoder_service.settings import Settings as VocoderSettings
+
+STEPS = 8
+
+
+def losses(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in RunFolder(run).log_file.read_text().splitlines()]
+
+
+def state(run: Path) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(RunFolder(run).state_file)
+    return content
+
+
+@pytest.fixture(scope="session")
+def whole_runs(data: ClipFolder, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A run of each model that nothing disturbed."""
+    runs = {model: tmp_path_factory.mktemp("runs") / model for model in ("synthesizer", "vocoder")}
+    for model, folder in runs.items():
+        tiny_trainer(model, data, folder, STEPS).run()
+    return runs
+
+
+def test_run_logs_every_step_and_draws_its_end(model: str, whole_runs: dict[str, Path]) -> None:
+    run = whole_runs[model]
+    assert [line["step"] for line in losses(run)] == list(range(1, STEPS + 1))
+    picture = run / "pictures" / f"{STEPS:07d}.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("model", "killed", "saved"),
+    [("synthesizer", "step", 3), ("vocoder", "step", 3), ("vocoder", "save", 3)],
+)
+def test_killed_run_goes_on_as_if_it_had_not_been(
+    model: str,
+    killed: str,
+    saved: int,
+    data: ClipFolder,
+    whole_runs: dict[str, Path],
+    run: Path,
+) -> None:
+    arguments = [model, str(data.folder), str(run), str(STEPS), killed]
+    command = [sys.executable, "-m", "tests.training.tiny_training", *arguments]
+    assert subprocess.run(command, cwd=REPOSITORY, check=False).returncode == -signal.SIGKILL
+    with RunFolder(run).log_file.open("a") as log:
+        log.write('{"step": 7, "lo')  # as a kill in mid-line leaves it
+
+    resumed = tiny_trainer(model, data, run, STEPS)
+    assert resumed.steps == saved
+    resumed.run()
+
+    assert losses(run) == losses(whole_runs[model])
+    one, other = state(run), state(whole_runs[model])
+    for weights in ("model_state", "average"):
+        assert all(torch.equal(one[weights][name], other[weights][name]) for name in one[weights])
+
+
+def test_run_that_is_done_is_left_alone(
+    model: str, data: ClipFolder, whole_runs: dict[str, Path]
+) -> None:
+    before = RunFolder(whole_runs[model]).state_file.read_bytes()
+    tiny_trainer(model, data, whole_runs[model], STEPS).run()
+    assert RunFolder(whole_runs[model]).state_file.read_bytes() == before
+
+
+def test_loss_falls(model: str, data: ClipFolder, run: Path) -> None:
+    tiny_trainer(model, data, run, 40).run()
+    name = {"synthesizer": "mel", "vocoder": "loss"}[model]
+    by_step = [line[name] for line in losses(run)]
+    assert np.mean(by_step[-10:]) < 0.9 * np.mean(by_step[:10])
+
+
+def test_services_load_what_is_exported(
+    model: str, whole_runs: dict[str, Path], tmp_path: Path
+) -> None:
+    manifest = export(
+        whole_runs[model], tmp_path / model, source="a test", licence="MIT", dtype="float32"
+    )
+    assert (manifest.model, manifest.step) == (model, STEPS)
+    average = state(whole_runs[model])["average"]
+    if model == "synthesizer":
+        tacotron = synthesizer_service.inference.load(SynthesizerSettings(checkpoints_dir=tmp_path))
+        assert torch.equal(tacotron.post_proj.weight, average["post_proj.weight"])
+        chars, embeds = torch.tensor([[5, 1]]), torch.full((1, 256), 1 / 16)
+        spoken = tacotron.generate(chars, embeds, [torch.Generator()], max_frames=8)
+        assert spoken.mels[0].shape == (80, 8)
+    else:
+        engine = vocoder_service.inference.load(VocoderSettings(checkpoints_dir=tmp_path))
+        wav = np.concatenate([*generate(engine, np.zeros((80, 3), np.float32), seed=1)])
+        assert wav.shape == (400,)
+
+
+def test_run_starts_from_the_weights_of_another(
+    model: str, data: ClipFolder, whole_runs: dict[str, Path]
+) -> None:
+    task = tiny_task(model, data, STEPS, start=whole_runs[model])
+    started = task.model.state_dict()
+    trained = state(whole_runs[model])["model_state"]
+    assert all(torch.equal(started[name], trained[name]) for name in trained)
+
+
+@pytest.mark.parametrize("averaged", [True, False])
+def test_weights_are_read_from_every_form(
+    averaged: bool, whole_runs: dict[str, Path], tmp_path: Path
+) -> None:
+    whole = state(whole_runs["vocoder"])
+    expected = whole["average" if averaged else "model_state"]
+    first_recipe = {"model": whole["model_state"], "ema": whole["average"], "opt": {}}
+    bare = {"model_state": expected}
+    for name, content in {"first.pt": first_recipe, "rtvc.pt": bare, "bare.pt": expected}.items():
+        torch.save(content, tmp_path / name)
+        read = read_weights(tmp_path / name, averaged=averaged)
+        assert all(torch.equal(read[key], expected[key]) for key in expected)
+
+
+def test_run_of_another_size_is_refused(data: ClipFolder, whole_runs: dict[str, Path]) -> None:
+    with pytest.raises(TrainingError, match="another size"):
+        tiny_trainer("synthesizer", data, whole_runs["vocoder"], STEPS)
+
+
+def test_file_that_is_no_state_is_refused(data: ClipFolder, run: Path) -> None:
+    run.mkdir()
+    torch.save({"something": torch.ones(1)}, RunFolder(run).state_file)
+    with pytest.raises(TrainingError, match="no state of a run"):
+        tiny_trainer("vocoder", data, run, STEPS)
+
+
+def test_loss_that_is_no_number_ends_the_run(data: ClipFolder, run: Path) -> None:
+    task = tiny_task("vocoder", data, STEPS)
+    with torch.no_grad():
+        task.model.get_parameter("fc3.bias").fill_(torch.nan)
+    trainer: Trainer[Any] = Trainer(task, RunFolder(run))
+    with pytest.raises(TrainingError, match="no number"):
+        trainer.run()
+
+
+def test_average_differs_from_the_weights_and_counts_the_same_steps(
+    model: str, whole_runs: dict[str, Path]
+) -> None:
+    whole = state(whole_runs[model])
+    assert int(whole["average"]["step"]) == int(whole["model_state"]["step"]) == STEPS
+    some = next(name for name in whole["average"] if name.endswith("weight_hh_l0"))
+    assert not torch.equal(whole["average"][some], whole["model_state"][some])
+
+
+def test_rate_rises_stays_and_falls() -> None:
+    pace = Pace(steps=100, rate=1.0, last_rate=0.1, warmup=10, cooldown=0.2)
+    assert pace.rate_at(0) == pytest.approx(0.1)
+    assert pace.rate_at(10) == pace.rate_at(80) == 1
+    assert pace.rate_at(90) == pytest.approx(0.55)
+    assert pace.rate_at(100) == pytest.approx(0.1)
+
+
+def test_longer_run_has_the_same_beginning() -> None:
+    pace = Pace(steps=100, rate=1.0, last_rate=0.1, warmup=10)
+    longer = replace(pace, steps=200)
+    assert [pace.rate_at(step) for step in range(75)] == [
+        longer.rate_at(step) for step in range(75)
+    ]

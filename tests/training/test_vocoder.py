@@ -1,0 +1,59 @@
+from typing import Any
+
+import numpy as np
+import torch
+
+from shared.mel import mel_spectrogram
+from tests.training.tiny_training import WAVERNN, tiny_task
+from training.clips import ClipFolder
+from training.sound import pre_emphasised
+from vocoder_service.waveform import mu_law_labels
+
+
+def task(data: ClipFolder) -> Any:
+    return tiny_task("vocoder", data, 10)
+
+
+def test_batch_of_a_step_is_always_the_same(data: ClipFolder) -> None:
+    tiny = task(data)
+    one, other, again = tiny.batch(1), tiny.batch(2), tiny.batch(1)
+    assert torch.equal(one.mel, again.mel)
+    assert torch.equal(one.labels, again.labels)
+    assert not torch.equal(one.labels, other.labels)
+
+
+def test_labels_are_of_the_frames_in_the_middle_of_the_mel(data: ClipFolder) -> None:
+    tiny = task(data)
+    batch = tiny.batch(0)
+    assert batch.mel.shape == (2, 80, 1 + 2 * WAVERNN.pad)
+    assert batch.labels.shape == (2, 200 + 1)
+    wavs = [data.wav(clip) for clip in data.clips()]
+    for mel, labels in zip(batch.mel.numpy(), batch.labels.numpy(), strict=True):
+        assert any(self_consistent(wav, mel, labels) for wav in wavs)
+
+
+def self_consistent(wav: Any, mel: Any, labels: Any) -> bool:
+    """Whether there is a frame of this clip at which both mel and labels are found."""
+    whole = mel_spectrogram(wav) / 4
+    all_labels = mu_law_labels(pre_emphasised(wav), WAVERNN.bits)
+    width = mel.shape[1]
+    for at in range(whole.shape[1] - width):
+        middle = (at + WAVERNN.pad) * 200
+        found = all_labels[middle : middle + 201]
+        if np.allclose(whole[:, at : at + width], mel, atol=1e-3) and np.array_equal(found, labels):
+            return True
+    return False
+
+
+def test_smoothing_of_the_upsampling_is_not_trained(data: ClipFolder) -> None:
+    tiny = task(data)
+    loss, _ = tiny.losses(tiny.batch(0), 0)
+    loss.backward()
+    assert all(parameter.grad is None for parameter in tiny.model.upsample.up_layers.parameters())
+    assert tiny.model.rnn1.weight_hh_l0.grad is not None
+
+
+def test_names_of_the_parameters_are_rtvcs(data: ClipFolder) -> None:
+    from vocoder_service.model import WaveRNN
+
+    assert task(data).model.state_dict().keys() == WaveRNN(WAVERNN).state_dict().keys()

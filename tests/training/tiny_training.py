@@ -1,0 +1,98 @@
+"""Networks and data small enough to train in a test; run as a program, one that can be killed:
+
+    python -m tests.training.tiny_training synthesizer|vocoder DATA RUN STEPS step|save
+
+It is killed in its fifth step, or while it saves for the second time.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from shared.mel import MEL_FORMAT, mel_spectrogram
+from shared.tensors import Float32Array
+from synthesizer_service.hparams import Hparams as TacotronHparams
+from training.clips import Clip, ClipFolder, Features
+from training.recipes import Pace, SynthesizerRecipe, VocoderRecipe
+from training.run_folder import RunFolder
+from training.synthesizer import SynthesizerTask
+from training.trainer import Trainer
+from training.vocoder import VocoderTask
+from vocoder_service.hparams import Hparams as WaveRNNHparams
+
+TACOTRON = TacotronHparams(
+    embed_dims=8, encoder_dims=8, decoder_dims=8, postnet_dims=8, encoder_K=2, lstm_dims=8,
+    postnet_K=2, num_highways=1,
+)  # fmt: skip
+WAVERNN = WaveRNNHparams(
+    rnn_dims=16, fc_dims=16, bits=4, compute_dims=8, res_out_dims=8, res_blocks=1
+)
+TEXTS = ("A bell rings.", "Two cats sleep.", "We wait here.", "It rained.", "No, thanks.")
+SAVE_EVERY = 3
+
+
+def tone(number: int, frames: int = 14) -> Float32Array:
+    """[n] in ±1: another pitch for each number."""
+    time = np.arange(frames * MEL_FORMAT.hop_length) / MEL_FORMAT.sample_rate
+    return (0.5 * np.sin(2 * np.pi * (200 + 50 * number) * time)).astype(np.float32)
+
+
+def tiny_data(folder: Path) -> ClipFolder:
+    """Five clips of tones, two of a voice."""
+    data = ClipFolder(folder)
+    for number, text in enumerate(TEXTS):
+        wav = tone(number)
+        clip = Clip(f"{number:03d}", text, f"voice{number // 2}", len(wav))
+        data.add(clip, wav)
+        embed = np.random.default_rng(number).random(256, dtype=np.float32)
+        data.add_features(clip, Features(mel_spectrogram(wav), embed / np.linalg.norm(embed)))
+    return data
+
+
+def tiny_task(
+    model: str, data: ClipFolder, steps: int, start: Path | None = None
+) -> SynthesizerTask | VocoderTask:
+    pace = Pace(steps, rate=1e-2, last_rate=1e-3, warmup=2, save_every=SAVE_EVERY, draw_every=1000)
+    if model == "synthesizer":
+        recipe = SynthesizerRecipe(batch=2, min_frames=4, pace=pace)
+        return SynthesizerTask(data, TACOTRON, recipe, start=start)
+    return VocoderTask(data, WAVERNN, VocoderRecipe(2, 1, 4, pace=pace), start=start)
+
+
+def tiny_trainer(model: str, data: ClipFolder, run: Path, steps: int) -> Trainer[Any]:
+    return Trainer(tiny_task(model, data, steps), RunFolder(run))
+
+
+def killed_in(call: Callable[..., Any], number: int) -> Callable[..., Any]:
+    """`call`, which at its `number`-th call does its work and is killed before it returns."""
+    calls = count(1)
+
+    def wrapped(*arguments: Any) -> Any:
+        result = call(*arguments)
+        if next(calls) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return wrapped
+
+
+def main(model: str, data: str, run: str, steps: str, killed: str) -> None:
+    torch.set_num_threads(1)
+    trainer = tiny_trainer(model, ClipFolder(Path(data)), Path(run), int(steps))
+    task: Any = trainer._task
+    if killed == "step":
+        task.losses = killed_in(task.losses, number=5)
+    else:  # the file is written and has not taken its place
+        torch.save = killed_in(torch.save, number=2)
+    trainer.run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

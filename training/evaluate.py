@@ -1,0 +1,226 @@
+"""What a set of checkpoints is worth: held-out texts in held-out voices through the real chain.
+
+The three services are started on free ports with the checkpoints; every text is spoken in one of
+the voices, which take turns. A recogniser and the encoder judge what comes back.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from client.chain import SAMPLE_RATE, Chain
+from client.processes import ServiceProcesses, free_ports
+from encoder_service.model import SpeakerEncoder
+from encoder_service.preprocess import UnusableClip, resample
+from shared.audio import read_sound
+from shared.mel import mel_spectrogram
+from shared.sentences import split_sentences
+from shared.tensors import Float32Array
+from synthesizer_service.model import MAX_R
+from synthesizer_service.settings import Settings as SynthesizerSettings
+from training.evaluation_texts import TEXTS
+from training.features import embed_voice, load_encoder
+from training.griffin_lim import griffin_lim
+from training.recognition import Errors, Recogniser
+from training.sound import tidy
+
+Say = Callable[[str], None]
+
+SERVICES = ["encoder", "synthesizer", "vocoder"]
+SECONDS_AT_LEAST, CHARACTERS_A_SECOND = 0.35, 15  # of usual speech
+FAR_OFF = (0.5, 2.0)  # of the usual length
+LONGEST_CLIP = 60.0  # seconds
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One text in one voice. likeness: cosine of the embeddings, None where no voice was found."""
+
+    kind: str
+    text: str
+    voice: str
+    heard: str
+    seconds: float
+    errors: Errors
+    likeness: float | None
+    ran_on: bool
+    """The stop token never came."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the attention lost its way: ran on, or ended far too early or too late."""
+        low, high = FAR_OFF
+        usual = SECONDS_AT_LEAST + len(self.text) / CHARACTERS_A_SECOND
+        return self.ran_on or not low <= self.seconds / usual <= high
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A clip made anew from its own mel; what the recogniser hears of the clip is the truth."""
+
+    voice: str
+    maker: str
+    errors: Errors
+    likeness: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    utterances: list[Utterance]
+    copies: list[Copy]
+    same_speaker: list[float]
+    """Likeness of each voice's two halves."""
+    two_speakers: list[float]
+    """Likeness of each pair of voices."""
+
+
+class Judge:
+    def __init__(self, encoder: SpeakerEncoder, recogniser: Recogniser) -> None:
+        self._encoder, self._recogniser = encoder, recogniser
+
+    def heard(self, wav: Float32Array) -> str:
+        return self._recogniser.transcribe(wav)
+
+    def embed(self, wav: Float32Array) -> Float32Array | None:
+        """[256], unit length; None where no voice is found. wav: 16 kHz."""
+        try:
+            return embed_voice(self._encoder, wav, SAMPLE_RATE)
+        except UnusableClip:
+            return None
+
+    def likeness(self, one: Float32Array, other: Float32Array) -> float | None:
+        """Cosine of the embeddings of two sounds at 16 kHz."""
+        left, right = self.embed(one), self.embed(other)
+        return None if left is None or right is None else float(left @ right)
+
+
+def evaluate(
+    checkpoints: Path,
+    voices: Sequence[Path],
+    *,
+    rounds: int = 1,
+    limit: int | None = None,
+    details: Path | None = None,
+    say: Say = lambda line: None,
+) -> Evaluation:
+    """checkpoints: holds the folders of all three. voices: sound files. limit: texts of a kind.
+
+    Raises ApiError for a clip that cannot be read; CheckpointError; ProcessError; ChainError.
+    """
+    clips = {path.stem: _read(path) for path in voices}
+    judge = Judge(load_encoder(checkpoints), Recogniser())
+    with _running_chain(checkpoints) as chain:
+        utterances = []
+        for utterance in speak_all(chain, judge, clips, rounds, limit):
+            utterances.append(utterance)
+            _note(details, utterance)
+            say(f"{len(utterances)}: {utterance.text!r} -> {utterance.heard!r}")
+        copies = list(_copy_all(chain, judge, clips))
+    for copy in copies:
+        _note(details, copy)
+    return Evaluation(utterances, copies, *_references(judge, clips))
+
+
+@contextmanager
+def _running_chain(checkpoints: Path) -> Iterator[Chain]:
+    before = os.environ.get("CHECKPOINTS_DIR")
+    os.environ["CHECKPOINTS_DIR"] = os.fspath(checkpoints.resolve())  # of the services' settings
+    try:
+        with ServiceProcesses(free_ports(SERVICES), log=subprocess.DEVNULL) as services:
+            services.wait_until_ready()
+            with Chain(*(services.urls[name] for name in SERVICES)) as chain:
+                yield chain
+    finally:
+        if before is None:
+            del os.environ["CHECKPOINTS_DIR"]
+        else:
+            os.environ["CHECKPOINTS_DIR"] = before
+
+
+def _read(path: Path) -> Float32Array:
+    clip = read_sound(path.read_bytes(), LONGEST_CLIP)
+    return resample(clip.wav, clip.rate)
+
+
+def speak_all(
+    chain: Chain,
+    judge: Judge,
+    clips: dict[str, Float32Array],
+    rounds: int,
+    limit: int | None,
+) -> Iterator[Utterance]:
+    """Each text once a round, the voices taking turns."""
+    embeds = {voice: judge.embed(wav) for voice, wav in clips.items()}
+    usable = {voice: embed for voice, embed in embeds.items() if embed is not None}
+    texts = [(kind, text) for kind, texts in TEXTS.items() for text in texts[:limit]]
+    names = sorted(usable)
+    for turn in range(rounds):
+        for number, (kind, text) in enumerate(texts):
+            voice = names[(number + turn) % len(names)]
+            yield _utterance(chain, judge, kind, text, voice, usable[voice], seed=turn)
+
+
+def _utterance(
+    chain: Chain,
+    judge: Judge,
+    kind: str,
+    text: str,
+    voice: str,
+    embed: Float32Array,
+    seed: int,
+) -> Utterance:
+    """As `Chain.speak` says it, with a look at the spectrograms on their way."""
+    specs = [chain.spectrogram(piece.text, embed, seed) for piece in split_sentences(text)]
+    most = SynthesizerSettings().max_frames - MAX_R  # a last step has room for no more
+    wav = np.concatenate([_vocoded(chain, spec, seed) for spec in specs])
+    heard, spoken = judge.heard(wav), judge.embed(wav)
+    return Utterance(
+        kind=kind,
+        text=text,
+        voice=voice,
+        heard=heard,
+        seconds=len(wav) / SAMPLE_RATE,
+        errors=Errors.between(text, heard),
+        likeness=None if spoken is None else float(spoken @ embed),
+        ran_on=any(spec.shape[1] > most for spec in specs),
+    )
+
+
+def _vocoded(chain: Chain, spec: Float32Array, seed: int) -> Float32Array:
+    """[80, T] -> [n] in ±1 at 16 kHz"""
+    return np.concatenate([*chain.vocode(spec, seed)]).astype(np.float32) / np.float32(32768)
+
+
+def _copy_all(chain: Chain, judge: Judge, clips: dict[str, Float32Array]) -> Iterator[Copy]:
+    for voice, clip in clips.items():
+        wav = tidy(clip)  # as loud as the vocoder knows it
+        mel, truth = mel_spectrogram(wav), judge.heard(wav)
+        copies = {"vocoder": _vocoded(chain, mel, seed=0), "Griffin-Lim": griffin_lim(mel)}
+        for maker, copy in copies.items():
+            errors = Errors.between(truth, judge.heard(copy))
+            yield Copy(voice, maker, errors, judge.likeness(wav, copy))
+
+
+def _references(judge: Judge, clips: dict[str, Float32Array]) -> tuple[list[float], list[float]]:
+    """Likeness of two clips of one speaker, the halves of each, and of two speakers."""
+    halves = [np.array_split(wav, 2) for wav in clips.values()]
+    same = [judge.likeness(*pair) for pair in halves]
+    others = [judge.likeness(*pair) for pair in combinations(clips.values(), 2)]
+    return _found(same), _found(others)
+
+
+def _found(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _note(details: Path | None, result: Utterance | Copy) -> None:
+    if details:
+        with details.open("a") as file:
+            file.write(json.dumps(asdict(result)) + "\n")

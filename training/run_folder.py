@@ -1,0 +1,80 @@
+"""The folder of a training run, and how a killed run finds back to where it was saved.
+
+state.pt        weights, their running average, the optimizer's state
+losses.jsonl    one line a step
+pictures/       what the model made of a clip, every so many steps
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.atomic_files import replacing
+from training.errors import TrainingError
+
+StateDict = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class State:
+    """All that a step needs of those before it. Random numbers and the place in the data follow
+    from the step's number."""
+
+    model: StateDict
+    average: StateDict
+    optimizer: dict[str, Any]
+    steps: int
+    """Made in this run."""
+
+
+class RunFolder:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state_file = folder / "state.pt"
+        self.log_file = folder / "losses.jsonl"
+        self.pictures = folder / "pictures"
+
+    def prepare(self) -> None:
+        self.pictures.mkdir(parents=True, exist_ok=True)
+
+    def load(self) -> State | None:
+        """None for a run that was never saved. Raises TrainingError for a file that is no state."""
+        if not self.state_file.exists():
+            return None
+        try:
+            content = torch.load(self.state_file, map_location="cpu", weights_only=True)
+            return State(
+                content["model_state"], content["average"], content["optimizer"], content["steps"]
+            )
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise TrainingError(
+                f"{self.state_file} is no state of a run ({error}); give another folder"
+            ) from None
+
+    def save(self, state: State) -> None:
+        """The weights under RTVC's names, where `better checkpoints split` finds them too."""
+        content = {
+            "model_state": state.model,
+            "average": state.average,
+            "optimizer": state.optimizer,
+            "steps": state.steps,
+        }
+        with replacing(self.state_file) as part:
+            torch.save(content, part)
+
+    def forget_after(self, steps: int) -> None:
+        """Drop from the log what a killed run did after it was last saved: it is done again."""
+        if not self.log_file.exists():
+            return
+        lines = self.log_file.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if _is_before(line, steps)]
+        with replacing(self.log_file) as part:
+            part.write_text("".join(kept))
+
+
+def _is_before(line: str, steps: int) -> bool:
+    """False too for a line that was cut off in the middle."""
+    return line.endswith("\n") and json.loads(line)["step"] <= steps

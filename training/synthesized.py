@@ -1,0 +1,54 @@
+"""The synthesizer's own mels of the clips, for the vocoder's last lessons.
+
+In use, the vocoder gets mels that are smoother than those of recordings. Teacher-forced, a mel of
+the synthesizer keeps the recording's timing, so that the recording is what it should sound like
+("ground-truth aligned"; J. Shen et al., Tacotron 2, arXiv:1712.05884, section 3.1).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from shared.architectures import infer_architecture
+from shared.hparams import hparams_from
+from synthesizer_service.hparams import Hparams
+from synthesizer_service.model import MAX_LEVEL, Tacotron
+from training.clips import Clip, ClipFolder
+from training.recipes import SynthesizerRecipe
+from training.synthesizer_batches import utterances
+from training.weights import read_weights
+
+
+def add_synthesized(folder: ClipFolder, weights: Path, *, replace: bool = False) -> Iterator[Clip]:
+    """Mels of the clips that have none, one by one as they are asked for.
+
+    weights: as `read_weights` takes them. replace: make all anew, for another synthesizer.
+
+    Raises CheckpointError, TrainingError.
+    """
+    model, recipe = _load(weights), SynthesizerRecipe()
+    clips = [
+        clip
+        for clip in folder.ready(recipe.min_frames, recipe.max_frames)
+        if replace or not folder.has_synthesized(clip)
+    ]
+    for number, clip in enumerate(clips):
+        torch.manual_seed(number)  # of the prenets' dropout
+        _add(folder, model, clip)
+        yield clip
+
+
+def _load(weights: Path) -> Tacotron:
+    state = read_weights(weights)
+    model = Tacotron(hparams_from(Hparams, infer_architecture("synthesizer", state)))
+    model.load_state_dict(state)
+    return model.eval()
+
+
+@torch.no_grad()
+def _add(folder: ClipFolder, model: Tacotron, clip: Clip) -> None:
+    batch = utterances(folder, [clip], [folder.embed(clip)], r=int(model.decoder.r))
+    _, refined, _, _ = model(batch.chars, batch.mel, batch.embeds)
+    mel = refined[0, :, : clip.frames].clamp(-MAX_LEVEL, MAX_LEVEL)
+    folder.add_synthesized(clip, mel.numpy())

@@ -1,0 +1,117 @@
+"""Training the synthesizer: Tacotron, teacher-forced.
+
+The loss is L1 + L2 on the mels before and after the postnet, cross-entropy on the stop token, and a
+guide that draws the attention to the diagonal (H. Tachibana et al., "Efficiently Trainable
+Text-to-Speech System Based on Deep Convolutional Networks with Guided Attention",
+arXiv:1710.08969), which aligns text and speech within 150 steps.
+
+Shapes: B utterances, L characters, T frames, S = T / r decoder steps.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from synthesizer_service.hparams import Hparams
+from synthesizer_service.model import Tacotron
+from training.clips import ClipFolder
+from training.pictures import draw_synthesis
+from training.recipes import SynthesizerRecipe
+from training.run_folder import StateDict
+from training.synthesizer_batches import Batch, Batches
+from training.weights import read_weights
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """mel, refined: [B, 80, T], before and after the postnet. attention: [B, S, L].
+    stop: [B, T], the probability that speech has ended."""
+
+    mel: Tensor
+    refined: Tensor | None
+    attention: Tensor
+    stop: Tensor
+
+
+class SynthesizerTask:
+    def __init__(
+        self,
+        data: ClipFolder,
+        hparams: Hparams,
+        recipe: SynthesizerRecipe,
+        *,
+        start: Path | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """start: weights to begin a new run with, as `read_weights` takes them.
+
+        Raises TrainingError where the data has too few clips; CheckpointError.
+        """
+        self.recipe, self.pace, self.seed = recipe, recipe.pace, recipe.seed
+        self.batch = Batches(data, recipe)
+        self._device = torch.device(device)
+        torch.manual_seed(recipe.seed)
+        self.model = Tacotron(hparams)
+        if start:
+            self.model.load_state_dict(read_weights(start, averaged=False))
+        self.model.decoder.r.fill_(recipe.r)
+        self.model.to(self._device)
+
+    def losses(self, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        batch = batch.to(self._device)
+        refine = step >= self.recipe.postnet_from * self.pace.steps
+        outputs = forward(self.model, batch, refine=refine)
+        frames = batch.weight.sum()
+        losses = {"mel": _mel_loss(outputs.mel, batch)}
+        if outputs.refined is not None:
+            losses["post"] = _mel_loss(outputs.refined, batch)
+        stop = F.binary_cross_entropy(outputs.stop, batch.stop, reduction="none")
+        losses["stop"] = (stop * batch.weight).sum() / frames
+        far = (outputs.attention * batch.far).sum() / (frames / self.recipe.r)
+        total = torch.stack([*losses.values(), self.recipe.guide * far]).sum()
+        focus = outputs.attention.detach().amax(dim=2).mean()
+        return total, {**losses, "guide": far, "focus": focus}
+
+    @torch.no_grad()
+    def draw(self, average: StateDict, picture: Path) -> None:
+        model = Tacotron(self.model.hparams).to(self._device).eval()
+        model.load_state_dict(average)
+        batch = self.batch(0).to(self._device)
+        outputs = forward(model, batch, refine=True)
+        assert outputs.refined is not None
+        steps = int(batch.weight[0].sum()) // self.recipe.r
+        frames, characters = steps * self.recipe.r, int((batch.chars[0] != 0).sum())
+        draw_synthesis(
+            picture,
+            target=batch.mel[0, :, :frames].cpu().numpy(),
+            mel=outputs.refined[0, :, :frames].cpu().numpy(),
+            attention=outputs.attention[0, :steps, :characters].cpu().numpy(),
+        )
+
+
+def forward(model: Tacotron, batch: Batch, *, refine: bool) -> Outputs:
+    """`Tacotron.forward` with or without the postnet.
+
+    The convolutions' products are in bfloat16, halving their time on a CPU that has it. The
+    decoder's stay in float32: they are small, and converting them costs more than they gain.
+    """
+    device = batch.mel.device.type
+    with torch.autocast(device, torch.bfloat16):
+        encoded = model.encoder(batch.chars).float()
+    decoded, attention, stop = model.decoder(
+        batch.mel, model.memory(batch.chars, encoded, batch.embeds)
+    )
+    refined = None
+    if refine:
+        with torch.autocast(device, torch.bfloat16):
+            refined = model.refine(decoded).float()
+    return Outputs(decoded, refined, attention, stop)
+
+
+def _mel_loss(mel: Tensor, batch: Batch) -> Tensor:
+    error = mel - batch.mel
+    each = (error.square() + error.abs()).mean(dim=1)  # [B, T]
+    return (each * batch.weight).sum() / batch.weight.sum()

@@ -1,0 +1,111 @@
+"""The synthesizer's batches: utterances of like length together, in an order of the seed's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.mel import MEL_FORMAT
+from shared.tensors import Float32Array, Int64Array
+from synthesizer_service.text import text_to_ids
+from training.clips import Clip, ClipFolder
+from training.errors import TrainingError
+from training.recipes import SynthesizerRecipe
+
+SORTED_TOGETHER = 16  # batches
+SILENCE = -MEL_FORMAT.max_abs
+FRAMES_AFTER = 4  # of silence, in which the stop token is learnt
+GUIDE_WIDTH = 0.25  # of the diagonal, as a share of the text
+
+
+@dataclass(frozen=True)
+class Batch:
+    chars: Tensor  # [B, L], padded with 0
+    mel: Tensor  # [B, 80, T] in ±4
+    embeds: Tensor  # [B, 256]
+    stop: Tensor  # [B, T], 1 from the last frame on
+    weight: Tensor  # [B, T], 1 where there is something to learn, 0 in padding
+    far: Tensor  # [B, S, L], 0 on the diagonal to 1 far away from it
+
+    def to(self, device: torch.device) -> Self:
+        moved = (getattr(self, field.name).to(device, non_blocking=True) for field in fields(self))
+        return type(self)(*moved)
+
+
+class Batches:
+    """batches(step): the batch of that step, the same whenever it is asked for."""
+
+    def __init__(self, data: ClipFolder, recipe: SynthesizerRecipe) -> None:
+        """Raises TrainingError where there are fewer clips than a batch has."""
+        self._data, self._recipe = data, recipe
+        self._clips = data.ready(recipe.min_frames, recipe.max_frames)
+        if len(self._clips) < recipe.batch:
+            raise TrainingError(
+                f"{data.folder} has {len(self._clips)} clips to train on, a batch takes "
+                f"{recipe.batch}; make more data or lower --batch"
+            )
+        self._voices: dict[str, list[Clip]] = {}
+        for clip in self._clips:
+            self._voices.setdefault(clip.voice, []).append(clip)
+        self._order = lru_cache(maxsize=1)(self._order_of)
+
+    def __call__(self, step: int) -> Batch:
+        epoch, place = divmod(step, len(self._clips) // self._recipe.batch)
+        rng = np.random.default_rng([self._recipe.seed, 1, step])
+        clips = [self._clips[index] for index in self._order(epoch)[place]]
+        embeds = [self._reference(clip, rng) for clip in clips]
+        return utterances(self._data, clips, embeds, self._recipe.r)
+
+    def _order_of(self, epoch: int) -> list[list[int]]:
+        """Indices of clips, batch by batch. A batch's rest of an epoch goes unheard in it."""
+        rng = np.random.default_rng([self._recipe.seed, 0, epoch])
+        size = self._recipe.batch
+        usable = len(self._clips) // size * size
+        order = rng.permutation(len(self._clips))[:usable]
+        batches: list[list[int]] = []
+        for start in range(0, usable, size * SORTED_TOGETHER):
+            like = sorted(
+                order[start : start + size * SORTED_TOGETHER].tolist(),
+                key=lambda index: self._clips[index].frames,
+            )
+            batches += [like[i : i + size] for i in range(0, len(like), size)]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def _reference(self, clip: Clip, rng: np.random.Generator) -> Float32Array:
+        """The embedding of any clip of the same voice: in use, too, the reference is another."""
+        same = self._voices[clip.voice]
+        return self._data.embed(same[rng.integers(len(same))])
+
+
+def utterances(
+    data: ClipFolder, clips: Sequence[Clip], embeds: Sequence[Float32Array], r: int
+) -> Batch:
+    """The clips side by side, each with the embedding of its reference; T is a multiple of r."""
+    size = len(clips)
+    ids: list[Int64Array] = [np.array(text_to_ids(clip.text)) for clip in clips]
+    mels = [data.features(clip).mel for clip in clips]
+    characters = max(map(len, ids))
+    frames = -(-(max(mel.shape[1] for mel in mels) + FRAMES_AFTER) // r) * r
+    chars = np.zeros((size, characters), np.int64)
+    mel = np.full((size, MEL_FORMAT.n_mels, frames), SILENCE, np.float32)
+    stop, weight = np.ones((size, frames), np.float32), np.zeros((size, frames), np.float32)
+    far = np.zeros((size, frames // r, characters), np.float32)
+    for i, (row, target) in enumerate(zip(ids, mels, strict=True)):
+        n, steps = target.shape[1], target.shape[1] // r
+        chars[i, : len(row)] = row
+        mel[i, :, :n] = target
+        stop[i, : n - 1] = 0
+        weight[i, : n + FRAMES_AFTER] = 1
+        far[i, :steps, : len(row)] = _distance_from_diagonal(steps, len(row))
+    arrays = (chars, mel, np.stack(embeds), stop, weight, far)
+    return Batch(*map(torch.from_numpy, arrays))
+
+
+def _distance_from_diagonal(steps: int, characters: int) -> Float32Array:
+    """[steps, characters], 0 to 1."""
+    at = np.arange(steps)[:, np.newaxis] / steps - np.arange(characters) / characters
+    return (1 - np.exp(-(at**2) / (2 * GUIDE_WIDTH**2))).astype(np.float32)

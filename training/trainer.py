@@ -1,0 +1,155 @@
+"""The training loop, the same for both models.
+
+A step's random numbers are drawn from its own number: which clips, which windows, which dropout.
+So a run that was killed goes on exactly as if it had not been, on the same data and machine.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from training.errors import TrainingError
+from training.recipes import Pace
+from training.run_folder import RunFolder, State, StateDict
+
+B = TypeVar("B")
+
+MOST_AVERAGED = 0.999  # of the average stays at each step, once there have been enough
+REPORT_EVERY = 25  # steps
+
+
+class Task(Protocol[B]):
+    """What is learnt. total: what is minimised. A batch depends on the step alone, and is made in
+    another thread."""
+
+    @property
+    def model(self) -> nn.Module: ...
+
+    @property
+    def pace(self) -> Pace: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    def batch(self, step: int) -> B: ...
+
+    def losses(self, batch: B, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """The total, and what goes into the log: scalars."""
+        ...
+
+    def draw(self, average: StateDict, picture: Path) -> None:
+        """What the averaged weights make of a clip, as PNG (and what else belongs beside it)."""
+        ...
+
+
+class Trainer(Generic[B]):
+    def __init__(
+        self, task: Task[B], folder: RunFolder, say: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """Takes up the run in the folder, if there is one. Raises TrainingError."""
+        self._task, self._folder, self._say = task, folder, say
+        model = task.model
+        learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._optimizer = torch.optim.Adam(learning, betas=(0.9, task.pace.beta2))
+        self.steps = 0
+        folder.prepare()
+        if saved := folder.load():
+            self._take_up(saved)
+        else:
+            self._average = {name: value.clone() for name, value in model.state_dict().items()}
+        folder.forget_after(self.steps)
+
+    def _take_up(self, saved: State) -> None:
+        try:
+            self._task.model.load_state_dict(saved.model)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise TrainingError(
+                f"{self._folder.state_file} is of another size ({reason}); give another folder"
+            ) from None
+        self._optimizer.load_state_dict(saved.optimizer)
+        device = next(self._task.model.parameters()).device
+        self._average = {name: value.to(device) for name, value in saved.average.items()}
+        self.steps = saved.steps
+
+    def run(self) -> None:
+        """Train until the run has all the steps of its pace; saved every so many, and at the end.
+
+        Raises TrainingError when the loss is no number.
+        """
+        pace = self._task.pace
+        if self.steps >= pace.steps:
+            self._say(f"all {pace.steps} steps are made; ask for more with --steps")
+            return
+        self._task.model.train()
+        with ThreadPoolExecutor(1) as loader, self._folder.log_file.open("a", buffering=1) as log:
+            ahead, since = loader.submit(self._task.batch, self.steps), time.monotonic()
+            while self.steps < pace.steps:
+                batch = ahead.result()
+                ahead = loader.submit(self._task.batch, self.steps + 1)
+                losses = self._step(batch)
+                self._log(log, losses)
+                if self.steps % REPORT_EVERY == 0:
+                    seconds, since = (time.monotonic() - since) / REPORT_EVERY, time.monotonic()
+                    self._report(losses, seconds)
+                if self.steps % pace.save_every == 0 or self.steps == pace.steps:
+                    self.save()
+                if self.steps % pace.draw_every == 0 or self.steps == pace.steps:
+                    self._draw()
+
+    def _step(self, batch: B) -> dict[str, float]:
+        task, pace = self._task, self._task.pace
+        # Seeds of one run do not meet those of another within a million steps.
+        torch.manual_seed(task.seed * 1_000_003 + self.steps)
+        rate = pace.rate_at(self.steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        total, losses = task.losses(batch, self.steps)
+        self._optimizer.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        gradient = nn.utils.clip_grad_norm_(task.model.parameters(), pace.max_gradient)
+        logged = {name: loss.item() for name, loss in {**losses, "gradient": gradient}.items()}
+        if not total.isfinite():
+            raise TrainingError(f"the loss at step {self.steps + 1} is no number; lower --rate")
+        if gradient.isfinite():  # bfloat16 may overflow; the step is skipped then
+            self._optimizer.step()
+        self.steps += 1
+        self._count_in_model()
+        self._follow()
+        return {**logged, "rate": rate}
+
+    def _count_in_model(self) -> None:
+        """RTVC's models count their steps, those before this run among them."""
+        step = self._task.model.step
+        assert isinstance(step, Tensor)
+        step.data += 1
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Bring the average nearer to the weights, fast at first."""
+        stays = min(MOST_AVERAGED, (1 + self.steps) / (10 + self.steps))
+        for name, value in self._task.model.state_dict().items():
+            if value.is_floating_point():
+                self._average[name].lerp_(value, 1 - stays)
+            else:
+                self._average[name].copy_(value)
+
+    def save(self) -> None:
+        model, optimizer = self._task.model.state_dict(), self._optimizer.state_dict()
+        self._folder.save(State(model, self._average, optimizer, self.steps))
+
+    def _log(self, log: IO[str], losses: dict[str, float]) -> None:
+        log.write(json.dumps({"step": self.steps, **losses}) + "\n")
+
+    def _report(self, losses: dict[str, float], seconds: float) -> None:
+        numbers = "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        self._say(f"step {self.steps}  {numbers}  {seconds:.2f} s a step")
+
+    def _draw(self) -> None:
+        self._task.draw(self._average, self._folder.pictures / f"{self.steps:07d}.png")

@@ -1,0 +1,106 @@
+"""Training the vocoder: WaveRNN, teacher-forced on random windows of the clips.
+
+The loss is the cross-entropy of the next sample's mu-law class. The upsampling filters stay at
+their smoothing start: their gradient takes half of a step and brings nothing.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from shared.mel import mel_spectrogram
+from shared.tensors import Float32Array, Int64Array
+from training.clips import Clip, ClipFolder
+from training.fused_gru import FusedGRU
+from training.pictures import draw_copy
+from training.recipes import VocoderRecipe
+from training.run_folder import StateDict
+from training.sound import pre_emphasised
+from training.weights import read_weights
+from vocoder_service.generation import MEL_MAX, generate
+from vocoder_service.hparams import Hparams
+from vocoder_service.model import WaveRNN
+from vocoder_service.native_engine import engine_for
+from vocoder_service.waveform import mu_law_labels
+
+DRAWN_FRAMES = 160  # 2 s
+
+
+@dataclass(frozen=True)
+class Windows:
+    mel: Tensor  # [B, 80, window + 2 pad] in ±1
+    labels: Tensor  # [B, N + 1]: each is the target of those before it
+
+
+class VocoderTask:
+    def __init__(
+        self,
+        data: ClipFolder,
+        hparams: Hparams,
+        recipe: VocoderRecipe,
+        *,
+        start: Path | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """start: weights to begin a new run with, as `read_weights` takes them.
+
+        Raises TrainingError for data without clips; CheckpointError.
+        """
+        self.recipe, self.pace, self.seed = recipe, recipe.pace, recipe.seed
+        self._data, self._hparams = data, hparams
+        shortest = max(recipe.min_frames, recipe.window + 2 * hparams.pad + 2)
+        self._clips = data.ready(shortest, recipe.max_frames)
+        self._device = torch.device(device)
+        torch.manual_seed(recipe.seed)
+        self.model = WaveRNN(hparams)
+        if start:
+            self.model.load_state_dict(read_weights(start, averaged=False))
+        self.model.upsample.up_layers.requires_grad_(False)
+        if self._device.type == "cpu":
+            for name in ("rnn1", "rnn2"):
+                setattr(self.model, name, FusedGRU.of(getattr(self.model, name)))
+        self.model.to(self._device)
+
+    def batch(self, step: int) -> Windows:
+        """Windows that begin anywhere in any clip; one of long clips as often as of short ones."""
+        rng = np.random.default_rng([self.recipe.seed, step])
+        chosen = rng.integers(len(self._clips), size=self.recipe.batch)
+        mels, labels = zip(*(self._window(self._clips[i], rng) for i in chosen), strict=True)
+        return Windows(torch.from_numpy(np.stack(mels)), torch.from_numpy(np.stack(labels)))
+
+    def _window(self, clip: Clip, rng: np.random.Generator) -> tuple[Float32Array, Int64Array]:
+        """mel [80, window + 2 pad], labels [N + 1] of the frames in its middle."""
+        pad, hop = self._hparams.pad, self._hparams.hop_length
+        frames = self.recipe.window + 2 * pad
+        at = int(rng.integers(clip.samples // hop - frames))
+        mel = self._mel(clip)[:, at : at + frames] / np.float32(MEL_MAX)
+        # The sample before the first one, for the pre-emphasis, is dropped again.
+        before = (at + pad) * hop - 1
+        wav = self._data.wav(clip, before, self.recipe.window * hop + 2)
+        labels = mu_law_labels(pre_emphasised(wav)[1:], self._hparams.bits)
+        return mel, labels.astype(np.int64)
+
+    def _mel(self, clip: Clip) -> Float32Array:
+        if self.recipe.synthesized and self._data.has_synthesized(clip):
+            return self._data.synthesized(clip)
+        return self._data.features(clip).mel
+
+    def losses(self, batch: Windows, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        mel, labels = batch.mel.to(self._device), batch.labels.to(self._device)
+        levels = 2 * labels[:, :-1].float() / (self._hparams.classes - 1) - 1
+        with torch.autocast(self._device.type, torch.bfloat16):
+            logits = self.model(levels, mel)  # [B, N, classes]
+        loss = F.cross_entropy(logits.float().flatten(0, 1), labels[:, 1:].flatten())
+        return loss, {"loss": loss}
+
+    def draw(self, average: StateDict, picture: Path) -> None:
+        """The first clip's beginning, made anew from its mel; as a sound file beside it, too."""
+        model = WaveRNN(self._hparams).eval()
+        model.load_state_dict({name: value.cpu() for name, value in average.items()})
+        mel = self._mel(self._clips[0])[:, :DRAWN_FRAMES]
+        wav = np.concatenate([*generate(engine_for(model, 1, "float32"), mel, seed=1)])
+        draw_copy(picture, wav, target=mel, mel=mel_spectrogram(wav))

@@ -1,0 +1,41 @@
+"""Weights to start from or to export: whatever form they come in."""
+
+from pathlib import Path
+
+import torch
+
+from shared.checkpoint_manifest import MANIFEST_NAME, CheckpointError
+from shared.checkpoint_writing import UNUSED
+from shared.checkpoints import load, why_unreadable
+from training.run_folder import StateDict
+
+AVERAGES = ("average", "ema")
+WEIGHTS = ("model_state", "model")
+
+
+def read_weights(path: Path, *, averaged: bool = True) -> StateDict:
+    """RTVC's names and their tensors, float32.
+
+    path: the folder of a run, a folder of checkpoints/, or a file: a run's state.pt, an RTVC
+    checkpoint, a bare state dict, or a state of the first recipe ({"model", "ema"}).
+    averaged: take the running average where there is one, which speaks better; without it the
+    weights that were trained last, from which a training goes on better.
+
+    Raises CheckpointError for a file that holds none; OSError.
+    """
+    if (path / MANIFEST_NAME).exists():
+        return load(path).state_dict
+    file = path / "state.pt" if path.is_dir() else path
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # whatever zipfile and torch raise on a malformed archive
+        raise CheckpointError(f"{file} holds no weights: {why_unreadable(error)}") from None
+    for name in (*(AVERAGES if averaged else ()), *WEIGHTS):
+        if isinstance(content, dict) and isinstance(content.get(name), dict):
+            content = content[name]
+            break
+    if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
+        raise CheckpointError(f"{file} holds no weights under the names of RTVC's models")
+    return {name: tensor for name, tensor in content.items() if name not in UNUSED}
