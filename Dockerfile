@@ -1,4 +1,6 @@
-# One service per image:  docker build --build-arg SERVICE=vocoder -t better-vocoder .
+# One app per image:  docker build --build-arg SERVICE=vocoder -t better-vocoder .
+ARG SERVICE
+
 FROM python:3.11 AS native
 WORKDIR /app
 RUN pip install --no-cache-dir 'pybind11>=3.0,<4' 'setuptools>=77'
@@ -6,28 +8,46 @@ COPY setup.py .
 COPY shared/native shared/native
 COPY synthesizer_service/native synthesizer_service/native
 COPY vocoder_service/native vocoder_service/native
-RUN python setup.py build_ext --inplace && mkdir encoder_service gateway_service
+RUN python setup.py build_ext --inplace
 
-FROM python:3.11-slim
+FROM python:3.11-slim AS packages
+WORKDIR /app
+RUN useradd --system better
+COPY requirements.txt .
+RUN sed '/^torch==/d' requirements.txt > /tmp/all_but_torch.txt && \
+  pip install --no-cache-dir -r /tmp/all_but_torch.txt
 
+FROM packages AS torch
 # PyTorch's index of builds without CUDA: 200 MB instead of several GB.
 ARG PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
-
-WORKDIR /app
-COPY requirements.txt .
 RUN PIP_EXTRA_INDEX_URL=$PIP_EXTRA_INDEX_URL pip install --no-cache-dir -r requirements.txt
 
-# From here on the images differ; what is above, they share.
+# What one of them has and the others have not.
+
+FROM torch AS encoder
+COPY checkpoints/encoder checkpoints/encoder
+
+FROM torch AS synthesizer
+COPY checkpoints/synthesizer checkpoints/synthesizer
+COPY --from=native /app/synthesizer_service/ synthesizer_service/
+
+FROM torch AS vocoder
+COPY checkpoints/vocoder checkpoints/vocoder
+COPY --from=native /app/vocoder_service/ vocoder_service/
+
+FROM packages AS gateway
+COPY client client
+# A volume mounted here belongs to the user that the folder belongs to.
+RUN mkdir data && chown better data
+
+# What all have. Without --build-arg SERVICE=encoder|synthesizer|vocoder|gateway it ends here.
+FROM ${SERVICE}
 ARG SERVICE
-RUN test -n "$SERVICE" || { echo "give --build-arg SERVICE=encoder|synthesizer|vocoder"; exit 1; }
 COPY gunicorn.conf.py .
 COPY shared shared
 COPY samples samples
 COPY ${SERVICE}_service ${SERVICE}_service
-COPY checkpoints/${SERVICE} checkpoints/${SERVICE}
-COPY --from=native /app/${SERVICE}_service/ ${SERVICE}_service/
 
-RUN useradd --system better
 USER better
 ENV SERVICE=$SERVICE PORT=8000 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 EXPOSE 8000

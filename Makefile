@@ -9,7 +9,7 @@ TORCH := $(shell grep '^torch==' requirements.txt)
 
 help:
 	@echo "make demo    start the three services, clone a voice, write demo/speech.wav"
-	@echo "make serve   run all services on this machine until Ctrl-C"
+	@echo "make serve   run the gateway and the services on this machine until Ctrl-C"
 	@echo "make test    run the whole test suite"
 	@echo "make check   lint, formatting, types and import rules"
 	@echo "make bench   measure time and memory"

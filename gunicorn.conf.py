@@ -1,6 +1,6 @@
-"""gunicorn for one service: the same on Heroku, in a container and under `better serve`.
+"""gunicorn for one app: the same on Heroku, in a container and under `better serve`.
 
-SERVICE    which one: encoder, synthesizer or vocoder
+SERVICE    which one: encoder, synthesizer, vocoder or gateway
 PORT       8000 if not set
 BIND_HOST  0.0.0.0 if not set
 WORKERS    1 if not set; each is a process with a model of its own
@@ -8,7 +8,11 @@ WORKERS    1 if not set; each is a process with a model of its own
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 _ROOT = Path(__file__).resolve().parent
 _SERVICES = sorted(p.parent.name.removesuffix("_service") for p in _ROOT.glob("*_service/app.py"))
@@ -32,8 +36,9 @@ wsgi_app = f"{_SERVICE}_service.app:app"
 proc_name = f"better-{_SERVICE}"
 _PORT = _number("PORT", 8000, 65535)
 _HOST = os.environ.get("BIND_HOST") or "0.0.0.0"
+os.environ["BIND_HOST"] = _HOST  # the gateway is stricter where others can reach it
 bind = f"[{_HOST}]:{_PORT}" if ":" in _HOST else f"{_HOST}:{_PORT}"
-worker_class = "uvicorn_worker.UvicornWorker"
+worker_class = "shared.draining.DrainingWorker"
 # Not WEB_CONCURRENCY: Heroku sets that to 2 or more by itself, and two models do not fit a dyno.
 workers = _number("WORKERS", 1, 64)
 
@@ -48,11 +53,24 @@ control_socket_disable = True
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": f"{_SERVICE} %(levelname)s %(message)s"}},
+    "formatters": {"line": {"()": "shared.logs.JsonLines", "service": _SERVICE}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
         "gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
         "httpx": {"level": "WARNING"},
+        "alembic.runtime.plugins": {"level": "WARNING"},
     },
 }
+
+
+def on_starting(_: Any) -> None:
+    """Ends with a line for each setting that cannot be used, before anything is forked."""
+    try:
+        import_module(f"{_SERVICE}_service.settings")
+    except ValidationError as invalid:
+        problems = []
+        for error in invalid.errors():
+            name = "_".join(map(str, error["loc"])).upper() or "The settings"
+            problems.append(f"{name}: {error['msg'].removeprefix('Value error, ')}")
+        sys.exit("\n".join(problems))

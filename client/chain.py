@@ -3,8 +3,10 @@
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from contextvars import copy_context
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,17 +16,20 @@ import numpy as np
 import orjson
 
 from client.retries import RetryPolicy
-from client.service import Service
+from client.service import OnCall, Service, ignore_call
 from client.settings import Settings
 from client.wav_stream import Int16Array, NotWav, samples_of_wav
+from shared.audio import Clip
 from shared.mel import MEL_FORMAT
-from shared.sentences import split_sentences
+from shared.sentences import Piece, split_sentences
 from shared.tensors import Float32Array
 
 log = logging.getLogger("better")
 
 SAMPLE_RATE = MEL_FORMAT.sample_rate
 EMBED_SIZE = 256
+_REPORT_NUMBERS = ("seconds", "voiced_seconds", "clipped_share", "level_dbfs", "snr_db")
+_CHARS_BATCH = 16  # texts that one call to /chars/ may have
 _MEDIA_TYPES = {
     ".wav": "audio/wav",
     ".flac": "audio/flac",
@@ -38,10 +43,38 @@ _MEDIA_TYPES = {
 _NO_PROXY = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}
 
 
+@dataclass(frozen=True)
+class Synthesis:
+    """What the synthesizer says of one piece of text.
+
+    spec: [80, T] mel spectrogram. attention: [S, L], of decoder step s to character l, 0 to 1;
+    None unless it was asked for.
+    """
+
+    spec: Float32Array
+    attention: Float32Array | None = None
+
+
+@dataclass(frozen=True)
+class ClipReport:
+    """What the encoder found in a clip. clipped_share: 0 to 1, of the samples.
+
+    warnings: what makes the embedding a worse likeness.
+    """
+
+    seconds: float
+    voiced_seconds: float
+    clipped_share: float
+    level_dbfs: float
+    snr_db: float
+    warnings: tuple[str, ...]
+
+
 class Chain:
     """Calls the three services. May be used by several threads at a time.
 
     on_warning: is told what makes a clip a poor likeness of its voice.
+    on_call: is told of every call that is over.
 
     Addresses and time limits default to the environment's (client/settings.py). Every call raises
     a ChainError: Unreachable, TimedOut, ServiceError or BadResponse.
@@ -56,6 +89,7 @@ class Chain:
         settings: Settings | None = None,
         retries: RetryPolicy | None = None,
         on_warning: Callable[[str], None] = log.warning,
+        on_call: OnCall = ignore_call,
     ) -> None:
         self._on_warning = on_warning
         settings = settings or Settings()
@@ -67,7 +101,9 @@ class Chain:
             "synthesizer": synthesizer_url or str(settings.synthesizer_url),
             "vocoder": vocoder_url or str(settings.vocoder_url),
         }
-        services = {name: Service(name, url, self._http, retries) for name, url in urls.items()}
+        services = {
+            name: Service(name, url, self._http, retries, on_call) for name, url in urls.items()
+        }
         self._encoder = services["encoder"]
         self._synthesizer = services["synthesizer"]
         self._vocoder = services["vocoder"]
@@ -86,27 +122,54 @@ class Chain:
     def close(self) -> None:
         self._http.close()
 
-    def embed(self, clip: Path | bytes) -> Float32Array:
-        """[256], unit length: the voice in a sound file, given by its path or its bytes."""
-        suffix = clip.suffix.lower() if isinstance(clip, Path) else ".wav"
-        # Any audio type will do: the encoder looks into the file itself.
-        kind = _MEDIA_TYPES.get(suffix, "audio/wav")
-        body = clip.read_bytes() if isinstance(clip, Path) else clip
-        answer = self._encoder.call("/inference/", body, kind)
+    def embed(self, clip: Path | bytes | Clip) -> Float32Array:
+        """[256], unit length: the voice in a sound file, given by its path or its bytes, or in
+        samples."""
+        answer = self._encoder.call("/inference/", *_clip_body(clip))
         for warning in answer.get("report", {}).get("warnings", []):
             self._on_warning(f"{clip if isinstance(clip, Path) else 'the clip'}: {warning}")
         return _array(self._encoder, answer, "embed", (EMBED_SIZE,))
 
+    def embed_with_report(self, clip: bytes) -> tuple[Float32Array, ClipReport]:
+        """[256], unit length, as `embed`; nobody is told of the warnings."""
+        answer = self._encoder.call("/inference/", *_clip_body(clip))
+        return _array(self._encoder, answer, "embed", (EMBED_SIZE,)), self._report(answer)
+
+    def _report(self, answer: dict[str, Any]) -> ClipReport:
+        try:
+            found = answer["report"]
+            numbers = {name: float(found[name]) for name in _REPORT_NUMBERS}
+            return ClipReport(**numbers, warnings=tuple(map(str, found["warnings"])))
+        except (KeyError, TypeError, ValueError):
+            raise self._encoder.bad_response("no report of the clip") from None
+
+    def synthesize(
+        self, text: str, embed: Float32Array, seed: int | None = None, attention: bool = False
+    ) -> Synthesis:
+        """One piece of text. embed: [256]. attention: whether it is wanted, too."""
+        request = {"text": text, "embed": embed, "seed": seed_or_new(seed)}
+        if attention:
+            request["attention"] = True
+        answer = self._synthesizer.call("/inference/", _json(request), "application/json")
+        spec = _array(self._synthesizer, answer, "spec", (MEL_FORMAT.n_mels, None))
+        if not attention:
+            return Synthesis(spec)
+        return Synthesis(spec, _array(self._synthesizer, answer, "attention", (None, None)))
+
     def spectrogram(self, text: str, embed: Float32Array, seed: int | None = None) -> Float32Array:
         """[80, T] mel spectrogram of one piece of text. embed: [256]."""
-        request = {"text": text, "embed": embed, "seed": _seed_or_new(seed)}
-        answer = self._synthesizer.call("/inference/", _json(request), "application/json")
-        return _array(self._synthesizer, answer, "spec", (MEL_FORMAT.n_mels, None))
+        return self.synthesize(text, embed, seed).spec
+
+    def check_texts(self, texts: Sequence[str]) -> None:
+        """Raises ServiceError if the synthesizer cannot say one of them."""
+        for start in range(0, len(texts), _CHARS_BATCH):
+            request = {"texts": texts[start : start + _CHARS_BATCH]}
+            self._synthesizer.call("/chars/", _json(request), "application/json")
 
     def vocode(self, spec: Float32Array, seed: int | None = None) -> Iterator[Int16Array]:
         """[n] int16 samples of 16 kHz each, as they arrive, from a spec [80, T]."""
         # A retry goes on where the broken answer stopped, so both need the same seed.
-        request = {"spec": spec, "sr": SAMPLE_RATE, "seed": _seed_or_new(seed)}
+        request = {"spec": np.ascontiguousarray(spec), "sr": SAMPLE_RATE, "seed": seed_or_new(seed)}
         with closing(self._vocoder.stream("/inference/", _json(request), "audio/wav")) as received:
             try:
                 yield from samples_of_wav(received, SAMPLE_RATE)
@@ -125,16 +188,13 @@ class Chain:
         The next sentence's spectrogram is made while this one's is vocoded. on_progress: gets the
         share that is done, 0 to 1. Raises ValueError for an empty text.
         """
-        pieces = split_sentences(text)
-        if not pieces:
-            raise ValueError("the text is empty")
-        pieces = [piece for piece in pieces if piece.speakable] or pieces
-        seed = _seed_or_new(seed)
-        specs = self._specs_ahead([piece.text for piece in pieces], embed, seed)
+        pieces = speakable_pieces(text)
+        seed = seed_or_new(seed)
+        syntheses = self.synthesize_ahead([piece.text for piece in pieces], embed, seed)
         characters, spoken = sum(len(piece.text) for piece in pieces), 0
-        for piece, spec in zip(pieces, specs, strict=True):
-            samples_left = total = spec.shape[1] * MEL_FORMAT.hop_length
-            for samples in self.vocode(spec, seed):
+        for piece, synthesis in zip(pieces, syntheses, strict=True):
+            samples_left = total = vocoded_length(synthesis.spec)
+            for samples in self.vocode(synthesis.spec, seed):
                 yield samples
                 samples_left = max(0, samples_left - len(samples))
                 on_progress((spoken + len(piece.text) * (1 - samples_left / total)) / characters)
@@ -143,28 +203,59 @@ class Chain:
             if piece is not pieces[-1]:
                 yield silence(piece.pause)
 
-    def _specs_ahead(
-        self, texts: Sequence[str], embed: Float32Array, seed: int
-    ) -> Iterator[Float32Array]:
-        """The spectrograms of the texts; each is in the making while the one before is in use."""
+    def synthesize_ahead(
+        self, texts: Sequence[str], embed: Float32Array, seed: int, attention: bool = False
+    ) -> Iterator[Synthesis]:
+        """The texts one by one; each is in the making while the one before is in use."""
         executor = ThreadPoolExecutor(1)
+
+        def begin(text: str) -> Future[Synthesis]:
+            context = copy_context()  # with the request's id
+            return executor.submit(context.run, self.synthesize, text, embed, seed, attention)
+
         try:
-            ahead = executor.submit(self.spectrogram, texts[0], embed, seed)
+            ahead = begin(texts[0])
             for text in texts[1:]:
-                spec = ahead.result()
-                ahead = executor.submit(self.spectrogram, text, embed, seed)
-                yield spec
+                synthesis = ahead.result()
+                ahead = begin(text)
+                yield synthesis
             yield ahead.result()
         finally:
             # Who stops early waits for no spectrogram.
             executor.shutdown(wait=False, cancel_futures=True)
 
 
+def speakable_pieces(text: str) -> list[Piece]:
+    """What is said one after the other, without pieces that leave nothing to say.
+
+    A text of signs alone is left to the synthesizer. Raises ValueError for an empty text.
+    """
+    pieces = split_sentences(text)
+    if not pieces:
+        raise ValueError("the text is empty")
+    return [piece for piece in pieces if piece.speakable] or pieces
+
+
+def vocoded_length(spec: Float32Array) -> int:
+    """Samples that `Chain.vocode` gives for a spec [80, T]: frames are hops apart."""
+    frames: int = spec.shape[1]
+    return max(1, frames - 1) * MEL_FORMAT.hop_length
+
+
 def silence(seconds: float) -> Int16Array:
     return np.zeros(round(seconds * SAMPLE_RATE), np.int16)
 
 
-def _seed_or_new(seed: int | None) -> int:
+def _clip_body(clip: Path | bytes | Clip) -> tuple[bytes, str]:
+    """With its content type."""
+    if isinstance(clip, Clip):
+        return _json({"wav": clip.wav, "sr": clip.rate}), "application/json"
+    if isinstance(clip, bytes):
+        return clip, "audio/wav"  # any audio type will do: the encoder looks into the file itself
+    return clip.read_bytes(), _MEDIA_TYPES.get(clip.suffix.lower(), "audio/wav")
+
+
+def seed_or_new(seed: int | None) -> int:
     return secrets.randbits(31) if seed is None else seed
 
 

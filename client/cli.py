@@ -13,9 +13,12 @@ from client.stop_signals import raise_on_stop_signals
 _COMMANDS = {
     "speak": "client.speak_cli",
     "voices": "client.voices_cli",
+    "verify": "client.verify_cli",
     "serve": "client.serve_cli",
+    "worker": "client.worker_cli",
     "demo": "client.demo",
     "checkpoints": "client.checkpoints_cli",
+    "train": "client.train_cli",
 }
 
 
@@ -47,6 +50,8 @@ class _BetterGroup(click.Group):
 def _first_line(invalid: ValidationError) -> str:
     first = invalid.errors()[0]
     name = "_".join(map(str, first["loc"])).upper()
+    if first["type"] == "value_error":  # of our own: it shows the value where that is no secret
+        return f"{name}: {first['ctx']['error']}".removeprefix(": ")
     return f"{name} is {first['input']!r}: {first['msg']}"
 
 

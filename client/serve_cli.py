@@ -15,7 +15,7 @@ from client.stop_signals import StopSignal
     default=8000,
     show_default=True,
     type=click.IntRange(1, 65535 - max(PORT_OFFSETS.values())),
-    help="The encoder gets the port after it, then the synthesizer and the vocoder.",
+    help="The gateway's; the next are the encoder's, the synthesizer's and the vocoder's.",
 )
 def serve(host: str, port_base: int) -> None:
     """Run all services until Ctrl-C."""

@@ -1,6 +1,7 @@
 """One service seen from a client: calls that survive a dropped connection or a busy service."""
 
-from collections.abc import Generator, Iterator, Mapping
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -9,8 +10,17 @@ import orjson
 
 from client.errors import BadResponse, ServiceError
 from client.retries import Attempts, RetryPolicy, parse_retry_after
+from shared.request_id import HEADER, request_id
 
 _LONGEST_ERROR = 2**16  # bytes of an error's body that are read
+
+OnCall = Callable[[str, str, float], None]
+"""Is told a service's name, the outcome of one attempt and its seconds. The outcome is a status,
+"broken" if no whole answer came, or "left" if it was no longer wanted."""
+
+
+def ignore_call(service: str, outcome: str, seconds: float) -> None:
+    pass
 
 
 class Service:
@@ -19,11 +29,19 @@ class Service:
     All of them raise Unreachable, TimedOut, ServiceError or BadResponse.
     """
 
-    def __init__(self, name: str, url: str, http: httpx.Client, policy: RetryPolicy) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        http: httpx.Client,
+        policy: RetryPolicy,
+        on_call: OnCall = ignore_call,
+    ) -> None:
         self.name = name
         self.url = url.rstrip("/")
         self._http = http
         self._policy = policy
+        self._on_call = on_call
 
     def call(self, path: str, body: bytes, content_type: str) -> dict[str, Any]:
         """POST, and the JSON object that comes back."""
@@ -58,14 +76,25 @@ class Service:
     def _receive(
         self, path: str, body: bytes, headers: Mapping[str, str], attempts: Attempts
     ) -> Generator[bytes]:
-        """One attempt."""
+        """One attempt. It bears the id of the request that it is made for, if there is one."""
+        if (current := request_id.get()) is not None:
+            headers = {**headers, HEADER: current}
         request = self._http.stream("POST", self.url + path, content=body, headers=headers)
-        with request as response:
-            if not response.is_success:
-                raise self._error_from(response)
-            for chunk in response.iter_bytes():
-                attempts.check_deadline()
-                yield chunk
+        started, outcome = time.monotonic(), "broken"
+        try:
+            with request as response:
+                if not response.is_success:
+                    outcome = str(response.status_code)
+                    raise self._error_from(response)
+                for chunk in response.iter_bytes():
+                    attempts.check_deadline()
+                    yield chunk
+                outcome = str(response.status_code)
+        except GeneratorExit:
+            outcome = "left"
+            raise
+        finally:
+            self._on_call(self.name, outcome, time.monotonic() - started)
 
     def _error_from(self, response: httpx.Response) -> ServiceError:
         body = b""

@@ -1,23 +1,26 @@
 """The app factory: what every service has besides its own routes.
 
-Errors in one form, liveness and readiness, Prometheus metrics, a page at /, a body limit, and
-paths that work with and without the trailing slash. The model is loaded in lifespan: in the worker
-process, never before a fork.
+Errors in one form, liveness and readiness, Prometheus metrics, request ids, a page at /, a body
+limit, and paths that work with and without the trailing slash. The model is loaded in lifespan: in
+the worker process, never before a fork.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 
-from shared.compute import ComputeSlot
+from shared.compute import ComputeSlot, get_slot
+from shared.draining import Draining
 from shared.errors import (
     ApiError,
     InternalError,
@@ -26,10 +29,20 @@ from shared.errors import (
     NotFound,
     NotReady,
 )
-from shared.metrics import Metrics, MetricsMiddleware
+from shared.metrics import Metrics
 from shared.page import service_page
-from shared.settings import ServiceSettings
-from shared.wire import ArrayResponse, BodyLimit, EitherSlash, SendDeadline, WireRoute
+from shared.patience import StopForNobody
+from shared.request_id import HEADER, request_id
+from shared.request_log import RequestLog
+from shared.settings import AppSettings
+from shared.wire import (
+    ArrayResponse,
+    BodyLimit,
+    EitherSlash,
+    SendDeadline,
+    WireRoute,
+    error_response,
+)
 
 log = logging.getLogger("better")
 T = TypeVar("T")
@@ -38,16 +51,23 @@ T = TypeVar("T")
 def create_app(
     service: str,
     summary: str,
-    settings: ServiceSettings,
+    settings: AppSettings,
     load: Callable[[], Any],
-    example: Callable[[], dict[str, Any]],
+    example: Callable[[], dict[str, Any]] | None = None,
     concurrency: int = 1,
+    unload: Callable[[Any], None] = lambda model: None,
+    middleware: Sequence[Middleware] = (),
+    collectors: Sequence[Collector] = (),
 ) -> FastAPI:
     """A service's app without its own routes.
 
-    load: builds the model from its checkpoint; what it returns is `app.state.model`.
-    example: a request body for POST /inference/ that works.
+    load: builds the model from its checkpoint; what it returns is `app.state.model`, which `unload`
+    gets when the process ends.
+    example: a request body for POST /inference/ that works, shown by the page at /; without one the
+    app brings a page of its own.
     concurrency: requests that may compute at a time.
+    middleware: the app's own, outermost first; it sees a request before its body is read.
+    collectors: the app's own metrics.
     """
 
     @asynccontextmanager
@@ -58,28 +78,32 @@ def create_app(
         log.info("%s is ready", service)
         yield
         app.state.ready = False
+        await to_thread.run_sync(unload, app.state.model)
 
     app = FastAPI(
         title=f"Better API: {service}", summary=summary, version="0.1.0", lifespan=lifespan
     )
     app.router.route_class = WireRoute
     app.state.ready = False
+    app.state.receive_seconds = settings.receive_seconds
     _add_error_handlers(app)
     _add_health(app)
-    _add_page(app, service, summary)
-    _add_example(app, example)
-    metrics = Metrics(queue_length=lambda: app.state.slot.waiting if app.state.ready else 0)
+    if example is not None:
+        _add_page(app, service, summary)
+        _add_example(app, example)
+    metrics = Metrics(lambda: app.state.slot.waiting if app.state.ready else 0, collectors)
     _add_metrics(app, metrics)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds
+    )
     app.add_middleware(SendDeadline, seconds=settings.send_seconds)
-    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    app.add_middleware(StopForNobody)
+    app.add_middleware(Draining, state=app.state)
+    for own in reversed(middleware):
+        app.add_middleware(own.cls, *own.args, **own.kwargs)
+    app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(EitherSlash, router=app.router)
     return app
-
-
-def get_slot(request: Request) -> ComputeSlot:
-    slot: ComputeSlot = request.app.state.slot
-    return slot
 
 
 def get_model(request: Request) -> Any:
@@ -94,11 +118,6 @@ def _add_page(app: FastAPI, service: str, summary: str) -> None:
     async def index(request: Request) -> str:
         return service_page(service, summary, str(request.base_url))
 
-    @app.get("/check", tags=["health"])
-    async def check() -> str:
-        """The predecessor's liveness check."""
-        return "service available"
-
 
 def _add_example(app: FastAPI, example: Callable[[], dict[str, Any]]) -> None:
     @app.get("/example.json", tags=["health"], response_class=ArrayResponse)
@@ -108,6 +127,11 @@ def _add_example(app: FastAPI, example: Callable[[], dict[str, Any]]) -> None:
 
 
 def _add_health(app: FastAPI) -> None:
+    @app.get("/check", tags=["health"])
+    async def check() -> str:
+        """The predecessor's liveness check."""
+        return "service available"
+
     @app.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:
         """The process answers."""
@@ -123,24 +147,22 @@ def _add_health(app: FastAPI) -> None:
 
 def _add_metrics(app: FastAPI, metrics: Metrics) -> None:
     @app.get("/metrics", tags=["health"], response_class=Response)
-    async def scrape() -> Response:
+    def scrape() -> Response:
         """Prometheus metrics."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_error_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(ApiError, lambda _, error: _response(_known(error, ApiError)))
+    app.add_exception_handler(ApiError, lambda _, error: error_response(_known(error, ApiError)))
     app.add_exception_handler(
         RequestValidationError,
-        lambda _, error: _response(_from_validation(_known(error, RequestValidationError))),
+        lambda _, error: error_response(_from_validation(_known(error, RequestValidationError))),
     )
     app.add_exception_handler(
         HTTPException,
-        lambda request, error: _response(_from_http(request, _known(error, HTTPException))),
+        lambda request, error: error_response(_from_http(request, _known(error, HTTPException))),
     )
-    app.add_exception_handler(
-        Exception, lambda *_: _response(InternalError("something broke here; it is in our log"))
-    )
+    app.add_exception_handler(Exception, lambda *_: error_response(_unforeseen()))
 
 
 _PLAIN = {
@@ -154,8 +176,11 @@ def _known(error: Exception, kind: type[T]) -> T:
     return error
 
 
-def _response(error: ApiError) -> JSONResponse:
-    return JSONResponse(error.body(), error.status, error.headers)
+def _unforeseen() -> InternalError:
+    current = request_id.get() or ""
+    error = InternalError(f"something broke here; it is in our log under {current}")
+    error.headers = {HEADER: current}  # this answer is made beyond the middleware that adds it
+    return error
 
 
 def _from_validation(invalid: RequestValidationError) -> InvalidRequest:

@@ -4,16 +4,21 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
+from statistics import median
 from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
+from fastapi import Request
 
 from shared.errors import QueueFull, TooSlow
+from shared.patience import seconds_left
 
 T = TypeVar("T")
+_BEGUN: Any = object()
 _END: Any = object()
+_FIRST_GUESS = 1.0  # seconds that a request computes, before any did
 
 
 class ComputeSlot:
@@ -21,7 +26,8 @@ class ComputeSlot:
 
     concurrency: requests that may compute at a time, where they share their work.
     queue_limit: requests that may wait; one more raises QueueFull.
-    queue_seconds: a request that waited longer raises TooSlow before any work is done.
+    queue_seconds: a request that waited longer raises TooSlow before any work is done; so does one
+        whose caller waits no longer.
     """
 
     def __init__(self, queue_limit: int, queue_seconds: float, concurrency: int = 1) -> None:
@@ -31,7 +37,8 @@ class ComputeSlot:
         self.waiting = 0
         self._turn = asyncio.Semaphore(concurrency)
         self._thread = CapacityLimiter(concurrency)
-        self._typical_seconds = 1.0
+        self._typical_seconds: float | None = None
+        self._begun: list[float] = []  # when each that has its turn began
 
     async def run(self, work: Callable[[], T]) -> T:
         async with self._own():
@@ -44,52 +51,74 @@ class ComputeSlot:
         Closing what it returns closes the iterator, so that its work stops where it is.
         """
         items = self._items(start)
-        return _with_first(await anext(items), items)
+        assert await anext(items) is _BEGUN
+        return items
+
+    def require_room(self) -> None:
+        """Raises QueueFull if one more request could not even wait."""
+        if self._turn.locked() and self.waiting >= self.queue_limit:
+            seconds = self._seconds_until_turn()
+            raise QueueFull(
+                f"{self.waiting} requests are waiting already, the limit is {self.queue_limit}; "
+                f"try again in {seconds} s",
+                retry_after_seconds=seconds,
+            )
 
     async def _items(self, start: Callable[[], Iterator[T]]) -> AsyncGenerator[T]:
         async with self._own():
             items = await to_thread.run_sync(start, limiter=self._thread)
             try:
                 step = partial(to_thread.run_sync, next, items, _END, limiter=self._thread)
-                while (item := await step()) is not _END:
+                item = await step()
+                yield _BEGUN  # only a generator that has begun does anything when it is closed
+                while item is not _END:
                     yield item
+                    item = await step()
             finally:
                 if isinstance(items, Generator):
                     items.close()
 
     @asynccontextmanager
     async def _own(self) -> AsyncIterator[None]:
-        if self._turn.locked() and self.waiting >= self.queue_limit:
-            turns = (self.waiting + 1) / self.concurrency
-            seconds = math.ceil(self._typical_seconds * turns)
-            raise QueueFull(
-                f"{self.waiting} requests are waiting already, the limit is {self.queue_limit}; "
-                f"try again in {seconds} s",
-                retry_after_seconds=seconds,
-            )
+        self.require_room()
         await self._wait_for_turn()
-        started = time.monotonic()
+        begun = time.monotonic()
+        self._begun.append(begun)
         try:
             yield
         finally:
             self._turn.release()
-            self._typical_seconds += 0.2 * (time.monotonic() - started - self._typical_seconds)
+            self._begun.remove(begun)
+            self._note(time.monotonic() - begun)
 
     async def _wait_for_turn(self) -> None:
         self.waiting += 1
+        seconds = min(self.queue_seconds, seconds_left())
         try:
-            async with asyncio.timeout(self.queue_seconds):
+            if seconds <= 0:
+                raise TimeoutError
+            async with asyncio.timeout(seconds):
                 await self._turn.acquire()
         except TimeoutError:
             raise TooSlow(
-                f"waited {self.queue_seconds:g} s for its turn; nothing was done; try again later"
+                f"waited {max(0, seconds):.3g} s for its turn; nothing was done; try again later"
             ) from None
         finally:
             self.waiting -= 1
 
+    def _note(self, seconds: float) -> None:
+        typical = seconds if self._typical_seconds is None else self._typical_seconds
+        self._typical_seconds = typical + 0.2 * (seconds - typical)
 
-async def _with_first(first: T, rest: AsyncGenerator[T]) -> AsyncGenerator[T]:
-    async with aclosing(rest):
-        yield first
-        async for item in rest:
-            yield item
+    def _seconds_until_turn(self) -> int:
+        """Of one that joined the queue now, as far as can be known."""
+        typical = _FIRST_GUESS if self._typical_seconds is None else self._typical_seconds
+        # Long streams tell how long they take before they are over.
+        under_way = median(time.monotonic() - begun for begun in self._begun)
+        turns = (self.waiting + 1) / self.concurrency
+        return max(1, math.ceil(max(typical, under_way) * turns))
+
+
+def get_slot(request: Request) -> ComputeSlot:
+    slot: ComputeSlot = request.app.state.slot
+    return slot

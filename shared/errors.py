@@ -3,12 +3,17 @@
     ApiError
     ├── InvalidRequest          400  what was sent cannot be used
     ├── Unauthorized            401  no key, or a wrong one
+    ├── Forbidden               403  a key would not help
     ├── NotFound                404  no such path or thing
     ├── MethodNotAllowed        405  the path exists, the method does not
+    ├── RequestTooSlow          408  its body did not come in time
+    ├── Conflict                409  not in the state that a thing is in
     ├── TooLarge                413  over a limit
     ├── UnsupportedMediaType    415  a content type or sound format that is not read here
     ├── InternalError           500  our fault; the log has the rest
     ├── QueueFull               429  come back after Retry-After seconds
+    │   └── RateLimited         429  so, too: more than one caller may ask for
+    ├── BadGateway              502  a service behind the gateway failed
     ├── NotReady                503  starting or draining
     └── TooSlow                 504  waited past its deadline
 
@@ -47,6 +52,12 @@ class Unauthorized(ApiError):
     code = "invalid_api_key"
 
 
+class Forbidden(ApiError):
+    status = 403
+    type = "permission_error"
+    code = "forbidden"
+
+
 class NotFound(ApiError):
     status = 404
     type = "invalid_request_error"
@@ -57,6 +68,18 @@ class MethodNotAllowed(ApiError):
     status = 405
     type = "invalid_request_error"
     code = "method_not_allowed"
+
+
+class RequestTooSlow(ApiError):
+    status = 408
+    type = "invalid_request_error"
+    code = "request_too_slow"
+
+
+class Conflict(ApiError):
+    status = 409
+    type = "invalid_request_error"
+    code = "conflict"
 
 
 class TooLarge(ApiError):
@@ -83,6 +106,16 @@ class QueueFull(ApiError):
     def __init__(self, message: str, *, retry_after_seconds: int) -> None:
         super().__init__(message)
         self.headers = {"Retry-After": str(retry_after_seconds)}
+
+
+class RateLimited(QueueFull):
+    code = "rate_limit_exceeded"
+
+
+class BadGateway(ApiError):
+    status = 502
+    type = "server_error"
+    code = "service_failed"
 
 
 class NotReady(ApiError):

@@ -9,20 +9,27 @@ MIB = 2**20
 REPOSITORY = Path(__file__).parents[1]
 
 
-class ServiceSettings(BaseSettings):
-    """Settings of every service; each adds its own limits."""
+class AppSettings(BaseSettings):
+    """Settings of every app; each adds its own limits."""
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
-    checkpoints_dir: Path = REPOSITORY / "checkpoints"
-    """Holds a folder encoder, synthesizer or vocoder: manifest.json and one .pt per parameter."""
     max_body_bytes: int = Field(default=16 * MIB, gt=0)
     """A longer request body is refused while it streams in."""
+    receive_seconds: float = Field(default=60.0, gt=0)
+    """A request that has not come whole by then is dropped, with 408 if its body is waited for."""
     queue_limit: int = Field(default=16, ge=0)
     """Requests that may wait for a computing slot; the next one gets 429."""
     queue_seconds: float = Field(default=25.0, gt=0)
     """A request that waited longer is dropped with 504: Heroku's router cuts at 30 s."""
     send_seconds: float = Field(default=30.0, gt=0)
     """A client that takes nothing of its answer for so long is dropped."""
+
+
+class ServiceSettings(AppSettings):
+    """Settings of the three that hold a model."""
+
+    checkpoints_dir: Path = REPOSITORY / "checkpoints"
+    """Holds a folder encoder, synthesizer or vocoder: manifest.json and one .pt per parameter."""
     torch_threads: int = Field(default=1, gt=0)
     """Threads that one model uses. More than there are idle cores is slower, not faster."""

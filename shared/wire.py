@@ -9,13 +9,20 @@ from typing import Any
 
 import orjson
 from fastapi import Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+from shared.compute import get_slot
+from shared.errors import (
+    ApiError,
+    InvalidRequest,
+    RequestTooSlow,
+    TooLarge,
+    UnsupportedMediaType,
+)
 
 MOST_VALUES = 1_000_000
 """In a JSON body: a minute of sound at 16 kHz. A parsed value takes sixty bytes for a while."""
@@ -44,6 +51,10 @@ class ChunksResponse(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._chunks):
             await super().__call__(scope, receive, send)
+
+
+def error_response(error: ApiError) -> JSONResponse:
+    return JSONResponse(error.body(), error.status, error.headers)
 
 
 def parse_json(body: bytes) -> Any:
@@ -116,14 +127,18 @@ class WireRoute(APIRoute):
     """A route that reads JSON bodies with orjson and answers with our own errors.
 
     The body is read and parsed before FastAPI's own reader, which would turn our errors into its.
+    Where it would only find the queue full, it is not read at all: refusing has to cost little.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        computes = any(needed.call is get_slot for needed in self.dependant.dependencies)
 
         async def wire_handle(request: Request) -> Response:
             request = WireRequest(request.scope, request.receive)
             require_identity_encoding(request)
+            if computes:
+                get_slot(request).require_room()
             if self.body_field is not None:
                 await request.json()
             return await handle(request)
@@ -132,31 +147,55 @@ class WireRoute(APIRoute):
 
 
 class BodyLimit:
-    """Refuses a request body over `max_bytes`: at once by its Content-Length, else while it
-    streams in."""
+    """Refuses a request body over `max_bytes`, at once by its Content-Length or while it streams
+    in, and one that has not come whole after `seconds`."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         declared = dict(scope["headers"]).get(b"content-length", b"")
         too_large = declared.isdigit() and float(declared) > self.max_bytes
+        deadline = asyncio.get_running_loop().time() + self.seconds
         streamed = 0
+        whole = answered = False
 
         async def limited_receive() -> Message:
-            nonlocal streamed
+            nonlocal streamed, whole
+            if whole or answered:  # waits for the client to leave
+                return await receive()
             if too_large:
                 raise self._too_large()
-            message = await receive()
+            message = await self._timely(receive, deadline)
             streamed += len(message.get("body", b""))
             if streamed > self.max_bytes:
                 raise self._too_large()
+            whole = not message.get("more_body", False)
             return message
 
-        return await self.app(scope, limited_receive, send)
+        async def watched_send(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        return await self.app(scope, limited_receive, watched_send)
+
+    async def _timely(self, receive: Receive, deadline: float) -> Message:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await receive()
+        except TimeoutError:
+            error = RequestTooSlow(
+                f"the body did not come within {self.seconds:g} s; send less at a time, or over "
+                "a faster connection",
+                param="body",
+            )
+            error.headers = {"Connection": "close"}
+            raise error from None
 
     def _too_large(self) -> TooLarge:
         return TooLarge(

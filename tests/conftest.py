@@ -79,17 +79,27 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 Service = Callable[[str], httpx.Client]
+BEHIND_THE_GATEWAY = ["encoder", "synthesizer", "vocoder"]
 
 
 @pytest.fixture(scope="session")
-def service() -> Iterator[Service]:
-    """service("encoder"): an HTTP client of that service, which is started when first asked for."""
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """service("encoder"): an HTTP client of that service, which is started when first asked for.
+
+    service("gateway") is one over the three others, with a database of its own.
+    """
     clients: dict[str, httpx.Client] = {}
     with ExitStack() as stack:
 
+        def settings_of(name: str) -> dict[str, str]:
+            if name != "gateway":
+                return {}
+            urls = {f"{n.upper()}_URL": str(client_of(n).base_url) for n in BEHIND_THE_GATEWAY}
+            return urls | {"DATA_DIR": str(tmp_path_factory.mktemp("data")), "DATABASE_URL": ""}
+
         def client_of(name: str) -> httpx.Client:
             if name not in clients:
-                url = stack.enter_context(running(name))
+                url = stack.enter_context(running(name, **settings_of(name)))
                 clients[name] = stack.enter_context(httpx.Client(base_url=url, timeout=60))
             return clients[name]
 

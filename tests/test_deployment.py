@@ -23,12 +23,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from client.processes import PORT_OFFSETS
+from gateway_service.settings import Settings
 from tests.conftest import REPOSITORY, START_SECONDS, free_port
 from tests.test_import_rules import PACKAGES, imported
 
 SERVICES = ["encoder", "synthesizer", "vocoder"]
-RUN_BY_NAME = {"gunicorn", "uvicorn", "uvicorn-worker", "python-multipart"}
+APPS = ["gateway", *SERVICES]
+RUN_BY_NAME = {"gunicorn", "uvicorn", "uvicorn-worker", "python-multipart", "pymysql"}
 """Requirements that no module of ours imports."""
+OF_EXTRAS = {"matplotlib"}
+"""What `better train` imports; its extra brings it."""
 
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
@@ -40,12 +44,18 @@ def web_command(folder: Path) -> list[str]:
     return shlex.split(command)
 
 
+def stages() -> dict[str, str]:
+    """The Dockerfile's stages by name, each from its FROM on; the last one has none."""
+    found = re.findall(r"^(FROM \S+(?: AS (\w+))?\n.*?)(?=^FROM|\Z)", DOCKERFILE, re.M | re.S)
+    return {name: text for text, name in found}
+
+
 def image_files(service: str) -> list[str]:
-    """What the Dockerfile's last stage copies for a service, relative to the repository."""
-    last_stage = DOCKERFILE.rpartition("\nFROM ")[2]
-    copied = re.findall(r"^COPY ([^-]\S*) (\S+)$", last_stage, re.M)
-    built = re.findall(r"^COPY --from=native \S+ \S+$", last_stage, re.M)
-    assert len(copied) + len(built) == len(re.findall(r"^COPY", last_stage, re.M))
+    """What the Dockerfile copies into the image of an app, relative to the repository."""
+    own = stages()[service] + stages()[""]
+    copied = re.findall(r"^COPY ([^-]\S*) (\S+)$", own, re.M)
+    built = re.findall(r"^COPY --from=native \S+ \S+$", own, re.M)
+    assert len(copied) + len(built) == len(re.findall(r"^COPY", own, re.M))
     return [source.replace("${SERVICE}", service) for source, _ in copied]
 
 
@@ -54,7 +64,7 @@ def image_files(service: str) -> list[str]:
 
 @pytest.fixture
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A read-only folder with what the image of one service has, and the Procfile."""
+    """A read-only folder with what the image of one app has, and the Procfile."""
     folder = tmp_path / "app"
     folder.mkdir()
     no_caches = shutil.ignore_patterns("__pycache__")
@@ -153,6 +163,69 @@ def test_service_runs_from_read_only_source_until_sigterm(source: Path, service:
     assert listing(source) == before
 
 
+@pytest.mark.parametrize("source", ["gateway"], indirect=True)
+def test_gateway_runs_from_read_only_source_without_torch(source: Path, tmp_path: Path) -> None:
+    before = listing(source)
+    data, absent = tmp_path / "data", tmp_path / "absent"
+    absent.mkdir()
+    (absent / "torch.py").write_text("raise ImportError('there is no torch in this image')")
+    variables = {"DATA_DIR": str(data), "PYTHONPATH": str(absent), "API_KEYS": "sk-one"}
+    with dyno(source, SERVICE="gateway", **variables) as running:
+        running.wait_until_ready()
+        voices = httpx.get(f"{running.url}/v1/audio/voices").json()["voices"]
+        assert len(voices) == 6
+        assert httpx.get(f"{running.url}/v1/models").status_code == 401
+        os.killpg(running.process.pid, signal.SIGTERM)
+        assert running.process.wait(timeout=30) == 0, running.log.read_text()
+        assert "Traceback" not in running.log.read_text()
+    assert list(data.iterdir())
+    assert listing(source) == before
+
+
+@pytest.mark.parametrize("source", ["gateway"], indirect=True)
+def test_worker_of_the_procfile_runs_from_the_image_of_the_gateway(source: Path) -> None:
+    (command,) = re.findall(r"^worker: (.+)$", (source / "Procfile").read_text(), re.M)
+    ended = subprocess.run(
+        shlex.split(command),
+        cwd=source,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: REDIS_URL is not set")
+
+
+def test_gateway_that_anybody_could_use_does_not_start() -> None:
+    refused = ended("gateway")
+    assert refused.returncode != 0
+    assert "set API_KEYS, or ALLOW_ANONYMOUS=true" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("service", APPS)
+def test_setting_that_cannot_be_used_ends_the_start_by_name(service: str) -> None:
+    refused = ended(service, MAX_BODY_BYTES="sk-secret")
+    assert refused.returncode != 0
+    assert "MAX_BODY_BYTES: " in refused.stderr
+    assert "sk-secret" not in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("source", ["encoder"], indirect=True)
+def test_log_is_an_object_a_line(source: Path) -> None:
+    with dyno(source, SERVICE="encoder") as running:
+        running.wait_until_ready()
+        httpx.get(f"{running.url}/check", headers={"X-Request-ID": "mine-1"})
+        running.process.terminate()
+        running.process.wait(timeout=30)
+    lines = [json.loads(line) for line in running.log.read_text().splitlines()]
+    assert all({"time", "level", "service", "message"} <= set(line) for line in lines)
+    (about,) = [line for line in lines if line.get("request_id") == "mine-1"]
+    assert (about["service"], about["route"], about["status"]) == ("encoder", "/check", 200)
+
+
 @pytest.mark.parametrize("source", ["encoder"], indirect=True)
 def test_sigterm_to_the_main_process_alone_ends_all(source: Path) -> None:
     with dyno(source, SERVICE="encoder") as running:
@@ -160,6 +233,19 @@ def test_sigterm_to_the_main_process_alone_ends_all(source: Path) -> None:
         running.process.terminate()  # as Docker does
         assert running.process.wait(timeout=30) == 0, running.log.read_text()
         assert running.is_gone()
+
+
+def ended(service: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A start that is expected to fail."""
+    return subprocess.run(
+        web_command(REPOSITORY),
+        cwd=REPOSITORY,
+        env=environment(SERVICE=service, PORT=str(free_port()), **variables),
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
 
 
 def gunicorn_settings(**variables: str) -> subprocess.CompletedProcess[str]:
@@ -187,7 +273,7 @@ def test_unknown_service_ends_with_the_names_of_those_there_are(variables: dict[
     )
     assert command.returncode != 0
     assert "SERVICE" in command.stderr
-    assert all(name in command.stderr for name in SERVICES)
+    assert all(name in command.stderr for name in APPS)
     assert "Traceback" not in command.stderr
 
 
@@ -215,10 +301,18 @@ def test_impossible_number_is_refused_by_name(name: str, value: str) -> None:
 # The files agree
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", APPS)
 def test_image_is_made_of_files_that_exist(service: str) -> None:
     for name in image_files(service):
         assert (REPOSITORY / name).exists(), name
+
+
+def test_image_of_the_gateway_alone_is_without_torch() -> None:
+    assert "pip install" not in "".join(stages()[name] for name in ["", *APPS])
+    bases = {name: re.findall(r"^FROM (\S+)", text)[0] for name, text in stages().items()}
+    assert [bases[name] for name in APPS] == ["packages", "torch", "torch", "torch"]
+    assert bases["torch"] == "packages"
+    assert "sed '/^torch==/d' requirements.txt" in stages()["packages"]
 
 
 def test_image_runs_what_the_procfile_runs() -> None:
@@ -228,7 +322,7 @@ def test_image_runs_what_the_procfile_runs() -> None:
 
 def test_python_version_is_the_same_everywhere() -> None:
     version = (REPOSITORY / ".python-version").read_text().strip()
-    assert re.findall(r"^FROM python:([\d.]+)-slim$", DOCKERFILE, re.M) == [version]
+    assert set(re.findall(r"^FROM python:([\d.]+)", DOCKERFILE, re.M)) == {version}
     assert Requirement(f"python{PYPROJECT['project']['requires-python']}").specifier.contains(
         version
     )
@@ -270,10 +364,11 @@ def test_torch_is_pinned() -> None:
 
 def third_party_imports() -> set[str]:
     """Canonical names of the distributions that the runtime packages import."""
-    runtime = PYPROJECT["tool"]["setuptools"]["packages"]
+    packages = PYPROJECT["tool"]["setuptools"]["packages"]
+    runtime = [name for name in packages if name != "training"]  # has extras of its own
     files = [file for package in runtime for file in (REPOSITORY / package).rglob("*.py")]
     modules = {name.partition(".")[0] for file in files for name in imported(file)}
-    modules -= {*PACKAGES, *sys.stdlib_module_names, "_typeshed"}
+    modules -= {*PACKAGES, *sys.stdlib_module_names, *OF_EXTRAS, "_typeshed"}
     distributions = packages_distributions()
     return {canonicalize_name(distributions[module][0]) for module in modules}
 
@@ -304,15 +399,24 @@ def compose() -> list[str]:
     pytest.skip("neither docker compose nor docker-compose on the PATH")
 
 
-def test_compose_file_is_accepted_and_names_the_services(compose: list[str]) -> None:
+def test_compose_file_is_accepted_and_names_the_apps(compose: list[str]) -> None:
     command = [*compose, "--file", "docker-compose.yml", "config", "--services"]
     listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert listed.returncode == 0, listed.stderr
-    assert sorted(listed.stdout.split()) == SERVICES
+    assert sorted(listed.stdout.split()) == sorted(APPS)
 
 
 def test_compose_file_publishes_the_ports_of_make_serve() -> None:
     text = (REPOSITORY / "docker-compose.yml").read_text()
-    for service in SERVICES:
+    for service in APPS:
         assert f"SERVICE: {service} " in text
         assert f'"127.0.0.1:{8000 + PORT_OFFSETS[service]}:8000"' in text
+
+
+def test_compose_file_lets_the_gateway_find_the_services_and_keep_its_data() -> None:
+    text = (REPOSITORY / "docker-compose.yml").read_text()
+    for service in SERVICES:
+        assert f"{service.upper()}_URL: http://{service}:8000\n" in text
+    assert '["gateway-data:/app/data"]' in text
+    assert "mkdir data && chown better data" in stages()["gateway"]
+    assert Settings.model_fields["data_dir"].default == REPOSITORY / "data"

@@ -1,4 +1,4 @@
-"""What all three services have alike, over HTTP."""
+"""What the apps have alike, over HTTP."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -8,10 +8,12 @@ import pytest
 
 from tests.conftest import Service
 
-ALL = ["encoder", "synthesizer", "vocoder"]
-pytestmark = pytest.mark.parametrize("name", ALL)
+SERVICES = ["encoder", "synthesizer", "vocoder"]
+every_service = pytest.mark.parametrize("name", SERVICES)
+every_app = pytest.mark.parametrize("name", [*SERVICES, "gateway"])
 
 
+@every_service
 def test_page_says_what_the_service_does(service: Service, name: str) -> None:
     response = service(name).get("/")
     assert response.headers["content-type"].startswith("text/html")
@@ -19,6 +21,7 @@ def test_page_says_what_the_service_does(service: Service, name: str) -> None:
     assert f"{service(name).base_url}".rstrip("/") + "/example.json" in response.text
 
 
+@every_service
 def test_example_of_the_page_works(service: Service, name: str) -> None:
     body = service(name).get("/example.json").json()
     answer = service(name).post("/inference/", json=body).raise_for_status().json()
@@ -26,27 +29,32 @@ def test_example_of_the_page_works(service: Service, name: str) -> None:
     assert len(answer[expected[name]]) >= 80
 
 
+@every_app
 def test_check_says_available(service: Service, name: str) -> None:
     assert service(name).get("/check").json() == "service available"
 
 
+@every_app
 @pytest.mark.parametrize("path", ["/check", "/health/live", "/health/ready", "/metrics", "/docs"])
 def test_path_works_with_and_without_trailing_slash(service: Service, name: str, path: str) -> None:
     for variant in (path, path + "/"):
         assert service(name).get(variant).status_code == 200
 
 
+@every_service
 def test_post_works_with_and_without_trailing_slash(service: Service, name: str) -> None:
     body = service(name).get("/example.json").json() | {"seed": 3}
     answers = [service(name).post(path, json=body).json() for path in ("/inference", "/inference/")]
     assert answers[0] == answers[1]
 
 
-def test_readiness_tells_that_weights_are_loaded(service: Service, name: str) -> None:
+@every_app
+def test_readiness_tells_that_work_is_taken(service: Service, name: str) -> None:
     assert service(name).get("/health/ready").json() == {"status": "ready"}
     assert service(name).get("/health/live").json() == {"status": "live"}
 
 
+@every_service
 def test_metrics_count_requests_by_route(service: Service, name: str) -> None:
     def refused() -> float:
         pattern = r'http_requests_total\{method="POST",route="/inference/",status="415"\} (\S+)'
@@ -58,6 +66,7 @@ def test_metrics_count_requests_by_route(service: Service, name: str) -> None:
     assert refused() == before + 1
 
 
+@every_app
 def test_metrics_have_no_label_from_the_client(service: Service, name: str) -> None:
     service(name).get("/made-up-path")
     service(name).request("MADEUP", "/check")
@@ -66,6 +75,7 @@ def test_metrics_have_no_label_from_the_client(service: Service, name: str) -> N
     assert "madeup" not in metrics
 
 
+@every_service
 def test_openapi_documents_every_call(service: Service, name: str) -> None:
     document = service(name).get("/openapi.json").json()
     operation = document["paths"]["/inference/"]["post"]
@@ -73,11 +83,13 @@ def test_openapi_documents_every_call(service: Service, name: str) -> None:
     assert set(document["paths"]) >= {"/inference/", "/check", "/health/ready", "/metrics"}
 
 
+@every_service
 def test_unknown_fields_are_ignored(service: Service, name: str) -> None:
     body = service(name).get("/example.json").json() | {"nonsense": {"deep": [1]}}
     assert service(name).post("/inference/", json=body).status_code == 200
 
 
+@every_service
 def test_health_answers_while_the_model_works(service: Service, name: str) -> None:
     body = service(name).get("/example.json").json()
     url = service(name).base_url
@@ -85,3 +97,11 @@ def test_health_answers_while_the_model_works(service: Service, name: str) -> No
         busy = [pool.submit(client.post, "/inference/", json=body) for _ in range(4)]
         assert service(name).get("/health/live").status_code == 200
         assert {request.result().status_code for request in busy} == {200}
+
+
+@every_app
+def test_answer_has_the_id_of_its_request(service: Service, name: str) -> None:
+    for path in ("/check", "/nope"):
+        answer = service(name).get(path, headers={"X-Request-ID": "mine-1"})
+        assert answer.headers["x-request-id"] == "mine-1"
+        assert service(name).get(path).headers["x-request-id"].startswith("req_")

@@ -49,6 +49,22 @@ def test_client_and_gateway_reach_the_services_over_http_only(package: str) -> N
         assert not packages & set(SERVICES), file
 
 
+def test_nothing_imports_training_but_its_commands_when_they_run() -> None:
+    for package in set(PACKAGES) - {"training", "tests"}:
+        for file, packages in imported_packages(package).items():
+            if "training" in packages:
+                assert file == str(REPOSITORY / "client" / "train_cli.py")
+    commands = ast.parse((REPOSITORY / "client" / "train_cli.py").read_text())
+    at_start = [node for node in commands.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert not any("training" in ast.unparse(node) for node in at_start)
+
+
+def test_training_imports_services_shared_and_of_the_client_what_evaluates() -> None:
+    for file, packages in imported_packages("training").items():
+        assert packages <= {"training", "shared", *SERVICES} or file.endswith("/evaluate.py")
+        assert "gateway_service" not in packages
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_has_the_same_files(service: str) -> None:
     files = {file.stem for file in (REPOSITORY / service).glob("*.py")}

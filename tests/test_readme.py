@@ -14,21 +14,25 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import soundfile
+from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 import client.settings
 import encoder_service.settings
+import gateway_service.settings
 import shared.errors
 import synthesizer_service.settings
 import vocoder_service.settings
-from shared.settings import ServiceSettings
+from shared.settings import AppSettings, ServiceSettings
 from tests.conftest import REPOSITORY, Service
 
 README, KOREAN = REPOSITORY / "README.md", REPOSITORY / "README.ko.md"
-API = REPOSITORY / "docs/api.md"
+API, GATEWAY = REPOSITORY / "docs/api.md", REPOSITORY / "docs/gateway.md"
+COMPOSE = REPOSITORY / "docs/deploy-compose.md"
 DOCUMENTS = [README, KOREAN, REPOSITORY / "CONTRIBUTING.md", *REPOSITORY.glob("docs/**/*.md")]
-PORTS = {"encoder": 8001, "synthesizer": 8002, "vocoder": 8003}
+PORTS = {"gateway": 8000, "encoder": 8001, "synthesizer": 8002, "vocoder": 8003}
+SERVICES = ["encoder", "synthesizer", "vocoder"]
 every_document = pytest.mark.parametrize(
     "document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY))
 )
@@ -69,7 +73,8 @@ def folder(tmp_path: Path) -> Path:
 
 def at_test_addresses(code: str, service: Service) -> str:
     for name, port in PORTS.items():
-        code = code.replace(f"http://127.0.0.1:{port}", str(service(name).base_url).rstrip("/"))
+        if (address := f"http://127.0.0.1:{port}") in code:
+            code = code.replace(address, str(service(name).base_url).rstrip("/"))
     return code
 
 
@@ -92,9 +97,9 @@ def run_shell(code: str, folder: Path, **environment: str) -> str:
     return run(["bash", "-euo", "pipefail", "-c", code], folder, **environment)
 
 
-def assert_speech(file: Path) -> None:
+def assert_speech(file: Path, of_rate: int = 16_000) -> None:
     wav, rate = soundfile.read(file)
-    assert rate == 16_000
+    assert rate == of_rate
     assert len(wav) > 0.1 * rate
     assert 0.001 < np.abs(wav).max() <= 1
 
@@ -102,9 +107,10 @@ def assert_speech(file: Path) -> None:
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl on the PATH")
 def test_curl_examples_give_embedding_spectrogram_and_sound(folder: Path, service: Service) -> None:
     examples = shell_blocks(README, "curl")
-    assert len(examples) == 3, "one example for each service"
+    assert len(examples) == 4, "one example for each app"
     for example in examples:
         run_shell(at_test_addresses(example, service), folder)
+    assert_speech(folder / "morning.mp3", of_rate=24_000)
     embed = json.loads((folder / "embed.json").read_text())["embed"]
     assert np.shape(embed) == (256,)
     assert np.linalg.norm(embed) == pytest.approx(1, abs=1e-4)
@@ -121,7 +127,7 @@ def test_python_example_chains_the_services(folder: Path, service: Service) -> N
 
 
 def test_better_examples_speak_and_keep_a_voice(folder: Path, service: Service) -> None:
-    addresses = {f"{name.upper()}_URL": str(service(name).base_url) for name in PORTS}
+    addresses = {f"{name.upper()}_URL": str(service(name).base_url) for name in SERVICES}
     for example in shell_blocks(README, "better"):
         run_shell(example, folder, VOICES_DIR=str(folder / "voices"), **addresses)
     assert_speech(folder / "hello.wav")
@@ -142,6 +148,43 @@ def test_curl_examples_of_the_api_page_answer_as_it_says(folder: Path, service: 
     assert json.loads(chars) == json.loads(promised["chars"])
     assert not sound
     assert_speech(folder / "speech.flac")
+
+
+# The gateway's page
+
+
+def test_python_examples_of_the_gateway_page_speak(folder: Path, service: Service) -> None:
+    examples = [block.code for block in blocks(GATEWAY) if block.language == "python"]
+    assert len(examples) == 2
+    for example in examples:
+        run([sys.executable, "-c", at_test_addresses(example, service)], folder)
+    assert_speech(folder / "morning.wav", of_rate=24_000)
+    assert_speech(folder / "evening.flac", of_rate=24_000)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl on the PATH")
+def test_shell_examples_of_the_gateway_page_do_what_it_says(folder: Path, service: Service) -> None:
+    examples = [at_test_addresses(code, service) for code in shell_blocks(GATEWAY, "curl", "job=")]
+    said = [run_shell(example, folder, KEY="any") for example in examples]
+    for file in ("morning.mp3", "story.mp3"):
+        assert_speech(folder / file, of_rate=24_000)
+    assert json.loads((folder / "speech.json").read_text())["sr"] == 16_000
+    output = "\n".join(said)
+    assert '"name":"mine"' in output  # the voice that an example made
+    assert "speech.audio.done" in output
+    assert '"status":"completed"' in output
+    assert '"object":"speech.job.deleted"' in output
+    assert '"object":"audio.voice.deleted"' in output
+
+
+def test_compose_overrides_of_the_documents_are_accepted(tmp_path: Path) -> None:
+    program = shutil.which("docker-compose") or pytest.skip("docker-compose is not on the PATH")
+    shutil.copy(REPOSITORY / "docker-compose.yml", tmp_path)
+    overrides = [block.code for block in blocks(COMPOSE) if block.language == "yaml"]
+    assert len(overrides) >= 3
+    for override in overrides:
+        (tmp_path / "docker-compose.override.yml").write_text(override)
+        run([program, "config", "--quiet"], tmp_path)
 
 
 # The translation
@@ -218,13 +261,29 @@ SETTINGS: list[type[BaseSettings]] = [
     encoder_service.settings.Settings,
     synthesizer_service.settings.Settings,
     vocoder_service.settings.Settings,
+    gateway_service.settings.Settings,
     client.settings.Settings,
 ]
 
 
+def shown(default: object) -> str:
+    """As a table writes it."""
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, float):
+        return f"{default:g}"
+    return str(default).rstrip("/") if default not in ("", None, ()) else "none"
+
+
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda kind: kind.__module__)
 def test_api_page_lists_every_setting_with_its_default(settings: type[BaseSettings]) -> None:
-    inherited = ServiceSettings.model_fields if settings is not ServiceSettings else {}
+    above: set[type[BaseSettings]] = {ServiceSettings, AppSettings, client.settings.Settings}
+    above.discard(settings)
+    if settings is ServiceSettings:
+        above = set()
+    inherited = {name for kind in above for name in kind.model_fields}
     own = {
         name.upper(): field.default
         for name, field in settings.model_fields.items()
@@ -235,21 +294,22 @@ def test_api_page_lists_every_setting_with_its_default(settings: type[BaseSettin
     for name, default in own.items():
         if isinstance(default, Path) or default is PydanticUndefined:
             continue  # depends on the machine
-        wanted = f"{default:g}" if isinstance(default, float) else str(default).rstrip("/")
-        assert any(table[name][0] == wanted for table in listed), name
+        assert any(table[name][0] == shown(default) for table in listed), name
 
 
 def test_api_page_lists_every_error() -> None:
     (listed,) = tables(API, "status")
-    unused = {shared.errors.Unauthorized}  # the services ask for no key
-    kinds = set(shared.errors.ApiError.__subclasses__()) - unused
+    kinds = set(shared.errors.ApiError.__subclasses__())
     assert listed.keys() == {str(kind.status) for kind in kinds}
+
+
+CODES = r'(?:code=|code = |_refuse\()"(\w+)"'
 
 
 def test_api_page_lists_every_code() -> None:
     folders = ["shared", *(f"{name}_service" for name in PORTS)]
     sources = [path.read_text() for name in folders for path in (REPOSITORY / name).glob("*.py")]
-    raised = {code for text in sources for code in re.findall(r'(?:code=|_refuse\()"(\w+)"', text)}
+    raised = {code for text in sources for code in re.findall(CODES, text)}
     assert len(raised) > 8
     text = API.read_text()
     assert {code for code in raised if f"| `{code}` |" not in text} == set()

@@ -9,6 +9,7 @@ _APP = """
 import asyncio
 import os
 import sys
+from types import SimpleNamespace
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
@@ -23,6 +24,8 @@ async def app(scope, receive, send):
         await asyncio.sleep(600)
     await send({{"type": "http.response.start", "status": 200, "headers": []}})
     await send({{"type": "http.response.body", "body": repr(dict(os.environ)).encode()}})
+
+app.state = SimpleNamespace(ready=True, under_way=0)
 """
 NO_MODEL = """return await send(
             {"type": "lifespan.startup.failed", "message": "weights are missing"}
@@ -40,4 +43,5 @@ def write_service(folder: Path, name: str, at_start: str = "pass") -> None:
     """Answers every path with its environment, but /endless with nothing."""
     package = folder / f"{name}_service"
     package.mkdir(exist_ok=True)
+    (package / "settings.py").touch()
     (package / "app.py").write_text(_APP.format(at_start=at_start))

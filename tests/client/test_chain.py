@@ -8,7 +8,7 @@ from client.chain import Chain
 from client.errors import BadResponse, ServiceError, TimedOut
 from client.settings import Settings
 from client.wav_stream import Int16Array
-from shared.audio import endless_wav_header
+from shared.audio import Clip, endless_wav_header
 from shared.tensors import Float32Array
 from tests.client.conftest import AT_ONCE, SAMPLES_PER_FRAME, MakeServer, StandIns, spec_of, wav_of
 from tests.client.scripted_server import (
@@ -57,6 +57,14 @@ def test_a_clip_may_be_given_as_bytes(chain: Chain, stand_ins: StandIns) -> None
     assert stand_ins.encoder.received[0].headers["content-type"] == "audio/wav"
 
 
+def test_a_clip_may_be_given_in_samples(chain: Chain, stand_ins: StandIns) -> None:
+    chain.embed(Clip(np.array([0.5, -0.25], np.float32), 22_050))
+
+    request = stand_ins.encoder.received[0]
+    assert request.headers["content-type"] == "application/json"
+    assert request.json == {"wav": [0.5, -0.25], "sr": 22_050}
+
+
 def test_a_spectrogram_is_asked_for_with_text_voice_and_seed(
     chain: Chain, stand_ins: StandIns, embed: Float32Array
 ) -> None:
@@ -67,6 +75,51 @@ def test_a_spectrogram_is_asked_for_with_text_voice_and_seed(
     request = stand_ins.synthesizer.received[0]
     assert request.json == {"text": "Hello.", "embed": embed.tolist(), "seed": 5}
     assert request.headers["content-type"] == "application/json"
+
+
+def test_attention_is_asked_for_and_given(make_server: MakeServer, embed: Float32Array) -> None:
+    content = {"spec": SPEC, "attention": [[0.25, 0.75]] * 10}
+    server = make_server(json_answer(content))
+
+    with chain_to(server) as chain:
+        synthesis = chain.synthesize("Hi", embed, seed=1, attention=True)
+
+    assert server.received[0].json["attention"] is True
+    np.testing.assert_array_equal(synthesis.spec, SPEC)
+    assert synthesis.attention is not None
+    np.testing.assert_array_equal(synthesis.attention, content["attention"])
+
+
+def test_attention_that_does_not_come_is_missed(
+    make_server: MakeServer, embed: Float32Array
+) -> None:
+    server = make_server(json_answer({"spec": SPEC}))
+    with chain_to(server) as chain, pytest.raises(BadResponse, match="attention"):
+        chain.synthesize("Hi", embed, attention=True)
+
+
+def test_texts_are_checked_in_batches(make_server: MakeServer) -> None:
+    server = make_server(json_answer({"chars": [[1]]}))
+
+    with chain_to(server) as chain:
+        chain.check_texts([str(n) for n in range(20)])
+
+    assert {request.path for request in server.received} == {"/chars/"}
+    batches = [request.json["texts"] for request in server.received]
+    assert [len(batch) for batch in batches] == [16, 4]
+    assert [text for batch in batches for text in batch] == [str(n) for n in range(20)]
+
+
+def test_text_that_cannot_be_said_is_refused(make_server: MakeServer) -> None:
+    server = make_server(error_answer(400, "nothing to speak"))
+    with chain_to(server) as chain, pytest.raises(ServiceError, match="nothing to speak"):
+        chain.check_texts(["%"])
+
+
+def test_a_view_of_a_spectrogram_is_sent_as_any_other(chain: Chain, stand_ins: StandIns) -> None:
+    list(chain.vocode(np.repeat(SPEC, 2, axis=1)[:, ::2]))
+
+    assert stand_ins.vocoder.received[0].json["spec"] == SPEC.tolist()
 
 
 def test_sound_is_asked_for_as_wav_with_spec_rate_and_seed(

@@ -8,6 +8,7 @@ import pytest
 from client.errors import BadResponse, ServiceError, TimedOut, Unreachable
 from client.retries import RetryPolicy
 from client.service import Service
+from shared.request_id import request_id
 from tests.client.conftest import AT_ONCE, MakeServer
 from tests.client.scripted_server import (
     Answer,
@@ -176,3 +177,30 @@ def test_a_stream_that_is_refused_says_why(make_server: MakeServer, http: httpx.
 
     with pytest.raises(ServiceError, match="spec is too long"):
         list(service(server, http).stream("/inference/", b"{}", "audio/wav"))
+
+
+def test_a_call_bears_the_id_of_the_request_it_is_made_for(
+    make_server: MakeServer, http: httpx.Client
+) -> None:
+    server = make_server(DONE)
+    call(server, http)
+    token = request_id.set("mine-9")
+    call(server, http)
+    request_id.reset(token)
+
+    assert [request.headers.get("x-request-id") for request in server.received] == [None, "mine-9"]
+
+
+def test_every_attempt_is_reported_with_its_outcome(
+    make_server: MakeServer, http: httpx.Client
+) -> None:
+    server = make_server(GONE, error_answer(503, "busy"), answer(200, BYTES), answer(200, BYTES))
+    seen: list[str] = []
+    observed = Service("encoder", server.url, http, AT_ONCE, lambda *call: seen.append(call[1]))
+
+    list(observed.stream("/inference/", b"{}", "audio/wav"))
+    stopped_early = observed.stream("/inference/", b"{}", "audio/wav")
+    next(stopped_early)
+    stopped_early.close()
+
+    assert seen == ["broken", "503", "200", "left"]

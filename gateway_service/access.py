@@ -1,0 +1,115 @@
+"""Who may call the gateway. It is decided from the request's head, before its body is read."""
+
+from fastapi import Depends
+from fastapi.security import HTTPBearer
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway_service.api_keys import ApiKeys
+from gateway_service.rate_limit import RateLimit
+from gateway_service.settings import Settings
+from shared.errors import ApiError, Forbidden, Unauthorized
+from shared.request_id import HEADER
+from shared.wire import error_response
+
+OPEN_PATHS = frozenset(
+    {
+        "/",
+        "/check",
+        "/docs",
+        "/redoc",
+        "/openapi.json",
+        "/health/live",
+        "/health/ready",
+        "/v1/audio/voices",  # the list: Open WebUI asks for it without a key
+    }
+)
+_OPEN_FOLDER = "/static/"
+
+KEY_IN_DOCS = Depends(
+    HTTPBearer(auto_error=False, description="One of API_KEYS, if there are any.")
+)
+"""A dependency that asks for nothing: it brings the field for a key to /docs."""
+
+
+def access_middleware(settings: Settings) -> list[Middleware]:
+    """Outermost first: a preflight bears no key, and what is refused counts towards no limit."""
+    keys = ApiKeys.read(settings.api_keys.get_secret_value(), settings.api_keys_file)
+    middleware = [Middleware(Access, keys=keys, origins=settings.cors_origins)]
+    if settings.cors_origins:
+        middleware.insert(0, _cors(settings.cors_origins))
+    if settings.rate_limit:
+        redis_url = settings.redis_url.get_secret_value()
+        middleware.append(Middleware(RateLimit, limits=settings.rate_limit, redis_url=redis_url))
+    return middleware
+
+
+def _cors(origins: tuple[str, ...]) -> Middleware:
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],  # openai in a browser sends a dozen of its own
+        expose_headers=[HEADER, "Retry-After", "Content-Disposition"],
+    )
+
+
+class Access:
+    """Asks for one of the keys, if there are keys, in all that is not open to everybody.
+
+    Without keys whoever reaches the gateway may use it, and that must not be every site that its
+    user's browser has open: they can reach what only this machine can reach.
+    """
+
+    def __init__(self, app: ASGIApp, keys: ApiKeys, origins: tuple[str, ...] = ()) -> None:
+        self.app = app
+        self.keys = keys
+        self.origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _is_open(scope):
+            return await self.app(scope, receive, send)
+        try:
+            scope["caller"] = self._caller(scope, Headers(scope=scope))
+        except ApiError as error:
+            return await error_response(error)(scope, receive, send)
+        return await self.app(scope, receive, send)
+
+    def _caller(self, scope: Scope, headers: Headers) -> str:
+        """A name of who calls, for limits: never the key. Raises Unauthorized or Forbidden."""
+        if self.keys:
+            return self._holder(headers)
+        self._refuse_other_sites(headers)
+        host, _ = scope.get("client") or ("unknown", 0)
+        return str(host)
+
+    def _holder(self, headers: Headers) -> str:
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise _unauthorized("an API key is missing; send it as Authorization: Bearer KEY")
+        holder = self.keys.holder(key.strip().encode("latin-1"))  # the bytes that were sent
+        if holder is None:
+            raise _unauthorized("this API key is not one of ours; ask who runs the gateway for one")
+        return holder
+
+    def _refuse_other_sites(self, headers: Headers) -> None:
+        other_site = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
+        if other_site and headers.get("origin") not in self.origins:
+            raise Forbidden(
+                "pages of other sites may not use this gateway; add their origin to CORS_ORIGINS",
+                param="origin",
+            )
+
+
+def _is_open(scope: Scope) -> bool:
+    path: str = scope["path"]
+    is_open = path in OPEN_PATHS or path.startswith(_OPEN_FOLDER)
+    return is_open and scope["method"] in {"GET", "HEAD"}
+
+
+def _unauthorized(message: str) -> Unauthorized:
+    error = Unauthorized(message)
+    error.headers = {"WWW-Authenticate": 'Bearer realm="Better API"'}
+    return error

@@ -1,0 +1,41 @@
+"""The gateway: the three services as people use them. It holds no model and no torch."""
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from gateway_service import (
+    job_routes,
+    page,
+    predecessor_routes,
+    speech_routes,
+    verify_routes,
+    voice_routes,
+)
+from gateway_service.access import KEY_IN_DOCS, access_middleware
+from gateway_service.gateway import close_gateway, open_gateway
+from gateway_service.job_metrics import JobsByStatus
+from gateway_service.service_metrics import SERVICE_SECONDS
+from gateway_service.settings import settings
+from shared.app import create_app
+
+app: FastAPI = create_app(
+    service="gateway",
+    summary="Clones voices and speaks: a web page, an OpenAI-compatible speech API, jobs.",
+    settings=settings,
+    load=partial(open_gateway, settings),
+    unload=close_gateway,
+    concurrency=settings.concurrency,
+    middleware=access_middleware(settings),
+    collectors=[
+        SERVICE_SECONDS,
+        JobsByStatus(lambda: app.state.model.storage if app.state.ready else None),
+    ],
+)
+app.router.dependencies.append(KEY_IN_DOCS)
+app.include_router(page.router)
+app.include_router(speech_routes.router)
+app.include_router(verify_routes.router)
+app.include_router(voice_routes.router)
+app.include_router(job_routes.router)
+app.include_router(predecessor_routes.router)

@@ -1,0 +1,67 @@
+"""What lives as long as the gateway's process: its clients, its storage, its queue."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+
+from client.chain import Chain
+from client.retries import RetryPolicy
+from gateway_service.job_queue import JobQueue, open_job_queue
+from gateway_service.jobs import Jobs
+from gateway_service.service_metrics import note_call
+from gateway_service.settings import Settings
+from gateway_service.storage import Storage, StorageUnavailable
+from gateway_service.voices import VoiceLibrary
+from shared.app import get_model
+
+
+@dataclass(frozen=True)
+class Gateway:
+    settings: Settings
+    chain: Chain
+    storage: Storage
+    voices: VoiceLibrary
+    jobs: Jobs
+    job_queue: JobQueue
+
+
+def open_gateway(settings: Settings) -> Gateway:
+    storage = open_storage(settings)
+    jobs = Jobs(storage, settings.max_jobs_waiting, settings.retention_days)
+    # With Redis the jobs are run by `better worker`.
+    runs_jobs = not settings.redis_url.get_secret_value()
+    job_queue = open_job_queue(settings, storage, runs_jobs=runs_jobs)
+    job_queue.start()
+    return Gateway(
+        settings=settings,
+        chain=Chain(settings=settings, retries=_patience(settings), on_call=note_call),
+        storage=storage,
+        voices=VoiceLibrary(storage, settings.max_voices),
+        jobs=jobs,
+        job_queue=job_queue,
+    )
+
+
+def _patience(settings: Settings) -> RetryPolicy:
+    """Who listens waits for seconds: Heroku's router gives up after 30 without a first byte."""
+    return RetryPolicy(longest_retry_after=4.0, deadline_seconds=settings.deadline_seconds)
+
+
+def open_storage(settings: Settings) -> Storage:
+    """Raises StorageMisconfigured; a database that is merely away is looked for again later."""
+    url = settings.database_url.get_secret_value()
+    storage = Storage(url, settings.data_dir, settings.database_connections)
+    with suppress(StorageUnavailable):
+        storage.migrate()
+    return storage
+
+
+def close_gateway(gateway: Gateway) -> None:
+    gateway.job_queue.stop()
+    gateway.chain.close()
+    gateway.storage.close()
+
+
+GatewayState = Annotated[Gateway, Depends(get_model)]

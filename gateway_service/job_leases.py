@@ -1,0 +1,166 @@
+"""Jobs as workers see them: taken under a lease, said sentence by sentence, brought to an end.
+
+A worker owns a job while the row bears its word and the lease has not run out; it renews the lease
+while it is at it. One that was killed renews nothing, and another goes on where it stopped. Every
+change is one conditional UPDATE: who owns a job no more changes nothing. The clocks of the machines
+should agree within a lease; where they do not, work is done twice, but never kept twice.
+"""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+
+from gateway_service.jobs import UNFINISHED, changed, now
+from gateway_service.storage import Storage
+from gateway_service.tables_jobs import JobRow, SentenceRow
+from shared.sentences import Piece
+
+_DAY = 86_400_000  # milliseconds
+_LONGEST_CODE, _LONGEST_REASON = 64, 4000  # characters, which the columns hold
+_ROWS_AT_A_TIME = 100  # that one transaction deletes
+
+
+@dataclass(frozen=True)
+class Leases:
+    """seconds: how long a worker that gives no sign of life keeps its job.
+
+    May be used by several threads at a time. Every call raises StorageUnavailable.
+    """
+
+    storage: Storage
+    seconds: float
+    retention_days: float
+
+    def count_due(self) -> int:
+        """Jobs that wait for a worker."""
+        with self.storage.read_session() as session:
+            return session.scalar(select(func.count()).where(_is_due())) or 0
+
+    def take(self) -> JobRow | None:
+        """The job that has been due for longest, now with `owner` as the word of this lease."""
+        first = select(JobRow.id).where(_is_due()).order_by(JobRow.due_at, JobRow.id).limit(1)
+        while True:
+            with self.storage.read_session() as session:
+                job_id = session.scalar(first)
+            if job_id is None:
+                return None
+            if job := self._take(job_id):
+                return job
+
+    def _take(self, job_id: str) -> JobRow | None:
+        """None if another worker was faster."""
+        word = secrets.token_hex(16)
+        take = (
+            update(JobRow)
+            .where(JobRow.id == job_id, _is_due())
+            .values(
+                status="running",
+                owner=word,
+                due_at=self._lease_end(),
+                attempts=JobRow.attempts + 1,
+            )
+        )
+        with self.storage.session() as session:
+            return session.get(JobRow, job_id) if changed(session, take) else None
+
+    def renew(self, job: JobRow) -> bool:
+        """False if the job was cancelled, or is another worker's."""
+        return self._change(job, due_at=self._lease_end())
+
+    def pieces(self, job: JobRow) -> list[Piece]:
+        """What is left to say."""
+        query = (
+            select(SentenceRow.text, SentenceRow.pause)
+            .where(SentenceRow.job_id == job.id, SentenceRow.position >= job.done)
+            .order_by(SentenceRow.position)
+        )
+        with self.storage.read_session() as session:
+            return [Piece(text, pause) for text, pause in session.execute(query)]
+
+    def keep_sound(self, job: JobRow, position: int, flac: bytes) -> bool:
+        """In one transaction with the progress: a sentence is kept once, whoever says it twice."""
+        advance = (
+            update(JobRow)
+            .where(_is_owned(job), JobRow.done == position)
+            .values(done=position + 1, due_at=self._lease_end(), attempts=1, error_message=None)
+        )
+        keep = (
+            update(SentenceRow)
+            .where(SentenceRow.job_id == job.id, SentenceRow.position == position)
+            .values(sound=flac)
+        )
+        with self.storage.session() as session:
+            return changed(session, advance) and changed(session, keep)
+
+    def put_back(self, job: JobRow, seconds: float = 0, reason: str | None = None) -> None:
+        """To the end of the queue, for a worker to take up after so many seconds."""
+        due_at = now() + int(seconds * 1000)
+        reason = reason and reason[:_LONGEST_REASON]
+        self._change(job, status="queued", owner=None, due_at=due_at, error_message=reason)
+
+    def complete(self, job: JobRow) -> None:
+        self._finish(job, status="completed")
+
+    def fail(self, job: JobRow, code: str, message: str) -> None:
+        # What a service says may be of any length.
+        reason = {"error_code": code[:_LONGEST_CODE], "error_message": message[:_LONGEST_REASON]}
+        self._finish(job, status="failed", **reason)
+
+    def _finish(self, job: JobRow, **values: Any) -> None:
+        expires_at = now() + int(self.retention_days * _DAY)
+        self._change(job, owner=None, due_at=None, expires_at=expires_at, **values)
+
+    def _change(self, job: JobRow, **values: Any) -> bool:
+        with self.storage.session() as session:
+            return changed(session, update(JobRow).where(_is_owned(job)).values(**values))
+
+    def _lease_end(self) -> int:
+        return now() + int(self.seconds * 1000)
+
+    def delete_expired(self) -> None:
+        """Deletes the jobs whose time is over, in short transactions."""
+        with self.storage.read_session() as session:
+            expired = session.execute(select(JobRow.id, JobRow.sentences).where(_is_expired()))
+            found = [(job_id, sentences) for job_id, sentences in expired]
+        for job_id, sentences in found:
+            if self._take_to_delete(job_id):
+                self._delete(job_id, sentences)
+
+    def _take_to_delete(self, job_id: str) -> bool:
+        """A lease as well: of several processes one does the work."""
+        take = update(JobRow).where(JobRow.id == job_id, _is_expired())
+        with self.storage.session() as session:
+            return changed(session, take.values(due_at=self._lease_end()))
+
+    def _delete(self, job_id: str, sentences: int) -> None:
+        for rows in _ranges(sentences):
+            with self.storage.session() as session:
+                session.execute(
+                    delete(SentenceRow).where(
+                        SentenceRow.job_id == job_id, SentenceRow.position.between(*rows)
+                    )
+                )
+        with self.storage.session() as session:
+            session.execute(delete(JobRow).where(JobRow.id == job_id))
+
+
+def _is_due() -> ColumnElement[bool]:
+    return and_(JobRow.due_at <= now(), JobRow.status.in_(UNFINISHED))
+
+
+def _is_owned(job: JobRow) -> ColumnElement[bool]:
+    return and_(JobRow.id == job.id, JobRow.owner == job.owner, JobRow.status == "running")
+
+
+def _is_expired() -> ColumnElement[bool]:
+    no_one_is_at_it = or_(JobRow.due_at.is_(None), JobRow.due_at <= now())
+    return and_(JobRow.expires_at <= now(), no_one_is_at_it)
+
+
+def _ranges(n: int) -> Iterator[tuple[int, int]]:
+    """The first and last of each group of 0 to n - 1."""
+    for first in range(0, n, _ROWS_AT_A_TIME):
+        yield first, min(first + _ROWS_AT_A_TIME, n) - 1

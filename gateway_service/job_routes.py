@@ -1,0 +1,124 @@
+"""/v1/jobs: text of any length, spoken while nobody waits."""
+
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from functools import partial
+from typing import Annotated, Any
+
+import anyio
+from anyio import to_thread
+from fastapi import APIRouter, Query, Response
+from sse_starlette import EventSourceResponse
+
+from gateway_service import job_body
+from gateway_service.gateway import GatewayState
+from gateway_service.job_body import JobBody
+from gateway_service.job_schemas import DeletedJob, JobList, JobObject
+from gateway_service.jobs import UNFINISHED, Jobs, Order
+from gateway_service.sound_stream import MEDIA_TYPES, encode
+from gateway_service.speech import pieces_of
+from gateway_service.storage import StorageUnavailable
+from gateway_service.tables_jobs import JobRow
+from shared.errors import NotFound
+from shared.wire import ChunksResponse, WireRoute
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=WireRoute)
+
+_LOOK_SECONDS = 0.5  # between two looks at a job whose events somebody follows
+_PING_SECONDS = 15
+
+
+@router.post("", status_code=202, openapi_extra=job_body.OPENAPI)
+async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
+    """Takes a text of any length and answers at once; the sound is made one sentence at a time."""
+
+    def create() -> JobRow:
+        voice = gateway.voices.find(request.voice)
+        seed = secrets.randbits(31) if request.seed is None else request.seed
+        return gateway.jobs.create(
+            Order(
+                pieces=pieces_of(request.input),
+                voice=voice.name,
+                embed=voice.embed,
+                response_format=request.response_format,
+                speed=request.speed,
+                seed=seed,
+            )
+        )
+
+    job = await to_thread.run_sync(create)
+    gateway.job_queue.wake()
+    return JobObject.of(job)
+
+
+@router.get("")
+def list_jobs(
+    gateway: GatewayState,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    after: Annotated[
+        str | None, Query(description="The id of the last job of the page before.")
+    ] = None,
+) -> JobList:
+    """The newest first. after: the id of the last job of the page before."""
+    found = gateway.jobs.newest(limit + 1, after)
+    return JobList(data=[JobObject.of(job) for job in found[:limit]], has_more=len(found) > limit)
+
+
+@router.get("/{job_id}")
+def get_job(job_id: str, gateway: GatewayState) -> JobObject:
+    return JobObject.of(gateway.jobs.find(job_id))
+
+
+@router.delete("/{job_id}")
+def cancel_or_delete_job(job_id: str, gateway: GatewayState) -> JobObject | DeletedJob:
+    """Cancels a job that is queued or running; deletes one that is completed, failed or
+    cancelled."""
+    if cancelled := gateway.jobs.cancel(job_id):
+        return JobObject.of(cancelled)
+    gateway.jobs.delete(job_id)
+    gateway.job_queue.wake()
+    return DeletedJob(id=job_id)
+
+
+@router.get("/{job_id}/audio", response_class=Response)
+def get_audio(job_id: str, gateway: GatewayState) -> ChunksResponse:
+    """The whole sound of a completed job; 409 for another."""
+    job = gateway.jobs.find(job_id)
+    response_format = JobObject.of(job).response_format
+    chunks = encode(gateway.jobs.sound(job), response_format, gateway.jobs.length(job))
+    response = ChunksResponse(_in_threads(chunks), MEDIA_TYPES[response_format])
+    response.headers["content-disposition"] = f'attachment; filename="{job.id}.{response_format}"'
+    return response
+
+
+@router.get("/{job_id}/events", response_class=EventSourceResponse)
+async def get_events(job_id: str, gateway: GatewayState) -> EventSourceResponse:
+    """The job now, and again whenever it has changed, as server-sent events; the last one bears a
+    final state."""
+    job = await to_thread.run_sync(gateway.jobs.find, job_id)
+    return EventSourceResponse(_changes(gateway.jobs, job), ping=_PING_SECONDS, sep="\n")
+
+
+async def _changes(jobs: Jobs, job: JobRow) -> AsyncIterator[dict[str, Any]]:
+    shown = ""
+    while True:
+        if (current := JobObject.of(job).model_dump_json()) != shown:
+            yield {"data": current}
+            shown = current
+        if job.status not in UNFINISHED:
+            return
+        await anyio.sleep(_LOOK_SECONDS)
+        try:
+            job = await to_thread.run_sync(jobs.find, job.id)
+        except StorageUnavailable:
+            continue
+        except NotFound:
+            return
+
+
+async def _in_threads(chunks: Iterator[bytes]) -> AsyncGenerator[bytes]:
+    """A computing slot would be held for as long as the reader takes; this is little work."""
+    end: Any = object()
+    step = partial(to_thread.run_sync, next, chunks, end)
+    while (chunk := await step()) is not end:
+        yield chunk

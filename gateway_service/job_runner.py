@@ -1,0 +1,157 @@
+"""A worker's turn with one job: sentence by sentence, from where the last worker stopped."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from client.chain import Chain
+from client.wav_stream import Int16Array
+from gateway_service import speech
+from gateway_service.job_leases import Leases
+from gateway_service.sentence_sound import kept
+from gateway_service.storage import StorageUnavailable
+from gateway_service.tables_jobs import JobRow
+from shared.errors import ApiError, InvalidRequest
+from shared.request_id import request_id
+from shared.sentences import Piece
+
+log = logging.getLogger("better")
+
+_LONGEST_WAIT = 300.0  # seconds between two attempts
+_RENEWALS = 10  # of a lease before it would run out
+
+
+class _Interrupted(Exception):
+    """Our turn is over, or the job is no longer ours: a sentence that was begun is thrown away."""
+
+
+@dataclass
+class JobRunner:
+    """Runs jobs, each by whichever thread calls `run_next`.
+
+    most_attempts: begun in a row, at waits of up to 5 minutes, without one sentence made.
+    turn_seconds: after which a job makes room for another that waits, so that a line need not wait
+    for a book.
+    """
+
+    leases: Leases
+    chain: Chain
+    most_attempts: int
+    turn_seconds: float = 30.0
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _at_work: set[JobRow] = field(default_factory=set)
+
+    def run_next(self) -> None:
+        """Takes the next job, if there is one, and returns when it is final, put back into the
+        queue, or lost: cancelled, or taken by another worker."""
+        if self._stopping.is_set():
+            return
+        try:
+            if job := self.leases.take():
+                self._run(job)
+        except StorageUnavailable:
+            log.warning("a job rests until its lease runs out: the database does not answer")
+        except Exception:
+            log.exception("a job rests until its lease runs out")
+
+    def stop(self) -> None:
+        """`run_next` returns soon: after the next piece of a sentence's sound."""
+        self._stopping.set()
+
+    def give_back(self) -> None:
+        """For what did not return soon, before the process ends: others take over at once."""
+        for job in list(self._at_work):
+            self.leases.put_back(job)
+
+    def _run(self, job: JobRow) -> None:
+        self._at_work.add(job)
+        request_id.set(job.id)  # for the log, here and in the services
+        try:
+            if job.attempts > self.most_attempts:
+                died = f"{self.most_attempts} workers died of it, or were killed, one by one"
+                self.leases.fail(job, "workers_died", died)
+                return
+            with self._renewed(job) as lost:
+                self._say(job, lost)
+        except _Interrupted:
+            self.leases.put_back(job)
+        finally:
+            request_id.set(None)
+            self._at_work.remove(job)
+
+    def _say(self, job: JobRow, lost: threading.Event) -> None:
+        attempts, where, pieces = job.attempts, "", self.leases.pieces(job)
+        turn_ends = time.monotonic() + self.turn_seconds
+        try:
+            if not job.done:
+                speech.check(self.chain, pieces)
+            for position, piece in enumerate(pieces, job.done):
+                is_over = position > job.done and time.monotonic() > turn_ends
+                if is_over and self.leases.count_due():
+                    raise _Interrupted
+                where = f"sentence {position + 1} of {job.sentences}: "
+                sound = kept(self._sound(job, piece, lost))
+                if not self.leases.keep_sound(job, position, sound):
+                    return
+                attempts = 1
+            self.leases.complete(job)
+        except (_Interrupted, StorageUnavailable):
+            raise
+        except InvalidRequest as error:
+            self.leases.fail(job, error.code, where + error.message)
+        except Exception as error:
+            self._try_later(job, attempts, error)
+
+    def _sound(self, job: JobRow, piece: Piece, lost: threading.Event) -> Int16Array:
+        embed = np.frombuffer(job.embed, "<f4")
+        said = speech.say(self.chain, piece, embed, speed=job.speed, seed=job.seed)
+        chunks = []
+        try:
+            for chunk in said:
+                chunks.append(chunk)
+                if lost.is_set() or self._stopping.is_set():
+                    raise _Interrupted
+        finally:
+            if isinstance(said, Generator):
+                said.close()
+        return np.concatenate(chunks)
+
+    def _try_later(self, job: JobRow, attempts: int, error: Exception) -> None:
+        if isinstance(error, ApiError):
+            code, reason = error.code, error.message
+        else:
+            log.error("job %s", job.id, exc_info=error)
+            code, reason = "internal_error", "something broke here; it is in our log"
+        if attempts >= self.most_attempts:
+            tried = f"tried {attempts} times, at last: {reason}"
+            self.leases.fail(job, code, tried)
+        else:
+            wait = min(2.0 ** min(attempts - 1, 30), _LONGEST_WAIT)
+            # The jitter keeps jobs that failed together from coming back together.
+            self.leases.put_back(job, wait * random.uniform(0.5, 1.0), reason)
+
+    @contextmanager
+    def _renewed(self, job: JobRow) -> Iterator[threading.Event]:
+        """Keeps the lease while the block runs; the event is set once it is lost."""
+        lost, ended = threading.Event(), threading.Event()
+
+        def renew() -> None:
+            while not ended.wait(self.leases.seconds / _RENEWALS):
+                try:
+                    if not self.leases.renew(job):
+                        lost.set()
+                        return
+                except StorageUnavailable:
+                    continue
+
+        threading.Thread(target=renew, name=f"lease of {job.id}", daemon=True).start()
+        try:
+            yield lost
+        finally:
+            ended.set()

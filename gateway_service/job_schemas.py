@@ -1,0 +1,84 @@
+"""Requests and responses of jobs, as they stand on the wire."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel
+
+from gateway_service.jobs import JobStatus
+from gateway_service.sound_stream import ResponseFormat
+from gateway_service.speech_schemas import Seed, Speed, VoiceName
+from gateway_service.tables_jobs import JobRow
+
+
+class JobRequest(BaseModel):
+    """Not strict: in a form and in a query every value is text."""
+
+    input: str
+    """Of any length up to MAX_JOB_CHARACTERS."""
+    voice: VoiceName
+    response_format: ResponseFormat = "mp3"
+    speed: Speed = 1.0
+    """The pitch stays."""
+    seed: Seed = None
+
+
+class JobProgress(BaseModel):
+    sentences: int
+    done: int
+
+
+class JobError(BaseModel):
+    code: str
+    message: str
+
+
+class JobObject(BaseModel):
+    id: str
+    object: Literal["speech.job"] = "speech.job"
+    status: JobStatus
+    created_at: int
+    """Unix time in seconds."""
+    expires_at: int | None
+    """Unix time in seconds, from when on the job is gone; null until it is completed, failed or
+    cancelled."""
+    voice: str
+    response_format: ResponseFormat
+    preview: str
+    """The first words of the text."""
+    progress: JobProgress
+    error: JobError | None
+    """Why it failed."""
+    waiting_for: str | None
+    """What holds the job up, such as a service that does not answer; it goes on by itself."""
+
+    @classmethod
+    def of(cls, job: JobRow) -> Self:
+        failed = job.status == "failed"
+        return cls.model_validate(
+            {
+                "id": job.id,
+                "status": job.status,
+                "created_at": job.created_at // 1000,
+                "expires_at": job.expires_at and job.expires_at // 1000,
+                "voice": job.voice,
+                "response_format": job.response_format,
+                "preview": job.preview,
+                "progress": {"sentences": job.sentences, "done": job.done},
+                "error": {"code": job.error_code, "message": job.error_message} if failed else None,
+                "waiting_for": job.error_message if job.status == "queued" else None,
+            }
+        )
+
+
+class JobList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[JobObject]
+    """The newest first."""
+    has_more: bool
+    """Then ask again with `after` = the last one's id."""
+
+
+class DeletedJob(BaseModel):
+    id: str
+    object: Literal["speech.job.deleted"] = "speech.job.deleted"
+    deleted: Literal[True] = True

@@ -1,0 +1,182 @@
+"""Jobs as those see them who order them; what workers do with them is in job_leases.py.
+
+    queued ⇄ running → completed, failed
+       └────────┴────→ cancelled
+
+Every change is one conditional UPDATE, so that of several that are tried at once one succeeds.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import ColumnElement, LargeBinary, Update, and_, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from client.wav_stream import Int16Array
+from gateway_service.sentence_sound import HEAD_BYTES, length_of, sound_of
+from gateway_service.sound_stream import ResponseFormat
+from gateway_service.storage import Storage
+from gateway_service.tables_jobs import JobRow, SentenceRow
+from shared.errors import Conflict, NotFound, QueueFull
+from shared.sentences import Piece
+from shared.tensors import Float32Array
+
+JobStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
+UNFINISHED = ("queued", "running")
+_PREVIEW = 80  # characters
+_RETRY_SECONDS = 60
+_DAY = 86_400_000  # milliseconds
+
+
+def now() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def changed(session: Session, change: Update) -> bool:
+    """Makes a change to one row; false if that row is not, or no longer, as the change asks."""
+    return session.connection().execute(change).rowcount == 1
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a job is to say. embed: [256], the voice of that name as it is now."""
+
+    pieces: list[Piece]
+    voice: str
+    embed: Float32Array
+    response_format: ResponseFormat
+    speed: float
+    seed: int
+
+
+class Jobs:
+    """max_waiting: jobs that may be unfinished at a time. retention_days: until a final job goes.
+
+    May be used by several threads at a time. Every call raises StorageUnavailable.
+    """
+
+    def __init__(self, storage: Storage, max_waiting: int, retention_days: float) -> None:
+        self._storage = storage
+        self._max_waiting = max_waiting
+        self._retention = int(retention_days * _DAY)
+
+    def create(self, order: Order) -> JobRow:
+        """Raises QueueFull."""
+        job = _row_of(order)
+        sentences = [
+            {"job_id": job.id, "position": i, "text": piece.text, "pause": piece.pause}
+            for i, piece in enumerate(order.pieces)
+        ]
+        with self._storage.session() as session:
+            self._check_waiting(session)
+            session.add(job)
+            session.flush()
+            session.execute(insert(SentenceRow), sentences)
+        return job
+
+    def _check_waiting(self, session: Session) -> None:
+        unfinished = select(func.count()).where(JobRow.status.in_(UNFINISHED))
+        if (waiting := session.scalar(unfinished) or 0) >= self._max_waiting:
+            raise QueueFull(
+                f"{waiting} jobs are waiting or running already, the limit is {self._max_waiting}; "
+                "try again when one is done, or cancel one",
+                retry_after_seconds=_RETRY_SECONDS,
+            )
+
+    def find(self, job_id: str) -> JobRow:
+        """Raises NotFound, also for a job whose time is over."""
+        with self._storage.read_session() as session:
+            job = session.scalar(select(JobRow).where(JobRow.id == job_id, _is_there()))
+        if job is None:
+            raise _not_found(job_id)
+        return job
+
+    def newest(self, limit: int, after: str | None = None) -> list[JobRow]:
+        """after: the id of a job; those that are older come next. Raises NotFound for it."""
+        query = select(JobRow).where(_is_there())
+        if after is not None:
+            last = self.find(after)
+            same_time = and_(JobRow.created_at == last.created_at, JobRow.id < last.id)
+            query = query.where(or_(JobRow.created_at < last.created_at, same_time))
+        query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit)
+        with self._storage.read_session() as session:
+            return list(session.scalars(query))
+
+    def cancel(self, job_id: str) -> JobRow | None:
+        """The job, or None if it was final already."""
+        change = update(JobRow).where(JobRow.id == job_id, JobRow.status.in_(UNFINISHED))
+        final = {"owner": None, "due_at": None, "expires_at": now() + self._retention}
+        with self._storage.session() as session:
+            was_unfinished = changed(session, change.values(status="cancelled", **final))
+        return self.find(job_id) if was_unfinished else None
+
+    def delete(self, job_id: str) -> None:
+        """A final job is gone at once; its rows are, after the next sweep. Raises NotFound."""
+        change = update(JobRow).where(
+            JobRow.id == job_id, JobRow.status.not_in(UNFINISHED), _is_there()
+        )
+        with self._storage.session() as session:
+            was_there = changed(session, change.values(expires_at=0))
+        if not was_there:
+            raise _not_found(job_id)
+
+    def sound(self, job: JobRow) -> Iterator[Int16Array]:
+        """[n] int16 samples of 16 kHz: each sentence, with the pause after it, of a completed job.
+
+        Raises Conflict for another.
+        """
+        if job.status != "completed":
+            raise Conflict(
+                f"the job is {job.status}, there is no sound of it"
+                + ("; wait until it is completed" if job.status in UNFINISHED else ""),
+                code="job_not_completed",
+            )
+        return map(sound_of, self._sounds(job))
+
+    def length(self, job: JobRow) -> int:
+        """Samples of the sound of a completed job."""
+        head = func.substr(SentenceRow.sound, 1, HEAD_BYTES, type_=LargeBinary)
+        heads = select(head).where(SentenceRow.job_id == job.id, SentenceRow.sound.is_not(None))
+        with self._storage.read_session() as session:
+            return sum(map(length_of, session.scalars(heads)))
+
+    def _sounds(self, job: JobRow) -> Iterator[bytes]:
+        for position in range(job.sentences):
+            with self._storage.read_session() as session:
+                row = session.get(SentenceRow, (job.id, position))
+            if row is None or row.sound is None:  # it was deleted meanwhile
+                raise _not_found(job.id)
+            yield row.sound
+
+
+def _row_of(order: Order) -> JobRow:
+    created = now()
+    return JobRow(
+        id=f"job_{secrets.token_hex(8)}",
+        status="queued",
+        created_at=created,
+        due_at=created,
+        voice=order.voice,
+        embed=order.embed.astype("<f4").tobytes(),
+        response_format=order.response_format,
+        speed=order.speed,
+        seed=order.seed,
+        preview=" ".join(piece.text for piece in order.pieces[:_PREVIEW])[:_PREVIEW],
+        sentences=len(order.pieces),
+    )
+
+
+def _is_there() -> ColumnElement[bool]:
+    return or_(JobRow.expires_at.is_(None), JobRow.expires_at > now())
+
+
+def _not_found(job_id: str) -> NotFound:
+    return NotFound(
+        f"there is no job {job_id!r}, or no more; GET /v1/jobs lists them",
+        param="job_id",
+        code="job_not_found",
+    )

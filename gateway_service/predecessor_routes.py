@@ -1,0 +1,62 @@
+"""The predecessor's calls: a clip or an embedding and a text in, sound as JSON out."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import orjson
+from fastapi import APIRouter
+
+from client.chain import Chain
+from gateway_service import speech
+from gateway_service.gateway import GatewayState
+from gateway_service.service_errors import as_api_errors
+from gateway_service.sound_stream import resampled
+from gateway_service.speech_routes import or_break_off
+from gateway_service.speech_schemas import EmbedRequest, WavRequest, WavResponse
+from shared.app import Slot
+from shared.audio import Clip
+from shared.tensors import Float32Array
+from shared.wire import ChunksResponse, WireRoute
+
+router = APIRouter(tags=["predecessor"], route_class=WireRoute)
+
+
+@router.post("/inference-c/", response_model=WavResponse)
+async def speak_as_clip(request: WavRequest, gateway: GatewayState, slot: Slot) -> ChunksResponse:
+    """The text in the voice of `wav`, at its rate."""
+    chunks = await slot.stream(partial(_in_voice_of_clip, gateway.chain, request))
+    return ChunksResponse(or_break_off(chunks), "application/json")
+
+
+@router.post("/inference-w/", response_model=WavResponse)
+async def speak_as_embed(
+    request: EmbedRequest, gateway: GatewayState, slot: Slot
+) -> ChunksResponse:
+    """The text in the voice of `embed`, at the rate `sr`."""
+    chunks = await slot.stream(partial(_in_voice, gateway.chain, request, request.embed))
+    return ChunksResponse(or_break_off(chunks), "application/json")
+
+
+def _in_voice_of_clip(chain: Chain, request: WavRequest) -> Iterator[bytes]:
+    with as_api_errors({"wav": "wav", "sr": "sr"}):
+        embed = chain.embed(Clip(request.wav, request.sr))
+    return _in_voice(chain, request, embed)
+
+
+def _in_voice(
+    chain: Chain, request: WavRequest | EmbedRequest, embed: Float32Array
+) -> Iterator[bytes]:
+    pieces = speech.pieces_of(request.text, field="text")
+    speech.check(chain, pieces, field="text")
+    sentences = speech.synthesize(chain, pieces, embed, seed=request.seed)
+    sound = speech.sound_of(chain, sentences, request.seed)
+    return _json_stream(resampled(sound, request.sr), request.sr)
+
+
+def _json_stream(chunks: Iterator[Float32Array], rate: int) -> Iterator[bytes]:
+    """The first bytes come with the first samples, so that an error before can be answered."""
+    before = b'{"sr":%d,"wav":[' % rate
+    for chunk in filter(len, chunks):
+        yield before + orjson.dumps(chunk, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+        before = b","
+    yield b"]}"

@@ -1,0 +1,101 @@
+"""A text in a voice, sentence by sentence, through the services."""
+
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from client.chain import Chain, seed_or_new, silence, speakable_pieces, vocoded_length
+from client.wav_stream import Int16Array
+from gateway_service.service_errors import as_api_errors
+from gateway_service.time_stretch import stretch
+from shared.errors import InvalidRequest
+from shared.sentences import Piece
+from shared.tensors import Float32Array
+
+_FIELDS = {"text": "input"}
+_MOST_FRAMES = 4_000
+"""Of one call to the vocoder, which takes 4800; only slowed-down speech that did not end is
+longer."""
+_SURELY_SPEAKABLE = re.compile("[a-zA-Z0-9]")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A piece of text that is ready to be heard. Its mel has the speed that was asked for.
+
+    pause: seconds of silence after it.
+    """
+
+    text: str
+    mel: Float32Array  # [80, T]
+    attention: Float32Array | None  # [S, L]
+    pause: float
+
+    @property
+    def samples(self) -> int:
+        """Of its sound, the pause included, at 16 kHz."""
+        return sum(map(vocoded_length, _blocks(self.mel))) + len(silence(self.pause))
+
+
+def pieces_of(text: str, field: str = "input") -> list[Piece]:
+    """Raises InvalidRequest for nothing to say. field: what the caller calls the text."""
+    try:
+        return speakable_pieces(text)
+    except ValueError:
+        raise InvalidRequest(
+            f"{field}: there is nothing to say; send some text", param=field, code="empty"
+        ) from None
+
+
+def check(chain: Chain, pieces: Sequence[Piece], field: str = "input") -> None:
+    """Raises InvalidRequest for a piece that the synthesizer cannot say, such as one in a script
+    that it cannot read, and other ApiErrors."""
+    doubtful = [piece.text for piece in pieces if not _SURELY_SPEAKABLE.search(piece.text)]
+    with as_api_errors({"texts": field}):
+        chain.check_texts(doubtful)
+
+
+def say(
+    chain: Chain,
+    piece: Piece,
+    voice_embed: Float32Array,
+    *,
+    speed: float = 1.0,
+    seed: int | None = None,
+) -> Generator[Int16Array]:
+    """[n] int16 samples of 16 kHz each: one piece, and its pause. Raises ApiErrors."""
+    return sound_of(chain, synthesize(chain, [piece], voice_embed, speed=speed, seed=seed), seed)
+
+
+def synthesize(
+    chain: Chain,
+    pieces: Sequence[Piece],
+    voice_embed: Float32Array,
+    *,
+    speed: float = 1.0,
+    seed: int | None = None,
+    attention: bool = False,
+) -> Generator[Sentence]:
+    """The sentences one by one; the next is in the making while one is in use. Raises ApiErrors."""
+    texts = [piece.text for piece in pieces]
+    with as_api_errors(_FIELDS):
+        made = chain.synthesize_ahead(texts, voice_embed, seed_or_new(seed), attention)
+        for piece, synthesis in zip(pieces, made, strict=True):
+            mel = stretch(synthesis.spec, speed)
+            yield Sentence(piece.text, mel, synthesis.attention, piece.pause / speed)
+
+
+def sound_of(
+    chain: Chain, sentences: Iterable[Sentence], seed: int | None = None
+) -> Generator[Int16Array]:
+    """[n] int16 samples of 16 kHz each, as they are vocoded, with the pauses. Raises ApiErrors."""
+    for sentence in sentences:
+        with as_api_errors(_FIELDS):
+            for block in _blocks(sentence.mel):
+                yield from chain.vocode(block, seed)
+        yield silence(sentence.pause)
+
+
+def _blocks(mel: Float32Array) -> Iterator[Float32Array]:
+    for start in range(0, mel.shape[1], _MOST_FRAMES):
+        yield mel[:, start : start + _MOST_FRAMES]

@@ -1,0 +1,116 @@
+"""Speech and models, as OpenAI's API has them."""
+
+import logging
+import re
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Response
+from starlette.requests import ClientDisconnect
+
+from client.chain import Chain
+from gateway_service import speech
+from gateway_service.gateway import GatewayState
+from gateway_service.sound_stream import MEDIA_TYPES, encode
+from gateway_service.speech import Sentence
+from gateway_service.speech_events import speech_events
+from gateway_service.speech_schemas import MODEL, Model, ModelList, SpeechRequest
+from shared.app import Slot
+from shared.errors import ApiError, NotFound
+from shared.sentences import Piece
+from shared.tensors import Float32Array
+from shared.wire import ChunksResponse, WireRoute
+
+log = logging.getLogger("better")
+router = APIRouter(prefix="/v1", tags=["speech"], route_class=WireRoute)
+
+EVENT_STREAM = "text/event-stream"
+_CREATED = 1_795_392_000  # 23 November 2026
+_NAMES = [MODEL, "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
+_MODELS = {name: Model(id=name, created=_CREATED) for name in _NAMES}
+_DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")  # of a version, as in gpt-4o-mini-tts-2025-12-15
+_SOUND: dict[str, Any] = {
+    kind: {"schema": {"type": "string", "format": "binary"}}
+    for kind in [*MEDIA_TYPES.values(), EVENT_STREAM]
+}
+
+
+@router.post("/audio/speech", response_class=Response, responses={200: {"content": _SOUND}})
+async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slot) -> Response:
+    """A text in a voice, sent as it is made."""
+    find_model(request.model)
+    pieces = speech.pieces_of(request.input)
+    voice = await to_thread.run_sync(gateway.voices.find, request.voice)
+    start = partial(_begin, gateway.chain, request, pieces, voice.embed)
+    chunks = or_break_off(await slot.stream(start))
+    with_events = request.stream_format == "sse"
+    kind = EVENT_STREAM if with_events else MEDIA_TYPES[request.response_format]
+    answer = ChunksResponse(chunks, kind)
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["X-Accel-Buffering"] = "no"  # nginx would hold the first sounds back
+    return answer
+
+
+@router.get("/models")
+async def list_models() -> ModelList:
+    """Names under which speech can be asked for; they are all the same model."""
+    return ModelList(data=list(_MODELS.values()))
+
+
+@router.get("/models/{name}")
+async def retrieve_model(name: str) -> Model:
+    return find_model(name)
+
+
+def find_model(name: str) -> Model:
+    """Raises NotFound."""
+    if model := _MODELS.get(_DATE.sub("", name)):
+        return model.model_copy(update={"id": name})
+    raise NotFound(
+        f"model: there is no {name[:80]!r}; there are {', '.join(_MODELS)}",
+        param="model",
+        code="model_not_found",
+    )
+
+
+async def or_break_off(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """An answer that has begun cannot become an error any more: its connection is closed before
+    its end, so that nobody takes it for whole."""
+    async with aclosing(chunks):
+        try:
+            async for chunk in chunks:
+                yield chunk
+        except ApiError as error:
+            log.warning("speech was broken off: %s", error.message)
+            raise ClientDisconnect from error
+
+
+def _begin(
+    chain: Chain, request: SpeechRequest, pieces: list[Piece], embed: Float32Array
+) -> Iterator[bytes]:
+    speech.check(chain, pieces)
+    with_events = request.stream_format == "sse"
+    sentences: Iterable[Sentence] = speech.synthesize(
+        chain,
+        pieces,
+        embed,
+        speed=request.speed,
+        seed=request.seed,
+        attention=with_events and request.details,
+    )
+    samples = None
+    if request.response_format == "flac":
+        # Many readers refuse a FLAC file that does not say its length, so that has to be known.
+        sentences = list(sentences)
+        samples = sum(sentence.samples for sentence in sentences)
+
+    def encoded(sentences: Iterable[Sentence]) -> Iterator[bytes]:
+        sound = speech.sound_of(chain, sentences, request.seed)
+        return encode(sound, request.response_format, samples)
+
+    if not with_events:
+        return encoded(sentences)
+    return speech_events(sentences, encoded, count=len(pieces), characters=len(request.input))

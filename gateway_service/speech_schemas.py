@@ -1,0 +1,121 @@
+"""Requests and responses of speech, as OpenAI's API and the predecessor's name them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from client.chain import EMBED_SIZE
+from gateway_service.sound_stream import ResponseFormat
+from shared.audio import MAX_ABS, MAX_RATE, MIN_RATE
+from shared.tensors import Axis, Float32Array, Tensor
+from shared.wire import MOST_VALUES
+
+MOST_CHARACTERS = 4096
+MODEL = "better-tts"
+
+
+def _refusal(code: str, message: str) -> PydanticCustomError:
+    return PydanticCustomError("speech", "{message}", {"message": message, "code": code})
+
+
+def _require_length(text: Any) -> Any:
+    if text == "":
+        raise _refusal("empty", "is empty; send some text")
+    if isinstance(text, str) and len(text) > MOST_CHARACTERS:
+        raise _refusal(
+            "too_long",
+            f"has {len(text)} characters, at most {MOST_CHARACTERS} are spoken in one request; "
+            "send it as a job, POST /v1/jobs",
+        )
+    return text
+
+
+def _name_of(voice: Any) -> Any:
+    name = voice.get("id") if isinstance(voice, dict) else voice
+    if not isinstance(name, str):
+        raise _refusal("wrong_type", 'must be the name of a voice, or {"id": …}')
+    return name
+
+
+Input = Annotated[
+    str,
+    BeforeValidator(_require_length),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS}),
+]
+VoiceName = Annotated[
+    str,
+    BeforeValidator(_name_of),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
+            ]
+        }
+    ),
+]
+"""A name or {"id": …}; GET /v1/audio/voices lists them."""
+Speed = Annotated[float, Field(ge=0.25, le=4.0)]
+Seed = Annotated[int | None, Field(ge=0, le=2**63 - 1)]
+"""The same request and seed give the same sound."""
+Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
+
+
+class SpeechRequest(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    input: Input
+    voice: VoiceName
+    model: str = MODEL
+    """There is one; the names of OpenAI's are taken for it."""
+    response_format: ResponseFormat = "mp3"
+    speed: Speed = 1.0
+    """The pitch stays."""
+    stream_format: Literal["audio", "sse"] = "audio"
+    """sse: the sound in base64 within events, with the usage at the end."""
+    details: bool = False
+    """With sse: an event before each sentence holds its mel spectrogram and attention."""
+    seed: Seed = None
+
+
+class Model(BaseModel):
+    id: str
+    created: int
+    """Unix time in seconds."""
+    object: Literal["model"] = "model"
+    owned_by: str = "better-api"
+
+
+class ModelList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
+class _PredecessorRequest(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    text: Input
+    sr: Rate
+    """Samples a second, of the answer too."""
+    seed: Seed = None
+
+
+class WavRequest(_PredecessorRequest):
+    wav: Annotated[
+        Float32Array, Tensor(axes=(Axis("n", 1, MOST_VALUES),), low=-MAX_ABS, high=MAX_ABS)
+    ]
+    """[n] samples in ±1: the voice."""
+
+
+class EmbedRequest(_PredecessorRequest):
+    embed: Annotated[
+        Float32Array, Tensor(axes=(Axis("E", EMBED_SIZE, EMBED_SIZE),), low=-1, high=1)
+    ]
+    """[256]: the voice, as the encoder gives it."""
+
+
+class WavResponse(BaseModel):
+    wav: Annotated[Float32Array, Tensor(axes=(Axis("n", 1, 2**31),), low=-1, high=1)]
+    """[n] samples in ±1."""
+    sr: int

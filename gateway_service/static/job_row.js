@@ -1,0 +1,99 @@
+/** A job in the list. The row stays while the job changes, so that nobody's focus is lost. */
+
+import { setLabel, setText, setTime } from "./language.js";
+import { serverWords } from "./problems.js";
+
+/**
+ * @typedef {{id: string, status: string, created_at: number, voice: string,
+ *   response_format: string, preview: string, progress: {sentences: number, done: number},
+ *   error: {message: string} | null, waiting_for: string | null}} Job
+ * @typedef {(row: JobRow) => void} Action
+ */
+
+const PREVIEW = 80; // characters; a longer text is cut there
+const FINAL = new Set(["completed", "failed", "cancelled"]);
+
+export class JobRow {
+  item = document.createElement("li");
+  #status = document.createElement("span");
+  #reason = document.createElement("p");
+  #progress = document.createElement("progress");
+  #download;
+  #cancel;
+  #delete;
+
+  /**
+   * @param {Job} job
+   * @param {{onDownload: Action, onCancel: Action, onDelete: Action}} actions
+   */
+  constructor(job, { onDownload, onCancel, onDelete }) {
+    this.job = job;
+    const title = document.createElement("strong");
+    title.textContent = this.name;
+    const facts = document.createElement("p");
+    const time = document.createElement("time");
+    setTime(time, job.created_at * 1000);
+    facts.className = "muted";
+    facts.append(time, ` · ${job.voice} · ${job.response_format.toUpperCase()}`);
+    const state = document.createElement("p");
+    state.append(this.#status);
+    setLabel(this.#progress, "jobs.progress", { preview: this.name });
+    const buttons = document.createElement("p");
+    buttons.className = "row";
+    this.#download = this.#button("jobs.download", onDownload);
+    this.#cancel = this.#button("jobs.cancel", onCancel);
+    this.#delete = this.#button("jobs.delete", onDelete);
+    buttons.append(this.#download, this.#cancel, this.#delete);
+    this.item.append(title, facts, state, this.#progress, this.#reason, buttons);
+    this.update(job);
+  }
+
+  /** The first words of its text. */
+  get name() {
+    const { preview } = this.job;
+    return preview.length < PREVIEW ? preview : `${preview.trim()}…`;
+  }
+
+  get isFinal() {
+    return FINAL.has(this.job.status);
+  }
+
+  /** @param {Job} job */
+  update(job) {
+    this.job = job;
+    const { sentences, done } = job.progress;
+    setText(this.#status, `jobs.status.${job.status}`, { done, sentences });
+    this.#progress.max = sentences || 1;
+    this.#progress.value = done;
+    this.#progress.hidden = this.isFinal;
+    const reason = job.error?.message ?? job.waiting_for;
+    this.#reason.className = job.error ? "problem" : "muted";
+    this.#reason.replaceChildren(serverWords(reason ?? ""));
+    this.#reason.hidden = !reason;
+    const focused = /** @type {HTMLElement} */ (document.activeElement);
+    this.#download.hidden = job.status !== "completed";
+    this.#cancel.hidden = this.isFinal;
+    this.#delete.hidden = !this.isFinal;
+    if (focused.hidden && this.item.contains(focused)) {
+      (this.#download.hidden ? this.#delete : this.#download).focus();
+    }
+  }
+
+  /** @param {boolean} busy while its sound is fetched. */
+  set downloading(busy) {
+    this.#download.ariaBusy = String(busy);
+  }
+
+  /**
+   * @param {string} key
+   * @param {Action} onClick
+   */
+  #button(key, onClick) {
+    const button = document.createElement("button");
+    button.type = "button";
+    setText(button, key);
+    setLabel(button, `${key}Named`, { preview: this.name });
+    button.addEventListener("click", () => onClick(this));
+    return button;
+  }
+}

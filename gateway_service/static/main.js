@@ -1,0 +1,21 @@
+/** Starts the page. */
+
+import { setUpAccessKey } from "./access_key.js";
+import { setUpJobs, showJobs, startJob } from "./jobs.js";
+import { setUpLanguage } from "./language.js";
+import { setUpNewVoice } from "./new_voice.js";
+import { setUpResult } from "./result.js";
+import { setUpSpeaking } from "./speaking.js";
+import { showVoices } from "./voices.js";
+
+setUpLanguage();
+setUpAccessKey(() => {
+  showVoices();
+  showJobs();
+});
+setUpNewVoice();
+setUpResult();
+setUpSpeaking(startJob);
+setUpJobs();
+showVoices();
+showJobs();

@@ -1,0 +1,27 @@
+/** Runs in the audio thread: passes on what the microphone hears, in blocks of 2048 samples. */
+
+const BLOCK = 2048;
+
+class Tap extends AudioWorkletProcessor {
+  constructor() {
+    super();
+    this.block = new Float32Array(BLOCK);
+    this.filled = 0;
+  }
+
+  /** @param {Float32Array[][]} inputs */
+  process([[channel]]) {
+    if (channel) {
+      this.block.set(channel, this.filled); // 128 samples at a time, of which BLOCK is a multiple
+      this.filled += channel.length;
+      if (this.filled === BLOCK) {
+        this.port.postMessage(this.block, [this.block.buffer]);
+        this.block = new Float32Array(BLOCK);
+        this.filled = 0;
+      }
+    }
+    return true;
+  }
+}
+
+registerProcessor("tap", Tap);

@@ -1,0 +1,74 @@
+/** The sound of one text, as far as it has arrived. */
+
+export const RATE = 24_000; // samples a second of response_format pcm
+const PEAK_SAMPLES = 240; // 10 ms
+
+export class Track {
+  /** One channel; only the first `length` samples are filled. */
+  samples = new Int16Array(10 * RATE);
+  length = 0;
+  /** Whether no more will come. */
+  ended = false;
+  /** @type {number[]} Loudest sample of each 10 ms, 0 to 1. */
+  peaks = [];
+  /** Of all. */
+  peak = 0;
+  /** @type {number | null} The first half of a sample whose other half has not arrived. */
+  #half = null;
+
+  get seconds() {
+    return this.length / RATE;
+  }
+
+  /** @param {string} base64 of little-endian samples, cut anywhere. */
+  add(base64) {
+    const bytes = bytesOf(base64);
+    this.#reserve(this.length + bytes.length);
+    const into = new Uint8Array(this.samples.buffer);
+    let at = this.length * 2;
+    if (this.#half !== null) {
+      into[at++] = this.#half;
+    }
+    into.set(bytes, at);
+    const end = at + bytes.length;
+    this.#half = end % 2 ? into[end - 1] : null;
+    this.length = Math.floor(end / 2);
+    this.#measure();
+  }
+
+  end() {
+    this.ended = true;
+  }
+
+  /** The part that has arrived. */
+  get heard() {
+    return this.samples.subarray(0, this.length);
+  }
+
+  /** @param {number} length */
+  #reserve(length) {
+    if (length > this.samples.length) {
+      const larger = new Int16Array(Math.max(length, 2 * this.samples.length));
+      larger.set(this.samples);
+      this.samples = larger;
+    }
+  }
+
+  #measure() {
+    let start = this.peaks.length * PEAK_SAMPLES;
+    for (; start + PEAK_SAMPLES <= this.length; start += PEAK_SAMPLES) {
+      const block = Float32Array.from(this.samples.subarray(start, start + PEAK_SAMPLES));
+      const peak = Math.max(...block.map(Math.abs)) / 32768;
+      this.peaks.push(peak);
+      this.peak = Math.max(this.peak, peak);
+    }
+  }
+}
+
+/**
+ * @param {string} base64
+ * @returns {Uint8Array}
+ */
+export function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+}

@@ -1,0 +1,156 @@
+"""The database: SQLite in DATA_DIR, or the MySQL or MariaDB that DATABASE_URL names.
+
+A database that is away when the gateway starts does not stop it: what needs no storage works (the
+presets speak, the page is there), everything else is answered with 503 `storage_unavailable`, and
+the first request that finds the database back runs the migrations. What no waiting mends stops the
+start with StorageMisconfigured: a wrong address, password or database name, an unwritable folder,
+tables of a newer program. Later on, a database that goes away means 503s until it is back.
+
+No error and no log line holds the address, which holds the password, nor a statement's values.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
+from sqlalchemy.orm import Session
+
+from gateway_service.database_url import StorageMisconfigured, parse_database_url
+from gateway_service.migrating import upgrade
+from shared.errors import NotReady
+
+log = logging.getLogger("better")
+
+_CONNECT_SECONDS = 5
+_ANSWER_SECONDS = 30  # for one statement (MariaDB)
+_MARIADB: dict[str, Any] = {
+    "isolation_level": "READ COMMITTED",
+    "pool_pre_ping": True,
+    "connect_args": {
+        "connect_timeout": _CONNECT_SECONDS,
+        "read_timeout": _ANSWER_SECONDS,
+        "write_timeout": _ANSWER_SECONDS,
+    },
+}
+
+
+class StorageUnavailable(NotReady):
+    """The database is away or busy; the same request works once it is back."""
+
+    code = "storage_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("the database does not answer; nothing was stored; try again in a moment")
+        self.headers = {"Retry-After": "5"}
+
+
+class Storage:
+    """Sessions on the database. May be used by several threads at a time.
+
+    url: as DATABASE_URL; "" for a SQLite file in `data_dir`. Nothing is opened yet.
+    connections: the most that are open at a time. busy_seconds: to wait for one of them, and on
+    SQLite for another's transaction.
+    Raises StorageMisconfigured for an address that names no database.
+    """
+
+    def __init__(
+        self, url: str, data_dir: Path, connections: int = 5, busy_seconds: float = 10
+    ) -> None:
+        self._engine = _engine(parse_database_url(url, data_dir), connections, busy_seconds)
+        self._busy_seconds = busy_seconds
+        self._writing = self._engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._reading = self._engine.execution_options(begin="BEGIN")
+        self._migrated = False
+        self._migrating = threading.Lock()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def session(self) -> AbstractContextManager[Session]:
+        """One transaction that may write: committed at the end of the block, rolled back if that
+        raises. Objects stay readable after it.
+
+        On SQLite one such transaction runs at a time, over all processes, so that what is read in
+        it stays true until it is written: keep it short. On MariaDB lock what is read to be written
+        (`with_for_update()`, which SQLite ignores). Raises StorageUnavailable, also at the end of
+        the block.
+        """
+        return self._transaction(self._writing)
+
+    def read_session(self) -> AbstractContextManager[Session]:
+        """One transaction that only reads, which no writer holds up. Raises StorageUnavailable."""
+        return self._transaction(self._reading)
+
+    def migrate(self) -> None:
+        """Brings the tables up to this program's; other threads and processes wait meanwhile.
+
+        Every session does so first, once. Raises StorageUnavailable and StorageMisconfigured.
+        """
+        if self._migrated:
+            return
+        if not self._migrating.acquire(timeout=self._busy_seconds):
+            raise StorageUnavailable
+        try:
+            if not self._migrated:
+                with self._outage_as_503():
+                    upgrade(self._engine)
+                self._migrated = True
+        finally:
+            self._migrating.release()
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Session]:
+        try:
+            self.migrate()
+        except StorageMisconfigured as error:  # the database was away at the start
+            log.error("storage: %s", error)
+            raise StorageUnavailable from None
+        with (
+            self._outage_as_503(),
+            Session(engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @contextmanager
+    def _outage_as_503(self) -> Iterator[None]:
+        try:
+            yield
+        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+            # The cause alone: with the statement it could fill the log.
+            log.warning("storage: %s", error.orig if isinstance(error, exc.DBAPIError) else error)
+            # It may come back as another: restored from a backup, or empty.
+            self._migrated = False
+            raise StorageUnavailable from None
+
+
+def _engine(url: URL, connections: int, busy_seconds: float) -> Engine:
+    is_sqlite = url.get_backend_name() == "sqlite"
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=busy_seconds,
+        hide_parameters=True,
+        **({"connect_args": {"timeout": busy_seconds}} if is_sqlite else _MARIADB),
+    )
+    if is_sqlite:
+        event.listen(engine, "connect", _leave_transactions_to_us)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _leave_transactions_to_us(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads before it writes must take the lock at its start: halfway, SQLite
+    # refuses it at once where another has written meanwhile.
+    if statement := connection.get_execution_options().get("begin"):
+        connection.exec_driver_sql(statement)

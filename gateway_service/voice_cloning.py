@@ -1,0 +1,46 @@
+"""From samples to a voice in the library."""
+
+from hashlib import sha256
+
+from client.chain import Chain
+from gateway_service.sample_verdict import HeardSample, judge, mean_embed
+from gateway_service.service_errors import as_api_errors
+from gateway_service.voice_form import Sample, VoiceForm
+from gateway_service.voices import Voice, VoiceLibrary
+from shared.errors import InvalidRequest
+
+_FIELDS = dict.fromkeys(["wav", "file", "body"], "audio_sample")
+"""What the encoder calls a sample."""
+
+
+def clone(chain: Chain, voices: VoiceLibrary, form: VoiceForm) -> Voice:
+    """Blocks while the encoder works. The samples are heard and forgotten.
+
+    Raises InvalidRequest: a name that is taken, or no sample that can be used; what as_api_errors
+    raises for an encoder that fails; StorageUnavailable.
+    """
+    voices.check_new(form.name)
+    samples = [_hear(chain, sample) for sample in form.samples]
+    verdicts = judge(samples)
+    if not any(verdict.usable for verdict in verdicts):
+        raise _unusable(samples)
+    found = [verdict.model_dump() for verdict in verdicts]
+    return voices.add(form.name, mean_embed(samples, verdicts), form.consent, found)
+
+
+def _hear(chain: Chain, sample: Sample) -> HeardSample:
+    digest = sha256(sample.data).hexdigest()
+    try:
+        with as_api_errors(_FIELDS):
+            embed, report = chain.embed_with_report(sample.data)
+    except InvalidRequest as error:
+        problem = error.message.removeprefix("audio_sample: ")
+        return HeardSample(sample.file, digest, problem=problem)
+    return HeardSample(sample.file, digest, embed, report)
+
+
+def _unusable(samples: list[HeardSample]) -> InvalidRequest:
+    problems = "; ".join(f"{sample.file}: {sample.problem}" for sample in samples)
+    return InvalidRequest(
+        f"audio_sample: {problems}", param="audio_sample", code="unusable_samples"
+    )

@@ -1,0 +1,124 @@
+"""Reads the form that makes a voice."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from starlette.datastructures import FormData, UploadFile
+
+from gateway_service.gateway import GatewayState
+from gateway_service.settings import Settings
+from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+from shared.settings import MIB
+from shared.wire import media_type
+
+LONGEST_CONSENT = 2000
+_LONGEST_FILE_NAME = 100
+_PARTS = 100  # that are read at all
+_SOUND = {"type": "string", "format": "binary"}
+OPENAPI: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["name", "audio_sample", "consent"],
+                    "properties": {
+                        "name": {"type": "string"},
+                        "audio_sample": {
+                            "oneOf": [_SOUND, {"type": "array", "items": _SOUND}],
+                            "description": "WAV, FLAC, MP3, OGG or AIFF; the field may be repeated",
+                        },
+                        "consent": {
+                            "type": "string",
+                            "maxLength": LONGEST_CONSENT,
+                            "description": "who allowed this voice to be cloned, and for what",
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+"""What FastAPI cannot read off the dependency."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sound file under the name it was sent with."""
+
+    file: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class VoiceForm:
+    name: str
+    consent: str
+    samples: list[Sample]
+
+
+async def read_voice_form(request: Request, gateway: GatewayState) -> VoiceForm:
+    """Raises UnsupportedMediaType, TooLarge or InvalidRequest, which names the field."""
+    if media_type(request) != "multipart/form-data":
+        raise UnsupportedMediaType(
+            "a voice is made from a form; send multipart/form-data with name, audio_sample and "
+            "consent, as curl does with -F",
+            param="content-type",
+        )
+    async with request.form(max_files=_PARTS, max_fields=_PARTS) as form:
+        if form.get("type", "audio_sample") != "audio_sample":
+            raise InvalidRequest(
+                "type: voices are made from audio_sample here, and from nothing else", param="type"
+            )
+        return VoiceForm(
+            name=_text(form, "name"),
+            consent=_text(form, "consent", LONGEST_CONSENT),
+            samples=await _samples(form, gateway.settings),
+        )
+
+
+def _text(form: FormData, name: str, longest: int = 1000) -> str:
+    value = form.get(name)
+    text = value.strip() if isinstance(value, str) else ""
+    if not text:
+        purpose = {"consent": " that says who allowed this voice to be cloned"}.get(name, "")
+        raise InvalidRequest(f"{name}: is missing; send a text{purpose}", param=name)
+    if len(text) > longest:
+        raise InvalidRequest(
+            f"{name}: has {len(text)} characters, at most {longest} are kept", param=name
+        )
+    return text
+
+
+async def _samples(form: FormData, settings: Settings) -> list[Sample]:
+    parts = [part for name in ("audio_sample", "audio_sample[]") for part in form.getlist(name)]
+    if not parts:
+        raise _invalid("is missing; send one or several sound files of the voice")
+    if len(parts) > settings.max_samples:
+        raise _invalid(f"{len(parts)} files, at most {settings.max_samples} are read; send fewer")
+    samples = []
+    for part in parts:
+        if not isinstance(part, UploadFile):
+            raise _invalid("is a text; send a sound file, with curl -F audio_sample=@clip.wav")
+        if (part.size or 0) > settings.max_sample_bytes:
+            raise TooLarge(
+                f"audio_sample: {_name_of(part)} is over {settings.max_sample_bytes / MIB:g} MiB; "
+                "send a shorter clip (ten seconds are plenty) or a compressed file",
+                param="audio_sample",
+                code="sample_too_large",
+            )
+        samples.append(Sample(_name_of(part), await part.read()))
+    return samples
+
+
+def _name_of(part: UploadFile) -> str:
+    return (part.filename or "sample")[:_LONGEST_FILE_NAME]
+
+
+def _invalid(problem: str) -> InvalidRequest:
+    return InvalidRequest(f"audio_sample: {problem}", param="audio_sample")
+
+
+NewVoice = Annotated[VoiceForm, Depends(read_voice_form)]

@@ -1,0 +1,203 @@
+"""The voices there are: six presets that come with the program, and those that people made."""
+
+import re
+import secrets
+import time
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from gateway_service.storage import Storage
+from gateway_service.tables import LONGEST_KEY, LONGEST_NAME, VoiceRow
+from shared.errors import InvalidRequest, NotFound
+from shared.samples import sample_embeds
+from shared.tensors import Float32Array
+
+OPENAI_VOICES = {
+    "alloy": "cedar",
+    "ash": "ash",
+    "ballad": "birch",
+    "cedar": "cedar",
+    "coral": "rowan",
+    "echo": "birch",
+    "fable": "birch",
+    "marin": "elm",
+    "nova": "rowan",
+    "onyx": "ash",
+    "sage": "hazel",
+    "shimmer": "elm",
+    "verse": "birch",
+}
+"""The preset that speaks where OpenAI's clients ask for one of their voices."""
+_ID = re.compile(r"voice_[0-9a-f]{16}")
+_LISTED_IN_ERROR = 20
+
+
+@dataclass(frozen=True)
+class Voice:
+    """embed: [256], unit length. created_at: Unix milliseconds, 0 for a preset.
+
+    consent and samples: what is kept of how it was made; empty for a preset.
+    """
+
+    id: str
+    name: str
+    embed: Float32Array
+    preset: bool = False
+    created_at: int = 0
+    consent: str = ""
+    samples: Sequence[dict[str, Any]] = field(default_factory=tuple)
+
+
+@cache
+def presets() -> dict[str, Voice]:
+    """By name. Their ids are the same everywhere."""
+    return {
+        name: Voice(f"voice_{sha256(name.encode()).hexdigest()[:16]}", name, embed, preset=True)
+        for name, embed in sample_embeds().items()
+    }
+
+
+class VoiceLibrary:
+    """Every method but `find` of a preset may raise StorageUnavailable.
+
+    most: voices that people may make; names are told apart without regard to case.
+    """
+
+    def __init__(self, storage: Storage, most: int = 1000) -> None:
+        self._storage = storage
+        self._most = most
+
+    def find(self, name_or_id: str) -> Voice:
+        """Raises NotFound. Presets are found while the database is away."""
+        for preset in presets().values():
+            if name_or_id == preset.id or _key(name_or_id) == preset.name:
+                return preset
+        with self._storage.read_session() as session:
+            row = session.scalar(_matching(name_or_id))
+        if row is not None:
+            return _voice(row)
+        if same_for_openai := OPENAI_VOICES.get(_key(name_or_id)):
+            return presets()[same_for_openai]
+        raise self._not_found(name_or_id)
+
+    def check_new(self, name: str) -> str:
+        """The name in its normal form. Raises InvalidRequest if it is none, or taken, or if there
+        are as many voices as there may be."""
+        name = _checked(name)
+        if _key(name) in presets():
+            raise _taken(f"name: {name!r} is a preset voice's; choose another name")
+        with self._storage.read_session() as session:
+            if session.scalar(_matching(name)) is not None:
+                raise _taken(_there_is(name))
+            if (session.scalar(select(func.count(VoiceRow.id))) or 0) >= self._most:
+                raise InvalidRequest(
+                    f"there are {self._most} voices already, which is the most; delete one",
+                    code="too_many_voices",
+                )
+        return name
+
+    def add(
+        self, name: str, embed: Float32Array, consent: str, samples: Sequence[dict[str, Any]]
+    ) -> Voice:
+        """embed: [256]. samples: what was found in each. Raises InvalidRequest as `check_new`."""
+        name = self.check_new(name)
+        row = VoiceRow(
+            id=f"voice_{secrets.token_hex(8)}",
+            name=name,
+            key=_key(name),
+            embed=embed.astype("<f4").tobytes(),
+            consent=consent,
+            samples=[*samples],
+            created_at=time.time_ns() // 1_000_000,
+        )
+        try:
+            with self._storage.session() as session:
+                session.add(row)
+        except IntegrityError:  # another request has just taken the name
+            raise _taken(_there_is(name)) from None
+        return _voice(row)
+
+    def remove(self, name_or_id: str) -> Voice:
+        """Returns what it was. Raises NotFound, and InvalidRequest for a preset."""
+        voice = self.find(name_or_id)
+        if voice.preset:
+            raise InvalidRequest(
+                f"{voice.name} is a preset voice and stays", param="voice", code="preset_voice"
+            )
+        with self._storage.session() as session:
+            row = session.get(VoiceRow, voice.id)
+            if row is None:  # another request was faster
+                raise self._not_found(name_or_id)
+            session.delete(row)
+        return voice
+
+    def list(self) -> Sequence[Voice]:
+        """The presets, then the others, the newest first."""
+        newest_first = select(VoiceRow).order_by(VoiceRow.created_at.desc(), VoiceRow.id)
+        with self._storage.read_session() as session:
+            return [*presets().values(), *map(_voice, session.scalars(newest_first))]
+
+    def _not_found(self, asked: str) -> NotFound:
+        names = [voice.name for voice in self.list()]
+        shown = ", ".join(names[:_LISTED_IN_ERROR])
+        more = f" and {len(names) - _LISTED_IN_ERROR} more" if len(names) > _LISTED_IN_ERROR else ""
+        return NotFound(
+            f"voice: there is no {asked[:LONGEST_NAME]!r}; there are {shown}{more}, which "
+            "GET /v1/audio/voices lists",
+            param="voice",
+            code="voice_not_found",
+        )
+
+
+def _voice(row: VoiceRow) -> Voice:
+    embed = np.frombuffer(row.embed, "<f4").astype(np.float32)
+    return Voice(
+        row.id,
+        row.name,
+        embed,
+        created_at=row.created_at,
+        consent=row.consent,
+        samples=row.samples,
+    )
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
+
+
+def _matching(name_or_id: str) -> Select[VoiceRow]:
+    return select(VoiceRow).where(or_(VoiceRow.id == name_or_id, VoiceRow.key == _key(name_or_id)))
+
+
+def _checked(name: str) -> str:
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
+    if not 1 <= len(name) <= LONGEST_NAME:
+        problem = f"has {len(name)} characters; choose one of 1 to {LONGEST_NAME}"
+    elif len(_key(name)) > LONGEST_KEY:
+        problem = "is too long when its ligatures are spelled out; choose a shorter one"
+    elif not name.isprintable() or "/" in name:
+        problem = "holds a character that cannot be in a name; use letters, digits, spaces and -"
+    elif not name[0].isalnum():
+        problem = "must begin with a letter or a digit"
+    elif _ID.fullmatch(_key(name)):
+        problem = "looks like a voice's id; choose another"
+    else:
+        return name
+    raise InvalidRequest(f"name: {problem}", param="name", code="invalid_name")
+
+
+def _there_is(name: str) -> str:
+    return f"name: there is a voice {name!r} already; choose another name, or delete that voice"
+
+
+def _taken(message: str) -> InvalidRequest:
+    # Not 409: OpenAI's client would send the same again.
+    return InvalidRequest(message, param="name", code="voice_exists")

@@ -1,0 +1,94 @@
+"""The OpenAPI document: what FastAPI makes of the routes, and the errors that each call answers."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+Responses = dict[int | str, dict[str, Any]]
+
+_WHY = {
+    400: "what was sent cannot be used",
+    401: "no key, or a wrong one",
+    403: "a page of another site asks",
+    404: "there is no such thing",
+    408: "the body did not come in time",
+    409: "the thing is not in the state that this asks for",
+    413: "over a limit",
+    415: "a content type or sound format that is not read here",
+    429: "too many ask; try again after Retry-After seconds",
+    502: "a service behind the gateway failed",
+    503: "not ready, or stopping",
+    504: "too slow, or too long in the queue",
+}
+
+
+class ErrorDetail(BaseModel):
+    type: str
+    message: str
+    param: str | None
+    code: str
+
+
+class ErrorBody(BaseModel):
+    """Every error, of every call."""
+
+    error: ErrorDetail
+
+
+def errors(*statuses: int) -> Responses:
+    """For a route's `responses`: errors of its own."""
+    return {status: {"model": ErrorBody, "description": _WHY[status]} for status in statuses}
+
+
+def content(schema: dict[str, Any], *media_types: str) -> Responses:
+    """For a route's `responses`: what it answers if all is well."""
+    return {200: {"content": {kind: {"schema": schema} for kind in media_types}}}
+
+
+BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
+QUEUED = errors(429, 504)
+"""For what waits for a computing slot."""
+
+
+def describe_errors(app: FastAPI) -> None:
+    """From now on the document has the errors that follow from what a call takes."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = plain()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        if "ErrorBody" not in schemas:
+            _add_schemas(schemas)
+        for path in document["paths"].values():
+            for method, operation in path.items():
+                _add_errors(operation, method)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _add_schemas(schemas: dict[str, Any]) -> None:
+    body = ErrorBody.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= body.pop("$defs") | {"ErrorBody": body}
+
+
+def _add_errors(operation: dict[str, Any], method: str) -> None:
+    responses = operation["responses"]
+    responses.pop("422", None)  # FastAPI's own form, which is not ours
+    places = {parameter["in"] for parameter in operation.get("parameters", ())}
+    follows: set[int] = set()
+    if "requestBody" in operation:
+        follows |= {400, 408, 413, 415}
+    if places & {"query", "header"}:
+        follows |= {400}
+    if "path" in places:
+        follows |= {404}
+    if method in ("post", "delete"):
+        follows |= {503}
+    if "security" in operation:
+        follows |= {401, 403}
+    reference = {"schema": {"$ref": "#/components/schemas/ErrorBody"}}
+    for status in sorted(follows):
+        error = {"description": _WHY[status], "content": {"application/json": reference}}
+        responses.setdefault(str(status), error)

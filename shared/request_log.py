@@ -1,0 +1,56 @@
+"""What is noted about every request: its id, a count, its seconds, and a line in the log."""
+
+import logging
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.metrics import Metrics
+from shared.request_id import HEADER, accepted_or_new, request_id
+
+log = logging.getLogger("better.request")
+
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+class RequestLog:
+    """Nothing of what a request brings or gets is noted, nor its path: only its route."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        current = accepted_or_new(Headers(scope=scope).get(HEADER))
+        # Never reset: a request has a task, and so a context, of its own, and what the server says
+        # of an exception comes after this.
+        request_id.set(current)
+        status = sent = 0  # so they stay when the client left before an answer began
+        started = time.perf_counter()
+
+        async def watched_send(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = current
+            await send(message)
+            sent += len(message.get("body", b""))
+
+        try:
+            await self.app(scope, receive, watched_send)
+        except Exception:
+            status = status or 500  # answered beyond this middleware
+            raise
+        finally:
+            self._note(scope, status, time.perf_counter() - started, sent)
+
+    def _note(self, scope: Scope, status: int, seconds: float, sent: int) -> None:
+        route = getattr(scope.get("route"), "path", "none")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self.metrics.count(method, route, status, seconds)
+        fields = {"method": method, "route": route, "status": status}
+        fields |= {"seconds": round(seconds, 4), "bytes": sent}
+        log.info("%s %s %s", method, route, status, extra={"fields": fields})

@@ -1,0 +1,44 @@
+"""Fixtures of the gateway's tests: databases, SQLite and a private MariaDB."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway_service.storage import Storage
+from tests.gateway_service.mariadb_server import MariaDB
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    if not (shutil.which("mariadbd") and shutil.which("mariadb-install-db")):
+        pytest.skip("mariadbd is not on the PATH")
+    server = MariaDB(tmp_path_factory.mktemp("mariadb"))
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def mariadb(mariadb_server: MariaDB) -> MariaDB:
+    """The session's server, running, whatever the test before did to it."""
+    mariadb_server.start()
+    return mariadb_server
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind, as DATABASE_URL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/gateway.sqlite3"
+    server: MariaDB = request.getfixturevalue("mariadb")
+    return server.new_database()
+
+
+@pytest.fixture
+def storage(database_url: str, tmp_path: Path) -> Iterator[Storage]:
+    storage = Storage(database_url, tmp_path)
+    yield storage
+    storage.close()

@@ -1,0 +1,290 @@
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from client.chain import Chain
+from client.retries import RetryPolicy
+from client.wav_stream import Int16Array
+from gateway_service import speech
+from gateway_service.job_leases import Leases
+from gateway_service.job_runner import JobRunner
+from gateway_service.jobs import Jobs
+from gateway_service.storage import Storage, StorageUnavailable
+from gateway_service.tables_jobs import JobRow
+from tests.gateway_service.job_fixtures import (  # noqa: F401
+    TEXT,
+    jobs_fixture,
+    leases_fixture,
+    order,
+)
+from tests.gateway_service.stub_services import Refusal, StubServices, stub_embed
+
+SENTENCES = ["One is here.", "Two is there.", "Three is gone."]
+
+
+@pytest.fixture
+def services() -> Iterator[StubServices]:
+    with StubServices() as services:
+        yield services
+
+
+@pytest.fixture
+def chain(services: StubServices) -> Iterator[Chain]:
+    urls = [services.encoder.url, services.synthesizer.url, services.vocoder.url]
+    with Chain(*urls, retries=RetryPolicy(attempts=1)) as chain:
+        yield chain
+
+
+@pytest.fixture
+def runner(leases: Leases, chain: Chain) -> JobRunner:
+    return JobRunner(leases, chain, most_attempts=3)
+
+
+def said(chain: Chain) -> Int16Array:
+    """What the job of `order` sounds like."""
+    sounds = [speech.say(chain, piece, stub_embed(3)) for piece in order().pieces]
+    return np.concatenate([chunk for sound in sounds for chunk in sound])
+
+
+def sound_of_job(jobs: Jobs, job_id: str) -> Int16Array:
+    return np.concatenate(list(jobs.sound(jobs.find(job_id))))
+
+
+def run_until_final(runner: JobRunner, jobs: Jobs, job_id: str, storage: Storage) -> JobRow:
+    """Lets no backoff pass: a job that waits is made due."""
+    while (job := jobs.find(job_id)).status == "queued":
+        with storage.session() as session:
+            session.get_one(JobRow, job_id).due_at = 0
+        runner.run_next()
+    return job
+
+
+def test_nothing_happens_without_a_job(runner: JobRunner, services: StubServices) -> None:
+    runner.run_next()
+
+    assert services.synthesizer.requests == []
+
+
+def test_job_is_said_sentence_by_sentence(
+    runner: JobRunner, jobs: Jobs, services: StubServices, chain: Chain
+) -> None:
+    job = jobs.create(order())
+
+    runner.run_next()
+
+    assert jobs.find(job.id).status == "completed"
+    assert services.synthesizer.texts == SENTENCES
+    assert np.array_equal(sound_of_job(jobs, job.id), said(chain))
+
+
+def test_job_goes_on_where_the_last_worker_stopped(
+    jobs: Jobs, chain: Chain, services: StubServices, storage: Storage
+) -> None:
+    job = jobs.create(order())
+    dead = JobRunner(_BreaksAfter(storage, 0, 1, sentences=1), chain, most_attempts=3)
+    dead.run_next()
+    assert (jobs.find(job.id).status, jobs.find(job.id).done) == ("running", 1)
+
+    JobRunner(Leases(storage, 60, 1), chain, most_attempts=3).run_next()
+
+    assert jobs.find(job.id).status == "completed"
+    assert services.synthesizer.texts == [*SENTENCES[:2], *SENTENCES[1:]]
+    assert np.array_equal(sound_of_job(jobs, job.id), said(chain))
+
+
+def test_job_waits_for_a_service_that_is_away(
+    runner: JobRunner, jobs: Jobs, services: StubServices, leases: Leases
+) -> None:
+    job = jobs.create(order())
+    services.vocoder.refusal = Refusal(503)
+
+    runner.run_next()
+
+    waiting = jobs.find(job.id)
+    assert (waiting.status, waiting.done) == ("queued", 0)
+    assert waiting.error_message
+    assert "vocoder" in waiting.error_message
+    assert leases.take() is None  # before its wait is over
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 504])
+def test_job_whose_service_comes_back_is_completed(
+    runner: JobRunner, jobs: Jobs, services: StubServices, storage: Storage, status: int
+) -> None:
+    job = jobs.create(order())
+    services.vocoder.refusal = Refusal(status, times=2)
+
+    final = run_until_final(runner, jobs, job.id, storage)
+
+    assert (final.status, final.error_message) == ("completed", None)
+
+
+def test_job_fails_after_its_last_attempt(
+    runner: JobRunner, jobs: Jobs, services: StubServices, storage: Storage
+) -> None:
+    job = jobs.create(order())
+    services.vocoder.refusal = Refusal(500)
+
+    failed = run_until_final(runner, jobs, job.id, storage)
+
+    assert failed.status == "failed"
+    assert failed.error_message
+    assert "tried 3 times" in failed.error_message
+    assert len(services.vocoder.requests) == 3
+
+
+def test_job_that_kills_its_workers_fails(
+    jobs: Jobs, chain: Chain, services: StubServices, storage: Storage
+) -> None:
+    job = jobs.create(order())
+    for _ in range(3):
+        assert Leases(storage, seconds=0, retention_days=1).take()
+
+    JobRunner(Leases(storage, 60, 1), chain, most_attempts=3).run_next()
+
+    assert (jobs.find(job.id).status, services.synthesizer.requests) == ("failed", [])
+
+
+def test_a_sentence_made_gives_new_attempts(
+    runner: JobRunner, jobs: Jobs, services: StubServices, storage: Storage
+) -> None:
+    job = jobs.create(order())
+
+    def fail_twice_each(path: str) -> None:
+        is_third = len(services.vocoder.requests) % 3 == 0
+        services.vocoder.refusal = None if is_third else Refusal(500)
+
+    services.vocoder.before = fail_twice_each
+
+    assert run_until_final(runner, jobs, job.id, storage).status == "completed"
+    assert len(services.vocoder.requests) == 9
+
+
+def test_unsayable_sentence_fails_the_job_before_the_first_is_said(
+    runner: JobRunner, jobs: Jobs, services: StubServices
+) -> None:
+    job = jobs.create(order("One is here. 안녕하세요."))
+
+    runner.run_next()
+
+    failed = jobs.find(job.id)
+    assert (failed.status, failed.error_code) == ("failed", "nothing_to_speak")
+    assert failed.error_message
+    assert "안녕하세요" in failed.error_message
+    assert services.vocoder.requests == []
+
+
+def test_sentence_that_is_refused_is_named(
+    runner: JobRunner, jobs: Jobs, services: StubServices
+) -> None:
+    job = jobs.create(order())
+    services.synthesizer.refusal = Refusal(400, "text: no", "text", "bad")
+
+    runner.run_next()
+
+    failed = jobs.find(job.id)
+    assert failed.error_message == "sentence 1 of 3: input: no"
+
+
+def test_stopped_runner_gives_its_job_back_with_what_is_done(
+    runner: JobRunner, jobs: Jobs, services: StubServices, leases: Leases
+) -> None:
+    job = jobs.create(order())
+    services.synthesizer.before = lambda path: (
+        runner.stop() if services.synthesizer.texts[1:] else None
+    )
+
+    runner.run_next()
+
+    stopped = jobs.find(job.id)
+    assert (stopped.status, stopped.done) == ("queued", 1)
+    assert leases.count_due() == 1
+
+
+def test_long_job_makes_room_for_one_that_waits(
+    jobs: Jobs, leases: Leases, chain: Chain, services: StubServices
+) -> None:
+    runner = JobRunner(leases, chain, most_attempts=3, turn_seconds=0)
+    book = jobs.create(order())
+    services.vocoder.before = lambda path: (
+        jobs.create(order("A line.")) if len(services.vocoder.requests) == 1 else None
+    )
+
+    for _ in range(3):
+        runner.run_next()
+
+    assert jobs.find(book.id).status == "completed"
+    assert services.synthesizer.texts == [SENTENCES[0], "A line.", *SENTENCES[1:]]
+
+
+def test_stopped_runner_takes_no_job(runner: JobRunner, jobs: Jobs) -> None:
+    job = jobs.create(order())
+    runner.stop()
+
+    runner.run_next()
+
+    assert jobs.find(job.id).status == "queued"
+
+
+def test_cancelled_job_stops_the_vocoder(
+    jobs: Jobs, chain: Chain, services: StubServices, storage: Storage
+) -> None:
+    job = jobs.create(order())
+    leases = _Counting(storage, seconds=0.5, retention_days=1)
+
+    def cancel() -> None:
+        jobs.cancel(job.id)
+        assert leases.lost.wait(30)
+
+    services.vocoder.before_part = cancel
+
+    JobRunner(leases, chain, most_attempts=3).run_next()
+
+    assert services.vocoder.left.wait(30)
+    assert (jobs.find(job.id).status, len(services.vocoder.requests)) == ("cancelled", 1)
+
+
+def test_sentence_may_take_longer_than_the_lease(
+    jobs: Jobs, chain: Chain, services: StubServices, storage: Storage
+) -> None:
+    job = jobs.create(order("One is here."))
+    leases = _Counting(storage, seconds=1, retention_days=1)
+    services.vocoder.before = lambda path: leases.renewed_for_long.wait(60)
+
+    JobRunner(leases, chain, most_attempts=3).run_next()
+
+    completed = jobs.find(job.id)
+    assert (completed.status, completed.attempts) == ("completed", 1)
+
+
+@dataclass(frozen=True)
+class _Counting(Leases):
+    """Tells of the lease's fate."""
+
+    lost: threading.Event = field(default_factory=threading.Event)
+    renewed_for_long: threading.Event = field(default_factory=threading.Event)
+    _renewals: list[JobRow] = field(default_factory=list)
+
+    def renew(self, job: JobRow) -> bool:
+        own = super().renew(job)
+        self._renewals.append(job)
+        if len(self._renewals) == 15:  # ten are the time of one lease
+            self.renewed_for_long.set()
+        if not own:
+            self.lost.set()
+        return own
+
+
+@dataclass(frozen=True)
+class _BreaksAfter(Leases):
+    """Loses its database after so many sentences."""
+
+    sentences: int = 0
+
+    def keep_sound(self, job: JobRow, position: int, flac: bytes) -> bool:
+        if position >= self.sentences:
+            raise StorageUnavailable
+        return super().keep_sound(job, position, flac)

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+
+from gateway_service.job_leases import Leases
+from gateway_service.jobs import Jobs
+from gateway_service.storage import Storage
+from shared.errors import Conflict, NotFound, QueueFull
+from tests.gateway_service.job_fixtures import (  # noqa: F401
+    finish,
+    jobs_fixture,
+    leases_fixture,
+    order,
+    samples_of,
+    take,
+)
+from tests.gateway_service.stub_services import stub_embed
+
+
+def test_new_job_is_queued_with_all_that_was_ordered(jobs: Jobs) -> None:
+    job = jobs.find(jobs.create(order()).id)
+
+    assert (job.status, job.sentences, job.done) == ("queued", 3, 0)
+    assert (job.voice, job.response_format, job.speed, job.seed) == ("rowan", "wav", 1.0, 7)
+    assert np.array_equal(np.frombuffer(job.embed, "<f4"), stub_embed(3))
+    assert job.preview == "One is here. Two is there. Three is gone."
+    assert job.expires_at is None
+
+
+def test_text_of_every_script_is_kept(jobs: Jobs, leases: Leases) -> None:
+    text = "Grüße, 안녕 und 🎉 hier." + " Noch ein langer Satz." * 20
+    jobs.create(order(text))
+
+    assert " ".join(piece.text for piece in leases.pieces(take(leases))) == text
+
+
+def test_newest_are_listed_first_page_by_page(jobs: Jobs) -> None:
+    made = [jobs.create(order()) for _ in range(5)]
+    newest = sorted(made, key=lambda job: (job.created_at, job.id), reverse=True)
+
+    pages = [jobs.newest(2)]
+    while pages[-1]:
+        pages.append(jobs.newest(2, after=pages[-1][-1].id))
+
+    assert [job.id for page in pages for job in page] == [job.id for job in newest]
+
+
+def test_page_after_an_unknown_job_is_not_found(jobs: Jobs) -> None:
+    with pytest.raises(NotFound):
+        jobs.newest(2, after="job_gone")
+
+
+def test_job_over_the_limit_is_refused_until_one_is_cancelled(storage: Storage) -> None:
+    jobs = Jobs(storage, max_waiting=1, retention_days=1)
+    first = jobs.create(order())
+    with pytest.raises(QueueFull, match="limit is 1"):
+        jobs.create(order())
+
+    jobs.cancel(first.id)
+
+    jobs.create(order())
+
+
+def test_job_under_way_counts_as_waiting(storage: Storage, leases: Leases) -> None:
+    jobs = Jobs(storage, max_waiting=1, retention_days=1)
+    jobs.create(order())
+    take(leases)
+
+    with pytest.raises(QueueFull):
+        jobs.create(order())
+
+
+def test_cancelled_job_is_final_and_nobody_takes_it(jobs: Jobs, leases: Leases) -> None:
+    job = jobs.create(order())
+
+    cancelled = jobs.cancel(job.id)
+
+    assert cancelled
+    assert cancelled.status == "cancelled"
+    assert cancelled.expires_at
+    assert leases.take() is None
+    assert jobs.cancel(job.id) is None
+
+
+def test_unfinished_job_is_not_deleted(jobs: Jobs) -> None:
+    job = jobs.create(order())
+
+    with pytest.raises(NotFound):
+        jobs.delete(job.id)
+
+    assert jobs.find(job.id).status == "queued"
+
+
+def test_deleted_job_is_gone_at_once(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(order())
+    job = finish(leases)
+
+    jobs.delete(job.id)
+
+    assert jobs.newest(10) == []
+    with pytest.raises(NotFound, match=job.id):
+        jobs.find(job.id)
+    with pytest.raises(NotFound):
+        jobs.delete(job.id)
+
+
+def test_length_is_that_of_the_sound(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(order())
+    job = finish(leases)
+
+    assert jobs.length(job) == sum(map(len, jobs.sound(jobs.find(job.id)))) == 3 * 160
+
+
+def test_sound_holds_each_sentence_in_its_order(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(order())
+    job = jobs.find(finish(leases).id)
+
+    sound = np.concatenate(list(jobs.sound(job)))
+
+    assert np.array_equal(sound, np.concatenate([samples_of(i) for i in range(3)]))
+
+
+def test_sound_of_an_unfinished_job_is_a_conflict(jobs: Jobs) -> None:
+    job = jobs.create(order())
+
+    with pytest.raises(Conflict, match="job is queued") as raised:
+        jobs.sound(job)
+
+    assert raised.value.code == "job_not_completed"
+
+
+def test_sound_of_a_job_deleted_meanwhile_is_not_found(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(order())
+    job = jobs.find(finish(leases).id)
+    sound = jobs.sound(job)
+    next(sound)
+
+    jobs.delete(job.id)
+    leases.delete_expired()
+
+    with pytest.raises(NotFound):
+        next(sound)

@@ -1,0 +1,283 @@
+import logging
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from gateway_service.database_url import StorageMisconfigured
+from gateway_service.storage import Storage, StorageUnavailable
+from gateway_service.tables import Base, VoiceRow
+from tests.conftest import REPOSITORY, free_port, running
+from tests.gateway_service.mariadb_server import PASSWORD, MariaDB
+
+PROCESSES = 3
+THREADS, ROUNDS = 4, 10
+
+
+def voice(voice_id: str = "voice_1") -> VoiceRow:
+    return VoiceRow(
+        id=voice_id,
+        name="Zoë 조이 🎙",
+        key=voice_id,
+        embed=bytes(range(256)) * 4,
+        consent="Она согласна.",
+        samples=[{"seconds": 1.5, "similarity": None, "warnings": ["너무 짧아요"]}],
+        created_at=2**41,
+    )
+
+
+@contextmanager
+def inspecting(database_url: str) -> Iterator[Engine]:
+    engine = create_engine(database_url, poolclass=NullPool)
+    yield engine
+    engine.dispose()
+
+
+def test_migrations_make_the_tables_of_the_mappings(storage: Storage, database_url: str) -> None:
+    storage.migrate()
+    with inspecting(database_url) as engine, engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_processes_that_start_at_once_migrate_one_at_a_time(
+    database_url: str, tmp_path: Path
+) -> None:
+    program = (
+        "import sys, pathlib; from gateway_service.storage import Storage\n"
+        "storage = Storage(sys.argv[1], pathlib.Path(sys.argv[2])); print('go', flush=True)\n"
+        "sys.stdin.readline(); storage.migrate(); storage.read_session().__enter__()"
+    )
+    command = [sys.executable, "-c", program, database_url, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    started = [
+        subprocess.Popen(command, cwd=REPOSITORY, text=True, **pipes)  # type: ignore[call-overload]
+        for _ in range(PROCESSES)
+    ]
+    for process in started:
+        assert process.stdout.readline() == "go\n"
+    for process in started:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    errors = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0] * PROCESSES, errors
+
+
+def test_rows_come_back_as_they_were_written(storage: Storage) -> None:
+    with storage.session() as session:
+        session.add(voice())
+    with storage.read_session() as session:
+        found = session.get_one(VoiceRow, "voice_1")
+    expected = voice()
+    for column in VoiceRow.__table__.columns:
+        assert getattr(found, column.key) == getattr(expected, column.key)
+
+
+def test_transaction_that_raises_leaves_nothing(storage: Storage) -> None:
+    def half_done() -> None:
+        with storage.session() as session:
+            session.add(voice())
+            session.flush()
+            raise KeyError("voice")
+
+    with pytest.raises(KeyError):
+        half_done()
+    with storage.read_session() as session:
+        assert session.get(VoiceRow, "voice_1") is None
+
+
+def test_transactions_that_read_and_then_write_lose_nothing(storage: Storage) -> None:
+    with storage.session() as session:
+        session.add(voice())
+        session.get_one(VoiceRow, "voice_1").created_at = 0
+
+    def count() -> None:
+        for _ in range(ROUNDS):
+            with storage.session() as session:
+                row = session.get_one(VoiceRow, "voice_1", with_for_update=True)
+                row.created_at += 1
+
+    threads = [threading.Thread(target=count) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with storage.read_session() as session:
+        assert session.get_one(VoiceRow, "voice_1").created_at == THREADS * ROUNDS
+
+
+def test_readers_and_a_writer_do_not_wait_for_each_other(storage: Storage) -> None:
+    with storage.read_session() as reading:
+        assert reading.get(VoiceRow, "voice_1") is None
+        with storage.session() as writing:
+            writing.add(voice())
+            writing.flush()
+            assert reading.get(VoiceRow, "voice_1") is None
+    with storage.read_session() as session:
+        assert session.get(VoiceRow, "voice_1") is not None
+
+
+def test_busy_sqlite_is_a_503_until_it_is_free(tmp_path: Path) -> None:
+    with closing(Storage("", tmp_path, busy_seconds=0.05)) as storage:
+        storage.migrate()
+        with closing(sqlite3.connect(tmp_path / "gateway.sqlite3")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StorageUnavailable) as caught, storage.session() as session:
+                session.add(voice())
+        assert caught.value.body()["error"]["code"] == "storage_unavailable"
+        with storage.session() as session:
+            session.add(voice())
+
+
+def test_killed_mariadb_is_a_503_until_it_is_back(mariadb: MariaDB, tmp_path: Path) -> None:
+    with closing(Storage(mariadb.new_database(), tmp_path)) as storage:
+        with storage.session() as session:
+            session.add(voice())
+        mariadb.kill()
+        for _ in range(2):
+            with pytest.raises(StorageUnavailable), storage.session() as session:
+                session.add(voice("voice_2"))
+        mariadb.start()
+        with storage.session() as session:
+            assert session.get_one(VoiceRow, "voice_1").consent == voice().consent
+
+
+def test_mariadb_that_went_and_came_unnoticed_is_used_again(
+    mariadb: MariaDB, tmp_path: Path
+) -> None:
+    with closing(Storage(mariadb.new_database(), tmp_path)) as storage:
+        storage.migrate()
+        mariadb.kill()
+        mariadb.start()
+        with storage.session() as session:
+            session.add(voice())
+
+
+def test_mariadb_killed_within_a_transaction_is_a_503(mariadb: MariaDB, tmp_path: Path) -> None:
+    def broken_off() -> None:
+        with storage.session() as session:
+            session.add(voice())
+            session.flush()
+            mariadb.kill()
+
+    with closing(Storage(mariadb.new_database(), tmp_path)) as storage:
+        with pytest.raises(StorageUnavailable):
+            broken_off()
+        mariadb.start()
+        with storage.session() as session:
+            assert session.get(VoiceRow, "voice_1") is None
+
+
+def test_database_that_comes_back_empty_is_migrated_again(mariadb: MariaDB, tmp_path: Path) -> None:
+    url = mariadb.new_database()
+    name = url.rpartition("/")[2]
+    with closing(Storage(url, tmp_path)) as storage:
+        storage.migrate()
+        mariadb.kill()
+        with pytest.raises(StorageUnavailable), storage.session() as session:
+            session.add(voice())
+        mariadb.start()
+        mariadb.execute(f"DROP DATABASE {name}")
+        mariadb.execute(f"CREATE DATABASE {name}")
+        with storage.session() as session:
+            session.add(voice())
+
+
+def test_wrong_password_is_named_without_it(
+    mariadb: MariaDB, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = mariadb.new_database().replace(PASSWORD, PASSWORD + "-wrong")
+    with (
+        closing(Storage(url, tmp_path)) as storage,
+        pytest.raises(StorageMisconfigured, match="Access denied") as caught,
+    ):
+        storage.migrate()
+    assert PASSWORD not in str(caught.value) + caplog.text
+
+
+def test_absent_mariadb_is_told_without_its_password(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = f"mysql://user:{PASSWORD}@127.0.0.1:{free_port()}/voices"
+    with (
+        closing(Storage(url, tmp_path)) as storage,
+        pytest.raises(StorageUnavailable) as caught,
+        storage.session(),
+    ):
+        pass
+    assert "127.0.0.1" in caplog.text
+    assert PASSWORD not in str(caught.value) + repr(caught.value) + caplog.text
+
+
+def test_wrong_password_found_after_the_start_is_a_503(
+    mariadb: MariaDB, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = mariadb.new_database().replace(PASSWORD, PASSWORD + "-wrong")
+    with (
+        closing(Storage(url, tmp_path)) as storage,
+        pytest.raises(StorageUnavailable),
+        storage.session() as session,
+    ):
+        session.add(voice())
+    assert "Access denied" in caplog.text
+
+
+def test_unwritable_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        closing(Storage("", tmp_path / "file" / "data")) as storage,
+        pytest.raises(StorageMisconfigured, match="file/data cannot be written"),
+    ):
+        storage.migrate()
+
+
+def test_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "gateway.sqlite3").write_text("Dear diary, today nothing happened at all.\n" * 99)
+    with (
+        closing(Storage("", tmp_path)) as storage,
+        pytest.raises(StorageMisconfigured, match="not a database"),
+    ):
+        storage.migrate()
+
+
+def test_tables_of_a_newer_program_are_left_alone(storage: Storage, database_url: str) -> None:
+    storage.migrate()
+    with inspecting(database_url) as engine, engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
+    with (
+        closing(Storage(database_url, Path())) as older,
+        pytest.raises(StorageMisconfigured, match="newer program"),
+    ):
+        older.migrate()
+
+
+def test_gateway_outlives_its_database(
+    mariadb: MariaDB, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url = mariadb.new_database()
+    mariadb.kill()
+    with (
+        running("gateway", DATABASE_URL=url, DATA_DIR=str(tmp_path)) as gateway,
+        httpx.Client(base_url=f"{gateway}/v1/audio/voices", timeout=60) as client,
+    ):
+        for _ in range(2):
+            answer = client.get("")
+            assert answer.status_code == 503
+            assert answer.json()["error"]["code"] == "storage_unavailable"
+            assert answer.headers["retry-after"]
+            assert client.get("/rowan").status_code == 200
+            mariadb.start()
+            assert client.get("").status_code == 200
+            mariadb.kill()
+    assert PASSWORD not in "".join(capfd.readouterr())
