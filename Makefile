@@ -2,15 +2,22 @@ PYTHON ?= python3
 # PyPI's torch for Linux brings several GB of CUDA along; this index has the one for CPUs.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
+# The gateway's port of `make serve`; the services have the three after it.
+PORT_BASE ?= 8000
+
 BIN := .venv/bin
+FUZZED := tests/test_fuzz.py tests/shared/test_hostile_bytes.py tests/shared/test_tensors.py \
+	tests/shared/test_sentences.py tests/shared/test_checkpoint_manifest.py \
+	tests/synthesizer_service/test_text.py tests/synthesizer_service/test_cleaners.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
-.PHONY: help demo serve test check bench
+.PHONY: help demo serve test fuzz check bench
 
 help:
 	@echo "make demo    start the three services, clone a voice, write demo/speech.wav"
 	@echo "make serve   run the gateway and the services on this machine until Ctrl-C"
 	@echo "make test    run the whole test suite"
+	@echo "make fuzz    send every app and reader far more rubbish than make test does"
 	@echo "make check   lint, formatting, types and import rules"
 	@echo "make bench   measure time and memory"
 
@@ -18,10 +25,14 @@ demo: .venv/installed
 	@$(BIN)/better demo
 
 serve: .venv/installed
-	@$(BIN)/better serve
+	@$(BIN)/better serve --port-base $(PORT_BASE)
 
 test: .venv/installed-dev
 	$(BIN)/pytest
+
+# Minutes; FUZZ_EXAMPLES sets how many. What it finds, it prints with the seed and a curl command.
+fuzz: .venv/installed-dev
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(BIN)/pytest --hypothesis-profile=fuzz $(FUZZED)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check

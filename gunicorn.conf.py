@@ -43,7 +43,7 @@ worker_class = "shared.draining.DrainingWorker"
 workers = _number("WORKERS", 1, 64)
 
 timeout = 120  # seconds without a sign of life; loading a model gives none, a long stream does
-graceful_timeout = 25  # seconds for requests under way; Heroku kills after 30
+graceful_timeout = 28  # seconds; 20 are for requests under way, Heroku kills after 30
 keepalive = 65  # seconds; a client that chains the services comes back within that
 
 # The source folder may be read-only, and a disk slow enough to make a heartbeat late.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.request import getproxies
 
 import httpx
 import numpy as np
@@ -18,6 +19,7 @@ import orjson
 from client.retries import RetryPolicy
 from client.service import OnCall, Service, ignore_call
 from client.settings import Settings
+from client.watchful_transport import WatchfulTransport
 from client.wav_stream import Int16Array, NotWav, samples_of_wav
 from shared.audio import Clip
 from shared.mel import MEL_FORMAT
@@ -39,8 +41,7 @@ _MEDIA_TYPES = {
     ".m4a": "audio/mp4",
     ".aiff": "audio/aiff",
 }
-# A proxy of the environment is for the way out, not for this machine.
-_NO_PROXY = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}
+_THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Chain:
         settings = settings or Settings()
         retries = retries or RetryPolicy(deadline_seconds=settings.deadline_seconds)
         timeout = httpx.Timeout(settings.read_seconds, connect=settings.connect_seconds)
-        self._http = httpx.Client(timeout=timeout, mounts=_NO_PROXY)
+        self._http = httpx.Client(timeout=timeout, mounts=_mounts())
         urls = {
             "encoder": encoder_url or str(settings.encoder_url),
             "synthesizer": synthesizer_url or str(settings.synthesizer_url),
@@ -244,6 +245,13 @@ def vocoded_length(spec: Float32Array) -> int:
 
 def silence(seconds: float) -> Int16Array:
     return np.zeros(round(seconds * SAMPLE_RATE), np.int16)
+
+
+def _mounts() -> dict[str, httpx.BaseTransport]:
+    """A proxy of the environment is for the way out, not for this machine."""
+    transport = WatchfulTransport()
+    mounts: dict[str, httpx.BaseTransport] = {f"all://{host}": transport for host in _THIS_MACHINE}
+    return mounts if "all" in getproxies() else {**mounts, "all://": transport}
 
 
 def _clip_body(clip: Path | bytes | Clip) -> tuple[bytes, str]:

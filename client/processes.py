@@ -30,7 +30,7 @@ from shared.settings import REPOSITORY
 
 PORT_OFFSETS = {"gateway": 0, "encoder": 1, "synthesizer": 2, "vocoder": 3}
 GRACE_SECONDS = 30.0
-"""For requests under way; gunicorn.conf.py ends them after 25 s."""
+"""For requests under way, 20 s, and what the apps then close; gunicorn.conf.py ends all at 28."""
 
 
 class ProcessError(Exception):

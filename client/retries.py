@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from client.errors import ChainError, ServiceError, TimedOut, Unreachable
+from shared import patience
 
 RETRIED_STATUSES = frozenset({429, 503})
 # A read that timed out is not tried again: the service is still at it.
@@ -31,7 +32,8 @@ class RetryPolicy:
 
 @dataclass
 class Attempts:
-    """The attempts of one call, and its deadline."""
+    """The attempts of one call, and its deadline, which is no later than that of whoever the call
+    is made for."""
 
     service: str
     url: str
@@ -48,12 +50,18 @@ class Attempts:
         wait = self._wait_seconds(error)
         if self.seconds_left() < wait:
             raise final from error
-        time.sleep(wait)
+        patience.sleep(wait)
 
     def seconds_left(self) -> float:
-        return self.started + self.policy.deadline_seconds - time.monotonic()
+        own = self.started + self.policy.deadline_seconds - time.monotonic()
+        return min(own, patience.seconds_left())
 
     def check_deadline(self) -> None:
+        if patience.seconds_left() <= 0:
+            raise TimedOut(
+                self.service,
+                f"the {self.service} at {self.url} was not done when its caller's time was over",
+            )
         if self.seconds_left() <= 0:
             raise TimedOut(
                 self.service,

@@ -10,9 +10,11 @@ import orjson
 
 from client.errors import BadResponse, ServiceError
 from client.retries import Attempts, RetryPolicy, parse_retry_after
+from shared import patience
 from shared.request_id import HEADER, request_id
 
 _LONGEST_ERROR = 2**16  # bytes of an error's body that are read
+_LONGEST_OBJECT = 2**26  # bytes of JSON; ten times the longest that a service sends
 
 OnCall = Callable[[str, str, float], None]
 """Is told a service's name, the outcome of one attempt and its seconds. The outcome is a status,
@@ -49,8 +51,7 @@ class Service:
         attempts = Attempts(self.name, self.url, self._policy)
         while True:
             try:
-                received = b"".join(self._receive(path, body, headers, attempts))
-                return self._parse(received)
+                return self._parse(self._receive_whole(path, body, headers, attempts))
             except (httpx.RequestError, ServiceError) as error:
                 attempts.wait_after(error)
 
@@ -73,13 +74,30 @@ class Service:
             except (httpx.RequestError, ServiceError) as error:
                 attempts.wait_after(error)
 
+    def _receive_whole(
+        self, path: str, body: bytes, headers: Mapping[str, str], attempts: Attempts
+    ) -> bytes:
+        received = bytearray()
+        with closing(self._receive(path, body, headers, attempts)) as chunks:
+            for chunk in chunks:
+                received += chunk
+                if len(received) > _LONGEST_OBJECT:
+                    raise self.bad_response(f"over {_LONGEST_OBJECT} bytes")
+        return bytes(received)
+
     def _receive(
         self, path: str, body: bytes, headers: Mapping[str, str], attempts: Attempts
     ) -> Generator[bytes]:
-        """One attempt. It bears the id of the request that it is made for, if there is one."""
+        """One attempt. It bears the id of the request that it is made for, if there is one, and the
+        seconds that we wait for its answer to begin."""
+        attempts.check_deadline()
+        timeout = _within(self._http.timeout, attempts.seconds_left())
+        headers = {**headers, patience.HEADER: f"{timeout.read:.3f}"}
         if (current := request_id.get()) is not None:
-            headers = {**headers, HEADER: current}
-        request = self._http.stream("POST", self.url + path, content=body, headers=headers)
+            headers[HEADER] = current
+        request = self._http.stream(
+            "POST", self.url + path, content=body, headers=headers, timeout=timeout
+        )
         started, outcome = time.monotonic(), "broken"
         try:
             with request as response:
@@ -90,7 +108,7 @@ class Service:
                     attempts.check_deadline()
                     yield chunk
                 outcome = str(response.status_code)
-        except GeneratorExit:
+        except (GeneratorExit, patience.CallerLeft):
             outcome = "left"
             raise
         finally:
@@ -129,6 +147,13 @@ class Service:
             f"the {self.name} at {self.url} answered with {what}; "
             f"is {self.name.upper()}_URL right?",
         )
+
+
+def _within(usual: httpx.Timeout, seconds: float) -> httpx.Timeout:
+    limits = usual.as_dict().items()
+    return httpx.Timeout(
+        **{name: seconds if limit is None else min(limit, seconds) for name, limit in limits}
+    )
 
 
 def _error_object(body: bytes) -> dict[str, Any]:

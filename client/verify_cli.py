@@ -11,6 +11,10 @@ from shared.watermark import LEAST_SECONDS, PUBLIC_KEY, SAMPLE_RATE, find
 _MAX_SECONDS = 3600.0
 
 
+class Unreadable(click.ClickException):
+    exit_code = 2
+
+
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
@@ -20,11 +24,14 @@ _MAX_SECONDS = 3600.0
     help="The gateway's WATERMARK_KEY, if it has one of its own.",
 )
 def verify(file: Path, key: str) -> None:
-    """Look for the gateway's inaudible mark in FILE. Exit code 1 if there is none."""
+    """Look for the gateway's inaudible mark in FILE.
+
+    Exit code 1 if there is none, 2 if FILE cannot be read.
+    """
     try:
         wav = read_media(file.read_bytes(), SAMPLE_RATE, _MAX_SECONDS)
     except ApiError as error:
-        raise click.ClickException(f"{file}: {error.message}") from None
+        raise Unreadable(f"{file}: {error.message}") from None
     finding = find(wav, key)
     figures = f"score {finding.score:.1f}, {finding.seconds:.1f} s searched"
     if finding.found:

@@ -1,7 +1,7 @@
 """The encoder: a few seconds of a voice in, its embedding out."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends
 
@@ -10,6 +10,7 @@ from encoder_service.clip_body import ClipBody
 from encoder_service.model import SpeakerEncoder
 from encoder_service.schemas import EmbedResponse, WavResponse
 from encoder_service.settings import settings
+from shared.api_document import QUEUED
 from shared.app import Slot, create_app, get_model
 from shared.wire import ArrayResponse
 
@@ -22,15 +23,16 @@ app = create_app(
     example=inference.example,
 )
 Model = Annotated[SpeakerEncoder, Depends(get_model)]
+AS_CLIP: dict[str, Any] = {"openapi_extra": clip_body.OPENAPI, "responses": QUEUED}
 
 
-@app.post("/inference/", response_model=EmbedResponse, openapi_extra=clip_body.OPENAPI)
+@app.post("/inference/", response_model=EmbedResponse, **AS_CLIP)
 async def embed(decode: ClipBody, model: Model, slot: Slot) -> ArrayResponse:
     """The embedding of the voice in a clip: a JSON `wav` with its `sr`, or a sound file."""
     return ArrayResponse(await slot.run(partial(inference.embed, model, decode)))
 
 
-@app.post("/preprocess/", response_model=WavResponse, openapi_extra=clip_body.OPENAPI)
+@app.post("/preprocess/", response_model=WavResponse, **AS_CLIP)
 async def preprocess(decode: ClipBody, slot: Slot) -> ArrayResponse:
     """What the encoder hears of a clip: 16 kHz, volume-normalised, long silences cut."""
     return ArrayResponse(await slot.run(partial(inference.clean, decode)))

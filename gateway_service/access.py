@@ -1,7 +1,10 @@
 """Who may call the gateway. It is decided from the request's head, before its body is read."""
 
-from fastapi import Depends
-from fastapi.security import HTTPBearer
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -10,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway_service.api_keys import ApiKeys
 from gateway_service.rate_limit import RateLimit
 from gateway_service.settings import Settings
+from shared.api_document import add_error
 from shared.errors import ApiError, Forbidden, Unauthorized
 from shared.request_id import HEADER
 from shared.wire import error_response
@@ -19,31 +23,48 @@ OPEN_PATHS = frozenset(
         "/",
         "/check",
         "/docs",
-        "/redoc",
         "/openapi.json",
         "/health/live",
         "/health/ready",
         "/v1/audio/voices",  # the list: Open WebUI asks for it without a key
     }
 )
-_OPEN_FOLDER = "/static/"
-
-KEY_IN_DOCS = Depends(
-    HTTPBearer(auto_error=False, description="One of API_KEYS, if there are any.")
-)
-"""A dependency that asks for nothing: it brings the field for a key to /docs."""
+_OPEN_FOLDERS = ("/static/", "/static-docs/")
 
 
 def access_middleware(settings: Settings) -> list[Middleware]:
     """Outermost first: a preflight bears no key, and what is refused counts towards no limit."""
     keys = ApiKeys.read(settings.api_keys.get_secret_value(), settings.api_keys_file)
-    middleware = [Middleware(Access, keys=keys, origins=settings.cors_origins)]
+    sites = {"origins": settings.cors_origins, "hosts": settings.allowed_hosts}
+    middleware = [Middleware(Access, keys=keys, **sites)]
     if settings.cors_origins:
         middleware.insert(0, _cors(settings.cors_origins))
     if settings.rate_limit:
         redis_url = settings.redis_url.get_secret_value()
         middleware.append(Middleware(RateLimit, limits=settings.rate_limit, redis_url=redis_url))
     return middleware
+
+
+def describe_access(app: FastAPI, settings: Settings) -> None:
+    """From now on the OpenAPI document says of each call what it asks for."""
+    keys = ApiKeys.read(settings.api_keys.get_secret_value(), settings.api_keys_file)
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = plain()
+        if keys:
+            bearer = {"type": "http", "scheme": "bearer", "description": "One of API_KEYS."}
+            document["components"]["securitySchemes"] = {"key": bearer}
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                if _is_open({"path": path, "method": method.upper()}):
+                    continue
+                add_error(operation, 401 if keys else 403)
+                if keys:
+                    operation["security"] = [{"key": []}]
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _cors(origins: tuple[str, ...]) -> Middleware:
@@ -61,12 +82,22 @@ class Access:
 
     Without keys whoever reaches the gateway may use it, and that must not be every site that its
     user's browser has open: they can reach what only this machine can reach.
+
+    origins: of sites that may. hosts: names of this gateway; by another name, which its owner can
+    point at us at any time, a page that came from elsewhere would look as if it came from here.
     """
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys, origins: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: ApiKeys,
+        origins: tuple[str, ...] = (),
+        hosts: tuple[str, ...] = (),
+    ) -> None:
         self.app = app
         self.keys = keys
         self.origins = origins
+        self.hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _is_open(scope):
@@ -81,6 +112,7 @@ class Access:
         """A name of who calls, for limits: never the key. Raises Unauthorized or Forbidden."""
         if self.keys:
             return self._holder(headers)
+        self._refuse_other_hosts(headers)
         self._refuse_other_sites(headers)
         host, _ = scope.get("client") or ("unknown", 0)
         return str(host)
@@ -94,9 +126,21 @@ class Access:
             raise _unauthorized("this API key is not one of ours; ask who runs the gateway for one")
         return holder
 
+    def _refuse_other_hosts(self, headers: Headers) -> None:
+        name = _host_name(headers.get("host", ""))
+        if not (name == "localhost" or _is_address(name) or name in self.hosts):
+            raise Forbidden(
+                f"this gateway is not known as {name[:80]!r}; add the name to ALLOWED_HOSTS",
+                param="host",
+            )
+
     def _refuse_other_sites(self, headers: Headers) -> None:
+        # Browsers send Sec-Fetch-Site to addresses they trust only: https and this machine's own.
+        origin = headers.get("origin")
         other_site = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
-        if other_site and headers.get("origin") not in self.origins:
+        if origin is not None:
+            other_site |= origin.partition("://")[2] != headers.get("host", "").lower()
+        if other_site and origin not in self.origins:
             raise Forbidden(
                 "pages of other sites may not use this gateway; add their origin to CORS_ORIGINS",
                 param="origin",
@@ -105,8 +149,24 @@ class Access:
 
 def _is_open(scope: Scope) -> bool:
     path: str = scope["path"]
-    is_open = path in OPEN_PATHS or path.startswith(_OPEN_FOLDER)
+    is_open = path in OPEN_PATHS or path.startswith(_OPEN_FOLDERS)
     return is_open and scope["method"] in {"GET", "HEAD"}
+
+
+def _host_name(host: str) -> str:
+    """Of a Host header: without the port, and the brackets around an IPv6 address."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return host
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _unauthorized(message: str) -> Unauthorized:

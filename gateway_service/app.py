@@ -12,7 +12,7 @@ from gateway_service import (
     verify_routes,
     voice_routes,
 )
-from gateway_service.access import KEY_IN_DOCS, access_middleware
+from gateway_service.access import access_middleware, describe_access
 from gateway_service.gateway import close_gateway, open_gateway
 from gateway_service.job_metrics import JobsByStatus
 from gateway_service.service_metrics import SERVICE_SECONDS
@@ -32,7 +32,7 @@ app: FastAPI = create_app(
         JobsByStatus(lambda: app.state.model.storage if app.state.ready else None),
     ],
 )
-app.router.dependencies.append(KEY_IN_DOCS)
+describe_access(app, settings)
 app.include_router(page.router)
 app.include_router(speech_routes.router)
 app.include_router(verify_routes.router)

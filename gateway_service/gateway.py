@@ -15,6 +15,9 @@ from gateway_service.settings import Settings
 from gateway_service.storage import Storage, StorageUnavailable
 from gateway_service.voices import VoiceLibrary
 from shared.app import get_model
+from shared.compute import ComputeSlot
+
+_DOWNLOADS, _DOWNLOAD_THREADS = 16, 2  # at a time, and what encodes for them
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Gateway:
     voices: VoiceLibrary
     jobs: Jobs
     job_queue: JobQueue
+    downloads: ComputeSlot
+    """For the sound of jobs: who reads it slowly keeps a place, but none of the threads."""
 
 
 def open_gateway(settings: Settings) -> Gateway:
@@ -41,6 +46,9 @@ def open_gateway(settings: Settings) -> Gateway:
         voices=VoiceLibrary(storage, settings.max_voices),
         jobs=jobs,
         job_queue=job_queue,
+        downloads=ComputeSlot(
+            settings.queue_limit, settings.queue_seconds, _DOWNLOADS, _DOWNLOAD_THREADS
+        ),
     )
 
 

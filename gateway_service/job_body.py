@@ -2,23 +2,22 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from gateway_service.job_schemas import JobRequest
+from gateway_service.job_schemas import JobQuery, JobRequest
 from gateway_service.settings import settings
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.wire import media_type
 
-_SCHEMA = JobRequest.model_json_schema()
-_BESIDE_THE_TEXT = {name: of for name, of in _SCHEMA["properties"].items() if name != "input"}
+_BESIDE_THE_TEXT = JobQuery.model_json_schema()["properties"]
 OPENAPI: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": _SCHEMA},
+            "application/json": {"schema": JobRequest.model_json_schema()},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
@@ -32,25 +31,24 @@ OPENAPI: dict[str, Any] = {
             "text/plain": {"schema": {"type": "string"}},
         },
     },
-    "parameters": [
-        {"name": name, "in": "query", "schema": of, "description": "With text/plain."}
-        for name, of in _BESIDE_THE_TEXT.items()
-    ],
 }
 """What FastAPI cannot read off the dependency."""
 
 
-async def read_job(request: Request) -> JobRequest:
-    """Raises UnsupportedMediaType, InvalidRequest, TooLarge or a validation error that names the
+async def read_job(request: Request, query: Annotated[JobQuery, Query()]) -> JobRequest:
+    """query: holds where the body does not say otherwise.
+
+    Raises UnsupportedMediaType, InvalidRequest, TooLarge or a validation error that names the
     field."""
+    given = query.model_dump(exclude_unset=True)
     kind = media_type(request)
     if kind == "application/json":
-        return _validated(await request.json())
+        body = await request.json()
+        return _validated({**given, **body} if isinstance(body, dict) else body)
     if kind == "multipart/form-data":
-        return _validated(await _form(request))
+        return _validated({**given, **await _form(request)}, strict=False)
     if kind == "text/plain":
-        text = _decoded(await request.body(), "body")
-        return _validated({**request.query_params, "input": text})
+        return _validated({**given, "input": _decoded(await request.body(), "body")})
     raise UnsupportedMediaType(
         f"Content-Type is {kind or 'missing'}; send application/json, text/plain with the rest in "
         "the query, or multipart/form-data with a file",
@@ -86,9 +84,10 @@ def _decoded(text: bytes, param: str) -> str:
         ) from None
 
 
-def _validated(fields: Any) -> JobRequest:
+def _validated(fields: Any, strict: bool | None = None) -> JobRequest:
+    """strict: as the schema says if None; False for a form, where everything is text."""
     try:
-        request = JobRequest.model_validate(fields)
+        request = JobRequest.model_validate(fields, strict=strict)
     except ValidationError as error:
         located = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
         raise RequestValidationError(located) from None

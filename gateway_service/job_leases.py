@@ -1,9 +1,9 @@
 """Jobs as workers see them: taken under a lease, said sentence by sentence, brought to an end.
 
-A worker owns a job while the row bears its word and the lease has not run out; it renews the lease
-while it is at it. One that was killed renews nothing, and another goes on where it stopped. Every
-change is one conditional UPDATE: who owns a job no more changes nothing. The clocks of the machines
-should agree within a lease; where they do not, work is done twice, but never kept twice.
+A worker owns a job while the row bears its `owner` and the lease has not run out; it renews the
+lease while it is at it. One that was killed renews nothing, and another goes on where it stopped.
+Every change is one conditional UPDATE: who owns a job no more changes nothing. The clocks of the
+machines should agree within a lease; where they do not, work is done twice, but never kept twice.
 """
 
 import secrets
@@ -13,12 +13,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
-from gateway_service.jobs import UNFINISHED, changed, now
+from gateway_service.jobs import UNFINISHED, changed, expiry, now
 from gateway_service.storage import Storage
 from gateway_service.tables_jobs import JobRow, SentenceRow
 from shared.sentences import Piece
 
-_DAY = 86_400_000  # milliseconds
 _LONGEST_CODE, _LONGEST_REASON = 64, 4000  # characters, which the columns hold
 _ROWS_AT_A_TIME = 100  # that one transaction deletes
 
@@ -40,7 +39,7 @@ class Leases:
             return session.scalar(select(func.count()).where(_is_due())) or 0
 
     def take(self) -> JobRow | None:
-        """The job that has been due for longest, now with `owner` as the word of this lease."""
+        """The job that has been due for longest, now with the `owner` of this lease."""
         first = select(JobRow.id).where(_is_due()).order_by(JobRow.due_at, JobRow.id).limit(1)
         while True:
             with self.storage.read_session() as session:
@@ -52,13 +51,13 @@ class Leases:
 
     def _take(self, job_id: str) -> JobRow | None:
         """None if another worker was faster."""
-        word = secrets.token_hex(16)
+        owner = secrets.token_hex(16)
         take = (
             update(JobRow)
             .where(JobRow.id == job_id, _is_due())
             .values(
                 status="running",
-                owner=word,
+                owner=owner,
                 due_at=self._lease_end(),
                 attempts=JobRow.attempts + 1,
             )
@@ -80,12 +79,16 @@ class Leases:
         with self.storage.read_session() as session:
             return [Piece(text, pause) for text, pause in session.execute(query)]
 
-    def keep_sound(self, job: JobRow, position: int, flac: bytes) -> bool:
-        """In one transaction with the progress: a sentence is kept once, whoever says it twice."""
+    def keep_sound(self, job: JobRow, position: int, flac: bytes, *, skipped: bool = False) -> bool:
+        """In one transaction with the progress: a sentence is kept once, whoever says it twice.
+
+        skipped: what is kept is silence in its place.
+        """
         advance = (
             update(JobRow)
             .where(_is_owned(job), JobRow.done == position)
             .values(done=position + 1, due_at=self._lease_end(), attempts=1, error_message=None)
+            .values(skipped=JobRow.skipped + int(skipped))
         )
         keep = (
             update(SentenceRow)
@@ -110,8 +113,9 @@ class Leases:
         self._finish(job, status="failed", **reason)
 
     def _finish(self, job: JobRow, **values: Any) -> None:
-        expires_at = now() + int(self.retention_days * _DAY)
-        self._change(job, owner=None, due_at=None, expires_at=expires_at, **values)
+        expires_at = expiry(self.retention_days)
+        # The voice is not needed any more, and may have been deleted meanwhile.
+        self._change(job, owner=None, due_at=None, expires_at=expires_at, embed=b"", **values)
 
     def _change(self, job: JobRow, **values: Any) -> bool:
         with self.storage.session() as session:
@@ -128,6 +132,8 @@ class Leases:
         for job_id, sentences in found:
             if self._take_to_delete(job_id):
                 self._delete(job_id, sentences)
+        if found:
+            self.storage.give_back_space()
 
     def _take_to_delete(self, job_id: str) -> bool:
         """A lease as well: of several processes one does the work."""

@@ -15,15 +15,14 @@ from typing import Any
 
 from huey import Huey, RedisHuey, SqliteHuey
 from huey.registry import Message
-from redis import ConnectionPool, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import RedisError
 
 from client.chain import Chain
 from client.retries import RetryPolicy
 from gateway_service.database_url import StorageMisconfigured
 from gateway_service.job_leases import Leases
 from gateway_service.job_runner import JobRunner
+from gateway_service.redis_pools import redis_pool
 from gateway_service.service_metrics import note_call
 from gateway_service.settings import Settings
 from gateway_service.storage import Storage, StorageUnavailable
@@ -139,7 +138,8 @@ def open_huey(redis_url: str, data_dir: Path) -> Huey:
     """
     options = {"results": False, "serializer": _JsonMessages()}
     if redis_url:
-        return RedisHuey(_NAME, connection_pool=_redis_pool(redis_url), **options)
+        pool = redis_pool(redis_url, _REDIS_SECONDS)
+        return RedisHuey(_NAME, connection_pool=pool, **options)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         return SqliteHuey(_NAME, filename=str(data_dir / "queue.sqlite3"), **options)
@@ -148,15 +148,6 @@ def open_huey(redis_url: str, data_dir: Path) -> Huey:
             f"{data_dir} cannot hold the job queue ({error}); set DATA_DIR to a folder that can be "
             "written to, or REDIS_URL"
         ) from None
-
-
-def _redis_pool(redis_url: str) -> ConnectionPool:
-    return ConnectionPool.from_url(
-        redis_url,
-        socket_connect_timeout=_REDIS_SECONDS,
-        socket_timeout=_REDIS_SECONDS,
-        retry=Retry(NoBackoff(), 1),
-    )
 
 
 class _JsonMessages:

@@ -1,8 +1,7 @@
 """/v1/jobs: text of any length, spoken while nobody waits."""
 
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from functools import partial
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
 import anyio
@@ -17,18 +16,22 @@ from gateway_service.job_schemas import DeletedJob, JobList, JobObject
 from gateway_service.jobs import UNFINISHED, Jobs, Order
 from gateway_service.sound_stream import MEDIA_TYPES, encode
 from gateway_service.speech import pieces_of
+from gateway_service.speech_routes import or_break_off
 from gateway_service.storage import StorageUnavailable
 from gateway_service.tables_jobs import JobRow
+from shared.api_document import BINARY, QUEUED, content, errors
 from shared.errors import NotFound
 from shared.wire import ChunksResponse, WireRoute
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=WireRoute)
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=WireRoute, responses=errors(503))
 
+_SOUND = content(BINARY, *MEDIA_TYPES.values()) | QUEUED | errors(409)
+_JOB_EVENTS = content({}, events=True)
 _LOOK_SECONDS = 0.5  # between two looks at a job whose events somebody follows
 _PING_SECONDS = 15
 
 
-@router.post("", status_code=202, openapi_extra=job_body.OPENAPI)
+@router.post("", status_code=202, openapi_extra=job_body.OPENAPI, responses=errors(404, 429))
 async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
     """Takes a text of any length and answers at once; the sound is made one sentence at a time."""
 
@@ -51,7 +54,7 @@ async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
     return JobObject.of(job)
 
 
-@router.get("")
+@router.get("", responses=errors(404))
 def list_jobs(
     gateway: GatewayState,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -80,18 +83,22 @@ def cancel_or_delete_job(job_id: str, gateway: GatewayState) -> JobObject | Dele
     return DeletedJob(id=job_id)
 
 
-@router.get("/{job_id}/audio", response_class=Response)
-def get_audio(job_id: str, gateway: GatewayState) -> ChunksResponse:
+@router.get("/{job_id}/audio", response_class=Response, responses=_SOUND)
+async def get_audio(job_id: str, gateway: GatewayState) -> ChunksResponse:
     """The whole sound of a completed job; 409 for another."""
-    job = gateway.jobs.find(job_id)
+    job = await to_thread.run_sync(gateway.jobs.find, job_id)
     response_format = JobObject.of(job).response_format
-    chunks = encode(gateway.jobs.sound(job), response_format, gateway.jobs.length(job))
-    response = ChunksResponse(_in_threads(chunks), MEDIA_TYPES[response_format])
+
+    def start() -> Iterator[bytes]:
+        return encode(gateway.jobs.sound(job), response_format, gateway.jobs.length(job))
+
+    chunks = or_break_off(await gateway.downloads.stream(start))
+    response = ChunksResponse(chunks, MEDIA_TYPES[response_format])
     response.headers["content-disposition"] = f'attachment; filename="{job.id}.{response_format}"'
     return response
 
 
-@router.get("/{job_id}/events", response_class=EventSourceResponse)
+@router.get("/{job_id}/events", response_class=Response, responses=_JOB_EVENTS)
 async def get_events(job_id: str, gateway: GatewayState) -> EventSourceResponse:
     """The job now, and again whenever it has changed, as server-sent events; the last one bears a
     final state."""
@@ -114,11 +121,3 @@ async def _changes(jobs: Jobs, job: JobRow) -> AsyncIterator[dict[str, Any]]:
             continue
         except NotFound:
             return
-
-
-async def _in_threads(chunks: Iterator[bytes]) -> AsyncGenerator[bytes]:
-    """A computing slot would be held for as long as the reader takes; this is little work."""
-    end: Any = object()
-    step = partial(to_thread.run_sync, next, chunks, end)
-    while (chunk := await step()) is not end:
-        yield chunk

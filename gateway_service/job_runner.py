@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from client.chain import Chain
+from client.chain import Chain, silence
 from client.wav_stream import Int16Array
 from gateway_service import speech
 from gateway_service.job_leases import Leases
@@ -24,6 +24,7 @@ from shared.sentences import Piece
 log = logging.getLogger("better")
 
 _LONGEST_WAIT = 300.0  # seconds between two attempts
+_SKIPPED = silence(0.2)  # in place of a sentence that cannot be said
 _RENEWALS = 10  # of a lease before it would run out
 
 
@@ -86,25 +87,28 @@ class JobRunner:
             self._at_work.remove(job)
 
     def _say(self, job: JobRow, lost: threading.Event) -> None:
-        attempts, where, pieces = job.attempts, "", self.leases.pieces(job)
+        attempts, skipped, pieces = job.attempts, job.skipped, self.leases.pieces(job)
+        refused = InvalidRequest("there is nothing that can be said", code="nothing_to_speak")
         turn_ends = time.monotonic() + self.turn_seconds
         try:
-            if not job.done:
-                speech.check(self.chain, pieces)
             for position, piece in enumerate(pieces, job.done):
                 is_over = position > job.done and time.monotonic() > turn_ends
                 if is_over and self.leases.count_due():
                     raise _Interrupted
-                where = f"sentence {position + 1} of {job.sentences}: "
-                sound = kept(self._sound(job, piece, lost))
-                if not self.leases.keep_sound(job, position, sound):
+                try:
+                    sound, is_said = self._sound(job, piece, lost), True
+                except InvalidRequest as error:
+                    sound, is_said, refused = _SKIPPED, False, error
+                    skipped += 1
+                if not self.leases.keep_sound(job, position, kept(sound), skipped=not is_said):
                     return
                 attempts = 1
-            self.leases.complete(job)
+            if skipped == job.sentences:
+                self.leases.fail(job, refused.code, refused.message)
+            else:
+                self.leases.complete(job)
         except (_Interrupted, StorageUnavailable):
             raise
-        except InvalidRequest as error:
-            self.leases.fail(job, error.code, where + error.message)
         except Exception as error:
             self._try_later(job, attempts, error)
 

@@ -2,16 +2,17 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
+from pydantic.json_schema import SkipJsonSchema
 
 from gateway_service.jobs import JobStatus
 from gateway_service.sound_stream import ResponseFormat
-from gateway_service.speech_schemas import Seed, Speed, VoiceName
+from gateway_service.speech_schemas import Seed, SeedNumber, Speed, VoiceName
 from gateway_service.tables_jobs import JobRow
 
 
 class JobRequest(BaseModel):
-    """Not strict: in a form and in a query every value is text."""
+    model_config = ConfigDict(strict=True)
 
     input: str
     """Of any length up to MAX_JOB_CHARACTERS."""
@@ -22,9 +23,20 @@ class JobRequest(BaseModel):
     seed: Seed = None
 
 
+class JobQuery(BaseModel):
+    """What may stand in the query too, for a body that is the text itself."""
+
+    voice: str | SkipJsonSchema[None] = None
+    response_format: ResponseFormat = "mp3"
+    speed: Speed = 1.0
+    seed: SeedNumber | SkipJsonSchema[None] = None
+
+
 class JobProgress(BaseModel):
     sentences: int
     done: int
+    skipped: int
+    """Of those done: there is nothing in them that can be said, so they are a short silence."""
 
 
 class JobError(BaseModel):
@@ -35,7 +47,7 @@ class JobError(BaseModel):
 class JobObject(BaseModel):
     id: str
     object: Literal["speech.job"] = "speech.job"
-    status: JobStatus
+    state: JobStatus
     created_at: int
     """Unix time in seconds."""
     expires_at: int | None
@@ -57,13 +69,17 @@ class JobObject(BaseModel):
         return cls.model_validate(
             {
                 "id": job.id,
-                "status": job.status,
+                "state": job.status,
                 "created_at": job.created_at // 1000,
                 "expires_at": job.expires_at and job.expires_at // 1000,
                 "voice": job.voice,
                 "response_format": job.response_format,
                 "preview": job.preview,
-                "progress": {"sentences": job.sentences, "done": job.done},
+                "progress": {
+                    "sentences": job.sentences,
+                    "done": job.done,
+                    "skipped": job.skipped,
+                },
                 "error": {"code": job.error_code, "message": job.error_message} if failed else None,
                 "waiting_for": job.error_message if job.status == "queued" else None,
             }

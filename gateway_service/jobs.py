@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, LargeBinary, Update, and_, func, insert, o
 from sqlalchemy.orm import Session
 
 from client.wav_stream import Int16Array
-from gateway_service.sentence_sound import HEAD_BYTES, length_of, sound_of
+from gateway_service.flac_head import HEAD_BYTES, length_of
+from gateway_service.sentence_sound import sound_of
 from gateway_service.sound_stream import ResponseFormat
 from gateway_service.storage import Storage
 from gateway_service.tables_jobs import JobRow, SentenceRow
@@ -34,6 +35,11 @@ _DAY = 86_400_000  # milliseconds
 def now() -> int:
     """Unix time in milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+def expiry(retention_days: float) -> int:
+    """When a job that is final now is to go."""
+    return now() + int(retention_days * _DAY)
 
 
 def changed(session: Session, change: Update) -> bool:
@@ -62,7 +68,7 @@ class Jobs:
     def __init__(self, storage: Storage, max_waiting: int, retention_days: float) -> None:
         self._storage = storage
         self._max_waiting = max_waiting
-        self._retention = int(retention_days * _DAY)
+        self._retention_days = retention_days
 
     def create(self, order: Order) -> JobRow:
         """Raises QueueFull."""
@@ -109,7 +115,12 @@ class Jobs:
     def cancel(self, job_id: str) -> JobRow | None:
         """The job, or None if it was final already."""
         change = update(JobRow).where(JobRow.id == job_id, JobRow.status.in_(UNFINISHED))
-        final = {"owner": None, "due_at": None, "expires_at": now() + self._retention}
+        final = {
+            "owner": None,
+            "due_at": None,
+            "expires_at": expiry(self._retention_days),
+            "embed": b"",  # nobody speaks in it any more
+        }
         with self._storage.session() as session:
             was_unfinished = changed(session, change.values(status="cancelled", **final))
         return self.find(job_id) if was_unfinished else None

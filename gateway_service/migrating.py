@@ -14,7 +14,7 @@ from sqlalchemy import Engine, exc, text
 from gateway_service.database_url import StorageMisconfigured
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_LOCK_SECONDS = 20  # that MariaDB is asked to wait for another process's migration
+_LOCK_SECONDS = 8  # that MariaDB is asked to wait for another process's migration
 # MariaDB's numbers: access denied to a database, to a user; no such database.
 _WRONG_FOR_GOOD = {1044, 1045, 1049}
 
@@ -63,6 +63,8 @@ def _sqlite_lock(engine: Engine) -> Iterator[None]:
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with engine.connect() as connection:
+            # This one for a new file alone, before anything is written to it.
+            connection.exec_driver_sql("PRAGMA auto_vacuum = INCREMENTAL")
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         yield
 

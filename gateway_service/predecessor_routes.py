@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
 import orjson
 from fastapi import APIRouter
 
@@ -13,12 +14,13 @@ from gateway_service.service_errors import as_api_errors
 from gateway_service.sound_stream import resampled
 from gateway_service.speech_routes import or_break_off
 from gateway_service.speech_schemas import EmbedRequest, WavRequest, WavResponse
+from shared.api_document import QUEUED, errors
 from shared.app import Slot
 from shared.audio import Clip
 from shared.tensors import Float32Array
 from shared.wire import ChunksResponse, WireRoute
 
-router = APIRouter(tags=["predecessor"], route_class=WireRoute)
+router = APIRouter(tags=["predecessor"], route_class=WireRoute, responses=QUEUED | errors(502))
 
 
 @router.post("/inference-c/", response_model=WavResponse)
@@ -57,6 +59,7 @@ def _json_stream(chunks: Iterator[Float32Array], rate: int) -> Iterator[bytes]:
     """The first bytes come with the first samples, so that an error before can be answered."""
     before = b'{"sr":%d,"wav":[' % rate
     for chunk in filter(len, chunks):
-        yield before + orjson.dumps(chunk, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+        clipped = np.clip(chunk, -1, 1)  # resampling overshoots
+        yield before + orjson.dumps(clipped, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
         before = b","
-    yield b"]}"
+    yield b"]}" if before == b"," else before + b"]}"

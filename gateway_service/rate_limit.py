@@ -3,16 +3,16 @@
 import logging
 import math
 import time
+from contextlib import aclosing
 
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway_service.redis_pools import async_redis_pool
 from shared.errors import RateLimited
 from shared.wire import error_response
 
@@ -36,6 +36,9 @@ class RateLimit:
         self.limits = parse_many(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            async with aclosing(self.counts):
+                return await self.app(scope, receive, send)
         # Access sets the caller, but for paths that are open to all.
         if scope["type"] == "http" and scope["method"] == "POST" and "caller" in scope:
             for limit in self.limits:
@@ -53,7 +56,7 @@ class Counts:
     """Requests by caller, each forgotten when its window has passed."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis = _connections(redis_url) if redis_url else None
+        self._redis = async_redis_pool(redis_url, REDIS_SECONDS) if redis_url else None
         self._shared = _counted_in(self._redis) if self._redis else None
         self._here = MovingWindowRateLimiter(MemoryStorage())
         self._redis_rests_until = -math.inf
@@ -68,18 +71,9 @@ class Counts:
                 self._redis_rests_until = time.monotonic() + REDIS_REST_SECONDS
         return await _hit(self._here, limit, caller)
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         if self._redis:
             await self._redis.aclose()
-
-
-def _connections(redis_url: str) -> ConnectionPool:
-    return ConnectionPool.from_url(
-        redis_url,
-        socket_timeout=REDIS_SECONDS,
-        socket_connect_timeout=REDIS_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
 
 
 def _counted_in(pool: ConnectionPool) -> MovingWindowRateLimiter:

@@ -8,9 +8,6 @@ import soundfile
 from client.chain import SAMPLE_RATE
 from client.wav_stream import Int16Array
 
-HEAD_BYTES = 26
-"""Of what is kept: they say how long it is."""
-
 
 def kept(samples: Int16Array) -> bytes:
     """FLAC, from [n] int16 samples of 16 kHz."""
@@ -23,9 +20,3 @@ def sound_of(flac: bytes) -> Int16Array:
     """[n] int16 samples of 16 kHz, from what `kept` returned."""
     samples, _ = soundfile.read(io.BytesIO(flac), dtype="int16")
     return np.asarray(samples, np.int16)
-
-
-def length_of(head: bytes) -> int:
-    """Samples, from the first HEAD_BYTES of what `kept` returned."""
-    # The low 36 bits of these 8 bytes of FLAC's STREAMINFO count them.
-    return int.from_bytes(head[18:26], "big") & (2**36 - 1)

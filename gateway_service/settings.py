@@ -23,6 +23,7 @@ from shared.settings import MIB, REPOSITORY, AppSettings
 from shared.watermark import PUBLIC_KEY
 
 _ORIGIN = re.compile(r"https?://[^/*\s]+")
+_HOST_NAME = re.compile(r"[\w.-]+")
 
 
 def _origins(listed: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -33,6 +34,15 @@ def _origins(listed: str | tuple[str, ...]) -> tuple[str, ...]:
         if not _ORIGIN.fullmatch(origin):
             raise ValueError(f"{origin} is no origin; write each out, as https://example.org")
     return origins
+
+
+def _host_names(listed: str | tuple[str, ...]) -> tuple[str, ...]:
+    parts = listed.split(",") if isinstance(listed, str) else listed
+    names = tuple(stripped.lower() for part in parts if (stripped := part.strip()))
+    for name in names:
+        if not _HOST_NAME.fullmatch(name):
+            raise ValueError(f"{name} is no host name; write each out, as tts.example.org")
+    return names
 
 
 class Settings(AppSettings, ClientSettings):
@@ -74,6 +84,9 @@ class Settings(AppSettings, ClientSettings):
     """The address listened on, as gunicorn.conf.py says it."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = ()
     """Separated by commas: the sites whose pages may call the gateway from a browser."""
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = ()
+    """Separated by commas: the names by which a gateway without keys may be called, besides
+    localhost and every address."""
     rate_limit: str = ""
     """POST requests of one caller, such as "60/minute; 1000/day"; as many as come if empty."""
     redis_url: SecretStr = SecretStr("")

@@ -17,6 +17,7 @@ from av.audio.stream import AudioStream
 
 from client.chain import SAMPLE_RATE
 from client.wav_stream import Int16Array
+from gateway_service.flac_head import with_length
 from gateway_service.settings import settings
 from shared.audio import (
     UNKNOWN_WAV_SIZE,
@@ -87,7 +88,7 @@ def encode(
         yield _wav_header(length)
     for part in filter(None, encoded):
         # Only its first part begins so.
-        yield _with_flac_length(part, length) if length and part[:4] == b"fLaC" else part
+        yield with_length(part, length) if length and part[:4] == b"fLaC" else part
 
 
 def _wav_header(samples: int | None) -> bytes:
@@ -96,12 +97,6 @@ def _wav_header(samples: int | None) -> bytes:
     if not 0 < size < UNKNOWN_WAV_SIZE - len(header):
         return header
     return header[:4] + struct.pack("<I", size + 36) + header[8:40] + struct.pack("<I", size)
-
-
-def _with_flac_length(head: bytes, samples: int) -> bytes:
-    # The low 36 bits of these 8 bytes of STREAMINFO count the samples.
-    field = int.from_bytes(head[18:26], "big") | samples
-    return head[:18] + field.to_bytes(8, "big") + head[26:]
 
 
 def resampled(chunks: Iterable[Int16Array], rate: int) -> Iterator[Float32Array]:

@@ -5,19 +5,20 @@ import re
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from functools import partial
-from typing import Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Response
 from starlette.requests import ClientDisconnect
 
 from client.chain import Chain
 from gateway_service import speech
-from gateway_service.gateway import GatewayState
+from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.sound_stream import MEDIA_TYPES, encode
 from gateway_service.speech import Sentence
 from gateway_service.speech_events import speech_events
 from gateway_service.speech_schemas import MODEL, Model, ModelList, SpeechRequest
+from gateway_service.storage import in_storage_thread
+from gateway_service.voices import Voice, find_preset
+from shared.api_document import BINARY, QUEUED, content, errors
 from shared.app import Slot
 from shared.errors import ApiError, NotFound
 from shared.sentences import Piece
@@ -32,18 +33,16 @@ _CREATED = 1_795_392_000  # 23 November 2026
 _NAMES = [MODEL, "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
 _MODELS = {name: Model(id=name, created=_CREATED) for name in _NAMES}
 _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")  # of a version, as in gpt-4o-mini-tts-2025-12-15
-_SOUND: dict[str, Any] = {
-    kind: {"schema": {"type": "string", "format": "binary"}}
-    for kind in [*MEDIA_TYPES.values(), EVENT_STREAM]
-}
+_SOUND = content(BINARY, *MEDIA_TYPES.values(), events=True)
+_ERRORS = QUEUED | errors(404, 502)
 
 
-@router.post("/audio/speech", response_class=Response, responses={200: {"content": _SOUND}})
+@router.post("/audio/speech", response_class=Response, responses=_SOUND | _ERRORS)
 async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slot) -> Response:
     """A text in a voice, sent as it is made."""
     find_model(request.model)
     pieces = speech.pieces_of(request.input)
-    voice = await to_thread.run_sync(gateway.voices.find, request.voice)
+    voice = await _voice(gateway, request.voice)
     start = partial(_begin, gateway.chain, request, pieces, voice.embed)
     chunks = or_break_off(await slot.stream(start))
     with_events = request.stream_format == "sse"
@@ -84,8 +83,16 @@ async def or_break_off(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
             async for chunk in chunks:
                 yield chunk
         except ApiError as error:
-            log.warning("speech was broken off: %s", error.message)
+            # Not its message, which may quote the text.
+            log.warning("speech was broken off: %s, %s", type(error).__name__, error.code)
             raise ClientDisconnect from error
+
+
+async def _voice(gateway: Gateway, name_or_id: str) -> Voice:
+    """Presets speak whatever the database and its threads do."""
+    if preset := find_preset(name_or_id):
+        return preset
+    return await in_storage_thread(gateway.voices.find, name_or_id)
 
 
 def _begin(

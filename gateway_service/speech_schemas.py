@@ -57,7 +57,8 @@ VoiceName = Annotated[
 ]
 """A name or {"id": …}; GET /v1/audio/voices lists them."""
 Speed = Annotated[float, Field(ge=0.25, le=4.0)]
-Seed = Annotated[int | None, Field(ge=0, le=2**63 - 1)]
+SeedNumber = Annotated[int, Field(ge=0, lt=2**63)]
+Seed = SeedNumber | None
 """The same request and seed give the same sound."""
 Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
 
@@ -116,6 +117,6 @@ class EmbedRequest(_PredecessorRequest):
 
 
 class WavResponse(BaseModel):
-    wav: Annotated[Float32Array, Tensor(axes=(Axis("n", 1, 2**31),), low=-1, high=1)]
+    wav: Annotated[Float32Array, Tensor(axes=(Axis("n", 0, 2**31),), low=-1, high=1)]
     """[n] samples in ±1."""
     sr: int

@@ -6,16 +6,23 @@ the first request that finds the database back runs the migrations. What no wait
 start with StorageMisconfigured: a wrong address, password or database name, an unwritable folder,
 tables of a newer program. Later on, a database that goes away means 503s until it is back.
 
+A database that is silent would hold each caller for seconds. So for REST_SECONDS after it failed
+nobody asks it, and then one caller alone looks whether it is back: all others have their 503 at
+once.
+
 No error and no log line holds the address, which holds the password, nor a statement's values.
 """
 
 import logging
+import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
+from anyio import CapacityLimiter, to_thread
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 from sqlalchemy.orm import Session
 
@@ -25,8 +32,13 @@ from shared.errors import NotReady
 
 log = logging.getLogger("better")
 
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+REST_SECONDS = 2.0
 _CONNECT_SECONDS = 5
-_ANSWER_SECONDS = 30  # for one statement (MariaDB)
+_ANSWER_SECONDS = 10  # for one statement, or the greeting of a new connection (MariaDB)
+_OF_THE_CLIENT = range(2000, 3000)  # MariaDB's numbers for what the server did not say
 _MARIADB: dict[str, Any] = {
     "isolation_level": "READ COMMITTED",
     "pool_pre_ping": True,
@@ -66,9 +78,20 @@ class Storage:
         self._reading = self._engine.execution_options(begin="BEGIN")
         self._migrated = False
         self._migrating = threading.Lock()
+        self._rests_until: float | None = None  # it failed, and has not answered since
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def give_back_space(self) -> None:
+        """Of what was deleted: SQLite's file shrinks, if it was made so; MariaDB sees to that."""
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._outage_as_503(), self._engine.connect() as connection:
+            sqlite: Any = connection.connection.driver_connection
+            with suppress(sqlite3.OperationalError):  # others write for long; it can wait
+                # As a statement of its own it would end after the first page.
+                sqlite.executescript("PRAGMA incremental_vacuum")
 
     def session(self) -> AbstractContextManager[Session]:
         """One transaction that may write: committed at the end of the block, rolled back if that
@@ -92,15 +115,22 @@ class Storage:
         """
         if self._migrated:
             return
-        if not self._migrating.acquire(timeout=self._busy_seconds):
+        self._require_rested()
+        patience = self._busy_seconds if self._rests_until is None else 0
+        if not self._migrating.acquire(timeout=patience):
             raise StorageUnavailable
         try:
+            self._require_rested()  # who was at it before may have found it away
             if not self._migrated:
                 with self._outage_as_503():
                     upgrade(self._engine)
-                self._migrated = True
+                self._migrated, self._rests_until = True, None
         finally:
             self._migrating.release()
+
+    def _require_rested(self) -> None:
+        if self._rests_until is not None and time.monotonic() < self._rests_until:
+            raise StorageUnavailable
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Session]:
@@ -125,7 +155,26 @@ class Storage:
             log.warning("storage: %s", error.orig if isinstance(error, exc.DBAPIError) else error)
             # It may come back as another: restored from a backup, or empty.
             self._migrated = False
+            if self._engine.dialect.name != "sqlite" and _is_away(error):
+                self._rests_until = time.monotonic() + REST_SECONDS
             raise StorageUnavailable from None
+
+
+_threads = CapacityLimiter(16)
+
+
+async def in_storage_thread(call: Callable[[*Args], T], *args: *Args) -> T:
+    """For routes. While the database is silent, what needs it waits for these threads, and all else
+    has its own."""
+    return await to_thread.run_sync(call, *args, limiter=_threads)
+
+
+def _is_away(error: Exception) -> bool:
+    """Rather than busy, as with a deadlock or too many connections."""
+    if isinstance(error, exc.DBAPIError):
+        number = error.orig.args[0] if error.orig and error.orig.args else None
+        return isinstance(error, exc.InterfaceError) or number in _OF_THE_CLIENT
+    return True
 
 
 def _engine(url: URL, connections: int, busy_seconds: float) -> Engine:

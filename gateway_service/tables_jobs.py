@@ -43,12 +43,14 @@ class JobRow(Base):
     sentences: Mapped[int]
     done: Mapped[int] = mapped_column(default=0)
     """They are made in their order: this is also the position of the next one."""
+    skipped: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Of these: sentences that the synthesizer cannot say, with silence in their place."""
 
     due_at: Mapped[int | None] = mapped_column(BigInteger)
     """From when on a worker may take it. For a running job that is when its worker's lease runs
     out; for a final one NULL."""
     owner: Mapped[str | None] = mapped_column(String(32))
-    """The lease: a new random word each time that a worker takes the job."""
+    """The lease: a new random name each time that a worker takes the job."""
     attempts: Mapped[int] = mapped_column(default=0)
     """How often a worker has begun since the last sentence that was made."""
     error_code: Mapped[str | None] = mapped_column(String(64))

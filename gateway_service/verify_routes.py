@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 
 from gateway_service.settings import settings
+from shared.api_document import BINARY, QUEUED
 from shared.app import Slot
 from shared.errors import InvalidRequest
 from shared.media import read_media
@@ -16,15 +17,14 @@ from shared.wire import WireRoute, media_type
 
 router = APIRouter(prefix="/v1/audio", tags=["speech"], route_class=WireRoute)
 
-_FILE: dict[str, Any] = {"type": "string", "format": "binary"}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             "multipart/form-data": {
-                "schema": {"type": "object", "required": ["file"], "properties": {"file": _FILE}}
+                "schema": {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
             },
-            "audio/*": {"schema": _FILE},
+            "audio/*": {"schema": BINARY},
         },
     }
 }
@@ -39,7 +39,7 @@ class Verdict(BaseModel):
     """Of sound that was searched. Under 3 s of speech a mark may be missed."""
 
 
-@router.post("/verify", openapi_extra=_BODY)
+@router.post("/verify", openapi_extra=_BODY, responses=QUEUED)
 async def verify(request: Request, slot: Slot) -> Verdict:
     """Look for the inaudible mark in a sound file: the body itself, or `file` of a form."""
     data = await _sound_file(request)

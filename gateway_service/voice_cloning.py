@@ -2,13 +2,17 @@
 
 from hashlib import sha256
 
-from client.chain import Chain
+from client.chain import SAMPLE_RATE, Chain
 from gateway_service.sample_verdict import HeardSample, judge, mean_embed
 from gateway_service.service_errors import as_api_errors
 from gateway_service.voice_form import Sample, VoiceForm
 from gateway_service.voices import Voice, VoiceLibrary
-from shared.errors import InvalidRequest
+from shared.audio import encode_sound
+from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+from shared.media import read_media
 
+MAX_SECONDS = 60.0
+"""Of a sample in a format that the encoder does not read, and so cannot measure."""
 _FIELDS = dict.fromkeys(["wav", "file", "body"], "audio_sample")
 """What the encoder calls a sample."""
 
@@ -32,11 +36,19 @@ def _hear(chain: Chain, sample: Sample) -> HeardSample:
     digest = sha256(sample.data).hexdigest()
     try:
         with as_api_errors(_FIELDS):
-            embed, report = chain.embed_with_report(sample.data)
-    except InvalidRequest as error:
+            embed, report = chain.embed_with_report(_for_the_encoder(sample.data))
+    except (InvalidRequest, UnsupportedMediaType, TooLarge) as error:
         problem = error.message.removeprefix("audio_sample: ")
         return HeardSample(sample.file, digest, problem=problem)
     return HeardSample(sample.file, digest, embed, report)
+
+
+def _for_the_encoder(data: bytes) -> bytes:
+    """MP4 (.m4a), WebM and AAC, as phones and browsers record, become WAV; all else stays."""
+    is_aac = len(data) > 1 and data[0] == 0xFF and data[1] & 0xF6 == 0xF0
+    if data[4:8] == b"ftyp" or data[:4] == b"\x1aE\xdf\xa3" or is_aac:
+        return encode_sound(read_media(data, SAMPLE_RATE, MAX_SECONDS), SAMPLE_RATE, "wav")
+    return data
 
 
 def _unusable(samples: list[HeardSample]) -> InvalidRequest:

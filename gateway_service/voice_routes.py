@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from gateway_service import voice_form
 from gateway_service.gateway import GatewayState
+from gateway_service.storage import in_storage_thread
 from gateway_service.voice_cloning import clone
 from gateway_service.voice_form import NewVoice
 from gateway_service.voice_schemas import (
@@ -15,13 +16,16 @@ from gateway_service.voice_schemas import (
     details_of,
     summary_of,
 )
+from shared.api_document import QUEUED, errors
 from shared.app import Slot
 from shared.wire import WireRoute
 
-router = APIRouter(prefix="/v1/audio/voices", tags=["voices"], route_class=WireRoute)
+router = APIRouter(
+    prefix="/v1/audio/voices", tags=["voices"], route_class=WireRoute, responses=errors(503)
+)
 
 
-@router.post("", openapi_extra=voice_form.OPENAPI)
+@router.post("", openapi_extra=voice_form.OPENAPI, responses=QUEUED | errors(502))
 async def create_voice(form: NewVoice, gateway: GatewayState, slot: Slot) -> VoiceDetails:
     """A voice from one or several recordings of a person who agreed to it. The recordings are not
     kept."""
@@ -29,18 +33,20 @@ async def create_voice(form: NewVoice, gateway: GatewayState, slot: Slot) -> Voi
 
 
 @router.get("")
-def list_voices(gateway: GatewayState) -> VoiceList:
+async def list_voices(gateway: GatewayState) -> VoiceList:
     """The presets and all that were made. Nothing of how they were made: no key is asked."""
-    return VoiceList(voices=[summary_of(voice) for voice in gateway.voices.list()])
+    voices = await in_storage_thread(gateway.voices.list)
+    return VoiceList(voices=[summary_of(voice) for voice in voices])
 
 
 @router.get("/{voice}")
-def retrieve_voice(voice: str, gateway: GatewayState) -> VoiceDetails:
+async def retrieve_voice(voice: str, gateway: GatewayState) -> VoiceDetails:
     """By its name or id."""
-    return details_of(gateway.voices.find(voice))
+    return details_of(await in_storage_thread(gateway.voices.find, voice))
 
 
-@router.delete("/{voice}")
-def delete_voice(voice: str, gateway: GatewayState) -> VoiceDeleted:
+@router.delete("/{voice}", responses=errors(400))
+async def delete_voice(voice: str, gateway: GatewayState) -> VoiceDeleted:
     """By its name or id. What is known of its samples and consent goes with it."""
-    return VoiceDeleted(id=gateway.voices.remove(voice).id)
+    removed = await in_storage_thread(gateway.voices.remove, voice)
+    return VoiceDeleted(id=removed.id)

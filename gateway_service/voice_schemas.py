@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from gateway_service.voices import Voice
+from gateway_service.voices import ListedVoice, Voice
 
 
 class SampleVerdict(BaseModel):
@@ -65,7 +65,7 @@ class VoiceDeleted(BaseModel):
     deleted: bool = True
 
 
-def summary_of(voice: Voice) -> VoiceSummary:
+def summary_of(voice: ListedVoice) -> VoiceSummary:
     return VoiceSummary(
         id=voice.id, name=voice.name, created_at=voice.created_at // 1000, preset=voice.preset
     )

@@ -11,8 +11,9 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, column, func, or_, select, table
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from gateway_service.storage import Storage
 from gateway_service.tables import LONGEST_KEY, LONGEST_NAME, VoiceRow
@@ -38,20 +39,29 @@ OPENAI_VOICES = {
 """The preset that speaks where OpenAI's clients ask for one of their voices."""
 _ID = re.compile(r"voice_[0-9a-f]{16}")
 _LISTED_IN_ERROR = 20
+_NEWEST_FIRST = (VoiceRow.created_at.desc(), VoiceRow.id)
+_ONE_AT_A_TIME: Select[Any] = select(column("version_num")).select_from(table("alembic_version"))
+"""A row that is always there. MariaDB locks it, so that one transaction waits for another."""
 
 
 @dataclass(frozen=True)
-class Voice:
-    """embed: [256], unit length. created_at: Unix milliseconds, 0 for a preset.
+class ListedVoice:
+    """created_at: Unix milliseconds, 0 for a preset."""
+
+    id: str
+    name: str
+    created_at: int = 0
+    preset: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice(ListedVoice):
+    """embed: [256], unit length.
 
     consent and samples: what is kept of how it was made; empty for a preset.
     """
 
-    id: str
-    name: str
     embed: Float32Array
-    preset: bool = False
-    created_at: int = 0
     consent: str = ""
     samples: Sequence[dict[str, Any]] = field(default_factory=tuple)
 
@@ -60,13 +70,25 @@ class Voice:
 def presets() -> dict[str, Voice]:
     """By name. Their ids are the same everywhere."""
     return {
-        name: Voice(f"voice_{sha256(name.encode()).hexdigest()[:16]}", name, embed, preset=True)
+        name: Voice(_preset_id(name), name, preset=True, embed=embed)
         for name, embed in sample_embeds().items()
     }
 
 
+def _preset_id(name: str) -> str:
+    return f"voice_{sha256(name.encode()).hexdigest()[:16]}"
+
+
+def find_preset(name_or_id: str) -> Voice | None:
+    """Needs no database, so it never blocks."""
+    for preset in presets().values():
+        if name_or_id == preset.id or _key(name_or_id) == preset.name:
+            return preset
+    return None
+
+
 class VoiceLibrary:
-    """Every method but `find` of a preset may raise StorageUnavailable.
+    """Every method but `find` of a preset may raise StorageUnavailable, and may block.
 
     most: voices that people may make; names are told apart without regard to case.
     """
@@ -77,9 +99,8 @@ class VoiceLibrary:
 
     def find(self, name_or_id: str) -> Voice:
         """Raises NotFound. Presets are found while the database is away."""
-        for preset in presets().values():
-            if name_or_id == preset.id or _key(name_or_id) == preset.name:
-                return preset
+        if preset := find_preset(name_or_id):
+            return preset
         with self._storage.read_session() as session:
             row = session.scalar(_matching(name_or_id))
         if row is not None:
@@ -97,12 +118,15 @@ class VoiceLibrary:
         with self._storage.read_session() as session:
             if session.scalar(_matching(name)) is not None:
                 raise _taken(_there_is(name))
-            if (session.scalar(select(func.count(VoiceRow.id))) or 0) >= self._most:
-                raise InvalidRequest(
-                    f"there are {self._most} voices already, which is the most; delete one",
-                    code="too_many_voices",
-                )
+            self._check_room(session)
         return name
+
+    def _check_room(self, session: Session) -> None:
+        if _count(session) >= self._most:
+            raise InvalidRequest(
+                f"there are {self._most} voices already, which is the most; delete one",
+                code="too_many_voices",
+            )
 
     def add(
         self, name: str, embed: Float32Array, consent: str, samples: Sequence[dict[str, Any]]
@@ -120,6 +144,8 @@ class VoiceLibrary:
         )
         try:
             with self._storage.session() as session:
+                session.execute(_ONE_AT_A_TIME.with_for_update())
+                self._check_room(session)
                 session.add(row)
         except IntegrityError:  # another request has just taken the name
             raise _taken(_there_is(name)) from None
@@ -133,22 +159,25 @@ class VoiceLibrary:
                 f"{voice.name} is a preset voice and stays", param="voice", code="preset_voice"
             )
         with self._storage.session() as session:
-            row = session.get(VoiceRow, voice.id)
-            if row is None:  # another request was faster
-                raise self._not_found(name_or_id)
-            session.delete(row)
+            if row := session.get(VoiceRow, voice.id):
+                session.delete(row)
+        if row is None:  # another request was faster
+            raise self._not_found(name_or_id)
         return voice
 
-    def list(self) -> Sequence[Voice]:
+    def list(self) -> Sequence[ListedVoice]:
         """The presets, then the others, the newest first."""
-        newest_first = select(VoiceRow).order_by(VoiceRow.created_at.desc(), VoiceRow.id)
+        listed = select(VoiceRow.id, VoiceRow.name, VoiceRow.created_at).order_by(*_NEWEST_FIRST)
         with self._storage.read_session() as session:
-            return [*presets().values(), *map(_voice, session.scalars(newest_first))]
+            return [*presets().values(), *(ListedVoice(*row) for row in session.execute(listed))]
 
     def _not_found(self, asked: str) -> NotFound:
-        names = [voice.name for voice in self.list()]
-        shown = ", ".join(names[:_LISTED_IN_ERROR])
-        more = f" and {len(names) - _LISTED_IN_ERROR} more" if len(names) > _LISTED_IN_ERROR else ""
+        newest = select(VoiceRow.name).order_by(*_NEWEST_FIRST).limit(_LISTED_IN_ERROR)
+        with self._storage.read_session() as session:
+            names = [*presets(), *session.scalars(newest)][:_LISTED_IN_ERROR]
+            left_out = len(presets()) + _count(session) - len(names)
+        shown = ", ".join(names)
+        more = f" and {left_out} more" if left_out > 0 else ""
         return NotFound(
             f"voice: there is no {asked[:LONGEST_NAME]!r}; there are {shown}{more}, which "
             "GET /v1/audio/voices lists",
@@ -162,11 +191,15 @@ def _voice(row: VoiceRow) -> Voice:
     return Voice(
         row.id,
         row.name,
-        embed,
-        created_at=row.created_at,
+        row.created_at,
+        embed=embed,
         consent=row.consent,
         samples=row.samples,
     )
+
+
+def _count(session: Session) -> int:
+    return session.scalar(select(func.count(VoiceRow.id))) or 0
 
 
 def _key(name: str) -> str:

@@ -23,6 +23,10 @@ _WHY = {
 }
 
 
+_EVENT = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
+_EVENTS = {"text/event-stream": {"itemSchema": _EVENT}}  # as FastAPI has it, from OpenAPI 3.2
+
+
 class ErrorDetail(BaseModel):
     type: str
     message: str
@@ -41,9 +45,10 @@ def errors(*statuses: int) -> Responses:
     return {status: {"model": ErrorBody, "description": _WHY[status]} for status in statuses}
 
 
-def content(schema: dict[str, Any], *media_types: str) -> Responses:
-    """For a route's `responses`: what it answers if all is well."""
-    return {200: {"content": {kind: {"schema": schema} for kind in media_types}}}
+def content(schema: dict[str, Any], *media_types: str, events: bool = False) -> Responses:
+    """For a route's `responses`: what it answers if all is well. events: or server-sent events."""
+    kinds = {kind: {"schema": schema} for kind in media_types}
+    return {200: {"content": {**kinds, **(_EVENTS if events else {})}}}
 
 
 BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
@@ -58,24 +63,25 @@ def describe_errors(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         document = plain()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        if "ErrorBody" not in schemas:
-            _add_schemas(schemas)
+        _add_schemas(schemas)
         for path in document["paths"].values():
             for method, operation in path.items():
                 _add_errors(operation, method)
+        _make_limits_exact(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _add_schemas(schemas: dict[str, Any]) -> None:
+    for of_fastapi in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(of_fastapi, None)
     body = ErrorBody.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= body.pop("$defs") | {"ErrorBody": body}
 
 
 def _add_errors(operation: dict[str, Any], method: str) -> None:
-    responses = operation["responses"]
-    responses.pop("422", None)  # FastAPI's own form, which is not ours
+    operation["responses"].pop("422", None)  # FastAPI's own form, which is not ours
     places = {parameter["in"] for parameter in operation.get("parameters", ())}
     follows: set[int] = set()
     if "requestBody" in operation:
@@ -86,9 +92,25 @@ def _add_errors(operation: dict[str, Any], method: str) -> None:
         follows |= {404}
     if method in ("post", "delete"):
         follows |= {503}
-    if "security" in operation:
-        follows |= {401, 403}
-    reference = {"schema": {"$ref": "#/components/schemas/ErrorBody"}}
     for status in sorted(follows):
-        error = {"description": _WHY[status], "content": {"application/json": reference}}
-        responses.setdefault(str(status), error)
+        add_error(operation, status)
+
+
+def add_error(operation: dict[str, Any], status: int) -> None:
+    """In the document itself; what stands there already stays."""
+    reference = {"schema": {"$ref": "#/components/schemas/ErrorBody"}}
+    error = {"description": _WHY[status], "content": {"application/json": reference}}
+    operation["responses"].setdefault(str(status), error)
+
+
+def _make_limits_exact(node: Any) -> None:
+    """FastAPI writes every limit as a float, and 2**63 as 9.223372036854776e+18, which is more."""
+    if isinstance(node, list):
+        for item in node:
+            _make_limits_exact(item)
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if isinstance(value, float) and value.is_integer() and key.lower().endswith("imum"):
+                node[key] = int(value)
+            else:
+                _make_limits_exact(value)

@@ -14,11 +14,14 @@ from anyio import to_thread
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import Match
 
+from shared.api_document import content, describe_errors, errors
 from shared.compute import ComputeSlot, get_slot
 from shared.draining import Draining
 from shared.errors import (
@@ -80,10 +83,17 @@ def create_app(
         app.state.ready = False
         await to_thread.run_sync(unload, app.state.model)
 
-    app = FastAPI(
-        title=f"Better API: {service}", summary=summary, version="0.1.0", lifespan=lifespan
+    # Its page at /docs brings its scripts along: none comes from a CDN.
+    app = FastAPIOffline(
+        title=f"Better API: {service}",
+        summary=summary,
+        version="0.1.0",
+        lifespan=lifespan,
+        redoc_url=None,
+        static_url="/static-docs",
     )
     app.router.route_class = WireRoute
+    describe_errors(app)
     app.state.ready = False
     app.state.receive_seconds = settings.receive_seconds
     _add_error_handlers(app)
@@ -106,7 +116,7 @@ def create_app(
     return app
 
 
-def get_model(request: Request) -> Any:
+async def get_model(request: Request) -> Any:
     return request.app.state.model
 
 
@@ -120,7 +130,9 @@ def _add_page(app: FastAPI, service: str, summary: str) -> None:
 
 
 def _add_example(app: FastAPI, example: Callable[[], dict[str, Any]]) -> None:
-    @app.get("/example.json", tags=["health"], response_class=ArrayResponse)
+    a_body = content({"type": "object"}, "application/json")
+
+    @app.get("/example.json", tags=["health"], response_class=ArrayResponse, responses=a_body)
     def example_body() -> ArrayResponse:
         """A body for POST /inference/ that works."""
         return ArrayResponse(example())
@@ -137,7 +149,7 @@ def _add_health(app: FastAPI) -> None:
         """The process answers."""
         return {"status": "live"}
 
-    @app.get("/health/ready", tags=["health"], responses={503: {"description": "not ready"}})
+    @app.get("/health/ready", tags=["health"], responses=errors(503))
     async def ready(request: Request) -> dict[str, str]:
         """Weights are verified and loaded, and new work is taken."""
         if not request.app.state.ready:
@@ -146,7 +158,9 @@ def _add_health(app: FastAPI) -> None:
 
 
 def _add_metrics(app: FastAPI, metrics: Metrics) -> None:
-    @app.get("/metrics", tags=["health"], response_class=Response)
+    as_text = content({"type": "string"}, "text/plain")
+
+    @app.get("/metrics", tags=["health"], response_class=Response, responses=as_text)
     def scrape() -> Response:
         """Prometheus metrics."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
@@ -165,9 +179,11 @@ def _add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, lambda *_: error_response(_unforeseen()))
 
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _PLAIN = {
     "missing": "is missing",
-    "string_too_long": "is too long; split it at its sentences and send them one by one",
+    "string_too_long": "is over {max_length} characters long; split it at its sentences and send "
+    "them one by one",
 }
 
 
@@ -188,7 +204,8 @@ def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
     names = [part for part in first["loc"] if isinstance(part, str)]
     param = names[-1] if len(names) > 1 else None
     context = first.get("ctx", {})
-    message = _PLAIN.get(first["type"], first["msg"])
+    plain = _PLAIN.get(first["type"])
+    message = plain.format(**context) if plain else first["msg"]
     return InvalidRequest(
         f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; what belongs here is at /docs",
         param=param,
@@ -200,8 +217,19 @@ def _from_http(request: Request, error: HTTPException) -> ApiError:
     if error.status_code == 404:
         return NotFound(f"there is no {request.url.path} here; what there is is at /docs")
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "another method")
+        allowed = _allowed(request)
         wrong = MethodNotAllowed(f"{request.method} is not for {request.url.path}; use {allowed}")
-        wrong.headers = dict(error.headers or {})
+        wrong.headers = {"Allow": allowed}
         return wrong
     return InvalidRequest(str(error.detail))
+
+
+def _allowed(request: Request) -> str:
+    """Of all routes of the path: the error itself knows but those of the first."""
+    routes = request.app.router.routes
+
+    def answers(method: str) -> bool:
+        asked = {**request.scope, "method": method}
+        return any(route.matches(asked)[0] is Match.FULL for route in routes)
+
+    return ", ".join(filter(answers, _METHODS))

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from statistics import median
 from typing import Any, TypeVar
@@ -25,18 +25,26 @@ class ComputeSlot:
     """Runs blocking work in a thread, one request after the other, in the order they came.
 
     concurrency: requests that may compute at a time, where they share their work.
+    threads: that they share; one for each if None.
     queue_limit: requests that may wait; one more raises QueueFull.
     queue_seconds: a request that waited longer raises TooSlow before any work is done; so does one
         whose caller waits no longer.
     """
 
-    def __init__(self, queue_limit: int, queue_seconds: float, concurrency: int = 1) -> None:
+    def __init__(
+        self,
+        queue_limit: int,
+        queue_seconds: float,
+        concurrency: int = 1,
+        threads: int | None = None,
+    ) -> None:
         self.queue_limit = queue_limit
         self.concurrency = concurrency
         self.queue_seconds = queue_seconds
         self.waiting = 0
+        self._reading = 0
         self._turn = asyncio.Semaphore(concurrency)
-        self._thread = CapacityLimiter(concurrency)
+        self._thread = CapacityLimiter(threads or concurrency)
         self._typical_seconds: float | None = None
         self._begun: list[float] = []  # when each that has its turn began
 
@@ -54,15 +62,31 @@ class ComputeSlot:
         assert await anext(items) is _BEGUN
         return items
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """For the time in which a request's body comes in. Raises QueueFull if one more could not
+        even wait; no more bodies come in at a time than there are places, for each takes memory."""
+        self.require_room()
+        if self._reading >= self.queue_limit + self.concurrency:
+            raise self._full(f"{self._reading} requests are being read")
+        self._reading += 1
+        try:
+            yield
+        finally:
+            self._reading -= 1
+        self.require_room()
+
     def require_room(self) -> None:
         """Raises QueueFull if one more request could not even wait."""
         if self._turn.locked() and self.waiting >= self.queue_limit:
-            seconds = self._seconds_until_turn()
-            raise QueueFull(
-                f"{self.waiting} requests are waiting already, the limit is {self.queue_limit}; "
-                f"try again in {seconds} s",
-                retry_after_seconds=seconds,
-            )
+            raise self._full(f"{self.waiting} requests are waiting")
+
+    def _full(self, of: str) -> QueueFull:
+        seconds = self._seconds_until_turn()
+        return QueueFull(
+            f"{of} already, the limit is {self.queue_limit}; try again in {seconds} s",
+            retry_after_seconds=seconds,
+        )
 
     async def _items(self, start: Callable[[], Iterator[T]]) -> AsyncGenerator[T]:
         async with self._own():
@@ -114,11 +138,12 @@ class ComputeSlot:
         """Of one that joined the queue now, as far as can be known."""
         typical = _FIRST_GUESS if self._typical_seconds is None else self._typical_seconds
         # Long streams tell how long they take before they are over.
-        under_way = median(time.monotonic() - begun for begun in self._begun)
+        # There is none just after one has ended, while the next has its turn and is yet to take it.
+        under_way = median([time.monotonic() - begun for begun in self._begun] or [0])
         turns = (self.waiting + 1) / self.concurrency
         return max(1, math.ceil(max(typical, under_way) * turns))
 
 
-def get_slot(request: Request) -> ComputeSlot:
+async def get_slot(request: Request) -> ComputeSlot:
     slot: ComputeSlot = request.app.state.slot
     return slot

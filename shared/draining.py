@@ -17,8 +17,8 @@ from shared.connections import PunctualProtocol
 from shared.errors import NotReady
 from shared.wire import error_response
 
-DRAIN_SECONDS = 23.0
-"""For what is under way; gunicorn kills after 25 s, Heroku after 30."""
+DRAIN_SECONDS = 20.0
+"""For what is under way; what the app then closes has 7 s until gunicorn kills, Heroku 9."""
 _CANCEL_SECONDS = 1  # after that, for what has not ended
 _WORK = {"POST", "PUT", "PATCH", "DELETE"}
 

@@ -77,7 +77,8 @@ class StopForNobody:
 
         async def patient_send(message: Message) -> None:
             current.ends = math.inf
-            connection.is_answered = not message.get("more_body", True)
+            is_body = message["type"] == "http.response.body"
+            connection.is_answered = is_body and not message.get("more_body")
             await send(message)
 
         with CancelScope() as work, suppress(CallerLeft):

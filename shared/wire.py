@@ -127,7 +127,8 @@ class WireRoute(APIRoute):
     """A route that reads JSON bodies with orjson and answers with our own errors.
 
     The body is read and parsed before FastAPI's own reader, which would turn our errors into its.
-    Where it would only find the queue full, it is not read at all: refusing has to cost little.
+    Where it would only find the queue full, it is not read at all, or at least not parsed: refusing
+    has to cost little.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -138,7 +139,9 @@ class WireRoute(APIRoute):
             request = WireRequest(request.scope, request.receive)
             require_identity_encoding(request)
             if computes:
-                get_slot(request).require_room()
+                with (await get_slot(request)).reading():
+                    if media_type(request) != "multipart/form-data":  # that is read by its parts
+                        await request.body()
             if self.body_field is not None:
                 await request.json()
             return await handle(request)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from shared.api_document import QUEUED
 from shared.app import Slot, create_app, get_model
 from shared.wire import ArrayResponse
 from synthesizer_service import inference
@@ -28,8 +29,8 @@ app = create_app(
 Model = Annotated[Tacotron, Depends(get_model)]
 
 
-@app.post("/inference/", response_model=SpecResponse | MelResponse)
-@app.post("/generate/", response_model=SpecResponse | MelResponse)
+@app.post("/inference/", response_model=SpecResponse | MelResponse, responses=QUEUED)
+@app.post("/generate/", response_model=SpecResponse | MelResponse, responses=QUEUED)
 async def synthesize(request: InferenceRequest, model: Model, slot: Slot) -> ArrayResponse:
     """`text` and `embed` give one `spec`; `chars` and `batched_embeds` a padded batch, `mel`.
 

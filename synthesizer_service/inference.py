@@ -15,6 +15,7 @@ from shared.hparams import hparams_from
 from shared.loading import load_model
 from shared.mel import MEL_FORMAT
 from shared.memory import return_freed_memory
+from shared.patience import check_caller
 from shared.samples import DEFAULT_VOICE, sample_embeds
 from shared.tensors import Float32Array, Int64Array
 from synthesizer_service import number_words
@@ -128,18 +129,25 @@ def _speak_all(
                 f"{len(spoken)} of {len(chars)} texts took {settings.compute_seconds:g} s; send "
                 "fewer in one request"
             )
-        spoken.append(_speak(model, row, embed, secrets.randbits(63) if seed is None else seed))
+        seed_of_row = secrets.randbits(63) if seed is None else seed
+        spoken.append(_speak(model, row, embed, seed_of_row, ends))
     return spoken
 
 
-def _speak(model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int) -> Speech:
-    """The first attempt without a fault, else the one with the least."""
+def _speak(
+    model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int, ends: float
+) -> Speech:
+    """The first attempt without a fault, else the one with the least; none is begun after `ends`,
+    of time.monotonic(), but the first. Raises CallerLeft."""
     attempts: list[Speech] = []
     for attempt in range(settings.max_attempts):
+        check_caller()
         speech = _attempt(model, chars, embed, (seed + attempt) % 2**63, retries=attempt)
         attempts.append(speech)
         if speech.fault is None:
             return speech
+        if time.monotonic() > ends:
+            break
     best = min(attempts, key=lambda speech: badness(speech.fault))
     return replace(best, retries=len(attempts) - 1)
 

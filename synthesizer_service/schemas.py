@@ -16,7 +16,7 @@ _MELS = Axis("mels", MEL_FORMAT.n_mels, MEL_FORMAT.n_mels)
 _FRAMES = Axis("T", 1, settings.max_frames)
 _CHARS = (_BATCH, Axis("L", 1, settings.max_ids))
 
-Seed = Annotated[int | None, Field(ge=0, le=2**63 - 1)]
+Seed = Annotated[int | None, Field(ge=0, lt=2**63)]
 """The same request and seed give the same output."""
 Text = Annotated[str, Field(max_length=settings.max_text_characters)]
 Chars = Annotated[Int64Array, Tensor(axes=_CHARS, low=0, high=len(SYMBOLS) - 1, integer=True)]

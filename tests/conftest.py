@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from shared.tensors import Float32Array
 
@@ -21,6 +22,7 @@ SHARED = REPOSITORY / "../shared"
 START_SECONDS = 60
 
 torch.set_num_threads(1)
+settings.register_profile("fuzz", max_examples=5_000, deadline=None)  # of `make fuzz`
 
 
 def _folder_or_skip(name: str) -> Path:

@@ -413,6 +413,13 @@ def test_compose_file_publishes_the_ports_of_make_serve() -> None:
         assert f'"127.0.0.1:{8000 + PORT_OFFSETS[service]}:8000"' in text
 
 
+def test_compose_file_lets_other_containers_call_the_gateway_by_its_name() -> None:
+    assert (
+        "ALLOWED_HOSTS: ${ALLOWED_HOSTS:-gateway}\n"
+        in (REPOSITORY / "docker-compose.yml").read_text()
+    )
+
+
 def test_compose_file_lets_the_gateway_find_the_services_and_keep_its_data() -> None:
     text = (REPOSITORY / "docker-compose.yml").read_text()
     for service in SERVICES:

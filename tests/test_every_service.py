@@ -75,6 +75,17 @@ def test_metrics_have_no_label_from_the_client(service: Service, name: str) -> N
     assert "madeup" not in metrics
 
 
+@every_app
+def test_docs_load_nothing_from_elsewhere(service: Service, name: str) -> None:
+    client = service(name)
+    page = client.get("/docs").raise_for_status().text
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(loaded) >= 2
+    for address in loaded:
+        assert address.startswith("/")
+        assert client.get(address).is_success
+
+
 @every_service
 def test_openapi_documents_every_call(service: Service, name: str) -> None:
     document = service(name).get("/openapi.json").json()

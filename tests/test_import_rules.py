@@ -59,6 +59,18 @@ def test_nothing_imports_training_but_its_commands_when_they_run() -> None:
     assert not any("training" in ast.unparse(node) for node in at_start)
 
 
+def test_client_knows_the_gateway_only_where_its_worker_is_started() -> None:
+    knowing = REPOSITORY / "client" / "worker_cli.py"
+    for file, packages in imported_packages("client").items():
+        assert "gateway_service" not in packages or file == str(knowing)
+    at_start = [
+        node
+        for node in ast.parse(knowing.read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert not any("gateway_service" in ast.unparse(node) for node in at_start)
+
+
 def test_training_imports_services_shared_and_of_the_client_what_evaluates() -> None:
     for file, packages in imported_packages("training").items():
         assert packages <= {"training", "shared", *SERVICES} or file.endswith("/evaluate.py")

@@ -172,7 +172,7 @@ def test_shell_examples_of_the_gateway_page_do_what_it_says(folder: Path, servic
     output = "\n".join(said)
     assert '"name":"mine"' in output  # the voice that an example made
     assert "speech.audio.done" in output
-    assert '"status":"completed"' in output
+    assert '"state":"completed"' in output
     assert '"object":"speech.job.deleted"' in output
     assert '"object":"audio.voice.deleted"' in output
 

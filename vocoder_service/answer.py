@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 import orjson
 from fastapi import Depends, Request
 
@@ -81,7 +82,8 @@ def _json_stream(chunks: Iterator[Float32Array], rate: int) -> Iterator[bytes]:
     yield b'{"sr":%d,"wav":[' % rate
     separator = b""
     for chunk in filter(len, chunks):
-        numbers = orjson.dumps(chunk, option=orjson.OPT_SERIALIZE_NUMPY)
+        clipped = np.clip(chunk, -1, 1)  # resampling overshoots
+        numbers = orjson.dumps(clipped, option=orjson.OPT_SERIALIZE_NUMPY)
         yield separator + numbers[1:-1]
         separator = b","
     yield b"]}"

@@ -1,10 +1,11 @@
 """The vocoder: a mel spectrogram in, sound out."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Response
 
+from shared.api_document import BINARY, QUEUED, content
 from shared.app import Slot, create_app, get_model
 from shared.audio import MEDIA_TYPES
 from shared.wire import ChunksResponse
@@ -23,12 +24,10 @@ app = create_app(
     concurrency=settings.concurrency,
 )
 VocoderEngine = Annotated[Engine, Depends(get_model)]
-_SOUND: dict[str, Any] = {
-    kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()
-}
+_SOUND = content(BINARY, *MEDIA_TYPES.values())
 
 
-@app.post("/inference/", response_model=WavResponse, responses={200: {"content": _SOUND}})
+@app.post("/inference/", response_model=WavResponse, responses=_SOUND | QUEUED)
 async def vocode(
     request: SpecRequest, answer: Answer, engine: VocoderEngine, slot: Slot
 ) -> Response:

@@ -13,6 +13,7 @@ from threading import Condition, Thread
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.patience import check_caller
 from vocoder_service.engine import Engine, FoldState
 from vocoder_service.waveform import Labels
 
@@ -39,7 +40,8 @@ class _Call:
 
 
 class SharedEngine:
-    """An engine for many threads. Calls of the same number of frames are run together."""
+    """An engine for many threads. Calls of the same number of frames are run together; one that
+    nobody waits for raises CallerLeft."""
 
     def __init__(self, engine: Engine) -> None:
         self.hparams = engine.hparams
@@ -54,6 +56,7 @@ class SharedEngine:
     def run(
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
     ) -> Labels:
+        check_caller()
         call = _Call(state, (mel, aux, uniforms, temperature))
         with self._changed:
             self._waiting.append(call)

@@ -28,7 +28,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from vocoder_service.waveform import Wave
 
 MOST_FOLDS = 32  # a batch; beyond it a step costs as much more as it makes
-FRAMES_HEARD = 12  # of a fold, at least: 150 ms
+FRAMES_HEARD = 16  # of a fold, at least: 200 ms
 FIRST_ROUND = 96  # frames: 1.2 s
 GROWTH = 4  # of a round over the one before: no gap at a real-time factor of 0.25
 LONGEST_ROUND = 768  # frames: 9.6 s, 24 frames heard of each of 32 folds

@@ -32,7 +32,7 @@ class SpecRequest(BaseModel):
     """[80][T] mel spectrogram, 80 frames a second; clipped to ±4."""
     sr: int = Field(MEL_FORMAT.sample_rate, ge=MIN_OUTPUT_RATE, le=MAX_OUTPUT_RATE)
     """Samples a second that the answer is to have."""
-    seed: int | None = Field(None, ge=0, le=2**63 - 1)
+    seed: int | None = Field(None, ge=0, lt=2**63)
     """The same request and seed give the same sound."""
     temperature: float = Field(1.0, ge=0.1, le=2.0)
     """Below 1 is smoother and duller, above 1 is rougher."""

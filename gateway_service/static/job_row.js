@@ -4,7 +4,7 @@ import { setLabel, setText, setTime } from "./language.js";
 import { serverWords } from "./problems.js";
 
 /**
- * @typedef {{id: string, status: string, created_at: number, voice: string,
+ * @typedef {{id: string, state: string, created_at: number, voice: string,
  *   response_format: string, preview: string, progress: {sentences: number, done: number},
  *   error: {message: string} | null, waiting_for: string | null}} Job
  * @typedef {(row: JobRow) => void} Action
@@ -55,7 +55,7 @@ export class JobRow {
   }
 
   get isFinal() {
-    return FINAL.has(this.job.status);
+    return FINAL.has(this.job.state);
   }
 
   /** @param {Job} job */

@@ -107,10 +107,10 @@ async function readEvents(row) {
  * @param {Job} job
  */
 function update(row, job) {
-  const { status } = row.job;
+  const { state } = row.job;
   row.update(job);
-  if (job.status !== status) {
-    setText(element("jobs-status"), `jobs.now.${job.status}`, { preview: row.name });
+  if (job.state !== state) {
+    setText(element("jobs-status"), `jobs.now.${job.state}`, { preview: row.name });
   }
 }
 

@@ -196,7 +196,8 @@ class Matrix {
           const float* both = x + static_cast<size_t>(r) * ldx + k;
           const float second = k + 1 < inputs_ ? both[1] : 0;
           for (int c = 0; c < COLS; c++) {
-            const VecInt pair = *reinterpret_cast<const VecInt*>(w + c * 2 * VEC);
+            VecInt pair;
+            std::memcpy(&pair, w + c * 2 * VEC, sizeof pair);
             sums[r][c] += (Vec)(pair << 16) * both[0];
             sums[r][c] += (Vec)(pair & (int32_t)0xffff0000) * second;
           }

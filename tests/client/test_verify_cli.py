@@ -43,6 +43,6 @@ def test_mark_of_another_key_is_found_with_that_key_alone(tmp_path: Path) -> Non
 def test_file_that_is_no_sound_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("Not a sound.")
     result = verify(str(tmp_path / "text.wav"))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "cannot be decoded" in result.output
     assert len(result.output.splitlines()) == 1

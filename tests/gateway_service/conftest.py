@@ -37,6 +37,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.new_database()
 
 
+@pytest.fixture(scope="module", params=["sqlite", "mariadb"])
+def database_url_of_module(request: pytest.FixtureRequest) -> str:
+    """As DATABASE_URL; "" for a SQLite file in DATA_DIR. For modules that kill no server."""
+    if request.param == "sqlite":
+        return ""
+    server: MariaDB = request.getfixturevalue("mariadb_server")
+    server.start()
+    return server.new_database()
+
+
 @pytest.fixture
 def storage(database_url: str, tmp_path: Path) -> Iterator[Storage]:
     storage = Storage(database_url, tmp_path)

@@ -84,7 +84,7 @@ class GatewayProcess(Killable):
 
         def is_final() -> bool:
             answer = self.http.get(f"/v1/jobs/{job_id}")
-            return answer.is_success and answer.json()["status"] in FINAL
+            return answer.is_success and answer.json()["state"] in FINAL
 
         wait_until(is_final, seconds=120)
         return self.job(job_id)

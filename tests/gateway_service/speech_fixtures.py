@@ -1,6 +1,5 @@
 """The gateway's speech routes over stub services, at a port of its own, in this process."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from types import SimpleNamespace
 
 import openai
 import pytest
-import uvicorn
 
 from client.chain import Chain
 from client.retries import RetryPolicy
@@ -16,8 +14,8 @@ from gateway_service import predecessor_routes, speech_routes
 from gateway_service.settings import Settings
 from shared.app import create_app
 from shared.errors import NotFound
-from tests.conftest import free_port
 from tests.gateway_service.stub_services import StubServices, stub_embed
+from tests.served_app import served
 
 AT_ONCE = RetryPolicy(attempts=2, first_wait=0, longest_retry_after=0)
 VOICES = {"low": 0, "high": 30, "alloy": 5}
@@ -76,19 +74,8 @@ def _served(chain: Chain, settings: Settings) -> Iterator[str]:
     )
     app.include_router(speech_routes.router)
     app.include_router(predecessor_routes.router)
-    port = free_port()
-    config = uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            thread.join(0.01)
-            assert thread.is_alive(), "the server did not start"
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
+    with served(app) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

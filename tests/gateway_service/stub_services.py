@@ -2,8 +2,11 @@
 
 A voice is a tone: the loudest band of every mel spectrogram follows from the embedding, and the
 vocoder plays that band's middle as a sine. A character lasts FRAMES_PER_CHARACTER frames.
+
+`python -m tests.gateway_service.stub_services vocoder 8003` runs one until it is killed.
 """
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -60,7 +63,7 @@ class StubService:
     before_part: is called before each part of a sound file.
     """
 
-    def __init__(self, answer: Callable[[str, dict[str, Any]], Body]) -> None:
+    def __init__(self, answer: Callable[[str, dict[str, Any]], Body], port: int = 0) -> None:
         self.answer = answer
         self.reset()
         stub = self
@@ -68,7 +71,7 @@ class StubService:
         class Handler(_Handler):
             service = stub
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
@@ -248,3 +251,13 @@ def _vocode(path: str, request: dict[str, Any]) -> Iterator[bytes]:
     yield endless_wav_header(MEL_FORMAT.sample_rate)
     for start in range(0, len(data), SAMPLES_PER_CHUNK):
         yield data[start : start + SAMPLES_PER_CHUNK].tobytes()
+
+
+if __name__ == "__main__":
+    _, name, port = sys.argv
+    answers: dict[str, Callable[[str, dict[str, Any]], Body]] = {
+        "encoder": _encode,
+        "synthesizer": _synthesize,
+        "vocoder": _vocode,
+    }
+    StubService(answers[name], int(port))

@@ -49,7 +49,9 @@ async def client() -> AsyncIterator[Client]:
 
         def make(**settings: Any) -> httpx.AsyncClient:
             app = app_with(Settings(**settings))
-            client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+            client = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url="http://localhost"
+            )
             stack.push_async_callback(client.aclose)
             return client
 
@@ -140,7 +142,7 @@ async def test_without_keys_nothing_is_asked(client: Client) -> None:
 async def test_openai_client_raises_its_authentication_error(client: Client) -> None:
     http_client: Any = client(**KEYS)
     speaker = openai.AsyncOpenAI(
-        base_url="http://test/v1", api_key="sk-wrong", http_client=http_client
+        base_url="http://localhost/v1", api_key="sk-wrong", http_client=http_client
     )
     with pytest.raises(openai.AuthenticationError) as refused:
         await speaker.audio.speech.create(model="tts-1", voice="ash", input="Hi.")
@@ -162,6 +164,46 @@ async def test_page_of_another_site_may_not_use_a_gateway_without_keys(client: C
     for site in ("same-origin", "none"):
         assert await status(anonymous, "POST", "/v1/audio/speech", Sec_Fetch_Site=site) == 200
     assert await status(anonymous, "GET", "/", Sec_Fetch_Site="cross-site") == 200  # a link
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:3000", "null", ""])
+async def test_origin_tells_of_another_site_where_the_browser_sends_nothing_else(
+    client: Client, origin: str
+) -> None:
+    assert await status(client(), "POST", "/v1/audio/speech", Origin=origin) == 403
+    assert await status(client(**KEYS), "POST", "/v1/audio/speech", **FIRST, Origin=origin) == 200
+
+
+async def test_own_origin_and_a_listed_one_may(client: Client) -> None:
+    listed = client(cors_origins=SITE)
+    for origin in ("http://localhost", "https://localhost", SITE):
+        assert await status(listed, "POST", "/v1/audio/speech", Origin=origin) == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8000", "[::1", ""]
+)
+async def test_name_that_anybody_can_point_here_is_refused(client: Client, host: str) -> None:
+    own_page = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+    answer = await client().post("/v1/audio/speech", headers=own_page)
+    assert answer.status_code == 403
+    assert "ALLOWED_HOSTS" in answer.json()["error"]["message"]
+    assert await status(client(), "GET", "/health/ready", Host=host) == 200
+    assert await status(client(**KEYS), "POST", "/v1/audio/speech", **FIRST, Host=host) == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LocalHost:8000", "127.0.0.1:8000", "[::1]:8000", "192.168.0.7:80"]
+)
+async def test_localhost_and_addresses_are_served(client: Client, host: str) -> None:
+    assert await status(client(), "POST", "/v1/audio/speech", Host=host) == 200
+
+
+async def test_name_that_is_listed_is_served(client: Client) -> None:
+    listed = client(allowed_hosts="gateway, tts.example.org")
+    for host in ("gateway:8000", "TTS.example.org"):
+        assert await status(listed, "POST", "/v1/audio/speech", Host=host) == 200
+    assert await status(listed, "POST", "/v1/audio/speech", Host="example.org") == 403
 
 
 async def test_page_of_a_listed_site_may(client: Client) -> None:

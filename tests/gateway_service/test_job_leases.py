@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import func, select
 
 from gateway_service.job_leases import Leases
@@ -190,6 +191,22 @@ def test_long_job_is_deleted_whole(jobs: Jobs, storage: Storage) -> None:
     assert count(storage, JobRow) == count(storage, SentenceRow) == 0
 
 
+def test_sweep_gives_the_space_back(
+    jobs: Jobs, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[Storage] = []
+    monkeypatch.setattr(Storage, "give_back_space", lambda own: given_back.append(own))
+    leases = Leases(storage, seconds=60, retention_days=0)
+    leases.delete_expired()
+    assert given_back == []
+
+    jobs.create(order())
+    finish(leases)
+    leases.delete_expired()
+
+    assert given_back == [storage]
+
+
 def test_unfinished_jobs_are_not_swept(jobs: Jobs, storage: Storage) -> None:
     leases = Leases(storage, seconds=0, retention_days=0)
     jobs.create(order())
@@ -225,3 +242,11 @@ def test_of_many_sweepers_none_stumbles(jobs: Jobs, storage: Storage) -> None:
         future.result()
 
     assert count(storage, JobRow) == 0
+
+
+def test_job_that_is_over_holds_no_voice(jobs: Jobs, leases: Leases) -> None:
+    ids = [jobs.create(order()).id for _ in range(3)]
+    leases.complete(take(leases))
+    leases.fail(take(leases), "invalid_value", "it cannot be said")
+    assert jobs.cancel(take(leases).id)
+    assert [jobs.find(job_id).embed for job_id in ids] == [b"", b"", b""]

@@ -28,12 +28,6 @@ OFTEN = 0.02  # seconds
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """One kind of database is enough here."""
-    return f"sqlite:///{tmp_path}/gateway.sqlite3"
-
-
-@pytest.fixture
 def services() -> Iterator[StubServices]:
     with StubServices() as services:
         yield services

@@ -24,9 +24,12 @@ def services() -> Iterator[StubServices]:
 
 @pytest.fixture(scope="module")
 def http(
-    services: StubServices, tmp_path_factory: pytest.TempPathFactory
+    services: StubServices,
+    database_url_of_module: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
     environment = {
+        "DATABASE_URL": database_url_of_module,
         "DATA_DIR": str(tmp_path_factory.mktemp("data")),
         "MAX_JOB_CHARACTERS": "1000",
         "JOB_LEASE_SECONDS": "2",
@@ -39,7 +42,7 @@ def http(
 @pytest.fixture
 def held(http: httpx.Client, services: StubServices) -> Iterator[threading.Event]:
     """The vocoder answers nothing until it is set. No job of another test is there to be held."""
-    wait_until(lambda: all(job["status"] in FINAL for job in http.get("/v1/jobs").json()["data"]))
+    wait_until(lambda: all(job["state"] in FINAL for job in http.get("/v1/jobs").json()["data"]))
     event = threading.Event()
     services.vocoder.before_part = lambda: event.wait(60)
     yield event
@@ -60,7 +63,7 @@ def job_of(http: httpx.Client, job_id: str) -> dict[str, Any]:
 
 
 def finished(http: httpx.Client, job_id: str) -> dict[str, Any]:
-    wait_until(lambda: job_of(http, job_id)["status"] in FINAL)
+    wait_until(lambda: job_of(http, job_id)["state"] in FINAL)
     return job_of(http, job_id)
 
 
@@ -72,13 +75,14 @@ def error_of(answer: httpx.Response, status: int) -> dict[str, Any]:
 
 def test_job_is_taken_and_completed(http: httpx.Client) -> None:
     job = ordered(http, response_format="wav", seed=3)
-    assert (job["object"], job["status"], job["voice"]) == ("speech.job", "queued", "rowan")
-    assert job["progress"] == {"sentences": 3, "done": 0}
+    assert (job["object"], job["state"], job["voice"]) == ("speech.job", "queued", "rowan")
+    assert job["progress"] == {"sentences": 3, "done": 0, "skipped": 0}
     assert (job["error"], job["expires_at"]) == (None, None)
 
     done = finished(http, job["id"])
 
-    assert (done["status"], done["progress"]) == ("completed", {"sentences": 3, "done": 3})
+    assert done["state"] == "completed"
+    assert done["progress"] == {"sentences": 3, "done": 3, "skipped": 0}
     days = (done["expires_at"] - done["created_at"]) / 86_400
     assert days == pytest.approx(7, abs=0.01)
 
@@ -126,10 +130,27 @@ def test_text_may_be_the_body(http: httpx.Client) -> None:
     assert job["preview"] == "Eins ist hier. Zwei."
 
 
-def test_text_may_be_a_file_in_a_form(http: httpx.Client) -> None:
+def test_query_holds_for_a_form_where_the_form_says_nothing(http: httpx.Client) -> None:
     answer = http.post(
-        "/v1/jobs/", data={"voice": "elm", "seed": "5"}, files={"file": ("book.txt", TEXT.encode())}
+        "/v1/jobs?voice=elm&response_format=flac",
+        data={"response_format": "wav"},
+        files={"file": ("book.txt", TEXT.encode())},
     )
+
+    job = answer.json()
+    assert (job["voice"], job["response_format"]) == ("elm", "wav")
+
+
+def test_query_is_checked_whatever_the_body_is(http: httpx.Client) -> None:
+    answer = http.post("/v1/jobs?speed=9", json={"input": TEXT, "voice": "elm"})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "speed"
+
+
+def test_text_may_be_a_file_in_a_form(http: httpx.Client) -> None:
+    fields = {"voice": "elm", "seed": "5", "speed": "1.5"}
+    answer = http.post("/v1/jobs/", data=fields, files={"file": ("book.txt", TEXT.encode())})
 
     assert answer.status_code == 202
     assert answer.json()["progress"]["sentences"] == 3
@@ -172,6 +193,23 @@ def test_bad_field_is_named(http: httpx.Client, fields: dict[str, Any], param: s
     assert error_of(http.post("/v1/jobs", json=given), 400)["param"] == param
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("speed", "1.5"), ("speed", True), ("seed", "3"), ("seed", 3.0)]
+)
+def test_nothing_in_json_is_converted(http: httpx.Client, name: str, value: object) -> None:
+    answer = http.post("/v1/jobs", json={"input": TEXT, "voice": "rowan", name: value})
+
+    assert error_of(answer, 400)["param"] == name
+
+
+def test_query_beside_json_is_converted(http: httpx.Client) -> None:
+    query = {"speed": "1.5", "seed": "3", "response_format": "wav"}
+    answer = http.post("/v1/jobs", params=query, json={"input": TEXT, "voice": "rowan"})
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["response_format"] == "wav"
+
+
 def test_body_that_is_no_object_is_refused(http: httpx.Client) -> None:
     error_of(http.post("/v1/jobs", json=[1]), 400)
 
@@ -209,15 +247,24 @@ def test_audio_of_an_unfinished_job_is_a_conflict(
     assert error["code"] == "job_not_completed"
 
 
+def test_sentence_that_cannot_be_said_is_skipped(http: httpx.Client) -> None:
+    job = ordered(http, input="One is here. 안녕하세요. Two is there.")
+
+    done = finished(http, job["id"])
+
+    assert done["state"] == "completed"
+    assert done["progress"] == {"sentences": 3, "done": 3, "skipped": 1}
+
+
 def test_running_job_is_cancelled_and_its_work_stops(
     http: httpx.Client, held: threading.Event
 ) -> None:
     job = ordered(http)
-    wait_until(lambda: job_of(http, job["id"])["status"] == "running")
+    wait_until(lambda: job_of(http, job["id"])["state"] == "running")
 
     answer = http.delete(f"/v1/jobs/{job['id']}")
 
-    assert answer.json()["status"] == "cancelled"
+    assert answer.json()["state"] == "cancelled"
     held.set()
     assert finished(http, job["id"])["progress"]["done"] == 0
 
@@ -256,7 +303,7 @@ def test_events_tell_of_every_sentence_to_the_end(
                 events.append(json.loads(line.removeprefix("data: ")))
                 held.set()
 
-    states = [event["status"] for event in events]
+    states = [event["state"] for event in events]
     done = [event["progress"]["done"] for event in events]
     assert events[-1] == job_of(http, job["id"])
     assert states[0] in {"queued", "running"}

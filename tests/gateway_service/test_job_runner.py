@@ -163,30 +163,47 @@ def test_a_sentence_made_gives_new_attempts(
     assert len(services.vocoder.requests) == 9
 
 
-def test_unsayable_sentence_fails_the_job_before_the_first_is_said(
+def test_sentence_that_cannot_be_said_is_a_short_silence(
     runner: JobRunner, jobs: Jobs, services: StubServices
 ) -> None:
-    job = jobs.create(order("One is here. 안녕하세요."))
+    job = jobs.create(order("One is here. 안녕하세요. Two is there."))
+
+    runner.run_next()
+
+    completed = jobs.find(job.id)
+    assert (completed.status, completed.done, completed.skipped) == ("completed", 3, 1)
+    first, skipped, last = jobs.sound(completed)
+    assert len(skipped) == 3200
+    assert not skipped.any()
+    assert first.any()
+    assert last.any()
+
+
+@pytest.mark.parametrize("text", ["안녕하세요.", "안녕하세요. 반갑습니다. 잘 가요."])
+def test_job_of_which_nothing_can_be_said_fails(
+    runner: JobRunner, jobs: Jobs, services: StubServices, text: str
+) -> None:
+    job = jobs.create(order(text))
 
     runner.run_next()
 
     failed = jobs.find(job.id)
     assert (failed.status, failed.error_code) == ("failed", "nothing_to_speak")
     assert failed.error_message
-    assert "안녕하세요" in failed.error_message
+    assert "leaves no symbol" in failed.error_message
     assert services.vocoder.requests == []
 
 
-def test_sentence_that_is_refused_is_named(
-    runner: JobRunner, jobs: Jobs, services: StubServices
+def test_what_another_worker_said_before_counts(
+    jobs: Jobs, chain: Chain, leases: Leases, storage: Storage
 ) -> None:
-    job = jobs.create(order())
-    services.synthesizer.refusal = Refusal(400, "text: no", "text", "bad")
+    job = jobs.create(order("안녕하세요. Two is there. 잘 가요."))
+    JobRunner(_BreaksAfter(storage, 0, 1, sentences=2), chain, most_attempts=3).run_next()
+    assert (jobs.find(job.id).done, jobs.find(job.id).skipped) == (2, 1)
 
-    runner.run_next()
+    JobRunner(leases, chain, most_attempts=3).run_next()
 
-    failed = jobs.find(job.id)
-    assert failed.error_message == "sentence 1 of 3: input: no"
+    assert (jobs.find(job.id).status, jobs.find(job.id).skipped) == ("completed", 2)
 
 
 def test_stopped_runner_gives_its_job_back_with_what_is_done(
@@ -284,7 +301,7 @@ class _BreaksAfter(Leases):
 
     sentences: int = 0
 
-    def keep_sound(self, job: JobRow, position: int, flac: bytes) -> bool:
+    def keep_sound(self, job: JobRow, position: int, flac: bytes, *, skipped: bool = False) -> bool:
         if position >= self.sentences:
             raise StorageUnavailable
-        return super().keep_sound(job, position, flac)
+        return super().keep_sound(job, position, flac, skipped=skipped)

@@ -108,7 +108,7 @@ def test_killed_gateway_goes_on_where_it_was(
     with GatewayProcess(**environment) as gateway:
         job = gateway.wait_for(job_id)
 
-        assert (job["status"], job["progress"]["done"]) == ("completed", 6)
+        assert (job["state"], job["progress"]["done"]) == ("completed", 6)
         assert gateway.audio(job_id) == expected_sound()
     assert services.synthesizer.texts == [*SENTENCES[:3], *SENTENCES[2:]]
 
@@ -129,7 +129,7 @@ def test_stopped_gateway_gives_its_job_back(
     third.let_go()
 
     with GatewayProcess(**environment) as gateway:
-        assert gateway.wait_for(job_id)["status"] == "completed"
+        assert gateway.wait_for(job_id)["state"] == "completed"
         assert gateway.audio(job_id) == expected_sound()
 
 
@@ -140,7 +140,7 @@ def test_processes_of_one_gateway_do_each_job_once(
         made = [gateway.order(TEXT) for _ in range(4)]
 
         for job_id in made:
-            assert gateway.wait_for(job_id)["status"] == "completed"
+            assert gateway.wait_for(job_id)["state"] == "completed"
             assert gateway.audio(job_id) == expected_sound()
     assert sorted(services.synthesizer.texts) == sorted(SENTENCES * 4)
 
@@ -156,7 +156,7 @@ def test_job_waits_while_a_service_is_away(
 
         services.vocoder.refusal = None
 
-        assert gateway.wait_for(job_id)["status"] == "completed"
+        assert gateway.wait_for(job_id)["state"] == "completed"
         assert gateway.job(job_id)["waiting_for"] is None
         assert gateway.audio(job_id) == expected_sound()
 
@@ -177,7 +177,7 @@ def test_job_outlives_its_database(
 
         mariadb.start()
 
-        assert gateway.wait_for(job_id)["status"] == "completed"
+        assert gateway.wait_for(job_id)["state"] == "completed"
         assert gateway.audio(job_id) == expected_sound()
 
 
@@ -192,17 +192,18 @@ def test_gateway_with_redis_runs_no_job_itself(
     assert services.synthesizer.requests == []
 
     with WorkerProcess(**environment), GatewayProcess(**environment) as gateway:
-        assert gateway.wait_for(job_id)["status"] == "completed"
+        assert gateway.wait_for(job_id)["state"] == "completed"
 
 
 def test_killed_worker_is_followed_by_another(
+    database_url: str,
     environment: dict[str, str],
     services: StubServices,
     third: Held,
     redis_server: RedisServer,
     expected_sound: Callable[[], bytes],
 ) -> None:
-    environment["REDIS_URL"] = redis_server.url
+    environment |= {"REDIS_URL": redis_server.url, "DATABASE_URL": database_url}
     with GatewayProcess(**environment) as gateway:
         job_id = gateway.order(TEXT)
         with WorkerProcess(**environment) as worker:
@@ -211,7 +212,7 @@ def test_killed_worker_is_followed_by_another(
         third.let_go()
 
         with WorkerProcess(**environment):
-            assert gateway.wait_for(job_id)["status"] == "completed"
+            assert gateway.wait_for(job_id)["state"] == "completed"
         assert gateway.audio(job_id) == expected_sound()
     assert services.synthesizer.texts == [*SENTENCES[:3], *SENTENCES[2:]]
 
@@ -228,11 +229,11 @@ def test_stopped_worker_gives_its_job_back(
         with WorkerProcess(**environment) as worker:
             third.wait()
             assert worker.stop() == 0
-        assert gateway.job(job_id)["status"] == "queued"
+        assert gateway.job(job_id)["state"] == "queued"
         third.let_go()
 
         with WorkerProcess(**environment):
-            assert gateway.wait_for(job_id)["status"] == "completed"
+            assert gateway.wait_for(job_id)["state"] == "completed"
         assert gateway.audio(job_id) == expected_sound()
 
 
@@ -254,7 +255,7 @@ def test_worker_stops_while_a_service_hangs(
             assert worker.stop() == 0
         hanging.set()
 
-        assert gateway.job(job_id)["status"] == "queued"
+        assert gateway.job(job_id)["state"] == "queued"
 
 
 def test_jobs_outlive_redis(
@@ -270,12 +271,12 @@ def test_jobs_outlive_redis(
         waiting = gateway.order(TEXT)
         redis_server.kill()
         third.let_go()
-        assert gateway.wait_for(running)["status"] == "completed"
+        assert gateway.wait_for(running)["state"] == "completed"
         made_meanwhile = gateway.order(TEXT)
 
         redis_server.start()
 
         for job_id in [waiting, made_meanwhile]:
-            assert gateway.wait_for(job_id)["status"] == "completed"
+            assert gateway.wait_for(job_id)["state"] == "completed"
         for job_id in [running, waiting, made_meanwhile]:
             assert gateway.audio(job_id) == expected_sound()

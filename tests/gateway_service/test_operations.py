@@ -24,8 +24,10 @@ def services() -> Iterator[StubServices]:
 
 
 @contextmanager
-def real_gateway(services: StubServices, data_dir: Path) -> Iterator[httpx.Client]:
-    settings = {"API_KEYS": "sk-one", "DATABASE_URL": "", "DATA_DIR": str(data_dir)}
+def real_gateway(
+    services: StubServices, database_url: str, data_dir: Path
+) -> Iterator[httpx.Client]:
+    settings = {"API_KEYS": "sk-one", "DATABASE_URL": database_url, "DATA_DIR": str(data_dir)}
     headers = {"Authorization": "Bearer sk-one"}
     with (
         running("gateway", **services.environment, **settings) as url,
@@ -36,9 +38,12 @@ def real_gateway(services: StubServices, data_dir: Path) -> Iterator[httpx.Clien
 
 @pytest.fixture(scope="module")
 def gateway(
-    services: StubServices, tmp_path_factory: pytest.TempPathFactory
+    services: StubServices,
+    database_url_of_module: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
-    with real_gateway(services, tmp_path_factory.mktemp("data")) as client:
+    data_dir = tmp_path_factory.mktemp("data")
+    with real_gateway(services, database_url_of_module, data_dir) as client:
         yield client
 
 
@@ -72,7 +77,7 @@ def test_log_says_what_happened_and_nothing_of_what_was_said(
     services: StubServices, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     reset(services)
-    with real_gateway(services, tmp_path) as gateway:
+    with real_gateway(services, "", tmp_path) as gateway:
         size = len(speak(gateway, "mine-2").content)
         services.vocoder.refusal = Refusal(500)
         assert speak(gateway, "mine-3").status_code == 502
@@ -106,7 +111,7 @@ def test_job_is_the_id_of_what_is_done_for_it(
     reset(services)
     body = {"voice": "ash", "input": TEXT}
     job = gateway.post("/v1/jobs", json=body).raise_for_status().json()["id"]
-    wait_until(lambda: gateway.get(f"/v1/jobs/{job}").json()["status"] == "completed")
+    wait_until(lambda: gateway.get(f"/v1/jobs/{job}").json()["state"] == "completed")
     assert ids(services) == {job}
 
 

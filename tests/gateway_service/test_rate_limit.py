@@ -11,6 +11,7 @@ import limits
 import pytest
 import redis
 from fastapi import FastAPI
+from starlette.testclient import TestClient
 
 from gateway_service import rate_limit
 from gateway_service.access import access_middleware
@@ -37,7 +38,7 @@ async def client(peer: str = "10.0.0.1", **settings: Any) -> AsyncIterator[httpx
         pass
 
     transport = httpx.ASGITransport(app, client=(peer, 1))
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 
@@ -126,8 +127,8 @@ async def test_processes_count_together_in_redis(tmp_path: Path) -> None:
         assert await hits(one, 1) == [True]
         assert await hits(other, 2) == [True, False]
         assert await hits(one, 1) == [False]
-        await one.close()
-        await other.close()
+        await one.aclose()
+        await other.aclose()
 
 
 async def test_it_is_counted_here_while_redis_is_away_and_there_again_later(
@@ -141,7 +142,21 @@ async def test_it_is_counted_here_while_redis_is_away_and_there_again_later(
     assert await hits(counts, 3) == [True, True, False]
     with redis_server(port, tmp_path):
         assert await hits(counts, 3) == [True, True, False]  # it has forgotten all
-    await counts.close()
+    await counts.aclose()
+
+
+def test_connections_are_closed_with_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Counts] = []
+
+    async def note(counts: Counts) -> None:
+        closed.append(counts)
+
+    monkeypatch.setattr(Counts, "aclose", note)
+    settings = Settings(rate_limit="1/hour")
+    middleware = access_middleware(settings)
+    with TestClient(create_app("g", "", settings, lambda: None, middleware=middleware)):
+        assert not closed
+    assert len(closed) == 1
 
 
 async def test_redis_that_failed_is_left_alone_for_a_while(
@@ -151,4 +166,4 @@ async def test_redis_that_failed_is_left_alone_for_a_while(
     assert await hits(counts, 3) == [True, True, False]
     assert len(caplog.records) == 1
     assert "hidden" not in caplog.text
-    await counts.close()
+    await counts.aclose()

@@ -31,6 +31,18 @@ def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, origins: 
         Settings()
 
 
+def test_host_names_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", "gateway, TTS.example.org")
+    assert Settings().allowed_hosts == ("gateway", "tts.example.org")
+
+
+@pytest.mark.parametrize("hosts", ["*", "https://a.example", "a.example:80", "a.example/"])
+def test_what_is_no_host_name_is_refused(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", hosts)
+    with pytest.raises(ValidationError, match="no host name; write each out"):
+        Settings()
+
+
 @pytest.mark.parametrize("limit", ["60", "many/minute", "60/fortnight"])
 def test_what_is_no_rate_limit_is_refused(limit: str) -> None:
     with pytest.raises(ValidationError, match="write it as 60/minute"):

@@ -1,7 +1,7 @@
 import base64
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import av
@@ -11,10 +11,13 @@ import openai
 import orjson
 import pytest
 import soundfile
+from starlette.requests import ClientDisconnect
 
 from gateway_service.settings import Settings
 from gateway_service.sound_stream import ResponseFormat
+from gateway_service.speech_routes import or_break_off
 from shared.audio import UNKNOWN_WAV_SIZE
+from shared.errors import InvalidRequest
 from tests.gateway_service.speech_fixtures import (
     SpeechServer,
     client,
@@ -392,6 +395,25 @@ def test_work_stops_when_the_client_leaves(fields: dict[str, str], server: Speec
 
     assert vocoder.left.wait(10)
     assert len(vocoder.requests) < sentences
+
+
+@pytest.mark.anyio
+async def test_what_broke_an_answer_off_is_logged_without_the_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def chunks() -> AsyncGenerator[bytes]:
+        yield b"sound"
+        raise InvalidRequest("text: 'a secret' cannot be spoken", code="nothing_to_speak")
+
+    with pytest.raises(ClientDisconnect):
+        _ = [chunk async for chunk in or_break_off(chunks())]
+    assert "InvalidRequest, nothing_to_speak" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_preset_is_not_looked_for_among_the_voices_of_the_database(client: openai.OpenAI) -> None:
+    # Those of the server know no such name.
+    assert client.audio.speech.create(model="tts-1", voice="ash", input="Hi.").content
 
 
 # Events

@@ -1,4 +1,5 @@
 import logging
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -11,13 +12,17 @@ import httpx
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from anyio import create_task_group, fail_after, to_thread
+from anyio.lowlevel import checkpoint
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
+import gateway_service.storage
 from gateway_service.database_url import StorageMisconfigured
-from gateway_service.storage import Storage, StorageUnavailable
+from gateway_service.storage import Storage, StorageUnavailable, in_storage_thread
 from gateway_service.tables import Base, VoiceRow
 from tests.conftest import REPOSITORY, free_port, running
+from tests.gateway_service.job_fixtures import wait_until
 from tests.gateway_service.mariadb_server import PASSWORD, MariaDB
 
 PROCESSES = 3
@@ -34,6 +39,15 @@ def voice(voice_id: str = "voice_1") -> VoiceRow:
         samples=[{"seconds": 1.5, "similarity": None, "warnings": ["너무 짧아요"]}],
         created_at=2**41,
     )
+
+
+@pytest.fixture
+def restless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that was away is asked again at once."""
+    monkeypatch.setattr(gateway_service.storage, "REST_SECONDS", 0.0)
+
+
+restless_storage = pytest.mark.usefixtures("restless")
 
 
 @contextmanager
@@ -139,6 +153,7 @@ def test_busy_sqlite_is_a_503_until_it_is_free(tmp_path: Path) -> None:
             session.add(voice())
 
 
+@restless_storage
 def test_killed_mariadb_is_a_503_until_it_is_back(mariadb: MariaDB, tmp_path: Path) -> None:
     with closing(Storage(mariadb.new_database(), tmp_path)) as storage:
         with storage.session() as session:
@@ -163,6 +178,7 @@ def test_mariadb_that_went_and_came_unnoticed_is_used_again(
             session.add(voice())
 
 
+@restless_storage
 def test_mariadb_killed_within_a_transaction_is_a_503(mariadb: MariaDB, tmp_path: Path) -> None:
     def broken_off() -> None:
         with storage.session() as session:
@@ -178,6 +194,7 @@ def test_mariadb_killed_within_a_transaction_is_a_503(mariadb: MariaDB, tmp_path
             assert session.get(VoiceRow, "voice_1") is None
 
 
+@restless_storage
 def test_database_that_comes_back_empty_is_migrated_again(mariadb: MariaDB, tmp_path: Path) -> None:
     url = mariadb.new_database()
     name = url.rpartition("/")[2]
@@ -191,6 +208,59 @@ def test_database_that_comes_back_empty_is_migrated_again(mariadb: MariaDB, tmp_
         mariadb.execute(f"CREATE DATABASE {name}")
         with storage.session() as session:
             session.add(voice())
+
+
+def silent_storage(port: int, folder: Path) -> Storage:
+    return Storage(f"mysql://user:{PASSWORD}@127.0.0.1:{port}/voices", folder, busy_seconds=60)
+
+
+def test_database_that_is_away_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        storage = silent_storage(server.getsockname()[1], tmp_path)
+        hang_up = threading.Thread(target=lambda: server.accept()[0].close())
+        hang_up.start()
+        for _ in range(3):
+            with pytest.raises(StorageUnavailable), storage.read_session():
+                pass
+        hang_up.join()
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()  # nobody has called again
+        storage.close()
+
+
+@restless_storage
+def test_one_caller_looks_whether_it_is_back_and_no_other_waits_for_that(tmp_path: Path) -> None:
+    def look() -> None:
+        with pytest.raises(StorageUnavailable), storage.read_session():
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        storage = silent_storage(server.getsockname()[1], tmp_path)
+        hang_up = threading.Thread(target=lambda: server.accept()[0].close())
+        hang_up.start()
+        look()
+        hang_up.join()
+        first = threading.Thread(target=look)
+        first.start()
+        silent, _ = server.accept()
+        look()
+        assert first.is_alive()
+        silent.close()
+        first.join()
+        storage.close()
+
+
+@pytest.mark.anyio
+async def test_callers_of_a_silent_database_leave_other_work_its_threads() -> None:
+    answered = threading.Event()
+    async with create_task_group() as waiting:
+        for _ in range(60):
+            waiting.start_soon(in_storage_thread, lambda: answered.wait(60))
+        await checkpoint()
+        with fail_after(10):
+            await to_thread.run_sync(lambda: None)
+        answered.set()
 
 
 def test_wrong_password_is_named_without_it(
@@ -251,6 +321,31 @@ def test_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         storage.migrate()
 
 
+@pytest.mark.parametrize("noted", ["0001", "0002"])
+def test_migration_that_broke_off_before_it_was_noted_is_repeated(
+    storage: Storage, database_url: str, noted: str
+) -> None:
+    storage.migrate()
+    with inspecting(database_url) as engine, engine.begin() as connection:
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{noted}'"))
+    with closing(Storage(database_url, Path())) as again:
+        again.migrate()
+
+
+def test_file_shrinks_when_space_is_given_back(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.sqlite3"
+    with closing(Storage("", tmp_path)) as storage:
+        with storage.session() as session:
+            session.execute(text("CREATE TABLE sounds (sound BLOB)"))
+            session.execute(text("INSERT INTO sounds VALUES (randomblob(2000000))"))
+        with storage.session() as session:
+            session.execute(text("DELETE FROM sounds"))
+        storage.give_back_space()
+        with storage.read_session() as session:
+            assert session.scalar(text("PRAGMA freelist_count")) == 0
+    assert file.stat().st_size < 500_000
+
+
 def test_tables_of_a_newer_program_are_left_alone(storage: Storage, database_url: str) -> None:
     storage.migrate()
     with inspecting(database_url) as engine, engine.begin() as connection:
@@ -272,12 +367,12 @@ def test_gateway_outlives_its_database(
         httpx.Client(base_url=f"{gateway}/v1/audio/voices", timeout=60) as client,
     ):
         for _ in range(2):
+            wait_until(lambda: client.get("").status_code == 503)
             answer = client.get("")
-            assert answer.status_code == 503
             assert answer.json()["error"]["code"] == "storage_unavailable"
             assert answer.headers["retry-after"]
             assert client.get("/rowan").status_code == 200
             mariadb.start()
-            assert client.get("").status_code == 200
+            wait_until(lambda: client.get("").status_code == 200)
             mariadb.kill()
     assert PASSWORD not in "".join(capfd.readouterr())

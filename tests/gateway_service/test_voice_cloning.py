@@ -15,6 +15,7 @@ from shared.errors import BadGateway, InvalidRequest, NotReady, QueueFull
 from shared.samples import sample_embeds
 from tests.gateway_service.fake_encoder import FakeEncoder
 from tests.gateway_service.stub_services import StubServices, stub_embed
+from tests.shared.test_media import media_file
 
 
 @pytest.fixture
@@ -103,3 +104,22 @@ def test_encoder_that_sends_no_report_makes_no_voice(library: VoiceLibrary) -> N
         services.encoder.answer = lambda *_: {"embed": stub_embed()}
         with pytest.raises(BadGateway):
             clone(chain, library, replace(form, name="boris"))
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"), [("mp4", "aac"), ("webm", "libopus"), ("adts", "aac")]
+)
+def test_what_phones_and_browsers_record_reaches_the_encoder_as_wav(
+    encoder: FakeEncoder, library: VoiceLibrary, container: str, codec: str
+) -> None:
+    recorded = media_file(container, codec)
+    voice = cloned(encoder, library, recorded, b"ash")
+    assert voice.samples[0]["sha256"] == sha256(recorded).hexdigest()
+    assert [clip[:4] for clip in encoder.heard] == [b"RIFF", b"ash"]
+
+
+def test_broken_recording_of_a_phone_is_told_and_not_used(
+    encoder: FakeEncoder, library: VoiceLibrary
+) -> None:
+    voice = cloned(encoder, library, media_file("mp4", "aac")[:100], b"ash")
+    assert "cannot be decoded" in voice.samples[0]["warnings"][0]

@@ -1,4 +1,5 @@
 import io
+import threading
 from collections.abc import Iterator
 from functools import partial
 from types import SimpleNamespace
@@ -9,11 +10,12 @@ import numpy as np
 import openai
 import pytest
 import soundfile
+from anyio import create_task_group, sleep, to_thread
 from starlette.testclient import TestClient
 
 from gateway_service import voice_routes
 from gateway_service.settings import Settings
-from gateway_service.storage import Storage
+from gateway_service.storage import Storage, StorageUnavailable
 from gateway_service.voices import VoiceLibrary
 from shared.app import create_app
 from shared.audio import read_sound
@@ -206,3 +208,29 @@ def test_recording_of_another_person_among_several_is_called_out(gateway: str) -
     answer = httpx.post(gateway + URL, data=FORM, files=files, timeout=60).json()
     assert [sample["usable"] for sample in answer["samples"]] == [True, True, False]
     assert answer["samples"][0]["similarity"] > 0.8 > answer["samples"][2]["similarity"]
+
+
+@pytest.mark.anyio
+async def test_calls_wait_for_the_database_in_threads_of_their_own() -> None:
+    reached, answered = threading.Event(), threading.Event()
+
+    def silent(*_: str) -> Any:
+        reached.set()
+        answered.wait(60)
+        raise StorageUnavailable
+
+    gateway = SimpleNamespace(voices=SimpleNamespace(list=silent, find=silent, remove=silent))
+    app = create_app("gateway", "Voices.", SETTINGS, load=lambda: gateway)
+    app.include_router(voice_routes.router)
+    app.state.model, app.state.ready = gateway, True  # nothing starts it
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        for method, path in (("GET", ""), ("GET", "/anna"), ("DELETE", "/anna")):
+            reached.clear()
+            answered.clear()
+            async with create_task_group() as calls:
+                calls.start_soon(client.request, method, URL + path)
+                while not reached.is_set():
+                    await sleep(0.01)
+                assert not to_thread.current_default_thread_limiter().borrowed_tokens
+                answered.set()

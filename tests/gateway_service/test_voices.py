@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import Engine, event
 
 from gateway_service.storage import Storage, StorageUnavailable
 from gateway_service.voices import OPENAI_VOICES, VoiceLibrary, presets
@@ -155,6 +156,57 @@ def test_library_takes_no_more_than_its_most(storage: Storage) -> None:
     with pytest.raises(InvalidRequest, match="1 voices already") as caught:
         library.add("boris", EMBED, "yes", [])
     assert caught.value.code == "too_many_voices"
+
+
+def test_of_two_at_once_one_gets_the_last_place(storage: Storage) -> None:
+    both_checked = threading.Barrier(2)
+
+    class Meeting(VoiceLibrary):
+        def check_new(self, name: str) -> str:
+            name = super().check_new(name)
+            both_checked.wait(10)
+            return name
+
+    library = Meeting(storage, most=1)
+    results: list[str] = []
+
+    def add(name: str) -> None:
+        try:
+            library.add(name, EMBED, "yes", [])
+            results.append("made")
+        except InvalidRequest as error:
+            results.append(error.code)
+
+    threads = [threading.Thread(target=add, args=[name]) for name in ("anna", "boris")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == ["made", "too_many_voices"]
+
+
+def test_list_and_error_read_nothing_of_how_voices_were_made(library: VoiceLibrary) -> None:
+    library.add("anna", EMBED, "yes", [])
+    statements: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        library.list()
+        assert "anna" in library._not_found("nobody").message
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert any("voices.name" in statement for statement in statements)
+    assert not any("samples" in statement or "embed" in statement for statement in statements)
+
+
+def test_error_names_the_newest_and_counts_the_others(library: VoiceLibrary) -> None:
+    for number in range(17):
+        library.add(f"Anna {number}", EMBED, "yes", [])
+    with pytest.raises(NotFound, match=r"rowan, Anna .* and 3 more, which"):
+        library.find("nobody")
 
 
 def test_presets_speak_while_the_database_is_away(tmp_path: Path) -> None:

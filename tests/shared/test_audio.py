@@ -99,6 +99,13 @@ def test_stereo_is_mixed_down() -> None:
     np.testing.assert_allclose(clip.wav, np.full(800, 0.125))
 
 
+def test_channels_that_add_up_to_infinity_are_refused() -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.full((800, 2), 3e38), 8_000, format="WAV", subtype="FLOAT")
+    with pytest.raises(InvalidRequest, match="not finite"):
+        read_sound(file.getvalue(), max_seconds=1)
+
+
 def test_file_that_unpacks_large_stops_at_the_limit() -> None:
     hour = np.zeros(8_000 * 3600, np.float32)
     data = encode_sound(hour, 8_000, "flac")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.checkpoint_manifest import CheckpointError, Manifest
 from shared.checkpoint_writing import DiskDtype, join, read_rtvc, write
@@ -229,6 +231,16 @@ def test_file_that_is_no_state_dict_is_refused(
         read_rtvc(tmp_path / "some.pt")
 
 
+@pytest.fixture(scope="module")
+def whole_files(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    """By whether they are zipped."""
+    folder = tmp_path_factory.mktemp("rtvc")
+    files = {zipped: folder / f"zipped_{zipped}.pt" for zipped in (True, False)}
+    for zipped, file in files.items():
+        torch.save(tiny_encoder(), file, _use_new_zipfile_serialization=zipped)
+    return files
+
+
 def test_damaged_file_is_refused(tmp_path: Path) -> None:
     torch.save(tiny_encoder(), tmp_path / "some.pt")
     whole = (tmp_path / "some.pt").read_bytes()
@@ -240,6 +252,29 @@ def test_damaged_file_is_refused(tmp_path: Path) -> None:
         (tmp_path / "some.pt").write_bytes(damaged)
         with pytest.raises(CheckpointError, match=r"some\.pt: no checkpoint of RTVC's"):
             read_rtvc(tmp_path / "some.pt")
+
+
+@settings(deadline=None)
+@given(st.booleans(), st.data())
+def test_bytes_changed_anywhere_in_a_file_are_refused_or_harmless(
+    whole_files: dict[bool, Path], zipped: bool, data: st.DataObject
+) -> None:
+    """Not every byte of a pickle tells; what comes out are tensors or an error that names it."""
+    content = bytearray(whole_files[zipped].read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        last = data.draw(st.sampled_from([300, len(content) - 1]))  # often in the pickle's head
+        at = data.draw(st.integers(0, last))
+        content[at] = data.draw(st.integers(0, 255))
+    damaged = whole_files[zipped].with_name("damaged.pt")
+    damaged.write_bytes(content)
+    try:
+        read = read_rtvc(damaged)
+    except CheckpointError as error:
+        said = str(error)
+    else:
+        said = str(damaged)
+        assert all(isinstance(tensor, torch.Tensor) for tensor in read.state_dict.values())
+    assert str(damaged) in said
 
 
 def test_compressed_file_is_refused_before_it_unpacks(tmp_path: Path) -> None:

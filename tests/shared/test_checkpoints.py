@@ -240,6 +240,27 @@ def test_folder_that_is_none_is_refused(tmp_path: Path) -> None:
             load(tmp_path / name)
 
 
+@pytest.mark.parametrize("bit", [0, 3, 7])
+def test_flipped_bit_of_the_manifest_changes_no_weight(folder: Path, bit: int) -> None:
+    """Within what is said of the files it is refused, and by name; before that it may have hit a
+    word for people or a hyperparameter, which no tensor tells."""
+    expected = load(folder).state_dict
+    whole = (folder / "manifest.json").read_bytes()
+    of_files = whole.index(b'"parameters"')
+    for at in range(0, len(whole), 101):
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << bit
+        (folder / "manifest.json").write_bytes(flipped)
+        try:
+            given = load(folder).state_dict
+        except CheckpointError as error:
+            said = str(error)
+        else:
+            said = ""
+            assert_bit_equal(given, expected)
+        assert str(folder) in said or at < of_files, bytes(flipped[at - 20 : at + 1])
+
+
 @pytest.mark.usefixtures("no_unpickling")
 @pytest.mark.parametrize(
     ("edit", "message"),
@@ -250,6 +271,12 @@ def test_folder_that_is_none_is_refused(tmp_path: Path) -> None:
         (lambda fields: fields["parameters"][3].update(shape=[]), "too large|corrupt"),
         (lambda fields: fields["parameters"][3].update(sha256="0" * 64), f"{MATRIX} is corrupt"),
         (lambda fields: fields.update(format_version=2), "format_version"),
+        (lambda fields: fields["parameters"][3].update(file="../../secret.pt"), "must be in '003_"),
+        (lambda fields: fields["parameters"][3].update(file="/dev/zero"), "must be in '003_"),
+        (
+            lambda fields: fields["parameters"].append(fields["parameters"][3]),
+            "encoder.embedding.weight is listed twice",
+        ),
     ],
 )
 def test_manifest_that_lies_is_refused(

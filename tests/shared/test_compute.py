@@ -2,12 +2,16 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from shared import compute
 from shared.compute import ComputeSlot
 from shared.errors import QueueFull, TooSlow
+from shared.patience import Patience, patience
 
 pytestmark = pytest.mark.anyio
 
@@ -64,6 +68,19 @@ async def test_concurrency_lets_so_many_run_at_a_time_and_the_next_wait() -> Non
     assert not tasks[0].done()
     first.let_go.set()
     third.let_go.set()
+    assert await asyncio.gather(*tasks) == ["done"] * 3
+
+
+async def test_requests_may_share_fewer_threads() -> None:
+    slot = ComputeSlot(queue_limit=0, queue_seconds=30, concurrency=3, threads=2)
+    gates = [Gate(), Gate(), Gate()]
+    tasks = [asyncio.create_task(slot.run(gate)) for gate in gates]
+    await gates[0].wait_until_begun()
+    await gates[1].wait_until_begun()
+    assert slot.waiting == 0
+    assert not gates[2].begun.is_set()
+    for gate in gates:
+        gate.let_go.set()
     assert await asyncio.gather(*tasks) == ["done"] * 3
 
 
@@ -147,3 +164,145 @@ async def test_closed_stream_stops_its_work_and_frees_the_slot() -> None:
     await stream.aclose()
     assert closed.is_set()
     assert await slot.run(lambda: "next") == "next"
+
+
+async def test_stream_closed_before_it_is_read_frees_the_slot() -> None:
+    slot = ComputeSlot(queue_limit=0, queue_seconds=30)
+    stream = await slot.stream(lambda: iter([1, 2]))
+    await stream.aclose()
+    assert await slot.run(lambda: "next") == "next"
+
+
+async def test_cancelled_wait_gives_its_place_up() -> None:
+    slot, gate = ComputeSlot(queue_limit=1, queue_seconds=30), Gate()
+    first = asyncio.create_task(slot.run(gate))
+    await gate.wait_until_begun()
+    left = asyncio.create_task(slot.run(lambda: pytest.fail("nobody waits for this")))
+    await until_waiting(slot, 1)
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    assert slot.waiting == 0
+    second = asyncio.create_task(slot.run(lambda: "second"))
+    await until_waiting(slot, 1)
+    gate.let_go.set()
+    assert [await first, await second] == ["done", "second"]
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0, -1])
+async def test_no_work_is_done_past_the_callers_deadline(seconds: float) -> None:
+    slot, gate = ComputeSlot(queue_limit=1, queue_seconds=30), Gate()
+    first = asyncio.create_task(slot.run(gate))
+    await gate.wait_until_begun()
+    token = patience.set(Patience(ends=time.monotonic() + seconds))
+    with pytest.raises(TooSlow):
+        await slot.run(lambda: pytest.fail("the work was done all the same"))
+    patience.reset(token)
+    gate.let_go.set()
+    assert await first == "done"
+
+
+async def test_deadline_that_passed_before_is_kept_by_an_idle_slot_too() -> None:
+    slot = ComputeSlot(queue_limit=1, queue_seconds=30)
+    token = patience.set(Patience(ends=time.monotonic() - 1))
+    with pytest.raises(TooSlow):
+        await slot.run(lambda: pytest.fail("the work was done all the same"))
+    patience.reset(token)
+
+
+class Clock:
+    """Stands still until it is told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(compute, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def retry_after(slot: ComputeSlot) -> int:
+    with pytest.raises(QueueFull) as refused:
+        slot.require_room()
+    return int(refused.value.headers["Retry-After"])
+
+
+@pytest.mark.parametrize("seconds", [0.1, 7, 100])
+async def test_retry_after_is_the_measured_time_of_those_before(
+    clock: Clock, seconds: float
+) -> None:
+    slot, gate = ComputeSlot(queue_limit=2, queue_seconds=30), Gate()
+    await slot.run(lambda: clock.pass_by(seconds))
+    tasks = [asyncio.create_task(slot.run(gate)) for _ in range(3)]
+    await until_waiting(slot, 2)
+    assert retry_after(slot) == max(1, seconds * 3)
+    gate.let_go.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_retry_after_of_several_at_a_time_is_as_much_shorter(clock: Clock) -> None:
+    slot, gate = ComputeSlot(queue_limit=3, queue_seconds=30, concurrency=4), Gate()
+    await slot.run(lambda: clock.pass_by(10))
+    tasks = [asyncio.create_task(slot.run(gate)) for _ in range(7)]
+    await until_waiting(slot, 3)
+    assert retry_after(slot) == 10
+    gate.let_go.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_retry_after_learns_from_a_stream_that_is_not_over(clock: Clock) -> None:
+    slot = ComputeSlot(queue_limit=0, queue_seconds=30)
+    await slot.run(lambda: clock.pass_by(2))
+    stream = await slot.stream(lambda: iter([1, 2]))
+    assert await anext(stream) == 1
+    assert retry_after(slot) == 2
+    clock.pass_by(60)
+    assert retry_after(slot) == 60
+    await stream.aclose()
+
+
+async def test_retry_after_forgets_old_times(clock: Clock) -> None:
+    slot = ComputeSlot(queue_limit=0, queue_seconds=30)
+    await slot.run(lambda: clock.pass_by(100))
+    for _ in range(40):
+        await slot.run(lambda: clock.pass_by(2))
+    stream = await slot.stream(lambda: iter([1, 2]))
+    assert 2 <= retry_after(slot) <= 3
+    await stream.aclose()
+
+
+async def test_refusal_between_two_turns_is_one_too() -> None:
+    slot = ComputeSlot(queue_limit=1, queue_seconds=30)
+    stream = await slot.stream(lambda: iter([1, 2]))
+    second = asyncio.create_task(slot.run(lambda: "second"))
+    await until_waiting(slot, 1)
+    await stream.aclose()  # the second has not come to know of its turn
+    assert retry_after(slot) >= 1
+    assert await second == "second"
+
+
+async def test_no_more_bodies_come_in_at_a_time_than_there_are_places() -> None:
+    slot = ComputeSlot(queue_limit=1, queue_seconds=30)
+    with slot.reading(), slot.reading():
+        with pytest.raises(QueueFull) as refused, slot.reading():
+            pytest.fail("it was read all the same")
+        assert int(refused.value.headers["Retry-After"]) >= 1
+    with slot.reading():
+        pass
+
+
+async def test_body_that_came_in_too_late_is_refused_before_it_is_parsed() -> None:
+    slot, gate = ComputeSlot(queue_limit=0, queue_seconds=30), Gate()
+    reading = slot.reading()
+    reading.__enter__()
+    first = asyncio.create_task(slot.run(gate))
+    await gate.wait_until_begun()
+    with pytest.raises(QueueFull):
+        reading.__exit__(None, None, None)
+    gate.let_go.set()
+    assert await first == "done"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from shared.errors import TooLarge, UnsupportedMediaType
+from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.media import read_media
 from shared.tensors import Float32Array
 
@@ -60,6 +60,14 @@ def test_usual_kinds_are_read_as_mono_at_the_rate_asked_for(data: bytes) -> None
     assert 0.4 < np.abs(wav).max() < 0.8  # FFmpeg adds channels up by power
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e9])
+def test_values_that_are_no_sound_are_refused(value: float) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.full(RATE, value), RATE, format="WAV", subtype="FLOAT")
+    with pytest.raises(InvalidRequest, match="not finite"):
+        read_media(file.getvalue(), RATE, max_seconds=10)
+
+
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"nothing of the kind" * 100])
 def test_other_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(UnsupportedMediaType, match="WAV, FLAC"):
@@ -75,6 +83,14 @@ def test_playlist_does_not_lead_to_other_files(tmp_path: Path) -> None:
     ):
         with pytest.raises(UnsupportedMediaType):
             read_media(playlist.encode(), 16_000, max_seconds=10)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(1, 1), (7_999, 1), (192_000, 1), (16_000, 9)])
+def test_odd_rate_or_channels_are_refused_before_they_take_memory(rate: int, channels: int) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros((4_000, channels)), rate, format="WAV")
+    with pytest.raises(InvalidRequest, match=r"rate|channels"):
+        read_media(file.getvalue(), 16_000, max_seconds=1e9)
 
 
 def test_long_file_is_refused_before_it_is_unpacked() -> None:

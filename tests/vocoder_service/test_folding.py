@@ -99,7 +99,7 @@ def test_join_mends_the_phase_of_a_tone() -> None:
     tones = np.stack(
         [
             np.sin(2 * np.pi * 110 / 16_000 * np.arange(samples) + phase)
-            for phase in rng.uniform(0, 6, 8)
+            for phase in rng.uniform(0, 6, len(starts))
         ]
     ).astype(np.float32)
     wave, lag = join(tones, [start * HOP for start in starts], lag=0, heard=0)

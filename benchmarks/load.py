@@ -1,0 +1,237 @@
+"""`python -m benchmarks.load`: an app at 1, 2 and 10 times what it can do, driven from outside.
+
+Requests come at an even pace, whether those before were answered or not, as from many people. The
+run is bounded in its requests and its seconds.
+"""
+
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import click
+import httpx
+
+from benchmarks.loads import JSON, ordinary
+from benchmarks.machine import load_average, machine_facts
+from benchmarks.results import MEGABYTES, MILLISECONDS, Row, Table
+from benchmarks.services import SERVICES, running
+
+MULTIPLES = (1, 2, 10)
+MOST_REQUESTS = 2_000  # of one multiple
+AT_ONCE = 8  # clients that find out what an app can do
+PROBE_SECONDS = 0.1  # between two looks at health and metrics
+TIMEOUT = 300  # seconds, of a client
+PROBED = ("/health/ready", "/metrics")
+HEALTH_LIMIT = 100  # milliseconds
+SPEECH = {"input": "Hello there.", "voice": "rowan", "response_format": "pcm", "seed": 1}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What every client sends; the answer is always the same."""
+
+    path: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """status: 0 if the connection broke. right: the answer is what it is when nobody else asks."""
+
+    status: int
+    right: bool
+    retry_after: str | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """seconds: to the last answer. probes: seconds of each look, by path."""
+
+    outcomes: Sequence[Outcome]
+    seconds: float
+    probes: Mapping[str, Sequence[float]]
+    megabytes: float
+
+    @property
+    def statuses(self) -> Counter[int]:
+        return Counter(outcome.status for outcome in self.outcomes)
+
+    @property
+    def goodput(self) -> float:
+        return sum(outcome.right for outcome in self.outcomes) / self.seconds
+
+    @property
+    def refused(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.status in (429, 503)]
+
+
+async def drive(url: str, request: Request, moments: Sequence[float]) -> Run:
+    """One request at each moment, in seconds from now; looks at health and metrics meanwhile."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=TIMEOUT, trust_env=False, limits=limits) as http,
+        httpx.AsyncClient(base_url=url, timeout=TIMEOUT, trust_env=False) as aside,
+    ):
+        expected = (await _send(http, request)).raise_for_status().content
+        probes: dict[str, list[float]] = {path: [] for path in PROBED}
+        prober = asyncio.create_task(_probe(aside, probes))
+        started = time.perf_counter()
+        outcomes = await asyncio.gather(
+            *(_at(started + moment, http, request, expected) for moment in moments)
+        )
+        seconds = time.perf_counter() - started
+        prober.cancel()
+        return Run(outcomes, seconds, probes, await _megabytes(aside))
+
+
+async def _at(when: float, http: httpx.AsyncClient, request: Request, expected: bytes) -> Outcome:
+    await asyncio.sleep(max(0, when - time.perf_counter()))
+    started = time.perf_counter()
+    try:
+        answer = await _send(http, request)
+    except httpx.TransportError:
+        return Outcome(0, False, None, time.perf_counter() - started)
+    return Outcome(
+        answer.status_code,
+        answer.is_success and answer.content == expected,
+        answer.headers.get("retry-after"),
+        time.perf_counter() - started,
+    )
+
+
+async def _send(http: httpx.AsyncClient, request: Request) -> httpx.Response:
+    return await http.post(request.path, content=request.body, headers=request.headers)
+
+
+async def _probe(http: httpx.AsyncClient, probes: Mapping[str, list[float]]) -> None:
+    while True:
+        for path, seconds in probes.items():
+            started = time.perf_counter()
+            (await http.get(path)).raise_for_status()
+            seconds.append(time.perf_counter() - started)
+        await asyncio.sleep(PROBE_SECONDS)
+
+
+async def _megabytes(http: httpx.AsyncClient) -> float:
+    """Resident now, of the process that computes; 0 where it is not told."""
+    for line in (await http.get("/metrics")).text.splitlines():
+        if line.startswith("process_resident_memory_bytes "):
+            return float(line.split()[1]) * MEGABYTES
+    return 0.0
+
+
+async def capacity(url: str, request: Request, seconds: float) -> float:
+    """Answers a second while there is always somebody who waits for one."""
+    done = 0
+    started = time.perf_counter()
+
+    async def ask_again_and_again(http: httpx.AsyncClient) -> None:
+        nonlocal done
+        while time.perf_counter() - started < seconds:
+            (await _send(http, request)).raise_for_status()
+            done += 1
+
+    async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT, trust_env=False) as http:
+        (await _send(http, request)).raise_for_status()  # what is made at first use, is made now
+        started = time.perf_counter()
+        await asyncio.gather(*(ask_again_and_again(http) for _ in range(AT_ONCE)))
+    return done / (time.perf_counter() - started)
+
+
+def request_of(app: str) -> Request:
+    if app == "gateway":
+        return Request("/v1/audio/speech", json.dumps(SPEECH).encode(), JSON)
+    load = ordinary(app)
+    return Request("/inference/", load.body, load.headers)
+
+
+@contextmanager
+def started(app: str) -> Iterator[str]:
+    """Its URL; the gateway runs over the three services."""
+    if app != "gateway":
+        with running([app]) as services:
+            yield services.urls[app]
+        return
+    with running(SERVICES) as services, tempfile.TemporaryDirectory() as folder:
+        urls = {f"{name.upper()}_URL": url for name, url in services.urls.items()}
+        with (
+            patch.dict(os.environ, urls | {"DATA_DIR": folder, "DATABASE_URL": ""}),
+            running(["gateway"]) as gateway,
+        ):
+            yield gateway.urls["gateway"]
+
+
+def measure(app: str, seconds: float) -> Table:
+    request = request_of(app)
+    with started(app) as url:
+        rate = asyncio.run(capacity(url, request, seconds))
+        runs = {
+            multiple: asyncio.run(drive(url, request, _moments(rate * multiple, seconds)))
+            for multiple in MULTIPLES
+        }
+    rows = [Row("capacity", "1/s", [rate])]
+    for multiple, run in runs.items():
+        rows += _rows(f"{multiple}x", run, runs[MULTIPLES[0]])
+    note = f"{seconds:g} s each at an even pace, at most {MOST_REQUESTS} requests"
+    return Table(f"Load of the {app}", note, rows)
+
+
+def _moments(rate: float, seconds: float) -> list[float]:
+    requests = min(MOST_REQUESTS, max(1, round(rate * seconds)))
+    return [n / rate for n in range(requests)]
+
+
+def _rows(name: str, run: Run, first: Run) -> Iterator[Row]:
+    yield Row(f"{name}: right answers", "1/s", [run.goodput])
+    yield Row(f"{name}: of those at 1x", "×", [run.goodput / first.goodput])
+    for status, count in sorted(run.statuses.items()):
+        yield Row(f"{name}: status {status or 'none'}", "requests", [count])
+    wrong = sum(outcome.status == 200 and not outcome.right for outcome in run.outcomes)
+    yield Row(f"{name}: wrong answers", "requests", [wrong], limit=0)
+    if run.refused:
+        said = [float(outcome.retry_after) for outcome in run.refused if outcome.retry_after]
+        unsaid = len(run.refused) - len(said)
+        yield Row(f"{name}: refused without Retry-After", "requests", [unsaid], limit=0)
+        if said:
+            yield Row(f"{name}: Retry-After", "s", said)
+    if answered := [outcome.seconds for outcome in run.outcomes if outcome.right]:
+        yield Row(f"{name}: seconds to an answer", "s", answered)
+    for path, looks in run.probes.items():
+        if looks:
+            of_look = [look * MILLISECONDS for look in looks]
+            yield Row(f"{name}: {path}", "ms", of_look, limit=HEALTH_LIMIT)
+    yield Row(f"{name}: memory afterwards", "MB", [run.megabytes])
+
+
+@click.command()
+@click.option("--app", "apps", type=click.Choice([*SERVICES, "gateway"]), multiple=True)
+@click.option("--seconds", type=click.FloatRange(1, 120), default=10, help="Of each pace.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write it here, too.")
+def main(apps: tuple[str, ...], seconds: float, json_path: Path | None) -> None:
+    """Drive apps, all of them if none is named, at 1, 2 and 10 times what they can do."""
+    facts = machine_facts() | {"load average before": load_average()}
+    for name, fact in facts.items():
+        click.echo(f"{name:20} {fact}")
+    tables = {}
+    for app in apps or (*SERVICES, "gateway"):
+        tables[app] = measure(app, seconds)
+        for line in ["", *tables[app].lines()]:
+            click.echo(line)
+    click.echo(f"\nload average after   {load_average()}")
+    if json_path:
+        content = {"machine": facts, "tables": {k: t.to_dict() for k, t in tables.items()}}
+        json_path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
