@@ -7,6 +7,7 @@ export default {
   "access.why": "This server asks for a key. Whoever runs it has one for you.",
   "access.key": "Key",
   "access.use": "Use this key",
+  "access.refused": "The server does not take that key. Check it for missing letters, or ask for another.",
   "access.remember": "Remember it in this browser; otherwise it is forgotten with this tab",
 
   "voices.title": "Voice",

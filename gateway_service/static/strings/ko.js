@@ -7,6 +7,7 @@ export default {
   "access.why": "이 서버를 쓰려면 키가 필요합니다. 서버 운영자에게 받으세요.",
   "access.key": "키",
   "access.use": "이 키 사용",
+  "access.refused": "서버가 이 키를 받지 않습니다. 빠진 글자가 없는지 확인하거나 새 키를 받으세요.",
   "access.remember": "이 브라우저에 저장 (선택하지 않으면 탭을 닫을 때 지워집니다)",
 
   "voices.title": "목소리",
