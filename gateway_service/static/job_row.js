@@ -62,7 +62,7 @@ export class JobRow {
   update(job) {
     this.job = job;
     const { sentences, done } = job.progress;
-    setText(this.#status, `jobs.status.${job.status}`, { done, sentences });
+    setText(this.#status, `jobs.status.${job.state}`, { done, sentences });
     this.#progress.max = sentences || 1;
     this.#progress.value = done;
     this.#progress.hidden = this.isFinal;
@@ -71,7 +71,7 @@ export class JobRow {
     this.#reason.replaceChildren(serverWords(reason ?? ""));
     this.#reason.hidden = !reason;
     const focused = /** @type {HTMLElement} */ (document.activeElement);
-    this.#download.hidden = job.status !== "completed";
+    this.#download.hidden = job.state !== "completed";
     this.#cancel.hidden = this.isFinal;
     this.#delete.hidden = !this.isFinal;
     if (focused.hidden && this.item.contains(focused)) {
