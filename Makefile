@@ -11,7 +11,7 @@ FUZZED := tests/test_fuzz.py tests/shared/test_hostile_bytes.py tests/shared/tes
 	tests/synthesizer_service/test_text.py tests/synthesizer_service/test_cleaners.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
-.PHONY: help demo serve test fuzz check bench
+.PHONY: help demo serve test fuzz check bench test-gateway test-others
 
 help:
 	@echo "make demo    start the three services, clone a voice, write demo/speech.wav"
@@ -27,8 +27,15 @@ demo: .venv/installed
 serve: .venv/installed
 	@$(BIN)/better serve --port-base $(PORT_BASE)
 
+# The gateway's tests take as long as all others, and both wait for processes much of the time.
 test: .venv/installed-dev
-	$(BIN)/pytest
+	@$(MAKE) --no-print-directory -j2 --output-sync=target test-gateway test-others
+
+test-gateway: .venv/installed-dev
+	$(BIN)/pytest tests/gateway_service
+
+test-others: .venv/installed-dev
+	$(BIN)/pytest --ignore=tests/gateway_service
 
 # Minutes; FUZZ_EXAMPLES sets how many. What it finds, it prints with the seed and a curl command.
 fuzz: .venv/installed-dev
