@@ -123,9 +123,3 @@ def test_broken_recording_of_a_phone_is_told_and_not_used(
 ) -> None:
     voice = cloned(encoder, library, media_file("mp4", "aac")[:100], b"ash")
     assert "cannot be decoded" in voice.samples[0]["warnings"][0]
-
-
-def test_same_sample_twice_counts_once(encoder: FakeEncoder, library: VoiceLibrary) -> None:
-    voice = cloned(encoder, library, b"ash", b"elm", b"ash")
-    assert encoder.heard == [b"ash", b"elm"]
-    assert len(voice.samples) == 2
