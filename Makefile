@@ -29,7 +29,7 @@ serve: .venv/installed
 
 # The gateway's tests take as long as all others, and both wait for processes much of the time.
 test: .venv/installed-dev
-	@$(MAKE) --no-print-directory -j2 --output-sync=target test-gateway test-others
+	@$(MAKE) --no-print-directory -j2 test-gateway test-others
 
 test-gateway: .venv/installed-dev
 	$(BIN)/pytest tests/gateway_service
