@@ -5,8 +5,8 @@ from functools import partial
 
 from benchmarks import gemm
 from benchmarks.results import Row, Table, seconds_side_by_side
-from benchmarks.sample_loop import SIZES, native_engines, network, random_mels, run
-from benchmarks.threads import thread_counts, threads_called, torch_threads
+from benchmarks.sample_loop import cases, native_engines, network, random_mels, run
+from benchmarks.threads import threads_called, torch_threads
 from vocoder_service.folding import MOST_FOLDS
 from vocoder_service.hparams import Hparams
 from vocoder_service.native_engine import built
@@ -16,12 +16,7 @@ FRAMES, QUICK_FRAMES = 4, 1  # of each fold
 
 def measure(runs: int, quick: bool) -> Table:
     frames = QUICK_FRAMES if quick else FRAMES
-    rows = [
-        row
-        for size in SIZES
-        for threads in thread_counts(quick)
-        for row in _rows(size, threads, frames, runs)
-    ]
+    rows = [row for case in cases(quick) for row in _rows(*case, frames, runs)]
     note = (
         f"{MOST_FOLDS} folds of {frames * Hparams.hop_length} samples, random weights; only the "
         "9R² + RF + F² + 512F multiply-adds of a sample are counted; the share is that of the best "

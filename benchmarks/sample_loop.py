@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 
 import numpy as np
 import torch
@@ -22,17 +23,17 @@ FRAMES, QUICK_FRAMES = 2, 1  # of each fold: 400 samples, 200 samples
 
 def measure(runs: int, quick: bool) -> Table:
     frames = QUICK_FRAMES if quick else FRAMES
-    rows = [
-        row
-        for size in SIZES
-        for threads in thread_counts(quick)
-        for row in _rows(size, threads, frames, runs)
-    ]
+    rows = [row for case in cases(quick) for row in _rows(*case, frames, runs)]
     note = (
         f"{FOLDS} folds of {frames * Hparams.hop_length} samples, random weights; seconds per "
         "second of sound; the plain loop is RTVC's, written anew"
     )
     return Table("Sample loop of the vocoder", note, rows)
+
+
+def cases(quick: bool) -> Iterator[tuple[str, int]]:
+    """Every size with every number of threads."""
+    return product(SIZES, thread_counts(quick))
 
 
 def _rows(size: str, threads: int, frames: int, runs: int) -> Iterator[Row]:

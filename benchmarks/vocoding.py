@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 
 from benchmarks.results import Row, Table, ratios, seconds_side_by_side
-from benchmarks.sample_loop import SIZES, engines_of, network, plain_loop, random_mels
-from benchmarks.threads import thread_counts, threads_called, torch_threads
+from benchmarks.sample_loop import cases, engines_of, network, plain_loop, random_mels
+from benchmarks.threads import threads_called, torch_threads
 from shared.mel import MEL_FORMAT
 from shared.tensors import Float32Array
 from vocoder_service.engine import Engine
@@ -22,12 +22,7 @@ LIMITS = {"bundled size": 0.12, "full size": 0.4}
 
 def measure(runs: int, quick: bool) -> Table:
     seconds = QUICK_SECONDS if quick else SECONDS
-    rows = [
-        row
-        for size in SIZES
-        for threads in thread_counts(quick)
-        for row in _rows(size, threads, seconds, runs)
-    ]
+    rows = [row for case in cases(quick) for row in _rows(*case, seconds, runs)]
     note = (
         f"{seconds} s of speech, without HTTP, random weights; seconds per second of speech; "
         f"RTVC's plain loop is run for {Hparams.hop_length} of its {RTVC_STEPS} steps; the limit "

@@ -6,7 +6,8 @@ import click
 
 from shared.errors import ApiError
 from shared.media import read_media
-from shared.watermark import LEAST_SECONDS, PUBLIC_KEY, SAMPLE_RATE, find
+from shared.settings import PUBLIC_WATERMARK_KEY
+from shared.watermark import LEAST_SECONDS, SAMPLE_RATE, find
 
 _MAX_SECONDS = 3600.0
 
@@ -20,7 +21,7 @@ class Unreadable(click.ClickException):
 @click.option(
     "--key",
     envvar="WATERMARK_KEY",
-    default=PUBLIC_KEY,
+    default=PUBLIC_WATERMARK_KEY,
     help="The gateway's WATERMARK_KEY, if it has one of its own.",
 )
 def verify(file: Path, key: str) -> None:

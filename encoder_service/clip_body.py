@@ -4,32 +4,19 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
-from starlette.datastructures import UploadFile
 
 from encoder_service.inference import Decode
 from encoder_service.schemas import WavRequest
 from encoder_service.settings import settings
+from shared.api_document import SOUND_FILE
 from shared.audio import Clip, read_sound
-from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
-from shared.wire import WireRequest, media_type
+from shared.errors import TooLarge, UnsupportedMediaType
+from shared.wire import WireRequest, body_validation, media_type, uploaded_file
 
-_SOUND = {"schema": {"type": "string", "format": "binary"}}
 OPENAPI: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {
-            "application/json": {"schema": WavRequest.model_json_schema()},
-            "audio/*": _SOUND,
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": _SOUND["schema"]},
-                }
-            },
-        },
+        "content": {"application/json": {"schema": WavRequest.model_json_schema()}, **SOUND_FILE},
     }
 }
 """What FastAPI cannot read off the dependency."""
@@ -39,7 +26,7 @@ async def read_clip(request: Request) -> Decode:
     """Raises UnsupportedMediaType, InvalidRequest or a validation error that names the field."""
     kind = media_type(request)
     if kind == "multipart/form-data":
-        return partial(read_sound, await _uploaded(request), settings.max_clip_seconds)
+        return partial(read_sound, await uploaded_file(request), settings.max_clip_seconds)
     if kind.startswith("audio/"):
         return partial(read_sound, await request.body(), settings.max_clip_seconds)
     if kind == "application/json":
@@ -55,11 +42,8 @@ async def read_clip(request: Request) -> Decode:
 
 
 def _from_json(body: Any) -> Decode:
-    try:
+    with body_validation():
         request = WavRequest.model_validate(body)
-    except ValidationError as error:
-        located = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
-        raise RequestValidationError(located) from None
     seconds = len(request.wav) / request.sr
     if seconds > settings.max_clip_seconds:
         raise TooLarge(
@@ -69,17 +53,6 @@ def _from_json(body: Any) -> Decode:
             code="clip_too_long",
         )
     return lambda: Clip(request.wav, request.sr)
-
-
-async def _uploaded(request: Request) -> bytes:
-    async with request.form(max_files=1, max_fields=8) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise InvalidRequest(
-                "the form has no file in a field named file; curl sends one with -F file=@clip.wav",
-                param="file",
-            )
-        return await file.read()
 
 
 ClipBody = Annotated[Decode, Depends(read_clip)]

@@ -34,9 +34,8 @@ _OPEN_FOLDERS = ("/static/", "/static-docs/")
 
 def access_middleware(settings: Settings) -> list[Middleware]:
     """Outermost first: a preflight bears no key, and what is refused counts towards no limit."""
-    keys = ApiKeys.read(settings.api_keys.get_secret_value(), settings.api_keys_file)
     sites = {"origins": settings.cors_origins, "hosts": settings.allowed_hosts}
-    middleware = [Middleware(Access, keys=keys, **sites)]
+    middleware = [Middleware(Access, keys=settings.keys, **sites)]
     if settings.cors_origins:
         middleware.insert(0, _cors(settings.cors_origins))
     if settings.rate_limit:
@@ -47,20 +46,19 @@ def access_middleware(settings: Settings) -> list[Middleware]:
 
 def describe_access(app: FastAPI, settings: Settings) -> None:
     """From now on the OpenAPI document says of each call what it asks for."""
-    keys = ApiKeys.read(settings.api_keys.get_secret_value(), settings.api_keys_file)
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = plain()
-        if keys:
+        if settings.keys:
             bearer = {"type": "http", "scheme": "bearer", "description": "One of API_KEYS."}
             document["components"]["securitySchemes"] = {"key": bearer}
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 if _is_open({"path": path, "method": method.upper()}):
                     continue
-                add_error(operation, 401 if keys else 403)
-                if keys:
+                add_error(operation, 401 if settings.keys else 403)
+                if settings.keys:
                     operation["security"] = [{"key": []}]
         return document
 

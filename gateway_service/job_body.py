@@ -3,14 +3,13 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from gateway_service.job_schemas import JobQuery, JobRequest
 from gateway_service.settings import settings
+from shared.api_document import BINARY
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
-from shared.wire import media_type
+from shared.wire import body_validation, media_type
 
 _BESIDE_THE_TEXT = JobQuery.model_json_schema()["properties"]
 OPENAPI: dict[str, Any] = {
@@ -22,10 +21,7 @@ OPENAPI: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["file", "voice"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        **_BESIDE_THE_TEXT,
-                    },
+                    "properties": {"file": BINARY, **_BESIDE_THE_TEXT},
                 }
             },
             "text/plain": {"schema": {"type": "string"}},
@@ -86,11 +82,8 @@ def _decoded(text: bytes, param: str) -> str:
 
 def _validated(fields: Any, strict: bool | None = None) -> JobRequest:
     """strict: as the schema says if None; False for a form, where everything is text."""
-    try:
+    with body_validation():
         request = JobRequest.model_validate(fields, strict=strict)
-    except ValidationError as error:
-        located = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
-        raise RequestValidationError(located) from None
     if (characters := len(request.input)) > settings.max_job_characters:
         raise TooLarge(
             f"input has {characters} characters, at most {settings.max_job_characters} are taken; "

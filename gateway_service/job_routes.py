@@ -1,6 +1,5 @@
 """/v1/jobs: text of any length, spoken while nobody waits."""
 
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Response
 from sse_starlette import EventSourceResponse
 
+from client.chain import seed_or_new
 from gateway_service import job_body
 from gateway_service.gateway import GatewayState
 from gateway_service.job_body import JobBody
@@ -37,7 +37,6 @@ async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
 
     def create() -> JobRow:
         voice = gateway.voices.find(request.voice)
-        seed = secrets.randbits(31) if request.seed is None else request.seed
         return gateway.jobs.create(
             Order(
                 pieces=pieces_of(request.input),
@@ -45,7 +44,7 @@ async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
                 embed=voice.embed,
                 response_format=request.response_format,
                 speed=request.speed,
-                seed=seed,
+                seed=seed_or_new(request.seed),
             )
         )
 

@@ -16,6 +16,7 @@ from gateway_service import speech
 from gateway_service.job_leases import Leases
 from gateway_service.sentence_sound import kept
 from gateway_service.storage import StorageUnavailable
+from gateway_service.tables import embed_of
 from gateway_service.tables_jobs import JobRow
 from shared.errors import ApiError, InvalidRequest
 from shared.request_id import request_id
@@ -113,8 +114,7 @@ class JobRunner:
             self._try_later(job, attempts, error)
 
     def _sound(self, job: JobRow, piece: Piece, lost: threading.Event) -> Int16Array:
-        embed = np.frombuffer(job.embed, "<f4")
-        said = speech.say(self.chain, piece, embed, speed=job.speed, seed=job.seed)
+        said = speech.say(self.chain, piece, embed_of(job.embed), speed=job.speed, seed=job.seed)
         chunks = []
         try:
             for chunk in said:

@@ -20,6 +20,7 @@ from gateway_service.flac_head import HEAD_BYTES, length_of
 from gateway_service.sentence_sound import sound_of
 from gateway_service.sound_stream import ResponseFormat
 from gateway_service.storage import Storage
+from gateway_service.tables import embed_bytes
 from gateway_service.tables_jobs import JobRow, SentenceRow
 from shared.errors import Conflict, NotFound, QueueFull
 from shared.sentences import Piece
@@ -172,7 +173,7 @@ def _row_of(order: Order) -> JobRow:
         created_at=created,
         due_at=created,
         voice=order.voice,
-        embed=order.embed.astype("<f4").tobytes(),
+        embed=embed_bytes(order.embed),
         response_format=order.response_format,
         speed=order.speed,
         seed=order.seed,

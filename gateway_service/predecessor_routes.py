@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
-import orjson
 from fastapi import APIRouter
 
 from client.chain import Chain
@@ -18,7 +16,7 @@ from shared.api_document import QUEUED, errors
 from shared.app import Slot
 from shared.audio import Clip
 from shared.tensors import Float32Array
-from shared.wire import ChunksResponse, WireRoute
+from shared.wire import ChunksResponse, WireRoute, wav_json_stream
 
 router = APIRouter(tags=["predecessor"], route_class=WireRoute, responses=QUEUED | errors(502))
 
@@ -52,14 +50,4 @@ def _in_voice(
     speech.check(chain, pieces, field="text")
     sentences = speech.synthesize(chain, pieces, embed, seed=request.seed)
     sound = speech.sound_of(chain, sentences, request.seed)
-    return _json_stream(resampled(sound, request.sr), request.sr)
-
-
-def _json_stream(chunks: Iterator[Float32Array], rate: int) -> Iterator[bytes]:
-    """The first bytes come with the first samples, so that an error before can be answered."""
-    before = b'{"sr":%d,"wav":[' % rate
-    for chunk in filter(len, chunks):
-        clipped = np.clip(chunk, -1, 1)  # resampling overshoots
-        yield before + orjson.dumps(clipped, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
-        before = b","
-    yield b"]}" if before == b"," else before + b"]}"
+    return wav_json_stream(resampled(sound, request.sr), request.sr)

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -19,8 +20,7 @@ from redis import ConnectionPool
 
 from client.settings import Settings as ClientSettings
 from gateway_service.api_keys import ApiKeys
-from shared.settings import MIB, REPOSITORY, AppSettings
-from shared.watermark import PUBLIC_KEY
+from shared.settings import MIB, PUBLIC_WATERMARK_KEY, REPOSITORY, AppSettings
 
 _ORIGIN = re.compile(r"https?://[^/*\s]+")
 _HOST_NAME = re.compile(r"[\w.-]+")
@@ -69,7 +69,7 @@ class Settings(AppSettings, ClientSettings):
 
     watermark: bool = True
     """Whether sound that is given out carries an inaudible mark (docs/watermark.md)."""
-    watermark_key: SecretStr = SecretStr(PUBLIC_KEY)
+    watermark_key: SecretStr = SecretStr(PUBLIC_WATERMARK_KEY)
     """Who knows it can find the mark, and make it; the default is public."""
     max_verified_seconds: float = Field(default=600.0, gt=0)
     """Of sound in which the mark is looked for."""
@@ -108,6 +108,11 @@ class Settings(AppSettings, ClientSettings):
     retention_days: float = Field(default=7.0, gt=0)
     """How long a job that is completed, failed or cancelled is kept."""
 
+    @cached_property
+    def keys(self) -> ApiKeys:
+        """All of API_KEYS and API_KEYS_FILE, read once."""
+        return ApiKeys.read(self.api_keys.get_secret_value(), self.api_keys_file)
+
     @field_validator("rate_limit")
     @classmethod
     def _is_rate_limit(cls, limit: str) -> str:
@@ -131,8 +136,7 @@ class Settings(AppSettings, ClientSettings):
 
     @model_validator(mode="after")
     def _is_open_on_purpose(self) -> Self:
-        keys = ApiKeys.read(self.api_keys.get_secret_value(), self.api_keys_file)
-        if not (keys or self.allow_anonymous or _is_loopback(self.bind_host)):
+        if not (self.keys or self.allow_anonymous or _is_loopback(self.bind_host)):
             raise ValueError(
                 f"others can reach {self.bind_host}, and there are no keys: set API_KEYS, or "
                 "ALLOW_ANONYMOUS=true to let anybody in, or BIND_HOST=127.0.0.1"

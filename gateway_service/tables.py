@@ -6,8 +6,11 @@ Only types that SQLite and MariaDB share. Times are integer Unix milliseconds. A
 
 from typing import Any
 
+import numpy as np
 from sqlalchemy import JSON, BigInteger, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shared.tensors import Float32Array
 
 EVERY_SCRIPT = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 """`__table_args__` of every table: any text is held, and compared byte for byte, as SQLite does."""
@@ -18,6 +21,16 @@ LONGEST_KEY = 240  # letter case can make three of one; MariaDB indexes no more 
 
 class Base(DeclarativeBase):
     pass
+
+
+def embed_bytes(embed: Float32Array) -> bytes:
+    """[256] as a row keeps it: float32, little-endian."""
+    return embed.astype("<f4").tobytes()
+
+
+def embed_of(kept: bytes) -> Float32Array:
+    """[256] of a row's bytes."""
+    return np.frombuffer(kept, "<f4").astype(np.float32)
 
 
 class VoiceRow(Base):
@@ -32,7 +45,7 @@ class VoiceRow(Base):
     key: Mapped[str] = mapped_column(String(LONGEST_KEY), unique=True)
     """The name as it is looked up: of one form and case."""
     embed: Mapped[bytes] = mapped_column(LargeBinary(1024))
-    """[256] float32, little-endian."""
+    """As `embed_bytes` makes it."""
     consent: Mapped[str] = mapped_column(Text)
     """The statement, in the words of who made the voice; given at `created_at`."""
     samples: Mapped[list[dict[str, Any]]] = mapped_column(JSON)

@@ -8,6 +8,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from gateway_service.gateway import GatewayState
 from gateway_service.settings import Settings
+from shared.api_document import BINARY
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.settings import MIB
 from shared.wire import media_type
@@ -15,7 +16,6 @@ from shared.wire import media_type
 LONGEST_CONSENT = 2000
 _LONGEST_FILE_NAME = 100
 _PARTS = 100  # that are read at all
-_SOUND = {"type": "string", "format": "binary"}
 OPENAPI: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -27,8 +27,9 @@ OPENAPI: dict[str, Any] = {
                     "properties": {
                         "name": {"type": "string"},
                         "audio_sample": {
-                            "oneOf": [_SOUND, {"type": "array", "items": _SOUND}],
-                            "description": "WAV, FLAC, MP3, OGG or AIFF; the field may be repeated",
+                            "oneOf": [BINARY, {"type": "array", "items": BINARY}],
+                            "description": "WAV, FLAC, MP3, OGG, AIFF, MP4, WebM or AAC; "
+                            "the field may be repeated",
                         },
                         "consent": {
                             "type": "string",

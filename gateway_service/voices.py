@@ -10,13 +10,12 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Select, column, func, or_, select, table
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway_service.storage import Storage
-from gateway_service.tables import LONGEST_KEY, LONGEST_NAME, VoiceRow
+from gateway_service.tables import LONGEST_KEY, LONGEST_NAME, VoiceRow, embed_bytes, embed_of
 from shared.errors import InvalidRequest, NotFound
 from shared.samples import sample_embeds
 from shared.tensors import Float32Array
@@ -137,7 +136,7 @@ class VoiceLibrary:
             id=f"voice_{secrets.token_hex(8)}",
             name=name,
             key=_key(name),
-            embed=embed.astype("<f4").tobytes(),
+            embed=embed_bytes(embed),
             consent=consent,
             samples=[*samples],
             created_at=time.time_ns() // 1_000_000,
@@ -187,12 +186,11 @@ class VoiceLibrary:
 
 
 def _voice(row: VoiceRow) -> Voice:
-    embed = np.frombuffer(row.embed, "<f4").astype(np.float32)
     return Voice(
         row.id,
         row.name,
         row.created_at,
-        embed=embed,
+        embed=embed_of(row.embed),
         consent=row.consent,
         samples=row.samples,
     )

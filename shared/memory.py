@@ -11,7 +11,12 @@ def return_freed_memory() -> None:
 
     Left alone, glibc raises the size from which it does so, and a worker thread's heap fragments:
     the synthesizer's same request then peaks at 330 or at 560 MB by chance. It costs page faults:
-    large JSON bodies take half as long again. Without glibc nothing happens.
+    large JSON bodies take half as long again.
     """
+    set_malloc_option(M_MMAP_THRESHOLD, LARGE)
+
+
+def set_malloc_option(option: int, value: int) -> None:
+    """glibc's mallopt; without glibc nothing happens."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(M_MMAP_THRESHOLD, LARGE)
+        mallopt(option, value)

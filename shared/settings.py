@@ -7,6 +7,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 2**20
 REPOSITORY = Path(__file__).parents[1]
+PUBLIC_WATERMARK_KEY = "better-api"
+"""The key of those who set none: anyone can find the mark, anyone can forge it."""
 
 
 class AppSettings(BaseSettings):

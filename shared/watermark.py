@@ -21,13 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.mel import MEL_FORMAT
+from shared.settings import PUBLIC_WATERMARK_KEY
 from shared.tensors import Float32Array
 
 Array = NDArray[Any]
 
 SAMPLE_RATE = MEL_FORMAT.sample_rate
-PUBLIC_KEY = "better-api"
-"""The key of those who set none: anyone can find the mark, anyone can forge it."""
 
 DEPTH_DB = 1.0  # up or down
 FRAME = 512  # samples; 32 ms
@@ -62,7 +61,7 @@ class Finding:
     """Of sound that was searched."""
 
 
-def mark(chunks: Iterable[Array], key: str = PUBLIC_KEY) -> Iterator[Float32Array]:
+def mark(chunks: Iterable[Array], key: str = PUBLIC_WATERMARK_KEY) -> Iterator[Float32Array]:
     """The same sound with the mark in it, as many samples. It lags behind by 32 ms at most.
 
     chunks: [n] each, 16 kHz, one utterance after the other: the pattern goes on across them.
@@ -91,7 +90,7 @@ def mark(chunks: Iterable[Array], key: str = PUBLIC_KEY) -> Iterator[Float32Arra
             yield ready.astype(np.float32)
 
 
-def find(wav: Float32Array, key: str = PUBLIC_KEY) -> Finding:
+def find(wav: Float32Array, key: str = PUBLIC_WATERMARK_KEY) -> Finding:
     """Search [n] samples of 16 kHz, in ±1, for the mark of `key`. Long sound in windows of 30 s."""
     size = int(_WINDOW_SECONDS * SAMPLE_RATE)
     starts = range(0, max(1, len(wav) - size // 2), size // 2)

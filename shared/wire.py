@@ -3,14 +3,18 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 
+import numpy as np
 import orjson
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.routing import APIRoute
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +27,7 @@ from shared.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+from shared.tensors import Float32Array
 
 MOST_VALUES = 1_000_000
 """In a JSON body: a minute of sound at 16 kHz. A parsed value takes sixty bytes for a while."""
@@ -39,6 +44,17 @@ class ArrayResponse(Response):
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def wav_json_stream(chunks: Iterator[Float32Array], rate: int) -> Iterator[bytes]:
+    """{"sr", "wav"} while the sound is made, chunks [n] in ±1. The first bytes come with the first
+    samples, so that an error before them can be answered."""
+    before = b'{"sr":%d,"wav":[' % rate
+    for chunk in filter(len, chunks):
+        clipped = np.clip(chunk, -1, 1)  # resampling overshoots
+        yield before + orjson.dumps(clipped, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+        before = b","
+    yield b"]}" if before == b"," else before + b"]}"
 
 
 class ChunksResponse(StreamingResponse):
@@ -103,6 +119,28 @@ def require_identity_encoding(request: Request) -> None:
             f"Content-Encoding {encoding} is not read here; send the body as it is",
             param="content-encoding",
         )
+
+
+async def uploaded_file(request: Request) -> bytes:
+    """`file` of a form. Raises InvalidRequest if there is none."""
+    async with request.form(max_files=1, max_fields=8) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise InvalidRequest(
+                "the form has no file in a field named file; curl sends one with -F file=@clip.wav",
+                param="file",
+            )
+        return await file.read()
+
+
+@contextmanager
+def body_validation() -> Iterator[None]:
+    """For bodies that FastAPI does not read: what pydantic finds wrong is answered as if it did."""
+    try:
+        yield
+    except ValidationError as error:
+        located = [{**e, "loc": ("body", *e["loc"])} for e in error.errors(include_url=False)]
+        raise RequestValidationError(located) from None
 
 
 class WireRequest(Request):

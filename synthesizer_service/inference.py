@@ -45,12 +45,12 @@ def load(settings: Settings) -> Tacotron:
 
 @dataclass(frozen=True)
 class Speech:
-    """One text spoken. retries: attempts before this one, whose attention went astray."""
+    """One text spoken. retries: attempts that an attention gone astray brought after the first."""
 
     mel: Float32Array  # [80, T]
     attention: Float32Array  # [S, L]
-    retries: int
     fault: Fault | None  # that this one still has
+    retries: int = 0
 
 
 def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str, Any]:
@@ -142,19 +142,14 @@ def _speak(
     attempts: list[Speech] = []
     for attempt in range(settings.max_attempts):
         check_caller()
-        speech = _attempt(model, chars, embed, (seed + attempt) % 2**63, retries=attempt)
-        attempts.append(speech)
-        if speech.fault is None:
-            return speech
-        if time.monotonic() > ends:
+        attempts.append(_attempt(model, chars, embed, (seed + attempt) % 2**63))
+        if attempts[-1].fault is None or time.monotonic() > ends:
             break
     best = min(attempts, key=lambda speech: badness(speech.fault))
     return replace(best, retries=len(attempts) - 1)
 
 
-def _attempt(
-    model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int, retries: int
-) -> Speech:
+def _attempt(model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int) -> Speech:
     generated = model.generate(
         torch.from_numpy(chars[None]),
         torch.from_numpy(embed[None]),
@@ -167,7 +162,6 @@ def _attempt(
     return Speech(
         np.ascontiguousarray(mel.numpy()),
         attention.numpy(),
-        retries,
         find_fault(attention, generated.stopped[0], seconds_per_step),
     )
 

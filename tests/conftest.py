@@ -62,13 +62,13 @@ def running(service: str, **environment: str) -> Iterator[str]:
     with subprocess.Popen(command, cwd=REPOSITORY, env={**env, **environment}) as process:
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_until_ready(url, process)
+            wait_until_ready(url, process)
             yield url
         finally:
             process.terminate()
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import REPOSITORY, _wait_until_ready, free_port
+from tests.conftest import REPOSITORY, free_port, wait_until_ready
 from tests.gateway_service.stub_services import StubServices
 
 SPEECH = {"model": "tts-1", "input": "Hello there.", "voice": "ash", "response_format": "pcm"}
@@ -28,7 +28,7 @@ def gateway(folder: Path, services: StubServices) -> Iterator[tuple[str, subproc
     command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
     with subprocess.Popen(command, cwd=REPOSITORY, env=env, process_group=0) as process:
         try:
-            _wait_until_ready(f"http://127.0.0.1:{port}", process)
+            wait_until_ready(f"http://127.0.0.1:{port}", process)
             yield f"http://127.0.0.1:{port}", process
         finally:
             if process.poll() is None:

@@ -1,7 +1,6 @@
 """Memory as a training wants it: kept by the process, not given back after each step."""
 
-import ctypes
-from contextlib import suppress
+from shared.memory import set_malloc_option
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 _MOST = 2**31 - 1
@@ -12,7 +11,5 @@ def keep_freed_memory() -> None:
 
     Does nothing where the C library is another.
     """
-    with suppress(AttributeError, OSError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_MAX, 0)
-        mallopt(_M_TRIM_THRESHOLD, _MOST)
+    set_malloc_option(_M_MMAP_MAX, 0)
+    set_malloc_option(_M_TRIM_THRESHOLD, _MOST)

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
-import orjson
 from fastapi import Depends, Request
 
 from shared.audio import (
@@ -17,6 +15,7 @@ from shared.audio import (
 )
 from shared.errors import InvalidRequest
 from shared.tensors import Float32Array
+from shared.wire import wav_json_stream
 
 _FORMATS: dict[str, SoundFormat] = {
     **{kind: name for name, kind in MEDIA_TYPES.items()},
@@ -46,7 +45,7 @@ class AnswerFormat:
     def encode(self, wav: Float32Array, rate: int) -> bytes:
         if self.sound_format:
             return encode_sound(wav, rate, self.sound_format)
-        return b"".join(_json_stream(iter([wav]), rate))
+        return b"".join(wav_json_stream(iter([wav]), rate))
 
     def encode_stream(
         self, chunks: Iterator[Float32Array], rate: int, samples: int
@@ -54,7 +53,7 @@ class AnswerFormat:
         """samples: how many there will be."""
         if self.sound_format:
             return encode_sound_stream(chunks, rate, samples, self.sound_format)
-        return _json_stream(chunks, rate)
+        return wav_json_stream(chunks, rate)
 
 
 def answer_format(request: Request) -> AnswerFormat:
@@ -76,14 +75,3 @@ def answer_format(request: Request) -> AnswerFormat:
 
 
 Answer = Annotated[AnswerFormat, Depends(answer_format)]
-
-
-def _json_stream(chunks: Iterator[Float32Array], rate: int) -> Iterator[bytes]:
-    yield b'{"sr":%d,"wav":[' % rate
-    separator = b""
-    for chunk in filter(len, chunks):
-        clipped = np.clip(chunk, -1, 1)  # resampling overshoots
-        numbers = orjson.dumps(clipped, option=orjson.OPT_SERIALIZE_NUMPY)
-        yield separator + numbers[1:-1]
-        separator = b","
-    yield b"]}"

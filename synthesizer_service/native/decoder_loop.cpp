@@ -67,19 +67,19 @@ class DecoderLoop {
                          checked(attended, {length}, "attended"), checked(lstm, {4, lstm_}, "lstm")};
     float* frames = checked(mel, {steps, mel_}, "mel");
     float* weights = checked(attention, {steps, length}, "attention");
-    py::gil_scoped_release released;
-    const Scratch s(*this, length);
-    for (int t = 0; t < steps; t++) {
-      const float stop = step(memory, state, s, drop + static_cast<size_t>(t) * 2 * prenet_,
-                              frames + static_cast<size_t>(t) * mel_,
-                              weights + static_cast<size_t>(t) * length);
-      if (t >= believed && stop > 0) {  // a probability above one half
-        py::gil_scoped_acquire again;
-        return py::make_tuple(t + 1, true);
+    int made = 0;
+    bool stopped = false;
+    {
+      py::gil_scoped_release released;
+      const Scratch s(*this, length);
+      for (; made < steps && !stopped; made++) {
+        const size_t t = made;
+        const float stop = step(memory, state, s, drop + t * 2 * prenet_, frames + t * mel_,
+                                weights + t * length);
+        stopped = made >= believed && stop > 0;  // a probability above one half
       }
     }
-    py::gil_scoped_acquire again;
-    return py::make_tuple(steps, false);
+    return py::make_tuple(made, stopped);
   }
 
  private:

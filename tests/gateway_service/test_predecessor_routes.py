@@ -5,7 +5,7 @@ import httpx
 import numpy as np
 import pytest
 
-from gateway_service.predecessor_routes import _json_stream
+from shared.wire import wav_json_stream
 from tests.gateway_service.speech_fixtures import SpeechServer, server, server_of_module
 from tests.gateway_service.stub_services import (
     FRAMES_PER_CHARACTER,
@@ -114,4 +114,4 @@ def test_failure_in_mid_answer_breaks_it_off(server: SpeechServer) -> None:
 
 
 def test_no_sound_is_json_all_the_same() -> None:
-    assert json.loads(b"".join(_json_stream(iter([]), 16_000))) == {"sr": 16_000, "wav": []}
+    assert json.loads(b"".join(wav_json_stream(iter([]), 16_000))) == {"sr": 16_000, "wav": []}

@@ -7,6 +7,7 @@ import soxr
 
 from shared import watermark
 from shared.samples import sample_path
+from shared.settings import PUBLIC_WATERMARK_KEY
 from shared.tensors import Float32Array
 from shared.watermark import FOUND_SCORE, SAMPLE_RATE, find, mark
 
@@ -16,7 +17,7 @@ def speech(voice: str = "ash") -> Float32Array:
     return np.asarray(soxr.resample(wav, rate, SAMPLE_RATE), np.float32)
 
 
-def marked(wav: Float32Array, key: str = watermark.PUBLIC_KEY, chunks: int = 1) -> Float32Array:
+def marked(wav: Float32Array, key: str = PUBLIC_WATERMARK_KEY, chunks: int = 1) -> Float32Array:
     return np.concatenate([*mark(np.array_split(wav, chunks), key)])
 
 
