@@ -23,7 +23,7 @@ MOST_FOLDS = 64
 """In a batch, unless one call alone has more. More gain nothing, and the next call waits longer."""
 
 
-@dataclass
+@dataclass(eq=False)  # a call is itself alone: arrays have no one truth to compare by
 class _Call:
     state: FoldState
     inputs: Sequence[Array]
@@ -77,12 +77,13 @@ class SharedEngine:
         """The call that waits longest, and those behind it that fit beside it."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
-            batch = [self._waiting.pop(0)]
-            for call in [*self._waiting]:
-                folds = sum(each.folds for each in batch) + call.folds
-                if folds <= MOST_FOLDS and call.frames == batch[0].frames:
-                    self._waiting.remove(call)
+            first, *behind = self._waiting
+            batch, folds = [first], first.folds
+            for call in behind:
+                if folds + call.folds <= MOST_FOLDS and call.frames == first.frames:
                     batch.append(call)
+                    folds += call.folds
+            self._waiting = [call for call in self._waiting if call not in batch]
             return batch
 
     def _run(self, batch: Sequence[_Call]) -> None:

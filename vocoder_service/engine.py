@@ -22,7 +22,7 @@ Array = NDArray[np.float32]
 LEAST_BATCH = 4  # folds; BLAS adds a smaller product up in another order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FoldState:
     """What a fold carries from one sample to the next. F folds, R rnn_dims.
 

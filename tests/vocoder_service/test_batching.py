@@ -64,19 +64,27 @@ def until_waiting(shared: SharedEngine, calls: int) -> None:
         time.sleep(0)
 
 
-def test_calls_that_wait_are_run_together(watched: Watched) -> None:
+@pytest.mark.parametrize(
+    ("waiting", "batches"),
+    [
+        ((2, 3, MOST_FOLDS), [1, 5, MOST_FOLDS]),
+        ((40, 40, 10, 20), [1, 50, 60]),  # the third goes before the second, which has no room
+    ],
+)
+def test_calls_that_wait_are_run_together(
+    watched: Watched, waiting: tuple[int, ...], batches: list[int]
+) -> None:
     shared = SharedEngine(watched)
-    with ThreadPoolExecutor(4) as pool:
-        frames = [one_frame(watched, folds) for folds in (1, 2, 3, MOST_FOLDS)]
-        first = pool.submit(shared.run, frames[0][0], *frames[0][1])
+    frames = [one_frame(watched, folds) for folds in (1, *waiting)]
+    with ThreadPoolExecutor(len(frames)) as pool:
+        calls = [pool.submit(shared.run, frames[0][0], *frames[0][1])]
         assert watched.begun.wait(30)
-        rest = []
         for n, (state, inputs) in enumerate(frames[1:], start=1):
-            rest.append(pool.submit(shared.run, state, *inputs))
+            calls.append(pool.submit(shared.run, state, *inputs))
             until_waiting(shared, n)
         watched.let_go.set()
-        assert [len(call.result()) for call in [first, *rest]] == [1, 2, 3, MOST_FOLDS]
-    assert watched.batches == [1, 5, MOST_FOLDS]
+        assert [len(call.result(30)) for call in calls] == [1, *waiting]
+    assert watched.batches == batches
 
 
 def test_error_reaches_those_who_share_the_batch_and_no_one_else(watched: Watched) -> None:
