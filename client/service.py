@@ -90,6 +90,7 @@ class Service:
     ) -> Generator[bytes]:
         """One attempt. It bears the id of the request that it is made for, if there is one, and the
         seconds that we wait for its answer to begin."""
+        patience.check_caller()
         attempts.check_deadline()
         timeout = _within(self._http.timeout, attempts.seconds_left())
         headers = {**headers, patience.HEADER: f"{timeout.read:.3f}"}

@@ -82,8 +82,9 @@ def test_vocoder_makes_nothing_for_those_that_left(
     assert engine.frames < FRAMES  # a step of each that had begun: less than one of them wanted
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def gateway() -> Iterator[SpeechServer]:
+    """One a test: what is under way for those that left in one test would be counted in the next."""
     with speech_server() as server:
         yield server
 

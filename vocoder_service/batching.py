@@ -1,11 +1,13 @@
 """Requests that are vocoded at the same time share one batch, and wait for nothing to do so.
 
-A call to `run` is served at once if nobody is at it; else it joins the next batch, which begins as
-soon as the one under way ends: a frame later. An engine's folds do not depend on their batch, so
-every request gets what it would have got alone.
+A call is served at once if nobody is at it; else it joins the next batch, which begins as soon as
+the one under way ends: a frame later. An engine's folds do not depend on their batch, so every
+request gets what it would have got alone.
+
+Who begins its next call before it takes the labels of the last one misses no batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Condition, Thread
@@ -39,9 +41,9 @@ class _Call:
         return int(self.inputs[1].shape[1])
 
 
-class SharedEngine:
-    """An engine for many threads. Calls of the same number of frames are run together; one that
-    nobody waits for raises CallerLeft."""
+class SharedEngine(Engine):
+    """An engine for many threads. Calls of the same number of frames are run together, those with
+    one state after each other; one that nobody waits for raises CallerLeft."""
 
     def __init__(self, engine: Engine) -> None:
         self.hparams = engine.hparams
@@ -56,12 +58,17 @@ class SharedEngine:
     def run(
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
     ) -> Labels:
+        return self.begin(state, mel, aux, uniforms, temperature)()
+
+    def begin(
+        self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
+    ) -> Callable[[], Labels]:
         check_caller()
         call = _Call(state, (mel, aux, uniforms, temperature))
         with self._changed:
             self._waiting.append(call)
             self._changed.notify()
-        return call.labels.result()
+        return call.labels.result
 
     def _serve(self) -> None:
         while True:
@@ -74,13 +81,14 @@ class SharedEngine:
                         call.labels.set_exception(error)
 
     def _next_batch(self) -> list[_Call]:
-        """The call that waits longest, and those behind it that fit beside it."""
+        """The call that waits longest, and those behind it that fit beside it, one of a state."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
             first, *behind = self._waiting
             batch, folds = [first], first.folds
             for call in behind:
-                if folds + call.folds <= MOST_FOLDS and call.frames == first.frames:
+                fits = folds + call.folds <= MOST_FOLDS and call.frames == first.frames
+                if fits and all(call.state is not other.state for other in batch):
                     batch.append(call)
                     folds += call.folds
             self._waiting = [call for call in self._waiting if call not in batch]

@@ -5,8 +5,11 @@ a fold is explicit and the caller's: state, conditioning, random numbers, temper
 samples do not depend on what else is in its batch, and one engine may stand in for another.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from functools import partial
+from typing import Self
 
 import numpy as np
 import torch
@@ -47,16 +50,16 @@ class FoldState:
         return state
 
 
-class Engine(Protocol):
+class Engine(ABC):
     """A sample loop. One object serves any number of threads at once."""
 
-    @property
-    def hparams(self) -> Hparams: ...
+    hparams: Hparams
 
+    @abstractmethod
     def describe(self, mel: Array) -> Array:
         """Auxiliary conditioning: mel [T + 2 pad, 80] in [-1, 1] -> [T, res_out_dims]."""
-        ...
 
+    @abstractmethod
     def run(
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
     ) -> Labels:
@@ -75,10 +78,19 @@ class Engine(Protocol):
         Returns:
             Mu-law labels [F, T * hop].
         """
-        ...
+
+    def begin(
+        self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
+    ) -> Callable[[], Labels]:
+        """`run` that may be begun before the labels of an earlier call with this state are there.
+
+        Returns what waits for the labels. It has to be called for one call after the other, and
+        the state is up to date when it was for the last.
+        """
+        return partial(self.run, state, mel, aux, uniforms, temperature)
 
 
-class TorchEngine:
+class TorchEngine(Engine):
     """The sample loop in torch, with all that is known before a sample taken out of it.
 
     Exact algebra. Aux is constant within a frame: its products are made once a frame. The mel's

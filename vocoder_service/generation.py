@@ -1,7 +1,8 @@
 """From a mel to a stream of sound: rounds of folds through an engine, joined as they come."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator, Philox
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 from shared.mel import MEL_FORMAT
 from vocoder_service.engine import Engine, FoldState
 from vocoder_service.folding import FADE, Round, first_seam, join, plan
-from vocoder_service.waveform import Wave, de_emphasis, mu_law_levels
+from vocoder_service.waveform import Labels, Wave, de_emphasis, mu_law_levels
 
 Array = NDArray[np.float32]
+T = TypeVar("T")
 
 MEL_MAX = MEL_FORMAT.max_abs  # RTVC divides mels by it before the network
 FIRST_CHUNK = 2  # frames: 25 ms; later chunks of a fold that is still being made double
@@ -103,28 +105,42 @@ class _Rounds:
 
     def _make(self, part: Round, waves: Wave) -> Iterator[int]:
         """Fill waves [F, N], frame after frame; how many samples of each fold are made."""
-        folds, hop, starts = len(part.starts), self._hop, np.array(part.starts)
-        context = np.arange(2 * self._pad + 1)
-        stop = starts[-1] + part.frames + 2 * self._pad
-        aux = self._engine.describe(self._mel[starts[0] : stop])
-        temperature = np.full(folds, self._temperature, np.float32)
+        folds, hop = len(part.starts), self._hop
         self._state = self._state.resumed(folds)
         self._emphasis = np.concatenate([self._emphasis[-1:], np.zeros((folds - 1, 1))])
-        draws = self._draws(folds)
+        for frame, labels in enumerate(_one_ahead(self._frames(part))):
+            now = slice(frame * hop, (frame + 1) * hop)
+            levels = self._levels[labels()]
+            waves[:, now], self._emphasis = de_emphasis(levels, self._emphasis)
+            yield now.stop
+
+    def _frames(self, part: Round) -> Iterator[Callable[[], Labels]]:
+        """The frames of all folds, begun one by one."""
+        starts, stop = np.array(part.starts), part.starts[-1] + part.frames + 2 * self._pad
+        context = np.arange(2 * self._pad + 1)
+        aux = self._engine.describe(self._mel[starts[0] : stop])
+        draws = self._draws(len(starts))
+        temperature = np.full(len(starts), self._temperature, np.float32)
         for frame in range(part.frames):
-            labels = self._engine.run(
+            yield self._engine.begin(
                 self._state,
                 self._mel[starts[:, np.newaxis] + frame + context],
                 aux[starts - starts[0] + frame, np.newaxis],
-                np.stack([draw.random(hop, dtype=np.float32) for draw in draws]),
+                np.stack([draw.random(self._hop, dtype=np.float32) for draw in draws]),
                 temperature,
             )
-            now = slice(frame * hop, (frame + 1) * hop)
-            waves[:, now], self._emphasis = de_emphasis(self._levels[labels], self._emphasis)
-            yield now.stop
 
     def _draws(self, folds: int) -> list[Generator]:
         """Random numbers of each fold, from the seed and the fold's number in the utterance."""
         numbers = range(self._folds_begun, self._folds_begun + folds)
         self._folds_begun += folds
         return [Generator(Philox(key=[self._seed % 2**64, number])) for number in numbers]
+
+
+def _one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, each when the next one is there, too: the engine is never without work."""
+    before = next(items)
+    for item in items:
+        yield before
+        before = item
+    yield before

@@ -55,7 +55,7 @@ def supported() -> set[str]:
     return native_modules.supported(LOOP)
 
 
-class NativeEngine:
+class NativeEngine(Engine):
     """The interface is that of `Engine`. Each thread owns whole folds while a call lasts."""
 
     def __init__(

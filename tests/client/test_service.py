@@ -8,6 +8,7 @@ import pytest
 from client.errors import BadResponse, ServiceError, TimedOut, Unreachable
 from client.retries import RetryPolicy
 from client.service import Service
+from shared.patience import CallerLeft, Patience, patience
 from shared.request_id import request_id
 from tests.client.conftest import AT_ONCE, MakeServer
 from tests.client.scripted_server import (
@@ -36,6 +37,18 @@ def service(server: ScriptedServer, http: httpx.Client, policy: RetryPolicy = AT
 
 def call(server: ScriptedServer, http: httpx.Client, policy: RetryPolicy = AT_ONCE) -> object:
     return service(server, http, policy).call("/inference/", b"{}", "application/json")
+
+
+def test_nothing_is_asked_for_a_caller_that_left(
+    make_server: MakeServer, http: httpx.Client
+) -> None:
+    server, caller = make_server(DONE), Patience()
+    caller.left.set()
+    token = patience.set(caller)
+    with pytest.raises(CallerLeft):
+        call(server, http)
+    patience.reset(token)
+    assert server.received == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from tests.vocoder_service.conftest import precisions
 from vocoder_service.batching import MOST_FOLDS, SharedEngine
 from vocoder_service.engine import Engine, FoldState, TorchEngine
 from vocoder_service.generation import generate
-from vocoder_service.hparams import Hparams
 from vocoder_service.model import WaveRNN
 from vocoder_service.native_engine import NativeEngine
 from vocoder_service.waveform import Labels
@@ -21,27 +20,25 @@ from vocoder_service.waveform import Labels
 Array = NDArray[np.float32]
 
 
-class Watched:
+class Watched(Engine):
     """An engine that waits to be let go, and notes how many folds each batch has."""
 
     def __init__(self, engine: TorchEngine) -> None:
-        self.engine, self.batches = engine, list[int]()
+        self.engine, self.hparams, self.batches = engine, engine.hparams, list[int]()
         self.begun, self.let_go = Event(), Event()
-
-    @property
-    def hparams(self) -> Hparams:
-        return self.engine.hparams
 
     def describe(self, mel: Array) -> Array:
         return self.engine.describe(mel)
 
-    def run(self, state: FoldState, *inputs: Array) -> Labels:
+    def run(
+        self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
+    ) -> Labels:
         self.batches.append(len(state.x))
         self.begun.set()
         assert self.let_go.wait(30)
-        if np.isnan(inputs[0]).any():
+        if np.isnan(mel).any():
             raise FloatingPointError("NaN in the mel")
-        return self.engine.run(state, *inputs)
+        return self.engine.run(state, mel, aux, uniforms, temperature)
 
 
 @pytest.fixture
@@ -85,6 +82,26 @@ def test_calls_that_wait_are_run_together(
         watched.let_go.set()
         assert [len(call.result(30)) for call in calls] == [1, *waiting]
     assert watched.batches == batches
+
+
+def test_calls_begun_ahead_share_batches_and_keep_their_order(
+    watched: Watched, tiny_engine: TorchEngine
+) -> None:
+    shared = SharedEngine(watched)
+    (one, one_inputs), (two, two_inputs) = one_frame(watched, 1), one_frame(watched, 2, fill=0.1)
+    alone = FoldState.at_rest(2, watched.hparams.rnn_dims)
+    expected = [tiny_engine.run(alone, *two_inputs) for _ in range(2)]
+
+    calls = [shared.begin(one, *one_inputs)]
+    assert watched.begun.wait(30)
+    calls += [shared.begin(two, *two_inputs), shared.begin(one, *one_inputs)]
+    calls += [shared.begin(two, *two_inputs)]
+    watched.let_go.set()
+    labels = [call() for call in calls]
+
+    assert watched.batches == [1, 3, 2]  # no two calls of one state in a batch
+    np.testing.assert_array_equal(labels[1::2], expected)
+    np.testing.assert_array_equal(two.h1, alone.h1)
 
 
 def test_error_reaches_those_who_share_the_batch_and_no_one_else(watched: Watched) -> None:

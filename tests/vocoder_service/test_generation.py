@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vocoder_service.engine import Array, FoldState, TorchEngine
+from vocoder_service.engine import Array, Engine, FoldState, TorchEngine
 from vocoder_service.folding import FADE, REACH, plan
 from vocoder_service.generation import MEL_MAX, generate, output_length
 from vocoder_service.hparams import Hparams
@@ -14,22 +14,24 @@ from vocoder_service.waveform import Labels, Wave, de_emphasis, mu_law_levels
 HOP = 200
 
 
-class CountingEngine:
+class CountingEngine(Engine):
     """Counts the frames that are asked of another engine."""
 
     def __init__(self, engine: TorchEngine) -> None:
-        self.hparams, self.describe = engine.hparams, engine.describe
-        self._run = engine.run
+        self.hparams, self._engine = engine.hparams, engine
         self.frames = 0
+
+    def describe(self, mel: Array) -> Array:
+        return self._engine.describe(mel)
 
     def run(
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
     ) -> Labels:
         self.frames += aux.shape[1]
-        return self._run(state, mel, aux, uniforms, temperature)
+        return self._engine.run(state, mel, aux, uniforms, temperature)
 
 
-class KnownEngine:
+class KnownEngine(Engine):
     """Gives known labels: those of the frame whose number / 1000 stands in the mel's first band.
 
     A fold's h1 holds the frame after its last.
