@@ -19,6 +19,7 @@ from unittest.mock import patch
 import click
 import httpx
 
+from benchmarks.load_client import TIMEOUT, Prober, Request, send
 from benchmarks.loads import JSON, ordinary
 from benchmarks.machine import load_average, machine_facts
 from benchmarks.results import MEGABYTES, MILLISECONDS, Row, Table
@@ -27,20 +28,8 @@ from benchmarks.services import SERVICES, running
 MULTIPLES = (1, 2, 10)
 MOST_REQUESTS = 2_000  # of one multiple
 AT_ONCE = 8  # clients that find out what an app can do
-PROBE_SECONDS = 0.1  # between two looks at health and metrics
-TIMEOUT = 300  # seconds, of a client
-PROBED = ("/health/ready", "/metrics")
 HEALTH_LIMIT = 100  # milliseconds
 SPEECH = {"input": "Hello there.", "voice": "rowan", "response_format": "pcm", "seed": 1}
-
-
-@dataclass(frozen=True)
-class Request:
-    """What every client sends; the answer is always the same."""
-
-    path: str
-    body: bytes
-    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -77,54 +66,35 @@ class Run:
 
 async def drive(url: str, request: Request, moments: Sequence[float]) -> Run:
     """One request at each moment, in seconds from now; looks at health and metrics meanwhile."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-    async with (
-        httpx.AsyncClient(base_url=url, timeout=TIMEOUT, trust_env=False, limits=limits) as http,
-        httpx.AsyncClient(base_url=url, timeout=TIMEOUT, trust_env=False) as aside,
-    ):
-        expected = (await _send(http, request)).raise_for_status().content
-        probes: dict[str, list[float]] = {path: [] for path in PROBED}
-        prober = asyncio.create_task(_probe(aside, probes))
+    first = await send(url, request)
+    assert first.status == 200, first.body
+    with Prober(url) as prober:
         started = time.perf_counter()
         outcomes = await asyncio.gather(
-            *(_at(started + moment, http, request, expected) for moment in moments)
+            *(_at(started + moment, url, request, first.body) for moment in moments)
         )
         seconds = time.perf_counter() - started
-        prober.cancel()
-        return Run(outcomes, seconds, probes, await _megabytes(aside))
+    return Run(outcomes, seconds, prober.seconds, _megabytes(url))
 
 
-async def _at(when: float, http: httpx.AsyncClient, request: Request, expected: bytes) -> Outcome:
+async def _at(when: float, url: str, request: Request, expected: bytes) -> Outcome:
     await asyncio.sleep(max(0, when - time.perf_counter()))
     started = time.perf_counter()
     try:
-        answer = await _send(http, request)
-    except httpx.TransportError:
+        answer = await send(url, request)
+    except OSError:
         return Outcome(0, False, None, time.perf_counter() - started)
     return Outcome(
-        answer.status_code,
-        answer.is_success and answer.content == expected,
+        answer.status,
+        answer.status == 200 and answer.body == expected,
         answer.headers.get("retry-after"),
         time.perf_counter() - started,
     )
 
 
-async def _send(http: httpx.AsyncClient, request: Request) -> httpx.Response:
-    return await http.post(request.path, content=request.body, headers=request.headers)
-
-
-async def _probe(http: httpx.AsyncClient, probes: Mapping[str, list[float]]) -> None:
-    while True:
-        for path, seconds in probes.items():
-            started = time.perf_counter()
-            (await http.get(path)).raise_for_status()
-            seconds.append(time.perf_counter() - started)
-        await asyncio.sleep(PROBE_SECONDS)
-
-
-async def _megabytes(http: httpx.AsyncClient) -> float:
+def _megabytes(url: str) -> float:
     """Resident now, of the process that computes; 0 where it is not told."""
-    for line in (await http.get("/metrics")).text.splitlines():
+    for line in httpx.get(f"{url}/metrics", timeout=TIMEOUT, trust_env=False).text.splitlines():
         if line.startswith("process_resident_memory_bytes "):
             return float(line.split()[1]) * MEGABYTES
     return 0.0
@@ -132,19 +102,18 @@ async def _megabytes(http: httpx.AsyncClient) -> float:
 
 async def capacity(url: str, request: Request, seconds: float) -> float:
     """Answers a second while there is always somebody who waits for one."""
+    await send(url, request)  # what is made at first use, is made now
     done = 0
     started = time.perf_counter()
 
-    async def ask_again_and_again(http: httpx.AsyncClient) -> None:
+    async def ask_again_and_again() -> None:
         nonlocal done
         while time.perf_counter() - started < seconds:
-            (await _send(http, request)).raise_for_status()
+            answer = await send(url, request)
+            assert answer.status == 200, answer.body
             done += 1
 
-    async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT, trust_env=False) as http:
-        (await _send(http, request)).raise_for_status()  # what is made at first use, is made now
-        started = time.perf_counter()
-        await asyncio.gather(*(ask_again_and_again(http) for _ in range(AT_ONCE)))
+    await asyncio.gather(*(ask_again_and_again() for _ in range(AT_ONCE)))
     return done / (time.perf_counter() - started)
 
 

@@ -11,6 +11,7 @@ from encoder_service.settings import settings
 from shared.api_document import SOUND_FILE
 from shared.audio import Clip, read_sound
 from shared.errors import TooLarge, UnsupportedMediaType
+from shared.tensors import Float32Array
 from shared.wire import WireRequest, body_validation, media_type, uploaded_file
 
 OPENAPI: dict[str, Any] = {
@@ -30,10 +31,8 @@ async def read_clip(request: Request) -> Decode:
     if kind.startswith("audio/"):
         return partial(read_sound, await request.body(), settings.max_clip_seconds)
     if kind == "application/json":
-        decode = _from_json(await request.json())
-        if isinstance(request, WireRequest):
-            request.forget_body()
-        return decode
+        assert isinstance(request, WireRequest)
+        return partial(Clip, *await request.read_json(_wav_and_rate))
     raise UnsupportedMediaType(
         f"Content-Type is {kind or 'missing'}; send application/json, a sound file as audio/wav "
         "(or another audio type), or multipart/form-data with a file",
@@ -41,7 +40,7 @@ async def read_clip(request: Request) -> Decode:
     )
 
 
-def _from_json(body: Any) -> Decode:
+def _wav_and_rate(body: Any) -> tuple[Float32Array, int]:
     with body_validation():
         request = WavRequest.model_validate(body)
     seconds = len(request.wav) / request.sr
@@ -52,7 +51,7 @@ def _from_json(body: Any) -> Decode:
             param="wav",
             code="clip_too_long",
         )
-    return lambda: Clip(request.wav, request.sr)
+    return request.wav, request.sr
 
 
 ClipBody = Annotated[Decode, Depends(read_clip)]

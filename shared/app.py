@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
@@ -22,7 +22,9 @@ from starlette.middleware import Middleware
 from starlette.routing import Match
 
 from shared.api_document import content, describe_errors, errors
+from shared.bodies import BodyLimit
 from shared.compute import ComputeSlot, get_slot
+from shared.connections import ConnectionLimit
 from shared.draining import Draining
 from shared.errors import (
     ApiError,
@@ -40,7 +42,6 @@ from shared.request_log import RequestLog
 from shared.settings import AppSettings
 from shared.wire import (
     ArrayResponse,
-    BodyLimit,
     EitherSlash,
     SendDeadline,
     WireRoute,
@@ -76,6 +77,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency)
+        app.state.parsing = CapacityLimiter(1)
         app.state.model = await to_thread.run_sync(load)
         app.state.ready = True
         log.info("%s is ready", service)
@@ -96,6 +98,7 @@ def create_app(
     describe_errors(app)
     app.state.ready = False
     app.state.receive_seconds = settings.receive_seconds
+    app.state.max_connections = settings.max_connections
     _add_error_handlers(app)
     _add_health(app)
     if example is not None:
@@ -104,13 +107,17 @@ def create_app(
     metrics = Metrics(lambda: app.state.slot.waiting if app.state.ready else 0, collectors)
     _add_metrics(app, metrics)
     app.add_middleware(
-        BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.receive_seconds
+        BodyLimit,
+        max_bytes=settings.max_body_bytes,
+        max_held_bytes=settings.max_held_bytes,
+        seconds=settings.receive_seconds,
     )
     app.add_middleware(SendDeadline, seconds=settings.send_seconds)
     app.add_middleware(StopForNobody)
     app.add_middleware(Draining, state=app.state)
     for own in reversed(middleware):
         app.add_middleware(own.cls, *own.args, **own.kwargs)
+    app.add_middleware(ConnectionLimit, state=app.state)
     app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(EitherSlash, router=app.router)
     return app

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from functools import partial
 from statistics import median
 from typing import Any, TypeVar
@@ -21,12 +22,30 @@ _END: Any = object()
 _FIRST_GUESS = 1.0  # seconds that a request computes, before any did
 
 
+class _Place:
+    """Of a request whose body is being read: what it will wait or compute on, once it can."""
+
+    def __init__(self, slot: "ComputeSlot") -> None:
+        self._slot: ComputeSlot | None = slot
+        slot.arriving += 1
+
+    def give_up(self, slot: "ComputeSlot | None" = None) -> None:
+        """slot: only if it is of that one; of whichever it is if None."""
+        if self._slot and slot in (None, self._slot):
+            self._slot.arriving -= 1
+            self._slot = None
+
+
+_place: ContextVar[_Place | None] = ContextVar("place", default=None)
+
+
 class ComputeSlot:
     """Runs blocking work in a thread, one request after the other, in the order they came.
 
     concurrency: requests that may compute at a time, where they share their work.
     threads: that they share; one for each if None.
-    queue_limit: requests that may wait; one more raises QueueFull.
+    queue_limit: requests that may wait, those whose bodies come in included; one more raises
+        QueueFull.
     queue_seconds: a request that waited longer raises TooSlow before any work is done; so does one
         whose caller waits no longer.
     """
@@ -42,7 +61,7 @@ class ComputeSlot:
         self.concurrency = concurrency
         self.queue_seconds = queue_seconds
         self.waiting = 0
-        self._reading = 0
+        self.arriving = 0
         self._turn = asyncio.Semaphore(concurrency)
         self._thread = CapacityLimiter(threads or concurrency)
         self._typical_seconds: float | None = None
@@ -63,28 +82,30 @@ class ComputeSlot:
         return items
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """For the time in which a request's body comes in. Raises QueueFull if one more could not
-        even wait; no more bodies come in at a time than there are places, for each takes memory."""
+    def place(self) -> Iterator[None]:
+        """For a request from before its body is read until it computes, which gives the place up.
+
+        Raises QueueFull at once if there is none: whoever is let in is not refused later, when
+        reading and parsing have cost what they cost.
+        """
         self.require_room()
-        if self._reading >= self.queue_limit + self.concurrency:
-            raise self._full(f"{self._reading} requests are being read")
-        self._reading += 1
+        place = _Place(self)
+        token = _place.set(place)
         try:
             yield
         finally:
-            self._reading -= 1
-        self.require_room()
+            _place.reset(token)
+            place.give_up()
 
     def require_room(self) -> None:
         """Raises QueueFull if one more request could not even wait."""
-        if self._turn.locked() and self.waiting >= self.queue_limit:
-            raise self._full(f"{self.waiting} requests are waiting")
-
-    def _full(self, of: str) -> QueueFull:
-        seconds = self._seconds_until_turn()
-        return QueueFull(
-            f"{of} already, the limit is {self.queue_limit}; try again in {seconds} s",
+        before = self.waiting + self.arriving
+        if before + len(self._begun) < self.queue_limit + self.concurrency:
+            return
+        seconds = self.seconds_until_turn()
+        raise QueueFull(
+            f"{before} requests are waiting already, the limit is {self.queue_limit}; "
+            f"try again in {seconds} s",
             retry_after_seconds=seconds,
         )
 
@@ -104,6 +125,8 @@ class ComputeSlot:
 
     @asynccontextmanager
     async def _own(self) -> AsyncIterator[None]:
+        if place := _place.get():
+            place.give_up(self)
         self.require_room()
         await self._wait_for_turn()
         begun = time.monotonic()
@@ -134,13 +157,13 @@ class ComputeSlot:
         typical = seconds if self._typical_seconds is None else self._typical_seconds
         self._typical_seconds = typical + 0.2 * (seconds - typical)
 
-    def _seconds_until_turn(self) -> int:
+    def seconds_until_turn(self) -> int:
         """Of one that joined the queue now, as far as can be known."""
         typical = _FIRST_GUESS if self._typical_seconds is None else self._typical_seconds
         # Long streams tell how long they take before they are over.
         # There is none just after one has ended, while the next has its turn and is yet to take it.
         under_way = median([time.monotonic() - begun for begun in self._begun] or [0])
-        turns = (self.waiting + 1) / self.concurrency
+        turns = (self.waiting + self.arriving + 1) / self.concurrency
         return max(1, math.ceil(max(typical, under_way) * turns))
 
 

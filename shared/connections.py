@@ -1,38 +1,89 @@
-"""The connections of the workers: uvicorn's, but none waits for ever for a request to come."""
+"""The connections of the workers: uvicorn's, but they are bounded in number and in patience, and an
+answer that comes before the whole request is not lost."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import h11
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from shared.errors import NotReady
+from shared.wire import error_response
+
 PATIENCE = 1.5
-"""Times the seconds that a body may take: where an app waits for it, `wire.BodyLimit` answers 408
+"""Times the seconds that a body may take: where an app waits for it, `bodies.BodyLimit` answers 408
 first."""
+RESERVE = 64
+"""Connections over the limit on which that is still said; any further one is closed at once."""
+
+_ALWAYS_ANSWERED = ("/health/", "/check", "/metrics")
+
+
+class ConnectionLimit:
+    """Answers 503 while more than `state.max_connections` are open, but for the health calls.
+
+    `state.connections` is what is open, which the server sets."""
+
+    def __init__(self, app: ASGIApp, state: Any) -> None:
+        self.app = app
+        self.state = state
+        self.state.connections = ()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        most = self.state.max_connections
+        if (
+            scope["type"] != "http"
+            or len(self.state.connections) <= most
+            or scope["path"].startswith(_ALWAYS_ANSWERED)
+        ):
+            return await self.app(scope, receive, send)
+        crowded = NotReady(
+            f"{most} connections are open, which is the most; close those that you do not use, or "
+            "try again in 1 s",
+            code="too_many_connections",
+        )
+        crowded.headers = {"Retry-After": "1", "Connection": "close"}
+        return await error_response(crowded)(scope, receive, send)
 
 
 class PunctualProtocol(H11Protocol):
     """Closes a connection when a request on it has not come whole after PATIENCE · `seconds`, even
-    if no app waits for it: its head is not there yet, or it was answered before its body came."""
+    if no app waits for it: its head is not there yet, or it was answered before its body came.
 
-    def __init__(self, seconds: float, *args: Any, **kwargs: Any) -> None:
+    most: connections at a time; RESERVE more may hear that they are too many.
+    """
+
+    def __init__(self, seconds: float, most: int, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._seconds = PATIENCE * seconds
+        self._most = most + RESERVE
         self._deadline: asyncio.TimerHandle | None = None
+        self._last_word: _LastWord
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._last_word = _LastWord(transport, self._is_sending)
+        super().connection_made(cast(asyncio.Transport, self._last_word))
+        if len(self.connections) > self._most:
+            transport.abort()
         self._watch(arriving=True)
 
     def data_received(self, data: bytes) -> None:
+        if self._last_word.is_said:
+            return
         super().data_received(data)
         state = self.conn.their_state
         in_head = state is h11.IDLE and bool(self.conn.trailing_data[0])
-        self._watch(arriving=in_head or state is h11.SEND_BODY)
+        self._watch(arriving=in_head or self._is_sending())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch(arriving=False)
         super().connection_lost(exc)
+
+    def _is_sending(self) -> bool:
+        """Whether a part of the request's body is still to come."""
+        return self.conn.their_state is h11.SEND_BODY
 
     def _watch(self, *, arriving: bool) -> None:
         if arriving and self._deadline is None:
@@ -40,3 +91,28 @@ class PunctualProtocol(H11Protocol):
         elif not arriving and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class _LastWord:
+    """A transport that ends its own side first where the other is still sending, and closes when
+    that ends too, or at the second call. If it closed at once, what comes would be answered with a
+    reset, and that takes the answer from who has not read it yet."""
+
+    def __init__(self, transport: asyncio.Transport, is_sending: Callable[[], bool]) -> None:
+        self._transport = transport
+        self._is_sending = is_sending
+        self.is_said = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self.is_said or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self._is_sending() and self._transport.can_write_eof() and not self.is_said:
+            self.is_said = True
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        else:
+            self._transport.close()

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, ClassVar
 
 from gunicorn.arbiter import Arbiter
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
@@ -25,7 +26,8 @@ _WORK = {"POST", "PUT", "PATCH", "DELETE"}
 
 class Draining:
     """Counts the requests under way in `state.under_way`; refuses new work once `state.ready` is
-    false. What only reads is answered until the end."""
+    false. What only reads is answered until the end. What the server cancels then, because it did
+    not end in time, is answered with 503 if it can be."""
 
     def __init__(self, app: ASGIApp, state: Any) -> None:
         self.app = app
@@ -38,20 +40,41 @@ class Draining:
         if not self.state.ready:
             if scope["method"] not in _WORK:
                 return await self.app(scope, receive, send)
-            stopping = NotReady("the service is stopping; send this again, to another process")
-            stopping.headers = {"Retry-After": "1", "Connection": "close"}
-            return await error_response(stopping)(scope, receive, send)
+            return await _stopping()(scope, receive, send)
         self.state.under_way += 1
         try:
-            await self.app(scope, receive, send)
+            await self._run(scope, receive, send)
         finally:
             self.state.under_way -= 1
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_answered = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched_send)
+        except asyncio.CancelledError:
+            if self.state.ready:
+                raise
+            if not is_answered:  # else the server closes what it has begun
+                await _stopping()(scope, receive, send)
+
+
+def _stopping() -> JSONResponse:
+    error = NotReady("the service is stopping; send this again, to another process")
+    error.headers = {"Retry-After": "1", "Connection": "close"}
+    return error_response(error)
 
 
 class _DrainingServer(Server):
     def __init__(self, config: Config, state: Any) -> None:
         super().__init__(config)
         self.state = state
+        self.state.connections = self.server_state.connections
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens on while requests are under way, then closes."""
@@ -72,7 +95,9 @@ class DrainingWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        self.config.http = partial(PunctualProtocol, self.wsgi.state.receive_seconds)
+        state = self.wsgi.state
+        limits = state.receive_seconds, state.max_connections
+        self.config.http = partial(PunctualProtocol, *limits)
         server = _DrainingServer(self.config, self.wsgi.state)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)

@@ -85,6 +85,9 @@ class StopForNobody:
             connection = _Connection(receive, current, work)
             try:
                 await self.app(scope, connection.receive, patient_send)
+            except asyncio.CancelledError:
+                current.left.set()  # by the server that stops, if not for the client
+                raise
             finally:
                 connection.stop_watching()
 

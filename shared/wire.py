@@ -4,12 +4,15 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
 import orjson
+from anyio import to_thread
 from fastapi import Request, Response
+from fastapi._compat import ModelField
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.routing import APIRoute
@@ -23,7 +26,6 @@ from shared.compute import get_slot
 from shared.errors import (
     ApiError,
     InvalidRequest,
-    RequestTooSlow,
     TooLarge,
     UnsupportedMediaType,
 )
@@ -34,6 +36,7 @@ MOST_VALUES = 1_000_000
 
 _NOT_JSON_NUMBER = re.compile(rb"[-+]?(?:NaN|Infinity|inf|nan)|-?\d[\d.eE+-]*")
 _KEY = re.compile(rb'"(\w{1,64})"\s{0,8}:')
+_SMALL = 65_536  # bytes of a body that is parsed in no time
 _KEY_IS_NEAR = 2**21  # bytes of the body before a number in which its field's name is looked for
 
 
@@ -144,29 +147,52 @@ def body_validation() -> Iterator[None]:
 
 
 class WireRequest(Request):
+    """Parses its JSON body once, in a thread if it is large: the event loop answers meanwhile. One
+    body at a time, for as Python objects it is many times what it was, and what is made of it."""
+
     async def json(self) -> Any:
+        if not hasattr(self, "_parsed"):
+            await self.read_json(lambda value: value)
+        return self._parsed
+
+    async def read_json(self, validate: Callable[[Any], Any]) -> Any:
+        """What `validate` makes of the body, which is forgotten; `json` gives it from now on."""
         if media_type(self) != "application/json":
             given = self.headers.get("content-type", "none")
             raise UnsupportedMediaType(
                 f"Content-Type is {given}; send JSON with Content-Type: application/json",
                 param="content-type",
             )
-        if not hasattr(self, "_parsed"):
-            self._parsed = parse_json(await self.body())
+        body = await self.body()
+
+        def work() -> Any:
+            return validate(parse_json(body))
+
+        if len(body) < _SMALL:
+            self._parsed = work()
+        else:
+            self._parsed = await to_thread.run_sync(work, limiter=self.app.state.parsing)
+        self._body = b"{}"  # FastAPI looks whether there was one
+        self.scope["body_hold"].release()
         return self._parsed
 
-    def forget_body(self) -> None:
-        """Free what was read: as Python floats it is many times the array that was made of it."""
-        self._body = b""
-        self._parsed = None
+
+def _validated(field: ModelField, parsed: Any) -> Any:
+    """As FastAPI would, which takes for valid what is of its class already."""
+    if not isinstance(parsed, dict):
+        return parsed
+    value, errors = field.validate(parsed, {}, loc=("body",))
+    if errors:
+        raise RequestValidationError(errors)
+    return value
 
 
 class WireRoute(APIRoute):
     """A route that reads JSON bodies with orjson and answers with our own errors.
 
-    The body is read and parsed before FastAPI's own reader, which would turn our errors into its.
-    Where it would only find the queue full, it is not read at all, or at least not parsed: refusing
-    has to cost little.
+    The body is read, parsed and validated before FastAPI's own reader, which would turn our errors
+    into its. Where it would only find the queue full, it is not read at all: refusing has to cost
+    little.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -176,75 +202,12 @@ class WireRoute(APIRoute):
         async def wire_handle(request: Request) -> Response:
             request = WireRequest(request.scope, request.receive)
             require_identity_encoding(request)
-            if computes:
-                with (await get_slot(request)).reading():
-                    if media_type(request) != "multipart/form-data":  # that is read by its parts
-                        await request.body()
-            if self.body_field is not None:
-                await request.json()
-            return await handle(request)
+            with (await get_slot(request)).place() if computes else nullcontext():
+                if self.body_field is not None:
+                    await request.read_json(partial(_validated, self.body_field))
+                return await handle(request)
 
         return wire_handle
-
-
-class BodyLimit:
-    """Refuses a request body over `max_bytes`, at once by its Content-Length or while it streams
-    in, and one that has not come whole after `seconds`."""
-
-    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
-        self.app = app
-        self.max_bytes = max_bytes
-        self.seconds = seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        declared = dict(scope["headers"]).get(b"content-length", b"")
-        too_large = declared.isdigit() and float(declared) > self.max_bytes
-        deadline = asyncio.get_running_loop().time() + self.seconds
-        streamed = 0
-        whole = answered = False
-
-        async def limited_receive() -> Message:
-            nonlocal streamed, whole
-            if whole or answered:  # waits for the client to leave
-                return await receive()
-            if too_large:
-                raise self._too_large()
-            message = await self._timely(receive, deadline)
-            streamed += len(message.get("body", b""))
-            if streamed > self.max_bytes:
-                raise self._too_large()
-            whole = not message.get("more_body", False)
-            return message
-
-        async def watched_send(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
-
-        return await self.app(scope, limited_receive, watched_send)
-
-    async def _timely(self, receive: Receive, deadline: float) -> Message:
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await receive()
-        except TimeoutError:
-            error = RequestTooSlow(
-                f"the body did not come within {self.seconds:g} s; send less at a time, or over "
-                "a faster connection",
-                param="body",
-            )
-            error.headers = {"Connection": "close"}
-            raise error from None
-
-    def _too_large(self) -> TooLarge:
-        return TooLarge(
-            f"the body is over {self.max_bytes} bytes; send a shorter clip or text, "
-            "or a compressed sound file",
-            param="body",
-            code="body_too_large",
-        )
 
 
 class SendDeadline:

@@ -49,6 +49,8 @@ class CharsRequest(_Request):
 
 
 def _form_of(body: Any) -> str:
+    if isinstance(body, CharsRequest):
+        return "chars"
     batched = isinstance(body, dict) and ("chars" in body or "batched_embeds" in body)
     return "chars" if batched and "text" not in body else "text"
 

@@ -20,7 +20,8 @@ import numpy as np
 import orjson
 import pytest
 
-from benchmarks.load import Request, drive
+from benchmarks.load import drive
+from benchmarks.load_client import Request
 from benchmarks.loads import JSON
 from shared.samples import sample_clip, sample_embeds
 from tests.conftest import running
