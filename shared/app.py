@@ -98,6 +98,7 @@ def create_app(
     describe_errors(app)
     app.state.ready = False
     app.state.receive_seconds = settings.receive_seconds
+    app.state.connections = ()
     app.state.max_connections = settings.max_connections
     _add_error_handlers(app)
     _add_health(app)

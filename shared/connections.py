@@ -24,12 +24,12 @@ _ALWAYS_ANSWERED = ("/health/", "/check", "/metrics")
 class ConnectionLimit:
     """Answers 503 while more than `state.max_connections` are open, but for the health calls.
 
-    `state.connections` is what is open, which the server sets."""
+    `state.connections`: those that are open; the server sets it.
+    """
 
     def __init__(self, app: ASGIApp, state: Any) -> None:
         self.app = app
         self.state = state
-        self.state.connections = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         most = self.state.max_connections
