@@ -50,7 +50,7 @@ async def send(url: str, request: Request) -> Answer:
             writer.write(request.to_bytes())  # an answer may come before all of it is sent
             return _parsed(await reader.read())
         finally:
-            writer.close()
+            writer.transport.abort()  # what is not sent yet is not wanted
 
 
 def _parsed(received: bytes) -> Answer:

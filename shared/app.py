@@ -8,7 +8,7 @@ the worker process, never before a fork.
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, Request, Response
@@ -34,6 +34,7 @@ from shared.errors import (
     NotFound,
     NotReady,
 )
+from shared.memory import share_heaps
 from shared.metrics import Metrics
 from shared.page import service_page
 from shared.patience import StopForNobody
@@ -49,7 +50,6 @@ from shared.wire import (
 )
 
 log = logging.getLogger("better")
-T = TypeVar("T")
 
 
 def create_app(
@@ -76,6 +76,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        share_heaps()
         app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency)
         app.state.parsing = CapacityLimiter(1)
         app.state.model = await to_thread.run_sync(load)
@@ -175,16 +176,17 @@ def _add_metrics(app: FastAPI, metrics: Metrics) -> None:
 
 
 def _add_error_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(ApiError, lambda _, error: error_response(_known(error, ApiError)))
-    app.add_exception_handler(
-        RequestValidationError,
-        lambda _, error: error_response(_from_validation(_known(error, RequestValidationError))),
-    )
-    app.add_exception_handler(
-        HTTPException,
-        lambda request, error: error_response(_from_http(request, _known(error, HTTPException))),
-    )
-    app.add_exception_handler(Exception, lambda *_: error_response(_unforeseen()))
+    def answer(kind: type[Exception], error_of: Callable[[Request, Any], ApiError]) -> None:
+        # async: Starlette would run a plain function in a thread, and refusing has to cost little.
+        async def handle(request: Request, error: Exception) -> Response:
+            return error_response(error_of(request, error))
+
+        app.add_exception_handler(kind, handle)
+
+    answer(ApiError, lambda _, error: error)
+    answer(RequestValidationError, lambda _, error: _from_validation(error))
+    answer(HTTPException, _from_http)
+    answer(Exception, lambda *_: _unforeseen())
 
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -193,11 +195,6 @@ _PLAIN = {
     "string_too_long": "is over {max_length} characters long; split it at its sentences and send "
     "them one by one",
 }
-
-
-def _known(error: Exception, kind: type[T]) -> T:
-    assert isinstance(error, kind)
-    return error
 
 
 def _unforeseen() -> InternalError:

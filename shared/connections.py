@@ -2,6 +2,7 @@
 answer that comes before the whole request is not lost."""
 
 import asyncio
+from asyncio import AbstractEventLoop as Loop
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -17,6 +18,11 @@ PATIENCE = 1.5
 first."""
 RESERVE = 64
 """Connections over the limit on which that is still said; any further one is closed at once."""
+
+LINGER_SECONDS = 0.5
+"""Until what a refused client still sends is read, to be thrown away. Most clients see the answer
+and leave before; the rest send all before they look, and would hear of nothing but a reset."""
+_READ_BYTES = 65_536  # at a time; asyncio's 262,144 of each connection add up
 
 _ALWAYS_ANSWERED = ("/health/", "/check", "/metrics")
 
@@ -63,7 +69,8 @@ class PunctualProtocol(H11Protocol):
         self._last_word: _LastWord
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._last_word = _LastWord(transport, self._is_sending)
+        transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
+        self._last_word = _LastWord(transport, self._is_sending, self.loop)
         super().connection_made(cast(asyncio.Transport, self._last_word))
         if len(self.connections) > self._most:
             transport.abort()
@@ -76,6 +83,10 @@ class PunctualProtocol(H11Protocol):
         state = self.conn.their_state
         in_head = state is h11.IDLE and bool(self.conn.trailing_data[0])
         self._watch(arriving=in_head or self._is_sending())
+
+    def on_response_complete(self) -> None:
+        self.cycle.body.clear()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch(arriving=False)
@@ -98,9 +109,10 @@ class _LastWord:
     that ends too, or at the second call. If it closed at once, what comes would be answered with a
     reset, and that takes the answer from who has not read it yet."""
 
-    def __init__(self, transport: asyncio.Transport, is_sending: Callable[[], bool]) -> None:
-        self._transport = transport
-        self._is_sending = is_sending
+    def __init__(
+        self, transport: asyncio.Transport, is_sending: Callable[[], bool], loop: Loop
+    ) -> None:
+        self._transport, self._is_sending, self._loop = transport, is_sending, loop
         self.is_said = False
 
     def __getattr__(self, name: str) -> Any:
@@ -113,6 +125,7 @@ class _LastWord:
         if self._is_sending() and self._transport.can_write_eof() and not self.is_said:
             self.is_said = True
             self._transport.write_eof()
-            self._transport.resume_reading()
+            self._transport.pause_reading()
+            self._loop.call_later(LINGER_SECONDS, self._transport.resume_reading)
         else:
             self._transport.close()

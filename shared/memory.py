@@ -3,7 +3,14 @@
 import ctypes
 
 M_MMAP_THRESHOLD = -3  # from glibc's malloc.h
+M_ARENA_MAX = -8
 LARGE = 65_536  # bytes
+
+
+def share_heaps() -> None:
+    """Let all threads take their memory from two heaps. Left alone, glibc gives each thread one,
+    and what a request needed once stays in each: 600 MB under load instead of 450."""
+    set_malloc_option(M_ARENA_MAX, 2)
 
 
 def return_freed_memory() -> None:

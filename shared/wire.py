@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import aclosing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from shared.compute import get_slot
 from shared.errors import (
     ApiError,
     InvalidRequest,
+    QueueFull,
     TooLarge,
     UnsupportedMediaType,
 )
@@ -187,6 +188,19 @@ def _validated(field: ModelField, parsed: Any) -> Any:
     return value
 
 
+async def _place(request: Request) -> AbstractContextManager[None]:
+    """Raises QueueFull, which ends the connection where it would bring more than a small body."""
+    slot = await get_slot(request)
+    try:
+        slot.require_room()
+    except QueueFull as full:
+        length = request.headers.get("content-length", "")
+        if not length.isdigit() or len(length) > 5:
+            full.headers["Connection"] = "close"
+        raise
+    return slot.place()
+
+
 class WireRoute(APIRoute):
     """A route that reads JSON bodies with orjson and answers with our own errors.
 
@@ -202,7 +216,7 @@ class WireRoute(APIRoute):
         async def wire_handle(request: Request) -> Response:
             request = WireRequest(request.scope, request.receive)
             require_identity_encoding(request)
-            with (await get_slot(request)).place() if computes else nullcontext():
+            with await _place(request) if computes else nullcontext():
                 if self.body_field is not None:
                     await request.read_json(partial(_validated, self.body_field))
                 return await handle(request)
