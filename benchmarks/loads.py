@@ -4,7 +4,7 @@ import io
 import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -25,17 +25,20 @@ TEXTS, SYMBOLS_OF_TEXT = 2, 1_000
 ORDINARY_FRAMES, MOST_FRAMES = 160, 4_800
 BYTES_OF_TWO_ROUNDS = 2 * (1 + GROWTH) * FIRST_ROUND * MEL_FORMAT.hop_length
 """16-bit samples. The third round has as many folds as there ever are."""
-CLIENTS = 4
+CLIENTS, STREAMS = 8, 4
+WAV_SECONDS, WAV_RATE = 40, 96_000
+"""Nearly as many bytes as a body may have, in 16 bits and two channels."""
+LONG_TEXT = "A sentence is as long as this one. " * 200
+JOB_CHARACTERS = 2_000_000
 JSON = {"Content-Type": "application/json"}
 TIMEOUT = 600  # seconds
 
 
 @dataclass(frozen=True)
 class Load:
-    """POST /inference/.
-
-    clients: how many send it at the same time. read_bytes: how much of a streamed answer is read;
-    then the client leaves, and the service stops.
+    """clients: how many send it at the same time; what is refused of several, is no failure.
+    read_bytes: how much of a streamed answer is read; then the client leaves, and the service
+    stops.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Load:
     clients: int = 1
     read_bytes: float = math.inf
     headers: Mapping[str, str] = field(default_factory=lambda: JSON)
+    path: str = "/inference/"
 
     def send(self, url: str) -> None:
         with ThreadPoolExecutor(self.clients) as pool:
@@ -53,8 +57,10 @@ class Load:
     def _send_once(self, url: str) -> None:
         with (
             httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as http,
-            http.stream("POST", "/inference/", content=self.body, headers=self.headers) as response,
+            http.stream("POST", self.path, content=self.body, headers=self.headers) as response,
         ):
+            if response.status_code == 429 and self.clients > 1:
+                return
             if not response.is_success:
                 raise RuntimeError(f"{self.name}: {response.read()[:500]!r}")
             received = 0
@@ -76,6 +82,8 @@ def ordinary(service: str) -> Load:
 
 
 def largest(service: str) -> list[Load]:
+    if service == "gateway":
+        return _largest_of_the_gateway()
     if service == "encoder":
         headers = {"Content-Type": "audio/flac"}
         name = f"{CLIP_SECONDS} s at {CLIP_RATE // 1000} kHz, FLAC"
@@ -83,6 +91,12 @@ def largest(service: str) -> list[Load]:
             Load("a minute of JSON", _longest_json()),
             Load(name, _longest_flac(), headers=headers),
             Load(f"a minute of JSON, {CLIENTS} at once", _longest_json(), clients=CLIENTS),
+            Load(
+                f"16 MB of WAV, {CLIENTS} at once",
+                _largest_wav(),
+                clients=CLIENTS,
+                headers={"Content-Type": "audio/wav"},
+            ),
         ]
     if service == "synthesizer":
         chars = np.random.default_rng(0).integers(1, len(SYMBOLS), (TEXTS, SYMBOLS_OF_TEXT))
@@ -91,7 +105,28 @@ def largest(service: str) -> list[Load]:
         return [Load(f"{TEXTS} texts of {SYMBOLS_OF_TEXT} symbols", body)]
     headers = JSON | {"Accept": "audio/pcm"}
     name = "60 s of mel, until the third round"
-    return [Load(name, _spec(MOST_FRAMES), headers=headers, read_bytes=BYTES_OF_TWO_ROUNDS)]
+    one = Load(name, _spec(MOST_FRAMES), headers=headers, read_bytes=BYTES_OF_TWO_ROUNDS)
+    return [replace(one, name=f"{name}, {STREAMS} at once", clients=STREAMS)]
+
+
+def _largest_of_the_gateway() -> list[Load]:
+    """Texts as long as they may be, and as many bytes as there may be."""
+    speech = {"input": LONG_TEXT[:4096], "voice": DEFAULT_VOICE, "response_format": "flac"}
+    job = {"input": LONG_TEXT * (JOB_CHARACTERS // len(LONG_TEXT)), "voice": DEFAULT_VOICE}
+    minute = sample_clip(seconds=CLIP_SECONDS)
+    said = {"wav": np.resize(minute.wav, CLIP_SECONDS * 16_000), "sr": 16_000, "text": "Hm."}
+    return [
+        Load("4,096 characters as FLAC", _dumps(speech), path="/v1/audio/speech"),
+        Load("a job of two million characters", _dumps(job), path="/v1/jobs"),
+        Load("a minute of JSON to speak like", _dumps(said), path="/inference-c/"),
+        Load(
+            f"16 MB of WAV to verify, {CLIENTS} at once",
+            _largest_wav(),
+            clients=CLIENTS,
+            headers={"Content-Type": "audio/wav"},
+            path="/v1/audio/verify",
+        ),
+    ]
 
 
 def _spec(frames: int) -> bytes:
@@ -111,6 +146,14 @@ def _longest_flac() -> bytes:
     wav = np.resize(np.repeat(clip.wav, CLIP_RATE // clip.rate), CLIP_SECONDS * CLIP_RATE)
     file = io.BytesIO()
     soundfile.write(file, wav, CLIP_RATE, format="FLAC")
+    return file.getvalue()
+
+
+def _largest_wav() -> bytes:
+    clip = sample_clip(seconds=WAV_SECONDS)
+    wav = np.resize(np.repeat(clip.wav, WAV_RATE // clip.rate), (WAV_SECONDS * WAV_RATE, 2))
+    file = io.BytesIO()
+    soundfile.write(file, wav, WAV_RATE, format="WAV", subtype="PCM_16")
     return file.getvalue()
 
 

@@ -15,6 +15,7 @@ from shared.audio import Clip
 from shared.errors import InvalidRequest
 from shared.hparams import hparams_from
 from shared.loading import load_model
+from shared.memory import return_freed_memory
 from shared.samples import sample_clip
 from shared.tensors import Float32Array
 
@@ -24,6 +25,7 @@ Decode = Callable[[], Clip]
 
 def load(settings: Settings) -> SpeakerEncoder:
     """Raises CheckpointError, which names the file and the remedy."""
+    return_freed_memory(2**20)
     torch.set_num_threads(settings.torch_threads)
     return load_model(
         settings.checkpoints_dir / "encoder",

@@ -18,7 +18,7 @@ class AppSettings(BaseSettings):
 
     max_body_bytes: int = Field(default=16 * MIB, gt=0)
     """A longer request body is refused while it streams in."""
-    max_held_bytes: int = Field(default=64 * MIB, gt=0)
+    max_held_bytes: int = Field(default=32 * MIB, gt=0)
     """Of the bodies that are held at a time; a request for whose body there is no room gets 429."""
     max_connections: int = Field(default=512, gt=0)
     """Of one process at a time; what comes on a further one gets 503, but for the health calls."""

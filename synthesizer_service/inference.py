@@ -30,7 +30,7 @@ from synthesizer_service.text import PAD_ID, speakable, text_to_ids
 
 def load(settings: Settings) -> Tacotron:
     """Raises CheckpointError, which names the file and the remedy."""
-    return_freed_memory()
+    return_freed_memory(65_536)
     torch.set_num_threads(settings.torch_threads)
     # The library that spells numbers takes two seconds to import: not at the first text's expense.
     Thread(target=number_words.preload, daemon=True).start()

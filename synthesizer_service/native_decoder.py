@@ -27,7 +27,7 @@ log = logging.getLogger("better")
 
 
 def decoder_for(decoder: Decoder, precision: Precision) -> nn.Module:
-    """The native loop where it was built, else `decoder` itself."""
+    """The native loop where it was built, which spends `decoder`; else that itself."""
     if not native_modules.built(LOOP):
         log.warning(
             "the native decoder was not built: no C++ compiler at installation? The one in torch "
@@ -35,7 +35,7 @@ def decoder_for(decoder: Decoder, precision: Precision) -> nn.Module:
         )
         return decoder
     try:
-        return NativeDecoder(decoder, precision)
+        return NativeDecoder(decoder, precision, spends=True)
     except ValueError as error:
         log.warning("%s are not for the native decoder: the one in torch serves", error)
         return decoder
@@ -45,6 +45,7 @@ class NativeDecoder(nn.Module):
     """Generates as `Decoder` does, and takes its place in a Tacotron that is not to be trained.
 
     Holds weights of its own, those of the residual LSTMs in `precision`; all else is float32.
+    spends: takes the LSTMs' from `decoder` as it copies them, so that they are not there twice.
     """
 
     r: Tensor
@@ -54,6 +55,7 @@ class NativeDecoder(nn.Module):
         decoder: Decoder,
         precision: Precision = "float32",
         instruction_set: str | None = None,
+        spends: bool = False,
     ) -> None:
         """Raises ValueError for sizes of no whole vectors."""
         super().__init__()
@@ -63,7 +65,7 @@ class NativeDecoder(nn.Module):
         self.dropout = decoder.prenet.dropout
         self._widths = decoder.prenet.fc2.out_features, decoder.res_rnn1.hidden_size
         module = native_modules.native_module(LOOP, instruction_set)
-        self._loop = module.DecoderLoop(_weights(decoder), precision == "bfloat16")
+        self._loop = module.DecoderLoop(_weights(decoder, spends), precision == "bfloat16")
 
     def generate(
         self, memory: Memory, generator: Generator, max_frames: int
@@ -99,7 +101,7 @@ class NativeDecoder(nn.Module):
         )
 
 
-def _weights(decoder: Decoder) -> Mapping[str, Callable[[], Float32Array]]:
+def _weights(decoder: Decoder, spends: bool) -> Mapping[str, Callable[[], Float32Array]]:
     """By the loop's names for them. The LSTMs' two matrices become one over input and state."""
     attention, gru = decoder.attn_net, decoder.attn_rnn
     tensors = {
@@ -124,14 +126,18 @@ def _weights(decoder: Decoder) -> Mapping[str, Callable[[], Float32Array]]:
     }
     weights = {name: partial(_array, tensor) for name, tensor in tensors.items()}
     return weights | {
-        "lstm1": partial(_joined, decoder.res_rnn1),
-        "lstm2": partial(_joined, decoder.res_rnn2),
+        "lstm1": partial(_joined, decoder.res_rnn1, spends),
+        "lstm2": partial(_joined, decoder.res_rnn2, spends),
     }
 
 
-def _joined(cell: nn.LSTMCell) -> Float32Array:
+def _joined(cell: nn.LSTMCell, spends: bool) -> Float32Array:
     """[4 * dims, 2 * dims]"""
-    return _array(torch.cat([cell.weight_ih, cell.weight_hh], dim=1))
+    joined = _array(torch.cat([cell.weight_ih, cell.weight_hh], dim=1))
+    if spends:
+        cell.register_parameter("weight_ih", None)
+        cell.register_parameter("weight_hh", None)
+    return joined
 
 
 def _array(tensor: Tensor) -> Float32Array:
