@@ -38,6 +38,7 @@ from shared.memory import share_heaps
 from shared.metrics import Metrics
 from shared.page import service_page
 from shared.patience import StopForNobody
+from shared.refusing import RefuseWhenFull
 from shared.request_id import HEADER, request_id
 from shared.request_log import RequestLog
 from shared.settings import AppSettings
@@ -100,6 +101,7 @@ def create_app(
     app.state.ready = False
     app.state.receive_seconds = settings.receive_seconds
     app.state.connections = ()
+    app.state.computing = {}
     app.state.max_connections = settings.max_connections
     _add_error_handlers(app)
     _add_health(app)
@@ -117,6 +119,7 @@ def create_app(
     app.add_middleware(SendDeadline, seconds=settings.send_seconds)
     app.add_middleware(StopForNobody)
     app.add_middleware(Draining, state=app.state)
+    app.add_middleware(RefuseWhenFull, state=app.state)
     for own in reversed(middleware):
         app.add_middleware(own.cls, *own.args, **own.kwargs)
     app.add_middleware(ConnectionLimit, state=app.state)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext, suppress
+from contextlib import aclosing, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,6 @@ from shared.compute import get_slot
 from shared.errors import (
     ApiError,
     InvalidRequest,
-    QueueFull,
     TooLarge,
     UnsupportedMediaType,
 )
@@ -37,6 +36,7 @@ MOST_VALUES = 1_000_000
 
 _NOT_JSON_NUMBER = re.compile(rb"[-+]?(?:NaN|Infinity|inf|nan)|-?\d[\d.eE+-]*")
 _KEY = re.compile(rb'"(\w{1,64})"\s{0,8}:')
+_MOST_KNOWN = 64  # paths that are remembered to exist
 _SMALL = 65_536  # bytes of a body that is parsed in no time
 _KEY_IS_NEAR = 2**21  # bytes of the body before a number in which its field's name is looked for
 
@@ -188,19 +188,6 @@ def _validated(field: ModelField, parsed: Any) -> Any:
     return value
 
 
-async def _place(request: Request) -> AbstractContextManager[None]:
-    """Raises QueueFull, which ends the connection where it would bring more than a small body."""
-    slot = await get_slot(request)
-    try:
-        slot.require_room()
-    except QueueFull as full:
-        length = request.headers.get("content-length", "")
-        if not length.isdigit() or len(length) > 5:
-            full.headers["Connection"] = "close"
-        raise
-    return slot.place()
-
-
 class WireRoute(APIRoute):
     """A route that reads JSON bodies with orjson and answers with our own errors.
 
@@ -212,11 +199,14 @@ class WireRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         computes = any(needed.call is get_slot for needed in self.dependant.dependencies)
+        assert not (computes and self.param_convertors), "its paths could not be remembered"
 
         async def wire_handle(request: Request) -> Response:
             request = WireRequest(request.scope, request.receive)
             require_identity_encoding(request)
-            with await _place(request) if computes else nullcontext():
+            if computes:
+                request.app.state.computing[request.method, request.scope["path"]] = self
+            with (await get_slot(request)).place() if computes else nullcontext():
                 if self.body_field is not None:
                     await request.read_json(partial(_validated, self.body_field))
                 return await handle(request)
@@ -251,6 +241,7 @@ class EitherSlash:
     def __init__(self, app: ASGIApp, router: Router) -> None:
         self.app = app
         self.router = router
+        self._known: set[str] = set()  # paths that exist
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._matches(scope):
@@ -261,4 +252,10 @@ class EitherSlash:
         await self.app(scope, receive, send)
 
     def _matches(self, scope: Scope) -> bool:
-        return any(route.matches(scope)[0] is not Match.NONE for route in self.router.routes)
+        path = scope["path"]
+        if path not in self._known:
+            if not any(route.matches(scope)[0] is not Match.NONE for route in self.router.routes):
+                return False
+            if len(self._known) < _MOST_KNOWN:
+                self._known.add(path)
+        return True
