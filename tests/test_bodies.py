@@ -18,7 +18,7 @@ from tests.conftest import running
 from tests.leaving_clients import wait_until
 from tests.served_app import served
 
-LARGE = orjson.dumps({"spec": np.zeros((80, 400), int).tolist(), "seed": 1})
+LARGE = orjson.dumps({"spec": np.zeros((80, 800), int).tolist(), "seed": 1})
 SMALL = orjson.dumps({"spec": [[1]]})
 JSON = {"Content-Type": "application/json"}
 

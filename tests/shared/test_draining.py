@@ -9,7 +9,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.draining import Draining
-from shared.patience import StopForNobody, check_caller
+from shared.patience import StopForNobody, patience
 
 pytestmark = pytest.mark.anyio
 
@@ -21,19 +21,13 @@ class Endless:
 
     def __init__(self, begins: bool) -> None:
         self.begins, self.begun = begins, asyncio.Event()
-        self.caller_left = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.begins:
             await send(BEGIN)
+        self.caller = patience.get()
         self.begun.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            try:
-                check_caller()
-            except Exception:
-                self.caller_left = True
+        await asyncio.Event().wait()
 
 
 async def never() -> Message:
@@ -77,7 +71,8 @@ async def test_answer_that_has_begun_is_broken_off() -> None:
 async def test_work_of_what_is_cancelled_stops() -> None:
     app = Endless(begins=False)
     await cancelled(app, stopping=True)
-    assert app.caller_left
+    assert app.caller
+    assert app.caller.left.is_set()  # which threads look at
 
 
 async def test_request_that_is_cancelled_for_another_reason_is_not_answered() -> None:
