@@ -25,7 +25,7 @@ async def app(scope, receive, send):
     await send({{"type": "http.response.start", "status": 200, "headers": []}})
     await send({{"type": "http.response.body", "body": repr(dict(os.environ)).encode()}})
 
-app.state = SimpleNamespace(ready=True, under_way=0, receive_seconds=60.0)
+app.state = SimpleNamespace(ready=True, under_way=0, receive_seconds=60.0, max_connections=512)
 """
 NO_MODEL = """return await send(
             {"type": "lifespan.startup.failed", "message": "weights are missing"}
