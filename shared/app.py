@@ -26,6 +26,7 @@ from shared.bodies import BodyLimit
 from shared.compute import ComputeSlot, get_slot
 from shared.connections import ConnectionLimit
 from shared.draining import Draining
+from shared.either_slash import EitherSlash
 from shared.errors import (
     ApiError,
     InternalError,
@@ -44,7 +45,6 @@ from shared.request_log import RequestLog
 from shared.settings import AppSettings
 from shared.wire import (
     ArrayResponse,
-    EitherSlash,
     SendDeadline,
     WireRoute,
     error_response,

@@ -19,7 +19,6 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
-from starlette.routing import Match, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.compute import get_slot
@@ -36,7 +35,6 @@ MOST_VALUES = 1_000_000
 
 _NOT_JSON_NUMBER = re.compile(rb"[-+]?(?:NaN|Infinity|inf|nan)|-?\d[\d.eE+-]*")
 _KEY = re.compile(rb'"(\w{1,64})"\s{0,8}:')
-_MOST_KNOWN = 64  # paths that are remembered to exist
 _SMALL = 65_536  # bytes of a body that is parsed in no time
 _KEY_IS_NEAR = 2**21  # bytes of the body before a number in which its field's name is looked for
 
@@ -232,30 +230,3 @@ class SendDeadline:
         # The server closes the connection of an answer that was not brought to its end.
         with suppress(ClientDisconnect):
             await self.app(scope, receive, timely_send)
-
-
-class EitherSlash:
-    """Lets every path work with and without its trailing slash, with no redirect that would cost
-    the client its request body."""
-
-    def __init__(self, app: ASGIApp, router: Router) -> None:
-        self.app = app
-        self.router = router
-        self._known: set[str] = set()  # paths that exist
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._matches(scope):
-            path = scope["path"]
-            other = {**scope, "path": path[:-1] if path.endswith("/") else path + "/"}
-            if self._matches(other):
-                scope = other
-        await self.app(scope, receive, send)
-
-    def _matches(self, scope: Scope) -> bool:
-        path = scope["path"]
-        if path not in self._known:
-            if not any(route.matches(scope)[0] is not Match.NONE for route in self.router.routes):
-                return False
-            if len(self._known) < _MOST_KNOWN:
-                self._known.add(path)
-        return True
