@@ -84,7 +84,7 @@ def test_vocoder_makes_nothing_for_those_that_left(
 
 @pytest.fixture
 def gateway() -> Iterator[SpeechServer]:
-    """One a test: what is under way for those that left in one test would be counted in the next."""
+    """One a test: what is still under way for those that left would be counted in the next."""
     with speech_server() as server:
         yield server
 
