@@ -23,7 +23,7 @@ from starlette.routing import Match
 
 from shared.api_document import content, describe_errors, errors
 from shared.bodies import BodyLimit
-from shared.compute import ComputeSlot, get_slot
+from shared.compute import ComputeSlot, get_slot, share_the_lock
 from shared.connections import ConnectionLimit
 from shared.draining import Draining
 from shared.either_slash import EitherSlash
@@ -78,6 +78,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         share_heaps()
+        share_the_lock()
         app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency)
         app.state.parsing = CapacityLimiter(1)
         app.state.model = await to_thread.run_sync(load)
