@@ -39,7 +39,7 @@ test-others: .venv/installed-dev
 
 # Minutes; FUZZ_EXAMPLES sets how many. What it finds, it prints with the seed and a curl command.
 fuzz: .venv/installed-dev
-	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(BIN)/pytest --hypothesis-profile=fuzz $(FUZZED)
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(BIN)/pytest -o faulthandler_timeout=0 --hypothesis-profile=fuzz $(FUZZED)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check

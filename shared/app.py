@@ -101,7 +101,6 @@ def create_app(
     describe_errors(app)
     app.state.ready = False
     app.state.receive_seconds = settings.receive_seconds
-    app.state.connections = ()
     app.state.computing = {}
     app.state.max_connections = settings.max_connections
     _add_error_handlers(app)
@@ -109,7 +108,7 @@ def create_app(
     if example is not None:
         _add_page(app, service, summary)
         _add_example(app, example)
-    metrics = Metrics(lambda: app.state.slot.waiting if app.state.ready else 0, collectors)
+    metrics = Metrics(lambda: app.state.slot.queued if app.state.ready else 0, collectors)
     _add_metrics(app, metrics)
     app.add_middleware(
         BodyLimit,

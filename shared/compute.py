@@ -91,6 +91,11 @@ class ComputeSlot:
         assert await anext(items) is _BEGUN
         return items
 
+    @property
+    def queued(self) -> int:
+        """Requests that wait, or whose bodies come in."""
+        return self.waiting + self.arriving
+
     @contextmanager
     def place(self) -> Iterator[None]:
         """For a request from before its body is read until it computes, which gives the place up.
@@ -109,13 +114,12 @@ class ComputeSlot:
 
     def require_room(self) -> None:
         """Raises QueueFull if one more request could not even wait."""
-        before = self.waiting + self.arriving
-        if before + len(self._begun) < self.queue_limit + self.concurrency:
+        if self.queued + len(self._begun) < self.queue_limit + self.concurrency:
             return
         seconds = self.seconds_until_turn()
         raise QueueFull(
-            f"{before} requests are waiting already, the limit is {self.queue_limit}; "
-            f"try again in {seconds} s",
+            f"{self.queued} requests are waiting or on their way here already, the limit is "
+            f"{self.queue_limit} beside what is computed; try again in {seconds} s",
             retry_after_seconds=seconds,
         )
 
@@ -173,7 +177,7 @@ class ComputeSlot:
         # Long streams tell how long they take before they are over.
         # There is none just after one has ended, while the next has its turn and is yet to take it.
         under_way = median([time.monotonic() - begun for begun in self._begun] or [0])
-        turns = (self.waiting + self.arriving + 1) / self.concurrency
+        turns = (self.queued + 1) / self.concurrency
         return max(1, math.ceil(max(typical, under_way) * turns))
 
 

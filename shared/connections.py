@@ -28,10 +28,8 @@ _ALWAYS_ANSWERED = ("/health/", "/check", "/metrics")
 
 
 class ConnectionLimit:
-    """Answers 503 while more than `state.max_connections` are open, but for the health calls.
-
-    `state.connections`: those that are open; the server sets it.
-    """
+    """Answers 503, but for the health calls, on connections that came when `state.max_connections`
+    were open."""
 
     def __init__(self, app: ASGIApp, state: Any) -> None:
         self.app = app
@@ -39,11 +37,8 @@ class ConnectionLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         most = self.state.max_connections
-        if (
-            scope["type"] != "http"
-            or len(self.state.connections) <= most
-            or scope["path"].startswith(_ALWAYS_ANSWERED)
-        ):
+        is_one_too_many = scope.get("state", {}).get("is_one_too_many", False)
+        if not is_one_too_many or scope["path"].startswith(_ALWAYS_ANSWERED):
             return await self.app(scope, receive, send)
         crowded = NotReady(
             f"{most} connections are open, which is the most; close those that you do not use, or "
@@ -64,15 +59,16 @@ class PunctualProtocol(H11Protocol):
     def __init__(self, seconds: float, most: int, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._seconds = PATIENCE * seconds
-        self._most = most + RESERVE
+        self._most = most
         self._deadline: asyncio.TimerHandle | None = None
         self._last_word: _LastWord
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
-        self._last_word = _LastWord(transport, self._is_sending, self.loop)
+        self._last_word = _LastWord(transport, self._is_sending, self.loop, self._seconds)
         super().connection_made(cast(asyncio.Transport, self._last_word))
-        if len(self.connections) > self._most:
+        self.app_state = {**self.app_state, "is_one_too_many": len(self.connections) > self._most}
+        if len(self.connections) > self._most + RESERVE:
             transport.abort()
         self._watch(arriving=True)
 
@@ -80,9 +76,14 @@ class PunctualProtocol(H11Protocol):
         if self._last_word.is_said:
             return
         super().data_received(data)
-        state = self.conn.their_state
-        in_head = state is h11.IDLE and bool(self.conn.trailing_data[0])
+        is_idle = self.conn.states == {h11.CLIENT: h11.IDLE, h11.SERVER: h11.IDLE}
+        in_head = is_idle and bool(self.conn.trailing_data[0])
         self._watch(arriving=in_head or self._is_sending())
+        if is_idle and not in_head and self.timeout_keep_alive_task is None:
+            # A body that came after its answer: uvicorn took the timer for that of a new request.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_response_complete(self) -> None:
         self.cycle.body.clear()
@@ -91,14 +92,15 @@ class PunctualProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch(arriving=False)
         super().connection_lost(exc)
+        self._last_word.forget()  # last: uvicorn closes once more
 
     def _is_sending(self) -> bool:
         """Whether a part of the request's body is still to come."""
-        return self.conn.their_state is h11.SEND_BODY
+        return self.conn.their_state in (h11.SEND_BODY, h11.ERROR)
 
     def _watch(self, *, arriving: bool) -> None:
         if arriving and self._deadline is None:
-            self._deadline = self.loop.call_later(self._seconds, self.transport.close)
+            self._deadline = self.loop.call_later(self._seconds, self.transport.abort)
         elif not arriving and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -110,9 +112,15 @@ class _LastWord:
     reset, and that takes the answer from who has not read it yet."""
 
     def __init__(
-        self, transport: asyncio.Transport, is_sending: Callable[[], bool], loop: Loop
+        self,
+        transport: asyncio.Transport,
+        is_sending: Callable[[], bool],
+        loop: Loop,
+        seconds: float,
     ) -> None:
         self._transport, self._is_sending, self._loop = transport, is_sending, loop
+        self._seconds = seconds
+        self._end: asyncio.TimerHandle | None = None
         self.is_said = False
 
     def __getattr__(self, name: str) -> Any:
@@ -121,7 +129,13 @@ class _LastWord:
     def is_closing(self) -> bool:
         return self.is_said or self._transport.is_closing()
 
+    def forget(self) -> None:
+        if self._end:
+            self._end.cancel()
+
     def close(self) -> None:
+        if self._end is None:  # who neither leaves nor reads is dropped
+            self._end = self._loop.call_later(self._seconds, self._transport.abort)
         if self._is_sending() and self._transport.can_write_eof() and not self.is_said:
             self.is_said = True
             self._transport.write_eof()

@@ -74,7 +74,6 @@ class _DrainingServer(Server):
     def __init__(self, config: Config, state: Any) -> None:
         super().__init__(config)
         self.state = state
-        self.state.connections = self.server_state.connections
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens on while requests are under way, then closes."""
@@ -91,6 +90,7 @@ class DrainingWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         **UvicornWorker.CONFIG_KWARGS,
         "timeout_graceful_shutdown": _CANCEL_SECONDS,
+        "loop": "asyncio",  # PunctualProtocol sets what uvloop's transports do not have
     }
 
     async def _serve(self) -> None:

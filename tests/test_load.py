@@ -190,7 +190,6 @@ def test_ten_times_as_many_as_it_can_take_are_answered_or_refused_honestly(soak:
     for run in runs:
         assert sum(run.statuses.values()) == len(at_once)
         assert set(run.statuses) <= {200, 429, 503, 504}
-        # Bodies come in beside those that wait, so that more than have a place may be accepted.
         assert run.statuses[200] >= PLACES
         assert all(outcome.right for outcome in run.outcomes if outcome.status == 200)
         assert all(int(outcome.retry_after or 0) >= 1 for outcome in run.refused)

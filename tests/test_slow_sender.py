@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.conftest import running
+from tests.leaving_clients import wait_until
 
 JSON = "Content-Type: application/json\r\nContent-Length: 1000000\r\n"
 FORM = "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000\r\n"
@@ -28,6 +29,28 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.URL]:
 def connected(url: httpx.URL) -> Iterator[socket.socket]:
     with socket.create_connection((url.host, url.port), timeout=60) as connection:
         yield connection
+
+
+def open_descriptors(url: httpx.URL) -> float:
+    for line in httpx.get(url.join("/metrics"), timeout=60).text.splitlines():
+        if line.startswith("process_open_fds "):
+            return float(line.split()[1])
+    pytest.skip("process_open_fds is not told here")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        JSON + "\r\n",  # a body that does not come
+        f"\r\nPOST /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{JSON}\r\n",
+    ],
+)
+def test_connection_is_let_go_though_its_client_stays(url: httpx.URL, sent: str) -> None:
+    before = open_descriptors(url)
+    with connected(url) as connection:
+        connection.sendall(f"POST /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n{sent}".encode())
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
+        wait_until(lambda: open_descriptors(url) <= before)
 
 
 def drip(connection: socket.socket, piece: bytes) -> bytes:

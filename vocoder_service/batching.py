@@ -85,12 +85,13 @@ class SharedEngine(Engine):
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
             first, *behind = self._waiting
-            batch, folds = [first], first.folds
+            batch, folds, seen = [first], first.folds, [first.state]
             for call in behind:
                 fits = folds + call.folds <= MOST_FOLDS and call.frames == first.frames
-                if fits and all(call.state is not other.state for other in batch):
+                if fits and all(call.state is not state for state in seen):
                     batch.append(call)
                     folds += call.folds
+                seen.append(call.state)
             self._waiting = [call for call in self._waiting if call not in batch]
             return batch
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +74,9 @@ def until_gone(column: str, number: int) -> None:
         assert time.monotonic() < deadline, left
 
 
+LIMIT_SECONDS = 120  # of one `serve`; its pipes end with it, so that no reading waits longer
+
+
 @contextmanager
 def serving(folder: Path, ports: dict[str, int]) -> Iterator[subprocess.Popen[str]]:
     numbers = map(str, ports.values())
@@ -84,10 +88,14 @@ def serving(folder: Path, ports: dict[str, int]) -> Iterator[subprocess.Popen[st
         text=True,
         start_new_session=True,
     ) as serve:
+        kill = ["pkill", "-KILL", "-s", str(serve.pid)]
+        limit = threading.Timer(LIMIT_SECONDS, subprocess.run, [kill])
+        limit.start()
         try:
             yield serve
         finally:  # nothing is left after a failure either
-            subprocess.run(["pkill", "-KILL", "-s", str(serve.pid)], check=False)
+            limit.cancel()
+            subprocess.run(kill, check=False)
 
 
 def until(serve: subprocess.Popen[str], line: str) -> None:
