@@ -120,9 +120,19 @@ def join_command(folder: Path, file: Path, force: bool) -> None:
 
 @checkpoints.command("verify")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
-def verify_command(folders: tuple[Path, ...]) -> None:
+@click.option(
+    "--dir",
+    "directory",
+    envvar="CHECKPOINTS_DIR",
+    type=click.Path(path_type=Path),
+    default=CHECKPOINTS,
+    show_default=True,
+    show_envvar=True,
+    help="Where the three models' folders are, if no FOLDERS are named.",
+)
+def verify_command(folders: tuple[Path, ...], directory: Path) -> None:
     """Check every file of FOLDERS, by default of all three models, as a service does at start."""
-    for folder in folders or tuple(CHECKPOINTS / name for name in MODELS):
+    for folder in folders or tuple(directory / name for name in MODELS):
         _report(folder, verify(folder))
 
 

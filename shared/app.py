@@ -193,8 +193,12 @@ def _add_error_handlers(app: FastAPI) -> None:
 
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_NO_OBJECT = "must be a JSON object"
 _PLAIN = {
     "missing": "is missing",
+    "dict_type": _NO_OBJECT,
+    "model_type": _NO_OBJECT,
+    "model_attributes_type": _NO_OBJECT,
     "string_too_long": "is over {max_length} characters long; split it at its sentences and send "
     "them one by one",
 }
@@ -210,9 +214,11 @@ def _unforeseen() -> InternalError:
 def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
     first = invalid.errors()[0]
     names = [part for part in first["loc"] if isinstance(part, str)]
-    param = names[-1] if len(names) > 1 else None
     context = first.get("ctx", {})
     plain = _PLAIN.get(first["type"])
+    # The second name of a body that is no object is only that of a form it might have had.
+    least = 2 if plain == _NO_OBJECT else 1
+    param = names[-1] if len(names) > least else None
     message = plain.format(**context) if plain else first["msg"]
     return InvalidRequest(
         f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; what belongs here is at /docs",

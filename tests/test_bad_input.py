@@ -73,6 +73,14 @@ def test_malformed_json_is_refused(
     assert code in (None, error["code"])
 
 
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("body", [b'"[1, 2]"', b"[]", b"null", b"17"])
+def test_body_that_is_no_object_is_called_so(service: Service, name: str, body: bytes) -> None:
+    error = error_of(service(name).post("/inference/", content=body, headers=JSON), 400)
+    assert error["message"].startswith("the body: must be a JSON object; ")
+    assert error["param"] is None
+
+
 @pytest.mark.parametrize(
     ("name", "body", "param", "code"),
     [

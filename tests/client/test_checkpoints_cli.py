@@ -106,6 +106,17 @@ def test_verify_accepts_whole_folders_and_names_what_is_broken(folder: Path) -> 
     assert_fails_in_one_line(run("verify", folder, copy), "009_linear.bias.pt is missing", "git")
 
 
+def test_verify_looks_where_the_services_do(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folder, tmp_path / "checkpoints" / "encoder")
+    monkeypatch.setenv("CHECKPOINTS_DIR", str(tmp_path / "checkpoints"))
+    result = run("verify")
+    assert result.exit_code != 0
+    assert f"{tmp_path}/checkpoints/encoder: " in result.output
+    assert f"{tmp_path}/checkpoints/synthesizer: cannot open" in result.output
+
+
 def test_verify_checks_the_bundled_checkpoints_by_default() -> None:
     result = run("verify")
     assert result.exit_code == 0
