@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from training.recipes import Pace
 
 SIZES = ["compact", "full"]
+TEACHERS = ["kokoro", "joe", "flite"]
 PROGRESS_EVERY = 100  # clips
 
 path_type = click.Path(path_type=Path)
@@ -56,6 +57,7 @@ def train() -> None:
 @data_argument
 @click.option("--text", "texts", multiple=True, type=existing, help="Plain text to be spoken.")
 @click.option("--recordings", type=existing, help="A folder as LJSpeech or LibriTTS have it.")
+@click.option("--teacher", type=click.Choice(TEACHERS), default="kokoro", show_default=True)
 @click.option("--hours", type=float, help="Speak so much at most.")
 @click.option("--share", default="0/1", show_default=True, help="This process's part, as 1/2.")
 @click.option("--seed", default=1, show_default=True, help="Of the texts' order and the voices.")
@@ -63,6 +65,7 @@ def data_command(
     data: Path,
     texts: tuple[Path, ...],
     recordings: Path | None,
+    teacher: str,
     hours: float | None,
     share: str,
     seed: int,
@@ -77,7 +80,7 @@ def data_command(
     if recordings:
         clips = add_recordings(recordings, folder)
     else:
-        clips = _teach(folder, texts, hours, share, seed)
+        clips = _teach(folder, texts, teacher, hours, share, seed)
     _count(clips, f"{data}: new clips")
 
 
@@ -92,14 +95,16 @@ def _count(clips: Iterator["Clip"], what: str) -> None:
 
 
 def _teach(
-    folder: Any, texts: tuple[Path, ...], hours: float | None, share: str, seed: int
+    folder: Any, texts: tuple[Path, ...], teacher: str, hours: float | None, share: str, seed: int
 ) -> Iterator["Clip"]:
-    from training.corpus import sentences_of
-    from training.teacher import Kokoro, Share, teach
+    from training.corpus import lines_of
+    from training.teacher import Share, teach
+    from training.teachers import TEACHERS
 
-    lines = sentences_of(texts, seed)
-    click.echo(f"{len(lines)} sentences in the texts")
-    return teach(Kokoro(), lines, folder, seed=seed, share=Share.parsed(share), hours=hours)
+    lines = lines_of(texts, seed)
+    click.echo(f"{len(lines)} lines from the texts")
+    share_of = Share.parsed(share)
+    return teach(TEACHERS[teacher](), lines, folder, seed=seed, share=share_of, hours=hours)
 
 
 @train.command("features")

@@ -23,7 +23,7 @@ Letters in shapes: B utterances, L characters, S decoder steps, r frames a step,
 E dimensions of an encoded character with the speaker beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,6 +53,16 @@ class Generated:
     """[S, L] each: what each step read; a row sums to one."""
     stopped: list[bool]
     """False where the frames ran out before the stop token came."""
+
+
+def run_lstm(cell: nn.LSTMCell, x: Tensor) -> Tensor:
+    """The cell over a sequence, from zeros: [S, B, dims] -> [S, B, dims]"""
+    zeros = x.new_zeros(1, x.shape[1], cell.hidden_size)
+    weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
+    return torch.lstm(x, (zeros, zeros), weights, True, 1, 0.0, cell.training, False, False)[0]
+
+
+RunLSTM = Callable[[nn.LSTMCell, Tensor], Tensor]
 
 
 class PreNet(nn.Module):
@@ -118,20 +128,28 @@ class Decoder(nn.Module):
         Only the attention is fed, so only the attention runs step by step. Returns mel [B, 80, T],
         attention [B, S, L] and the probability [B, T] that speech has ended.
         """
-        batch, _, frames = mel.shape
-        r = int(self.r)
-        fed = F.pad(mel, (1, 0))[:, :, :frames:r].permute(2, 0, 1)  # [S, B, 80]
-        contexts, hidden, attention = self._attend_all(self.prenet(fed), memory)
-        x = self.rnn_input(torch.cat([contexts, hidden], dim=2))  # [S, B, lstm_dims]
+        contexts, hidden, attention = self.attend_all(self.prenet(self.fed(mel)), memory)
+        decoded, stop = self.speak_all(contexts, hidden)
+        return decoded, attention.transpose(0, 1), stop
+
+    def fed(self, mel: Tensor) -> Tensor:
+        """[B, 80, T] -> [S, B, 80]: silence, then the last frame of each step but the last."""
+        return F.pad(mel, (1, 0))[:, :, : mel.shape[2] : int(self.r)].permute(2, 0, 1)
+
+    def speak_all(
+        self, contexts: Tensor, hidden: Tensor, run: RunLSTM = run_lstm
+    ) -> tuple[Tensor, Tensor]:
+        """What follows the attention, in training: [S, B, E], [S, B, decoder_dims] -> mel
+        [B, 80, T], stop [B, T]. run: takes a residual LSTM over a sequence."""
+        x = self.rnn_input(torch.cat([contexts, hidden], dim=2)).float()  # [S, B, lstm_dims]
         for cell in (self.res_rnn1, self.res_rnn2):
-            x = x + F.dropout(_run(cell, x), RESIDUAL_DROPOUT, self.training)
-        steps = F.linear(x, self.mel_weight()).view(-1, batch, r, self.n_mels)
-        stop = torch.sigmoid(self.stop_proj(torch.cat([x, contexts], dim=2))).squeeze(2)
-        return (
-            steps.permute(1, 3, 0, 2).reshape(batch, self.n_mels, frames),
-            attention.transpose(0, 1),
-            stop.t().repeat_interleave(r, dim=1),
-        )
+            x = x + F.dropout(run(cell, x), RESIDUAL_DROPOUT, self.training)
+        r = int(self.r)
+        steps = F.linear(x, self.mel_weight()).float()
+        mel = steps.view(*steps.shape[:2], r, self.n_mels)
+        stop = torch.sigmoid(self.stop_proj(torch.cat([x, contexts], dim=2)).float()).squeeze(2)
+        # to [B, 80, S, r] and [B, S]
+        return mel.permute(1, 3, 0, 2).flatten(2), stop.t().repeat_interleave(r, dim=1)
 
     def generate(
         self, memory: Memory, generator: Generator, max_frames: int
@@ -177,7 +195,7 @@ class Decoder(nn.Module):
         context, attention = self.attn_net(hidden, state.attended, memory)
         return AttentionState(hidden, context, state.attended + attention), attention
 
-    def _attend_all(self, prenet: Tensor, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
+    def attend_all(self, prenet: Tensor, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
         """[S, B, 2 * decoder_dims] -> contexts [S, B, E], hidden [S, B, decoder_dims], attention"""
         state, steps = self._start(memory), []
         for step in prenet:
@@ -288,10 +306,3 @@ def _trim_padding(chars: Tensor) -> Tensor:
     if not len(used):
         raise ValueError("an utterance has no character but padding")
     return chars[: int(used[-1]) + 1]
-
-
-def _run(cell: nn.LSTMCell, x: Tensor) -> Tensor:
-    """The cell over a sequence, from zeros: [S, B, dims] -> [S, B, dims]"""
-    zeros = x.new_zeros(1, x.shape[1], cell.hidden_size)
-    weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
-    return torch.lstm(x, (zeros, zeros), weights, True, 1, 0.0, cell.training, False, False)[0]

@@ -365,7 +365,9 @@ def test_torch_is_pinned() -> None:
 def third_party_imports() -> set[str]:
     """Canonical names of the distributions that the runtime packages import."""
     packages = PYPROJECT["tool"]["setuptools"]["packages"]
-    runtime = [name for name in packages if name != "training"]  # has extras of its own
+    runtime = [
+        name for name in packages if name.split(".")[0] != "training"
+    ]  # has extras of its own
     files = [file for package in runtime for file in (REPOSITORY / package).rglob("*.py")]
     modules = {name.partition(".")[0] for file in files for name in imported(file)}
     modules -= {*PACKAGES, *sys.stdlib_module_names, *OF_EXTRAS, "_typeshed"}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from shared.sentences import split_sentences
+from training.made_up_lines import made_up
 
 WORDS = range(3, 26)
 CHARACTERS = range(18, 151)
@@ -15,6 +16,14 @@ _ATTRIBUTION = re.compile(r"\n\s*--.*", re.DOTALL)
 _PLAIN = re.compile(r"[A-Z][A-Za-z ,'!?;:-]+[.!?]")
 # Abbreviations, letters that are spelled, dashes: no two readers agree on them.
 _ODD = re.compile(r"[A-Z]{2,}|--|\b[b-hj-zB-HJ-Z]\b")
+
+
+def lines_of(files: Iterable[Path], seed: int = 0) -> list[str]:
+    """The sentences, and among them a third as many made-up lines. Raises OSError."""
+    sentences = sentences_of(files, seed)
+    lines = sentences + made_up(sentences, len(sentences) // 3, seed)
+    random.Random(seed).shuffle(lines)
+    return lines
 
 
 def sentences_of(files: Iterable[Path], seed: int = 0) -> list[str]:

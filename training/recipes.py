@@ -43,9 +43,9 @@ class SynthesizerRecipe:
     batch: int = 16
     r: int = 4
     """Frames a decoder step."""
-    min_frames: int = 40
+    min_frames: int = 30
     max_frames: int = 700
-    postnet_from: float = 0.7
+    postnet_from: float = 0.85
     """Share of the run after which the postnet, a third of a step, is trained too."""
     guide: float = 1.0
     """Weight of the pull towards a diagonal attention."""

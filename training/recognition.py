@@ -8,6 +8,7 @@ from shared.tensors import Float32Array
 from synthesizer_service.text import normalize
 
 _APART = re.compile(r"[^a-z' ]+")
+_AMERICAN = {"grey": "gray", "harbour": "harbor"}  # as the recogniser writes them, mostly
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Errors:
 
     @classmethod
     def between(cls, said: str, heard: str) -> "Errors":
-        """Case, punctuation and the writing of numbers do not count."""
+        """Case, punctuation, the writing of numbers and British spelling do not count."""
         said, heard = _spoken(said), _spoken(heard)
         return cls(
             edits(said.split(), heard.split()), len(said.split()), edits(said, heard), len(said)
@@ -29,7 +30,8 @@ class Errors:
 
 
 def _spoken(text: str) -> str:
-    return " ".join(_APART.sub(" ", normalize(text)).split())
+    words = _APART.sub(" ", normalize(text)).split()
+    return " ".join(_AMERICAN.get(word, word) for word in words)
 
 
 def edits(one: Sequence[str], other: Sequence[str]) -> int:

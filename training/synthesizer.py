@@ -17,7 +17,10 @@ from torch import Tensor
 
 from synthesizer_service.hparams import Hparams
 from synthesizer_service.model import Tacotron
+from training.attention_loop import attend_all
 from training.clips import ClipFolder
+from training.fused_gru import FusedGRU
+from training.fused_lstm import run
 from training.pictures import draw_synthesis
 from training.recipes import SynthesizerRecipe
 from training.run_folder import StateDict
@@ -58,6 +61,9 @@ class SynthesizerTask:
         if start:
             self.model.load_state_dict(read_weights(start, averaged=False))
         self.model.decoder.r.fill_(recipe.r)
+        if self._device.type == "cpu":
+            for cbhg in (self.model.encoder.cbhg, self.model.postnet):
+                cbhg.rnn = FusedGRU.of(cbhg.rnn)
         self.model.to(self._device)
 
     def losses(self, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -99,16 +105,19 @@ def forward(model: Tacotron, batch: Batch, *, refine: bool) -> Outputs:
     decoder's stay in float32: they are small, and converting them costs more than they gain.
     """
     device = batch.mel.device.type
+    decoder = model.decoder
     with torch.autocast(device, torch.bfloat16):
         encoded = model.encoder(batch.chars).float()
-    decoded, attention, stop = model.decoder(
-        batch.mel, model.memory(batch.chars, encoded, batch.embeds)
-    )
+        prenet = decoder.prenet(decoder.fed(batch.mel))
+    memory = model.memory(batch.chars, encoded, batch.embeds)
+    contexts, hidden, attention = attend_all(decoder, prenet, memory, batch.embeds)
+    with torch.autocast(device, torch.bfloat16):
+        decoded, stop = decoder.speak_all(contexts, hidden, run)
     refined = None
     if refine:
         with torch.autocast(device, torch.bfloat16):
             refined = model.refine(decoded).float()
-    return Outputs(decoded, refined, attention, stop)
+    return Outputs(decoded, refined, attention.transpose(0, 1), stop)
 
 
 def _mel_loss(mel: Tensor, batch: Batch) -> Tensor:

@@ -56,7 +56,7 @@ class Trainer(Generic[B]):
         self._task, self._folder, self._say = task, folder, say
         model = task.model
         learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._optimizer = torch.optim.Adam(learning, betas=(0.9, task.pace.beta2))
+        self._optimizer = torch.optim.Adam(learning, betas=(0.9, task.pace.beta2), fused=True)
         self.steps = 0
         folder.prepare()
         if saved := folder.load():
@@ -74,6 +74,8 @@ class Trainer(Generic[B]):
                 f"{self._folder.state_file} is of another size ({reason}); give another folder"
             ) from None
         self._optimizer.load_state_dict(saved.optimizer)
+        for group in self._optimizer.param_groups:
+            group["fused"] = True  # also in a run of before it was
         device = next(self._task.model.parameters()).device
         self._average = {name: value.to(device) for name, value in saved.average.items()}
         self.steps = saved.steps

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from training.corpus import sentences_of
+from training.corpus import lines_of, sentences_of
 
 TEXT = """The first sentence stands here. Another one follows it at once!
 %
@@ -29,3 +29,11 @@ def test_seed_decides_the_order_and_nothing_comes_twice(tmp_path: Path) -> None:
     assert first == again != other
     assert sorted(first) == sorted(other)
     assert len(set(first)) == len(first)
+
+
+def test_a_fourth_of_the_lines_is_made_up(tmp_path: Path) -> None:
+    text = " ".join(f"The {animal} sleeps in the barn." for animal in ("cat", "dog", "hen"))
+    (tmp_path / "book").write_text(text)
+    lines = lines_of([tmp_path / "book"])
+    assert len(lines) == 4
+    assert set(sentences_of([tmp_path / "book"])) < set(lines)

@@ -42,6 +42,7 @@ def test_writing_does_not_count_as_an_error() -> None:
     heard = "in nineteen eighty-seven doctor Ellis paid 27 dollars fifty cents"
     same = Errors.between(said, heard)
     assert (same.words, same.characters) == (0, 0)
+    assert Errors.between("a grey harbour", "A gray harbor.").words == 0
     wrong = Errors.between("a red door", "a bread door")
     assert (wrong.words, wrong.of_words, wrong.characters) == (1, 3, 2)
 

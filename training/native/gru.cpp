@@ -46,7 +46,8 @@ void multiply(const float* x, int rows, int inputs, const float* weight, int wid
                     out + row * width + column, width);
 }
 
-float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
+// The quotient by an infinity, as -ffast-math approximates it, would be no number.
+float sigmoid(float x) { return 1.0f / (1.0f + std::exp(std::min(-x, 80.0f))); }
 
 // The rows of one of `threads` threads: first, count.
 std::pair<int, int> share(int batch, int threads, int thread) {

