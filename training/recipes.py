@@ -50,7 +50,7 @@ class SynthesizerRecipe:
     guide: float = 1.0
     """Weight of the pull towards a diagonal attention."""
     seed: int = 1
-    pace: Pace = Pace(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300)
+    pace: Pace = Pace(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300, cooldown=0.4)
 
 
 @dataclass(frozen=True)
