@@ -1,19 +1,24 @@
 """`python -m benchmarks.load`: an app at 1, 2 and 10 times what it can do, driven from outside.
 
 Requests come at an even pace, whether those before were answered or not, as from many people. The
-run is bounded in its requests and its seconds.
+run is bounded in its requests and its seconds. People are elsewhere and take no time of the app's
+machine; the driver is beside the app, so that it has the lowest priority, and takes what is left.
 """
 
 import asyncio
 import json
 import os
+import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import click
@@ -25,6 +30,7 @@ from benchmarks.machine import load_average, machine_facts
 from benchmarks.results import MEGABYTES, MILLISECONDS, Row, Table
 from benchmarks.services import SERVICES, running
 
+T = TypeVar("T")
 MULTIPLES = (1, 2, 10)
 MOST_REQUESTS = 2_000  # of one multiple
 AT_ONCE = 8  # clients that find out what an app can do
@@ -64,17 +70,33 @@ class Run:
         return [outcome for outcome in self.outcomes if outcome.status in (429, 503)]
 
 
-async def drive(url: str, request: Request, moments: Sequence[float]) -> Run:
+def drive(url: str, request: Request, moments: Sequence[float]) -> Run:
     """One request at each moment, in seconds from now; looks at health and metrics meanwhile."""
-    first = await send(url, request)
+    first = asyncio.run(send(url, request))
     assert first.status == 200, first.body
     with Prober(url) as prober:
         started = time.perf_counter()
-        outcomes = await asyncio.gather(
-            *(_at(started + moment, url, request, first.body) for moment in moments)
-        )
+        outcomes = _gently(_all_at(started, moments, url, request, first.body))
         seconds = time.perf_counter() - started
     return Run(outcomes, seconds, prober.seconds, _megabytes(url))
+
+
+def _gently(work: Coroutine[Any, Any, T]) -> T:
+    """Runs it in a thread of the lowest priority; what probes keeps its own."""
+
+    def yield_the_cores() -> None:
+        if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+
+    with ThreadPoolExecutor(1, initializer=yield_the_cores) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+async def _all_at(
+    started: float, moments: Sequence[float], url: str, request: Request, expected: bytes
+) -> Sequence[Outcome]:
+    due = (_at(started + moment, url, request, expected) for moment in moments)
+    return await asyncio.gather(*due)
 
 
 async def _at(when: float, url: str, request: Request, expected: bytes) -> Outcome:
@@ -143,9 +165,9 @@ def started(app: str) -> Iterator[str]:
 def measure(app: str, seconds: float) -> Table:
     request = request_of(app)
     with started(app) as url:
-        rate = asyncio.run(capacity(url, request, seconds))
+        rate = _gently(capacity(url, request, seconds))
         runs = {
-            multiple: asyncio.run(drive(url, request, _moments(rate * multiple, seconds)))
+            multiple: drive(url, request, _moments(rate * multiple, seconds))
             for multiple in MULTIPLES
         }
     rows = [Row("capacity", "1/s", [rate])]
