@@ -39,7 +39,7 @@ from shared.memory import share_heaps
 from shared.metrics import Metrics
 from shared.page import service_page
 from shared.patience import StopForNobody
-from shared.refusing import RefuseWhenFull
+from shared.refusing import Door
 from shared.request_id import HEADER, request_id
 from shared.request_log import RequestLog
 from shared.settings import AppSettings
@@ -82,6 +82,8 @@ def create_app(
         app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency)
         app.state.parsing = CapacityLimiter(1)
         app.state.model = await to_thread.run_sync(load)
+        if not middleware:  # else it has to see a request first
+            app.state.door.watch(app.routes)
         app.state.ready = True
         log.info("%s is ready", service)
         yield
@@ -101,7 +103,6 @@ def create_app(
     describe_errors(app)
     app.state.ready = False
     app.state.receive_seconds = settings.receive_seconds
-    app.state.computing = {}
     app.state.max_connections = settings.max_connections
     _add_error_handlers(app)
     _add_health(app)
@@ -110,6 +111,7 @@ def create_app(
         _add_example(app, example)
     metrics = Metrics(lambda: app.state.slot.queued if app.state.ready else 0, collectors)
     _add_metrics(app, metrics)
+    app.state.metrics, app.state.door = metrics, Door(app.state)
     app.add_middleware(
         BodyLimit,
         max_bytes=settings.max_body_bytes,
@@ -119,7 +121,6 @@ def create_app(
     app.add_middleware(SendDeadline, seconds=settings.send_seconds)
     app.add_middleware(StopForNobody)
     app.add_middleware(Draining, state=app.state)
-    app.add_middleware(RefuseWhenFull, state=app.state)
     for own in reversed(middleware):
         app.add_middleware(own.cls, *own.args, **own.kwargs)
     app.add_middleware(ConnectionLimit, state=app.state)

@@ -2,15 +2,18 @@
 answer that comes before the whole request is not lost."""
 
 import asyncio
+import time
 from asyncio import AbstractEventLoop as Loop
 from collections.abc import Callable
 from typing import Any, cast
 
 import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-from shared.errors import NotReady
+from shared.errors import ApiError, InvalidRequest, NotReady
+from shared.request_id import HEADER, accepted_or_new, request_id
+from shared.request_log import note
 from shared.wire import error_response
 
 PATIENCE = 1.5
@@ -52,38 +55,59 @@ class ConnectionLimit:
 class PunctualProtocol(H11Protocol):
     """Closes a connection when a request on it has not come whole after PATIENCE · `seconds`, even
     if no app waits for it: its head is not there yet, or it was answered before its body came.
+    What `state.door` refuses is answered here: no app hears of it.
 
-    most: connections at a time; RESERVE more may hear that they are too many.
+    RESERVE connections more than `state.max_connections` may hear that they are too many.
     """
 
-    def __init__(self, seconds: float, most: int, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, state: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._seconds = PATIENCE * seconds
-        self._most = most
+        self._state = state
+        self._seconds = PATIENCE * state.receive_seconds
         self._deadline: asyncio.TimerHandle | None = None
+        self._is_cut_short = False  # more comes of a request that is answered here
         self._last_word: _LastWord
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
         self._last_word = _LastWord(transport, self._is_sending, self.loop, self._seconds)
         super().connection_made(cast(asyncio.Transport, self._last_word))
-        self.app_state = {**self.app_state, "is_one_too_many": len(self.connections) > self._most}
-        if len(self.connections) > self._most + RESERVE:
+        too_many = len(self.connections) - self._state.max_connections
+        self.app_state = {**self.app_state, "is_one_too_many": too_many > 0}
+        if too_many > RESERVE:
             transport.abort()
         self._watch(arriving=True)
 
     def data_received(self, data: bytes) -> None:
         if self._last_word.is_said:
             return
+        is_new = self._is_idle() and not self._head_begun()
+        if is_new and (refusal := self._state.door.refusal(data)):
+            self._is_cut_short = not refusal.is_whole
+            self._say_last(refusal.error, refusal.method, refusal.route, refusal.of)
+            return
         super().data_received(data)
-        is_idle = self.conn.states == {h11.CLIENT: h11.IDLE, h11.SERVER: h11.IDLE}
-        in_head = is_idle and bool(self.conn.trailing_data[0])
+        is_idle = self._is_idle()
+        in_head = is_idle and self._head_begun()
         self._watch(arriving=in_head or self._is_sending())
         if is_idle and not in_head and self.timeout_keep_alive_task is None:
             # A body that came after its answer: uvicorn took the timer for that of a new request.
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+
+    def send_400_response(self, msg: str) -> None:
+        if self.cycle and not self.cycle.response_complete:
+            if self.cycle.response_started:
+                self.transport.abort()
+                return
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        malformed = InvalidRequest(
+            "the request is not written as HTTP/1.1 is; use an HTTP client, such as curl",
+            code="malformed_request",
+        )
+        self._say_last(malformed, "other", "none", None)
 
     def on_response_complete(self) -> None:
         self.cycle.body.clear()
@@ -94,9 +118,30 @@ class PunctualProtocol(H11Protocol):
         super().connection_lost(exc)
         self._last_word.forget()  # last: uvicorn closes once more
 
+    def _say_last(self, error: ApiError, method: str, route: str, given_id: str | None) -> None:
+        """Answers here, and closes."""
+        started = time.perf_counter()
+        current = accepted_or_new(given_id)
+        request_id.set(current)  # a callback of this connection has a context of its own
+        error.headers |= {"Connection": "close", HEADER: current}
+        answer = error_response(error)
+        lines = [b"HTTP/1.1 %d %b" % (error.status, STATUS_PHRASES[error.status])]
+        headers = [*self.server_state.default_headers, *answer.raw_headers]
+        lines += [b"%b: %b" % header for header in headers]
+        self.transport.write(b"\r\n".join([*lines, b"", answer.body]))
+        self.transport.close()
+        seconds = time.perf_counter() - started
+        note(self._state.metrics, method, route, error.status, seconds, len(answer.body))
+
+    def _is_idle(self) -> bool:
+        return self.conn.our_state is h11.IDLE and self.conn.their_state is h11.IDLE
+
+    def _head_begun(self) -> bool:
+        return bool(self.conn.trailing_data[0])
+
     def _is_sending(self) -> bool:
         """Whether a part of the request's body is still to come."""
-        return self.conn.their_state in (h11.SEND_BODY, h11.ERROR)
+        return self._is_cut_short or self.conn.their_state in (h11.SEND_BODY, h11.ERROR)
 
     def _watch(self, *, arriving: bool) -> None:
         if arriving and self._deadline is None:

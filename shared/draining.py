@@ -9,14 +9,15 @@ from typing import Any, ClassVar
 
 from gunicorn.arbiter import Arbiter
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from shared.connections import PunctualProtocol
 from shared.errors import NotReady
-from shared.wire import error_response
+from shared.memory import spare_what_stays
+from shared.wire import Answer, error_response
 
 DRAIN_SECONDS = 20.0
 """For what is under way; what the app then closes has 7 s until gunicorn kills, Heroku 9."""
@@ -48,19 +49,13 @@ class Draining:
             self.state.under_way -= 1
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_answered = False
-
-        async def watched_send(message: Message) -> None:
-            nonlocal is_answered
-            is_answered = True
-            await send(message)
-
+        answer = Answer(send)
         try:
-            await self.app(scope, receive, watched_send)
+            await self.app(scope, receive, answer.send)
         except asyncio.CancelledError:
             if self.state.ready:
                 raise
-            if not is_answered:  # else the server closes what it has begun
+            if not answer.has_begun:  # else the server closes what it has begun
                 await _stopping()(scope, receive, send)
 
 
@@ -74,6 +69,10 @@ class _DrainingServer(Server):
     def __init__(self, config: Config, state: Any) -> None:
         super().__init__(config)
         self.state = state
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        spare_what_stays()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens on while requests are under way, then closes."""
@@ -95,9 +94,7 @@ class DrainingWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        state = self.wsgi.state
-        limits = state.receive_seconds, state.max_connections
-        self.config.http = partial(PunctualProtocol, *limits)
+        self.config.http = partial(PunctualProtocol, self.wsgi.state)
         server = _DrainingServer(self.config, self.wsgi.state)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)

@@ -105,7 +105,8 @@ class QueueFull(ApiError):
 
     def __init__(self, message: str, *, retry_after_seconds: int) -> None:
         super().__init__(message)
-        self.headers = {"Retry-After": str(retry_after_seconds)}
+        # What is left of its body is not read, and others need the connection's place.
+        self.headers = {"Retry-After": str(retry_after_seconds), "Connection": "close"}
 
 
 class RateLimited(QueueFull):

@@ -45,12 +45,13 @@ class RequestLog:
             status = status or 500  # answered beyond this middleware
             raise
         finally:
-            self._note(scope, status, time.perf_counter() - started, sent)
+            route = getattr(scope.get("route"), "path", "none")
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            note(self.metrics, method, route, status, time.perf_counter() - started, sent)
 
-    def _note(self, scope: Scope, status: int, seconds: float, sent: int) -> None:
-        route = getattr(scope.get("route"), "path", "none")
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        self.metrics.count(method, route, status, seconds)
-        fields = {"method": method, "route": route, "status": status}
-        fields |= {"seconds": round(seconds, 4), "bytes": sent}
-        log.info("%s %s %s", method, route, status, extra={"fields": fields})
+
+def note(metrics: Metrics, method: str, route: str, status: int, seconds: float, sent: int) -> None:
+    metrics.count(method, route, status, seconds)
+    fields = {"method": method, "route": route, "status": status}
+    fields |= {"seconds": round(seconds, 4), "bytes": sent}
+    log.info("%s %s %s", method, route, status, extra={"fields": fields})

@@ -5,14 +5,12 @@ import json
 import re
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager, nullcontext, suppress
-from functools import partial
 from typing import Any
 
 import numpy as np
 import orjson
 from anyio import to_thread
 from fastapi import Request, Response
-from fastapi._compat import ModelField
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.routing import APIRoute
@@ -176,16 +174,6 @@ class WireRequest(Request):
         return self._parsed
 
 
-def _validated(field: ModelField, parsed: Any) -> Any:
-    """As FastAPI would, which takes for valid what is of its class already."""
-    if not isinstance(parsed, dict):
-        return parsed
-    value, errors = field.validate(parsed, {}, loc=("body",))
-    if errors:
-        raise RequestValidationError(errors)
-    return value
-
-
 class WireRoute(APIRoute):
     """A route that reads JSON bodies with orjson and answers with our own errors.
 
@@ -194,22 +182,44 @@ class WireRoute(APIRoute):
     little.
     """
 
+    @property
+    def computes(self) -> bool:
+        return any(needed.call is get_slot for needed in self.dependant.dependencies)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        computes = any(needed.call is get_slot for needed in self.dependant.dependencies)
-        assert not (computes and self.param_convertors), "its paths could not be remembered"
+        computes = self.computes
 
         async def wire_handle(request: Request) -> Response:
             request = WireRequest(request.scope, request.receive)
             require_identity_encoding(request)
-            if computes:
-                request.app.state.computing[request.method, request.scope["path"]] = self
             with (await get_slot(request)).place() if computes else nullcontext():
                 if self.body_field is not None:
-                    await request.read_json(partial(_validated, self.body_field))
+                    await request.read_json(self._validated)
                 return await handle(request)
 
         return wire_handle
+
+    def _validated(self, parsed: Any) -> Any:
+        """As FastAPI would, which takes for valid what is of its class already."""
+        if self.body_field is None or not isinstance(parsed, dict):
+            return parsed
+        value, errors = self.body_field.validate(parsed, {}, loc=("body",))
+        if errors:
+            raise RequestValidationError(errors)
+        return value
+
+
+class Answer:
+    """Passes an answer on, and knows whether it has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_begun = False
+
+    async def send(self, message: Message) -> None:
+        self.has_begun = True
+        await self._send(message)
 
 
 class SendDeadline:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -11,10 +12,11 @@ from tests.conftest import free_port
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """Gives its URL."""
+def served(app: FastAPI, **options: Any) -> Iterator[str]:
+    """Gives its URL. options: of uvicorn."""
     port = free_port()
-    config = uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1)
+    options |= {"log_level": "error", "timeout_graceful_shutdown": 1}
+    config = uvicorn.Config(app, port=port, **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -1,15 +1,24 @@
 """Connections: how many there may be, and that none is closed before its answer was read."""
 
+import email
+import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
+from typing import Any
 
 import httpx
 import pytest
+from fastapi import Response
 
-from shared.connections import RESERVE
+from shared.app import create_app
+from shared.connections import RESERVE, PunctualProtocol
+from shared.settings import AppSettings
 from tests.conftest import running
 from tests.leaving_clients import wait_until
+from tests.served_app import served
 
 MOST = 4
 
@@ -83,3 +92,71 @@ def test_answer_that_comes_before_the_body_is_whole_can_be_read_after_it(
         answer = client.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 404 ")
     assert b'"code":"not_found"' in answer
+
+
+def read_to_the_end(client: socket.socket) -> bytes:
+    received = b""
+    while part := client.recv(65_536):
+        received += part
+    return received
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nno header\r\n\r\n",
+        b"nothing of the kind\r\n\r\n",
+        b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\nno length\r\n",
+    ],
+)
+def test_what_is_no_http_is_answered_with_an_error_like_any_other(url: str, sent: bytes) -> None:
+    with connect(url) as client:
+        client.sendall(sent)
+        head, _, body = read_to_the_end(client).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    headers = email.message_from_bytes(head.partition(b"\r\n")[2])
+    assert headers["content-type"] == "application/json"
+    assert headers["connection"] == "close"
+    assert headers["x-request-id"].startswith("req_")
+    assert int(headers["content-length"]) == len(body)
+    error = json.loads(body)["error"]
+    assert (error["type"], error["code"]) == ("invalid_request_error", "malformed_request")
+
+
+def test_connection_that_falls_silent_after_a_late_body_is_closed() -> None:
+    """Its request was answered before the body came; then nothing more does."""
+    app = create_app("test", "", AppSettings(), load=lambda: None)
+    http = partial(PunctualProtocol, app.state)
+    with served(app, http=http, timeout_keep_alive=1) as url, connect(url) as client:
+        client.settimeout(20)
+        client.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"}}"):
+            answer += client.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 404 ")
+        client.sendall(bytes(9))
+        assert read_to_the_end(client) == b""
+
+
+def test_client_that_reads_nothing_of_a_large_answer_is_dropped() -> None:
+    settings = AppSettings(send_seconds=0.1, receive_seconds=0.1)
+    app = create_app("test", "", settings, load=lambda: None)
+    dropped = threading.Event()
+
+    @app.get("/large")
+    def large() -> Response:
+        return Response(bytes(50_000_000))  # more than the buffers between the two take
+
+    class Watched(PunctualProtocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            dropped.set()
+
+    def http(*args: Any, **kwargs: Any) -> Watched:
+        return Watched(app.state, *args, **kwargs)
+
+    with served(app, http=http) as url, connect(url) as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(1)
+        assert dropped.wait(20)

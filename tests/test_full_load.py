@@ -53,6 +53,39 @@ def test_request_that_finds_no_room_is_refused_before_its_body_is_read(url: str)
         second.leave()
 
 
+@pytest.mark.parametrize("path", ["/inference/", "/inference", "/inference/?or=later"])
+@pytest.mark.parametrize("length", [len(SHORT_BODY), 1_000_000])
+def test_every_refusal_is_the_same(url: str, path: str, length: int) -> None:
+    body = SHORT_BODY.ljust(length)
+    headers = {"Content-Type": "application/json", "X-Request-ID": "mine-7"}
+    with stream_under_way(url):
+        second = Leaver(url, "/inference/", SHORT_BODY)
+        wait_until(lambda: waiting(url) == 1)
+        before = refusals(url)
+        refused = httpx.post(url + path, content=body, headers=headers, timeout=60)
+        assert refusals(url) == before + 1
+        second.leave()
+    assert refused.status_code == 429
+    assert refused.headers["x-request-id"] == "mine-7"
+    assert refused.headers["connection"] == "close"
+    assert refused.headers["content-type"] == "application/json"
+    assert int(refused.headers["retry-after"]) >= 1
+    error = error_of(refused)
+    assert (error["type"], error["code"], error["param"]) == (
+        "rate_limit_error",
+        "queue_full",
+        None,
+    )
+
+
+def refusals(url: str) -> float:
+    for line in httpx.get(f"{url}/metrics", timeout=60).text.splitlines():
+        if line.startswith("http_requests_total{") and 'status="429"' in line:
+            assert 'method="POST",route="/inference/"' in line
+            return float(line.split()[1])
+    return 0
+
+
 def test_client_that_leaves_the_queue_makes_room(url: str) -> None:
     with stream_under_way(url):
         for _ in range(3):

@@ -26,6 +26,7 @@ async def app(scope, receive, send):
     await send({{"type": "http.response.body", "body": repr(dict(os.environ)).encode()}})
 
 app.state = SimpleNamespace(ready=True, under_way=0, receive_seconds=60.0, max_connections=512)
+app.state.door = SimpleNamespace(refusal=lambda begun: None)
 """
 NO_MODEL = """return await send(
             {"type": "lifespan.startup.failed", "message": "weights are missing"}
