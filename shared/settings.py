@@ -23,7 +23,8 @@ class AppSettings(BaseSettings):
     max_connections: int = Field(default=512, gt=0)
     """Of one process at a time; what comes on a further one gets 503, but for the health calls."""
     receive_seconds: float = Field(default=60.0, gt=0)
-    """A request that has not come whole by then is dropped, with 408 if its body is waited for."""
+    """A request that has not come whole by then is dropped, with 408 if its body is waited for; so
+    is a body that after 10 s falls behind 10 kB/s."""
     queue_limit: int = Field(default=16, ge=0)
     """Requests that may wait for a computing slot; the next one gets 429."""
     queue_seconds: float = Field(default=25.0, gt=0)

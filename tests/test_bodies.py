@@ -1,5 +1,6 @@
 """Bodies of many requests at a time: how much of them is held, and who waits while one is read."""
 
+import asyncio
 import inspect
 import socket
 import threading
@@ -11,9 +12,13 @@ import httpx
 import numpy as np
 import orjson
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 import vocoder_service.app as vocoder
-from shared import wire
+from shared import bodies, wire
+from shared.bodies import BodyHold, BodyLimit
+from shared.compute import ComputeSlot
+from shared.errors import RequestTooSlow
 from tests.conftest import running
 from tests.leaving_clients import wait_until
 from tests.served_app import served
@@ -111,3 +116,73 @@ def test_bodies_of_all_requests_share_their_memory(url: str) -> None:
 def status(url: str, body: bytes) -> int:
     """Of a body that is held whole before it is found to be broken JSON."""
     return httpx.post(f"{url}/inference/", content=body, headers=JSON, timeout=60).status_code
+
+
+async def read_body(*messages: Message) -> int:
+    """The bytes that come in of a body that is not heard of again after these messages."""
+    coming = iter(messages)
+    came = 0
+
+    async def receive() -> Message:
+        if (message := next(coming, None)) is None:
+            await asyncio.Event().wait()
+        elif message.get("late"):
+            await asyncio.sleep(0.01)
+        assert message
+        return message
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal came
+        more = True
+        while more:
+            message = await receive()
+            came += len(message["body"])
+            more = message["more_body"]
+
+    async def send(message: Message) -> None:
+        raise AssertionError
+
+    limit = BodyLimit(app, max_bytes=10_000, max_held_bytes=10_000, seconds=3_600)
+    await limit({"type": "http", "headers": []}, receive, send)
+    return came
+
+
+def piece(length: int, *, more: bool = True, late: bool = False) -> Message:
+    return {"type": "http.request", "body": bytes(length), "more_body": more, "late": late}
+
+
+@pytest.mark.anyio
+async def test_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "GRACE_SECONDS", 0.01)
+    with pytest.raises(RequestTooSlow, match="bytes a second"):
+        await read_body()
+
+
+@pytest.mark.anyio
+async def test_body_that_falls_behind_the_least_rate_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bodies, "GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(bodies, "LEAST_RATE", 1_000_000)
+    with pytest.raises(RequestTooSlow):
+        await read_body(piece(1_000))
+
+
+@pytest.mark.anyio
+async def test_body_that_keeps_up_with_the_least_rate_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bodies, "GRACE_SECONDS", 0)
+    monkeypatch.setattr(bodies, "LEAST_RATE", 1)
+    assert await read_body(piece(1_000), piece(10, late=True, more=False)) == 1_010
+
+
+@pytest.mark.anyio
+async def test_who_finds_no_memory_is_told_to_wait_as_long_as_others_have_held_it() -> None:
+    limit = BodyLimit(vocoder.app, max_bytes=10, max_held_bytes=10, seconds=60)
+    for seconds in (1, 40, 50):
+        hold = BodyHold(limit)
+        hold.add(4)
+        hold.begun -= seconds
+    said = limit.no_memory(ComputeSlot(16, 25))
+    assert int(said.headers["Retry-After"]) == 41
