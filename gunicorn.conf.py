@@ -12,8 +12,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 _ROOT = Path(__file__).resolve().parent
 _SERVICES = sorted(p.parent.name.removesuffix("_service") for p in _ROOT.glob("*_service/app.py"))
 _SERVICE = os.environ.get("SERVICE", "")
@@ -66,11 +64,4 @@ logconfig_dict = {
 
 def on_starting(_: Any) -> None:
     """Ends with a line for each setting that cannot be used, before anything is forked."""
-    try:
-        import_module(f"{_SERVICE}_service.settings")
-    except ValidationError as invalid:
-        problems = []
-        for error in invalid.errors():
-            name = "_".join(map(str, error["loc"])).upper() or "The settings"
-            problems.append(f"{name}: {error['msg'].removeprefix('Value error, ')}")
-        sys.exit("\n".join(problems))
+    import_module(f"{_SERVICE}_service.settings")

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from shared.settings import ServiceSettings
+from shared.starting import read_settings
 
 
 class Settings(ServiceSettings):
@@ -10,4 +11,4 @@ class Settings(ServiceSettings):
     """A longer clip is refused; ten seconds of a voice are plenty."""
 
 
-settings = Settings()
+settings = read_settings(Settings)

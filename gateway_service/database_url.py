@@ -5,6 +5,8 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from shared.starting import CannotStart
+
 _DRIVERS = {
     "mysql": "mysql+pymysql",
     "mysql+pymysql": "mysql+pymysql",
@@ -16,8 +18,8 @@ _DRIVERS = {
 _OF_OTHER_DRIVERS = ["reconnect"]  # as Heroku's ClearDB writes; a pool of connections does that
 
 
-class StorageMisconfigured(Exception):
-    """What no waiting mends. The message never holds the password."""
+class StorageMisconfigured(CannotStart):
+    """The message never holds the password."""
 
 
 def parse_database_url(url: str, data_dir: Path) -> URL:

@@ -21,6 +21,7 @@ from redis import ConnectionPool
 from client.settings import Settings as ClientSettings
 from gateway_service.api_keys import ApiKeys
 from shared.settings import MIB, PUBLIC_WATERMARK_KEY, REPOSITORY, AppSettings
+from shared.starting import read_settings
 
 _ORIGIN = re.compile(r"https?://[^/*\s]+")
 _HOST_NAME = re.compile(r"[\w.-]+")
@@ -151,4 +152,4 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-settings = Settings()
+settings = read_settings(Settings)

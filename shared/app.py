@@ -43,6 +43,7 @@ from shared.refusing import Door
 from shared.request_id import HEADER, request_id
 from shared.request_log import RequestLog
 from shared.settings import AppSettings
+from shared.starting import OneLineStart
 from shared.wire import (
     ArrayResponse,
     SendDeadline,
@@ -126,6 +127,7 @@ def create_app(
     app.add_middleware(ConnectionLimit, state=app.state)
     app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(EitherSlash, router=app.router)
+    app.add_middleware(OneLineStart)
     return app
 
 

@@ -2,11 +2,15 @@
 
 import json
 import math
+import shlex
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from shared.settings import REPOSITORY
+from shared.starting import CannotStart
 
 MANIFEST_NAME = "manifest.json"
 NOTICE_NAME = "NOTICE"
@@ -33,7 +37,7 @@ Size = Annotated[int, Field(ge=0, lt=2**31)]
 Value = bool | int | float | Printable | tuple[int, ...] | None
 
 
-class CheckpointError(Exception):
+class CheckpointError(CannotStart):
     """A checkpoint that cannot be used. The message names the file and the remedy."""
 
 
@@ -126,11 +130,26 @@ def first_problem(error: ValidationError) -> str:
 
 
 def broken(folder: Path, problem: str) -> CheckpointError:
-    """A folder that must be restored: what is wrong, then the two ways to a whole one."""
-    return CheckpointError(
-        f"{folder}: {problem}. To restore it: `git checkout -- {folder}` (the bundled weights) or "
-        f"`better checkpoints fetch --force {folder.name}` (the official ones)"
+    """A folder that must be restored: what is wrong, then the ways to a whole one."""
+    return CheckpointError(f"{folder}: {problem}. To restore it: {_remedy(folder)}")
+
+
+def _remedy(folder: Path) -> str:
+    """The repository's own folders come back out of it; others from where they came."""
+    directory, name = folder.absolute().parent, folder.name
+    official = "`better checkpoints fetch --force {}` (the official weights)"
+    if directory.resolve() == (REPOSITORY / "checkpoints").resolve():
+        ways = [official.format(name)]
+        if (REPOSITORY / ".git").exists():
+            ways.insert(0, f"`git checkout -- {shlex.quote(str(folder))}` (the bundled weights)")
+        return " or ".join(ways)
+    again = (
+        "make it again, with `better checkpoints split --force` or `better train export --force`"
     )
+    if name not in get_args(ModelName):
+        return again
+    fetch = official.format(f"--dir {shlex.quote(str(directory))} {name}")
+    return f"{fetch}, or {again}"
 
 
 def _shortened(value: Any) -> str:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.settings import ServiceSettings
+from shared.starting import read_settings
 
 
 class Settings(ServiceSettings):
@@ -23,4 +24,4 @@ class Settings(ServiceSettings):
     """Of the residual LSTMs' weights in the native decoder."""
 
 
-settings = Settings()
+settings = read_settings(Settings)

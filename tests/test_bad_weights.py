@@ -1,15 +1,13 @@
-"""An app with weights that are not what their manifest says does not start, and says which file."""
+"""An app with code in place of weights does not start, and says which file."""
 
 import hashlib
 import json
 import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import REPOSITORY, free_port
+from tests.failing_start import start_that_fails
 from tests.fuzzed_apps import write_tiny_checkpoint
 
 
@@ -23,33 +21,6 @@ class Evil:
         return os.mkdir, (str(self.path),)
 
 
-def start_that_fails(name: str, folder: Path) -> str:
-    """Gives what the app says on its way out."""
-    own = {"SERVICE": name, "BIND_HOST": "127.0.0.1", "PORT": str(free_port())}
-    ended = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"],
-        cwd=REPOSITORY,
-        env={**os.environ, **own, "CHECKPOINTS_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode != 0
-    return ended.stderr
-
-
-def test_app_with_a_flipped_byte_in_its_weights_does_not_start(tmp_path: Path) -> None:
-    write_tiny_checkpoint("vocoder", tmp_path)
-    file = max((tmp_path / "vocoder").glob("*.pt"), key=lambda path: path.stat().st_size)
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 0xFF
-    file.write_bytes(data)
-    said = start_that_fails("vocoder", tmp_path)
-    assert f"{file.name} is corrupt" in said
-    assert "better checkpoints fetch --force vocoder" in said
-
-
 def test_app_with_code_in_its_weights_does_not_run_it(tmp_path: Path) -> None:
     write_tiny_checkpoint("encoder", tmp_path)
     manifest = tmp_path / "encoder/manifest.json"
@@ -60,5 +31,6 @@ def test_app_with_code_in_its_weights_does_not_run_it(tmp_path: Path) -> None:
     file.write_bytes(data)
     entry["sha256"] = hashlib.sha256(data).hexdigest()
     manifest.write_text(json.dumps(fields))
-    assert f"{file.name} is not an archive" in start_that_fails("encoder", tmp_path)
+    said = start_that_fails("encoder", CHECKPOINTS_DIR=str(tmp_path))
+    assert f"{file.name} is not an archive" in said
     assert not (tmp_path / "ran").exists()

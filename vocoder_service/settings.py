@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.settings import ServiceSettings
+from shared.starting import read_settings
 
 
 class Settings(ServiceSettings):
@@ -19,4 +20,4 @@ class Settings(ServiceSettings):
     """Of the sample loop's products; bfloat16 only where the CPU multiplies it."""
 
 
-settings = Settings()
+settings = read_settings(Settings)

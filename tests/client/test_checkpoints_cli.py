@@ -103,7 +103,7 @@ def test_verify_accepts_whole_folders_and_names_what_is_broken(folder: Path) -> 
     copy = Path(shutil.copytree(folder, folder.with_name("copy")))
     assert run("verify", folder, copy).exit_code == 0
     (copy / "009_linear.bias.pt").unlink()
-    assert_fails_in_one_line(run("verify", folder, copy), "009_linear.bias.pt is missing", "git")
+    assert_fails_in_one_line(run("verify", folder, copy), "009_linear.bias.pt is missing", "split")
 
 
 def test_verify_looks_where_the_services_do(
@@ -128,7 +128,7 @@ def test_verify_checks_the_bundled_checkpoints_by_default() -> None:
 @pytest.mark.parametrize("command", ["verify", "show", "join"])
 def test_folder_that_is_absent_is_one_line(command: str, tmp_path: Path) -> None:
     target = [tmp_path / "out.pt"] if command == "join" else []
-    assert_fails_in_one_line(run(command, tmp_path / "absent", *target), "absent", "fetch")
+    assert_fails_in_one_line(run(command, tmp_path / "absent", *target), "absent", "split")
 
 
 def test_split_of_something_else_is_one_line(tmp_path: Path) -> None:

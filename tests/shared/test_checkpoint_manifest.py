@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.checkpoint_manifest import CheckpointError, Manifest, parse_manifest
+from shared import checkpoint_manifest
+from shared.checkpoint_manifest import CheckpointError, Manifest, broken, parse_manifest
 
 FOLDER = Path("checkpoints/encoder")
 SHA256 = "0" * 64
@@ -114,10 +115,42 @@ def test_parameter_that_is_wrong_is_named(parameters: list[Any], message: str) -
     ],
 )
 def test_what_is_no_manifest_is_refused_with_the_remedy(data: bytes) -> None:
-    with pytest.raises(CheckpointError, match=r"git checkout -- checkpoints/encoder") as raised:
+    with pytest.raises(CheckpointError, match="To restore it: ") as raised:
         parse_manifest(data, FOLDER)
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 500
+
+
+def remedy(folder: Path) -> str:
+    return str(broken(folder, "it is broken")).partition("To restore it: ")[2]
+
+
+def test_bundled_folder_comes_back_out_of_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint_manifest, "REPOSITORY", tmp_path)
+    (tmp_path / ".git").mkdir()
+    ours = tmp_path / "checkpoints/vocoder"
+    assert remedy(ours).startswith(f"`git checkout -- {ours}`")
+    assert "`better checkpoints fetch --force vocoder`" in remedy(ours)
+    monkeypatch.chdir(tmp_path)
+    assert "`git checkout -- checkpoints/encoder`" in remedy(Path("checkpoints/encoder"))
+
+
+def test_image_without_the_repository_names_no_git(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint_manifest, "REPOSITORY", tmp_path)
+    assert remedy(tmp_path / "checkpoints/vocoder").startswith("`better checkpoints fetch --force")
+    assert "git" not in remedy(tmp_path / "checkpoints/vocoder")
+
+
+def test_folder_elsewhere_comes_back_from_where_it_came(tmp_path: Path) -> None:
+    said = remedy(tmp_path / "two words/vocoder")
+    assert f"`better checkpoints fetch --force --dir '{tmp_path}/two words' vocoder`" in said
+    assert "`better train export --force`" in said
+    assert "git" not in said
+    assert "fetch" not in remedy(tmp_path / "my-vocoder")
 
 
 @given(st.data())

@@ -128,7 +128,7 @@ def test_flipped_bit_is_refused_by_the_files_name(folder: Path, file: str, place
     data = bytearray((folder / file).read_bytes())
     data[int(place * len(data))] ^= 1
     (folder / file).write_bytes(data)
-    with pytest.raises(CheckpointError, match=rf"{file} is corrupt.*git checkout -- .*fetch"):
+    with pytest.raises(CheckpointError, match=rf"{file} is corrupt.*train export"):
         load(folder)
 
 
@@ -216,7 +216,7 @@ def test_file_that_is_not_whole_and_regular_is_refused_by_name(
     folder: Path, file: str, break_file: Callable[[Path], None], reason: str
 ) -> None:
     break_file(folder / file)
-    with pytest.raises(CheckpointError, match=f"(?=.*({reason})).*{file}.*git checkout"):
+    with pytest.raises(CheckpointError, match=f"(?=.*({reason})).*{file}.*train export"):
         load(folder)
 
 
@@ -236,7 +236,7 @@ def test_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     for name in ("empty", "file", "absent"):
-        with pytest.raises(CheckpointError, match=f"{name}: .*git checkout"):
+        with pytest.raises(CheckpointError, match=f"{name}: .*train export"):
             load(tmp_path / name)
 
 
