@@ -1,7 +1,7 @@
 /** The field for the API key, which appears when the server asks for one. */
 
 import { KEY } from "./api.js";
-import { hideProblem, showAdvice } from "./problems.js";
+import { hideProblem, hideProblems, showAdvice } from "./problems.js";
 import { remember } from "./remembered.js";
 
 /** @param {() => void} onKey called when there is a new key to try. */
@@ -29,6 +29,7 @@ export function setUpAccessKey(onKey) {
     field.value = "";
     section.hidden = true;
     hideProblem(refusal);
+    hideProblems("key");
     tried = true;
     onKey();
   });

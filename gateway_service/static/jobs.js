@@ -55,6 +55,7 @@ export async function startJob(text, speed) {
   const place = element("later-problem");
   const format = input("job-format").value;
   hideProblem(place);
+  setText(element("jobs-status"), rows.length ? "" : "jobs.none");
   try {
     const order = { input: text, speed, voice: await chosenVoice(), response_format: format };
     const made = row(await (await postJson(JOBS, order)).json());

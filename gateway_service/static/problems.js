@@ -44,6 +44,13 @@ export function hideProblem(place) {
   place.replaceChildren();
 }
 
+/** @param {string} kind of problems that are over, wherever they stand. */
+export function hideProblems(kind) {
+  for (const headline of document.querySelectorAll(`[data-text="problem.${kind}"]`)) {
+    hideProblem(/** @type {HTMLElement} */ (headline.parentElement));
+  }
+}
+
 /** @param {string} message what the server says is English. */
 export function serverWords(message) {
   const span = document.createElement("span");

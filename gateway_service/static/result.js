@@ -13,6 +13,8 @@ import { wavFile } from "./wav.js";
 
 /** @typedef {{input: string, voice: string, speed: number, seed: number}} Speech */
 
+const LEAST_SECONDS = 0.05; // of sound that there is anything to show of
+
 /** @type {Result | undefined} The one that is shown. */
 let shown;
 
@@ -101,11 +103,12 @@ export class Result {
     }
     const { seconds } = this.#track;
     element("made").ariaBusy = "false";
-    element("result").hidden = seconds === 0;
+    element("result").hidden = seconds < LEAST_SECONDS;
     element("result-progress").hidden = true;
     element("download-wav").hidden = false;
     element("download-mp3").hidden = how !== "done";
-    setText(element("result-status"), `result.${how}`, { seconds, first: this.#firstSoundSeconds });
+    const status = seconds < LEAST_SECONDS ? "" : `result.${how}`; // what was refused never began
+    setText(element("result-status"), status, { seconds, first: this.#firstSoundSeconds });
     this.#showPlaying();
   }
 

@@ -100,6 +100,8 @@ function deleteButton(id, name) {
  * @param {string} name
  */
 async function deleteVoice(id, name) {
+  hideProblem(element("voices-problem"));
+  setText(element("voices-status"), "");
   try {
     await call(`${VOICES}/${encodeURIComponent(id)}`, { method: "DELETE" });
     await showVoices();

@@ -263,6 +263,7 @@ def test_error_is_said_when_a_service_is_down(visits: Visits, site: Site) -> Non
     speak(page)
     expect(page.get_by_role("alert")).to_contain_text("A service is down. the synthesizer cannot")
     expect(result(page)).to_be_hidden()
+    expect(page.locator("#result-status")).to_have_text("")
     site.services.synthesizer.refusal = None
     page.get_by_role("button", name="Speak").click()
     expect_finished(page)
@@ -378,6 +379,20 @@ def test_too_long_text_is_sent_as_a_job(visits: Visits, site: Site) -> None:
         expect(jobs(page).get_by_text("1 of 160 sentences")).to_be_visible()
 
 
+def test_refused_job_leaves_no_word_of_the_one_before(visits: Visits, site: Site) -> None:
+    visits.expected = (REFUSED,)
+    page = visits.open()
+    make_later = page.get_by_role("button", name="Make in the background")
+    with held(site.services.vocoder, "inference", allowed=0):
+        text_field(page).fill(TWO_SENTENCES)
+        make_later.click()
+        expect(page.locator("#jobs-status")).to_contain_text("has begun")
+        page.context.set_offline(True)
+        make_later.click()
+        expect(page.locator("#later-problem")).to_contain_text("The server does not answer.")
+        expect(page.locator("#jobs-status")).to_have_text("")
+
+
 def test_job_is_followed_fetched_and_deleted(visits: Visits, site: Site, tmp_path: Path) -> None:
     page = visits.open()
     with held(site.services.vocoder, "inference", allowed=1) as gate:
@@ -430,6 +445,7 @@ def test_key_is_asked_for_and_kept_as_long_as_wished(
         field.fill("secret-key")
         page.get_by_role("button", name="Use this key").click()
         expect(field).to_be_hidden()
+        expect(page.get_by_role("alert")).to_have_count(0)
         page.get_by_role("button", name="Speak").click()
         expect_finished(page)
         kept = "[localStorage.getItem('api-key'), sessionStorage.getItem('api-key')]"
