@@ -29,12 +29,12 @@ router = APIRouter(include_in_schema=False)
 _files = StaticFiles(directory=STATIC)
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@router.get("/")
 async def index(request: Request) -> Response:
     return await _file("index.html", request)
 
 
-@router.api_route("/static/{path:path}", methods=["GET", "HEAD"])
+@router.get("/static/{path:path}")
 async def static(path: str, request: Request) -> Response:
     """Raises 404 for what is not there, or lies outside of the folder."""
     return await _file(path, request)

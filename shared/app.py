@@ -35,6 +35,7 @@ from shared.errors import (
     NotFound,
     NotReady,
 )
+from shared.head import HeadAsGet
 from shared.memory import share_heaps
 from shared.metrics import Metrics
 from shared.page import service_page
@@ -113,6 +114,7 @@ def create_app(
     metrics = Metrics(lambda: app.state.slot.queued if app.state.ready else 0, collectors)
     _add_metrics(app, metrics)
     app.state.metrics, app.state.door = metrics, Door(app.state)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(
         BodyLimit,
         max_bytes=settings.max_body_bytes,
@@ -202,6 +204,8 @@ _PLAIN = {
     "dict_type": _NO_OBJECT,
     "model_type": _NO_OBJECT,
     "model_attributes_type": _NO_OBJECT,
+    "too_long": "the list has over {max_length} entries, which is the most in one request; send "
+    "the others in another",
     "string_too_long": "is over {max_length} characters long; split it at its sentences and send "
     "them one by one",
 }
@@ -246,7 +250,7 @@ def _allowed(request: Request) -> str:
     routes = request.app.router.routes
 
     def answers(method: str) -> bool:
-        asked = {**request.scope, "method": method}
+        asked = {**request.scope, "method": "GET" if method == "HEAD" else method}
         return any(route.matches(asked)[0] is Match.FULL for route in routes)
 
     return ", ".join(filter(answers, _METHODS))

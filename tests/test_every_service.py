@@ -41,6 +41,34 @@ def test_path_works_with_and_without_trailing_slash(service: Service, name: str,
         assert service(name).get(variant).status_code == 200
 
 
+@every_app
+@pytest.mark.parametrize(
+    "path", ["/", "/check", "/health/live", "/health/ready/", "/docs", "/openapi.json", "/nope"]
+)
+def test_head_is_answered_as_get_without_the_body(service: Service, name: str, path: str) -> None:
+    got, head = service(name).get(path), service(name).head(path)
+    assert head.status_code == got.status_code
+    assert not head.content
+    for header in ("content-type", "content-length"):
+        assert head.headers[header] == got.headers[header]
+
+
+@every_app
+def test_head_is_counted_by_route_and_not_documented(service: Service, name: str) -> None:
+    assert service(name).head("/metrics").status_code == 200
+    counted = 'http_requests_total{method="HEAD",route="/metrics",status="200"}'
+    assert counted in service(name).get("/metrics").text
+    paths = service(name).get("/openapi.json").json()["paths"]
+    assert not any("head" in operations for operations in paths.values())
+
+
+@every_service
+def test_head_of_what_is_posted_names_what_is_allowed(service: Service, name: str) -> None:
+    refused = service(name).head("/inference/")
+    assert refused.status_code == 405
+    assert refused.headers["allow"] == "POST"
+
+
 @every_service
 def test_post_works_with_and_without_trailing_slash(service: Service, name: str) -> None:
     body = service(name).get("/example.json").json() | {"seed": 3}

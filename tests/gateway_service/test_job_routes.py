@@ -311,6 +311,15 @@ def test_events_tell_of_every_sentence_to_the_end(
     assert done == sorted(done)
 
 
+def test_head_of_events_waits_for_none(http: httpx.Client, held: threading.Event) -> None:
+    job = ordered(http)
+    head = http.head(f"/v1/jobs/{job['id']}/events", timeout=30)
+    assert head.headers["content-type"].startswith("text/event-stream")
+    assert job_of(http, job["id"])["state"] not in FINAL  # the vocoder is still held
+    held.set()
+    assert http.head(f"/v1/jobs/{finished(http, job['id'])['id']}/audio").status_code == 200
+
+
 def test_events_of_a_final_job_are_one(http: httpx.Client) -> None:
     job = ordered(http)
     finished(http, job["id"])

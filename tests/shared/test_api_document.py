@@ -80,5 +80,5 @@ def test_wrong_method_is_told_those_of_every_route_of_the_path(app: FastAPI) -> 
     with TestClient(app) as client:
         answer = client.put("/things")
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET, POST"
-    assert "GET, POST" in answer.json()["error"]["message"]
+    assert answer.headers["allow"] == "GET, HEAD, POST"
+    assert "GET, HEAD, POST" in answer.json()["error"]["message"]
