@@ -1,6 +1,7 @@
 """An app in as much memory as a small machine has."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from client.peak_memory import peak_mib
 from tests.conftest import REPOSITORY, free_port, wait_until_ready
 
 LIMIT_MIB = 512
+STOP_SECONDS = 60
 CGROUPS = Path("/sys/fs/cgroup")
 START = 'test -z "$0" || echo $$ > "$0/cgroup.procs"; exec "$@"'
 
@@ -82,4 +84,14 @@ def small_machine(service: str, settings: Mapping[str, str]) -> Iterator[SmallMa
                 wait_until_ready(url, process)
                 yield SmallMachine(url, process, group)
             finally:
-                process.terminate()
+                _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Kills what does not end by itself, and says so."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise

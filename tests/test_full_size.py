@@ -8,34 +8,23 @@ import pytest
 import torch
 from torch import nn
 
-import synthesizer_service.hparams
-import vocoder_service.hparams
-from shared.checkpoint_writing import join, read_rtvc, write
+from shared.checkpoint_writing import join
 from shared.samples import sample_embeds
 from shared.tensors import Float32Array
-from synthesizer_service.model import Tacotron
 from tests.conftest import running
-from vocoder_service.model import WaveRNN
+from tests.full_size import random_network, write_full_size
 
 
 @pytest.fixture(scope="module")
 def networks() -> dict[str, nn.Module]:
-    torch.manual_seed(0)
-    return {
-        "synthesizer": Tacotron(synthesizer_service.hparams.Hparams()),
-        "vocoder": WaveRNN(vocoder_service.hparams.Hparams()),
-    }
+    return {name: random_network(name) for name in ("synthesizer", "vocoder")}
 
 
 @pytest.fixture(scope="module")
 def folder(networks: dict[str, nn.Module], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Checkpoints as `better checkpoints split` makes them of RTVC's files."""
     folder = tmp_path_factory.mktemp("full-size")
     for name, network in networks.items():
-        file = folder / f"{name}.pt"
-        torch.save({"model_state": network.state_dict(), "optimizer_state": {}}, file)
-        write(folder / name, read_rtvc(file).state_dict, source="random", licence="MIT")
-        file.unlink()
+        write_full_size(name, network, folder)
     return folder
 
 

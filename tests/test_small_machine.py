@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.loads import largest
+from benchmarks.loads import largest, ordinary
+from tests.full_size import random_network, write_full_size
 from tests.gateway_service.stub_services import StubServices
 from tests.memory_limit import LIMIT_MIB, small_machine
 
@@ -31,6 +32,16 @@ def test_largest_requests_fit_a_small_machine(name: str, tmp_path: Path) -> None
             load.send(machine.url)
             assert machine.peak_mib < LIMIT_MIB, load.name
         assert httpx.get(f"{machine.url}/health/ready", timeout=60).is_success
+        assert machine.group is None or machine.group.killed == 0
+
+
+def test_full_size_synthesizer_fits_a_small_machine(tmp_path: Path) -> None:
+    """It needs most while it loads; so a short request is enough."""
+    write_full_size("synthesizer", random_network("synthesizer"), tmp_path)
+    settings = {"CHECKPOINTS_DIR": str(tmp_path), "MAX_FRAMES": "60", "MAX_ATTEMPTS": "1"}
+    with small_machine("synthesizer", settings) as machine:
+        ordinary("synthesizer").send(machine.url)
+        assert machine.peak_mib < LIMIT_MIB
         assert machine.group is None or machine.group.killed == 0
 
 
