@@ -93,7 +93,7 @@ class Service:
         patience.check_caller()
         attempts.check_deadline()
         timeout = _within(self._http.timeout, attempts.seconds_left())
-        headers = {**headers, patience.HEADER: f"{timeout.read:.3f}"}
+        headers = {**headers, patience.HEADER: f"{min(timeout.read or 0, patience.LONGEST):.3f}"}
         if (current := request_id.get()) is not None:
             headers[HEADER] = current
         request = self._http.stream(

@@ -8,16 +8,20 @@ from fastapi import Depends, Request
 from encoder_service.inference import Decode
 from encoder_service.schemas import WavRequest
 from encoder_service.settings import settings
-from shared.api_document import SOUND_FILE
-from shared.audio import Clip, read_sound
+from shared.api_document import sound_file
+from shared.audio import READ_FORMATS, Clip, listed, read_sound
 from shared.errors import TooLarge, UnsupportedMediaType
+from shared.forms import uploaded_file
 from shared.tensors import Float32Array
-from shared.wire import WireRequest, body_validation, media_type, uploaded_file
+from shared.wire import WireRequest, body_validation, media_type
 
 OPENAPI: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": WavRequest.model_json_schema()}, **SOUND_FILE},
+        "content": {
+            "application/json": {"schema": WavRequest.model_json_schema()},
+            **sound_file(listed(READ_FORMATS)),
+        },
     }
 }
 """What FastAPI cannot read off the dependency."""

@@ -9,6 +9,7 @@ from gateway_service.job_schemas import JobQuery, JobRequest
 from gateway_service.settings import settings
 from shared.api_document import BINARY
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+from shared.forms import open_form
 from shared.wire import body_validation, media_type
 
 _BESIDE_THE_TEXT = JobQuery.model_json_schema()["properties"]
@@ -53,9 +54,7 @@ async def read_job(request: Request, query: Annotated[JobQuery, Query()]) -> Job
 
 
 async def _form(request: Request) -> dict[str, Any]:
-    async with request.form(
-        max_files=1, max_fields=8, max_part_size=settings.max_body_bytes
-    ) as form:
+    async with open_form(request, "file", text_bytes=settings.max_body_bytes) as form:
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
         file = form.get("file")
         if isinstance(file, UploadFile):

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from client.errors import ChainError, ServiceError, TimedOut, Unreachable
+from shared import patience
 from shared.errors import ApiError, BadGateway, InvalidRequest, NotReady, QueueFull, TooSlow
 
 log = logging.getLogger("better")
 
 _REFUSALS = frozenset({400, 413, 415})
 _RETRY_SECONDS = 5
+_NO_TIME = 0.1  # seconds: a service that is told how many are left gives up a little earlier
 
 
 @contextmanager
@@ -46,14 +48,24 @@ def _answer_to(error: ChainError, fields: Mapping[str, str]) -> ApiError:
                 retry_after_seconds=seconds,
             )
         case TimedOut() | ServiceError(status=504):
-            return TooSlow(
-                f"the {error.service} took too long; try again later, or send less",
-                code="service_timeout",
-            )
+            return _too_slow(error)
         case Unreachable() | ServiceError(status=503):
             return _unavailable(error)
     return BadGateway(
         f"the {error.service} failed; try again, and if it fails again look into its log"
+    )
+
+
+def _too_slow(error: ChainError) -> TooSlow:
+    if patience.seconds_left() < _NO_TIME:
+        return TooSlow(
+            f"the {error.service} was not done when the seconds of {patience.HEADER} were over; "
+            "allow more, or send less",
+            param=patience.HEADER.lower(),
+            code="service_timeout",
+        )
+    return TooSlow(
+        f"the {error.service} took too long; try again later, or send less", code="service_timeout"
     )
 
 

@@ -6,15 +6,17 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from gateway_service.settings import settings
-from shared.api_document import QUEUED, SOUND_FILE
+from shared.api_document import QUEUED, sound_file
 from shared.app import Slot
-from shared.media import read_media
+from shared.audio import listed
+from shared.forms import uploaded_file
+from shared.media import READ_FORMATS, read_media
 from shared.watermark import SAMPLE_RATE, find
-from shared.wire import WireRoute, media_type, uploaded_file
+from shared.wire import WireRoute, media_type
 
 router = APIRouter(prefix="/v1/audio", tags=["speech"], route_class=WireRoute)
 
-_BODY = {"requestBody": {"required": True, "content": SOUND_FILE}}
+_BODY = {"requestBody": {"required": True, "content": sound_file(listed(READ_FORMATS))}}
 
 
 class Verdict(BaseModel):

@@ -7,9 +7,10 @@ from gateway_service.sample_verdict import HeardSample, judge, mean_embed
 from gateway_service.service_errors import as_api_errors
 from gateway_service.voice_form import Sample, VoiceForm
 from gateway_service.voices import Voice, VoiceLibrary
+from shared import audio
 from shared.audio import encode_sound
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
-from shared.media import read_media
+from shared.media import READ_HERE, read_media
 
 MAX_SECONDS = 60.0
 """Of a sample in a format that the encoder does not read, and so cannot measure."""
@@ -38,7 +39,8 @@ def _hear(chain: Chain, sample: Sample) -> HeardSample:
         with as_api_errors(_FIELDS):
             embed, report = chain.embed_with_report(_for_the_encoder(sample.data))
     except (InvalidRequest, UnsupportedMediaType, TooLarge) as error:
-        problem = error.message.removeprefix("audio_sample: ")
+        # The encoder tells of what it reads itself, which is less.
+        problem = error.message.removeprefix("audio_sample: ").replace(audio.READ_HERE, READ_HERE)
         return HeardSample(sample.file, digest, problem=problem)
     return HeardSample(sample.file, digest, embed, report)
 

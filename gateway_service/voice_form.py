@@ -9,13 +9,16 @@ from starlette.datastructures import FormData, UploadFile
 from gateway_service.gateway import GatewayState
 from gateway_service.settings import Settings
 from shared.api_document import BINARY
+from shared.audio import listed
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+from shared.forms import open_form
+from shared.media import READ_FORMATS
 from shared.settings import MIB
 from shared.wire import media_type
 
 LONGEST_CONSENT = 2000
 _LONGEST_FILE_NAME = 100
-_PARTS = 100  # that are read at all
+_FIELDS = 100  # that are read at all
 OPENAPI: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -28,8 +31,7 @@ OPENAPI: dict[str, Any] = {
                         "name": {"type": "string"},
                         "audio_sample": {
                             "oneOf": [BINARY, {"type": "array", "items": BINARY}],
-                            "description": "WAV, FLAC, MP3, OGG, AIFF, MP4, WebM or AAC; "
-                            "the field may be repeated",
+                            "description": f"{listed(READ_FORMATS)}; the field may be repeated",
                         },
                         "consent": {
                             "type": "string",
@@ -68,7 +70,8 @@ async def read_voice_form(request: Request, gateway: GatewayState) -> VoiceForm:
             "consent, as curl does with -F",
             param="content-type",
         )
-    async with request.form(max_files=_PARTS, max_fields=_PARTS) as form:
+    most = gateway.settings.max_samples
+    async with open_form(request, "audio_sample", files=most, fields=_FIELDS) as form:
         if form.get("type", "audio_sample") != "audio_sample":
             raise InvalidRequest(
                 "type: voices are made from audio_sample here, and from nothing else", param="type"
@@ -97,8 +100,6 @@ async def _samples(form: FormData, settings: Settings) -> list[Sample]:
     parts = [part for name in ("audio_sample", "audio_sample[]") for part in form.getlist(name)]
     if not parts:
         raise _invalid("is missing; send one or several sound files of the voice")
-    if len(parts) > settings.max_samples:
-        raise _invalid(f"{len(parts)} files, at most {settings.max_samples} are read; send fewer")
     samples = []
     for part in parts:
         if not isinstance(part, UploadFile):

@@ -52,13 +52,15 @@ def content(schema: dict[str, Any], *media_types: str, events: bool = False) -> 
 
 
 BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
-SOUND_FILE: dict[str, Any] = {
-    "audio/*": {"schema": BINARY},
-    "multipart/form-data": {
-        "schema": {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
-    },
-}
-"""Of a request's body: the file itself, or `file` of a form."""
+
+
+def sound_file(formats: str) -> dict[str, Any]:
+    """Of a request's body: the file itself, or `file` of a form."""
+    file = {**BINARY, "description": formats}
+    form = {"type": "object", "required": ["file"], "properties": {"file": file}}
+    return {"audio/*": {"schema": file}, "multipart/form-data": {"schema": form}}
+
+
 QUEUED = errors(429, 504)
 """For what waits for a computing slot."""
 

@@ -3,7 +3,7 @@
 import io
 import math
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -34,7 +34,14 @@ WRITE_BLOCK = 65_536  # samples
 UNKNOWN_WAV_SIZE = 0xFFFFFFFF
 
 _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-_READABLE = "WAV, FLAC, MP3, OGG (Vorbis or Opus) and AIFF files are read here"
+READ_FORMATS = ("WAV", "FLAC", "MP3", "OGG (Vorbis or Opus)", "AIFF")
+
+
+def listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+READ_HERE = f"{listed(READ_FORMATS)} files are read here"
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ def read_sound(data: bytes, max_seconds: float) -> Clip:
             rate: int = file.samplerate
     except soundfile.LibsndfileError as error:
         raise UnsupportedMediaType(
-            f"the sound file cannot be decoded ({error.error_string}); {_READABLE}", param="file"
+            f"the sound file cannot be decoded ({error.error_string}); {READ_HERE}", param="file"
         ) from None
     if not wav.size:
         raise InvalidRequest("the sound file holds no samples", param="file", code="empty")
@@ -185,7 +192,8 @@ def _streamable(head: bytes, samples: int, sound_format: SoundFormat) -> bytes:
 def check_writable(rate: int, sound_format: SoundFormat) -> None:
     """Raises InvalidRequest for a rate that the format has not."""
     if sound_format == "mp3" and rate not in _MP3_RATES:
-        raise InvalidRequest(f"sr: MP3 has no {rate} Hz, only {_MP3_RATES}", param="sr")
+        rates = ", ".join(map(str, _MP3_RATES))
+        raise InvalidRequest(f"sr: MP3 has no {rate} Hz; choose one of {rates}", param="sr")
 
 
 def _write(writer: soundfile.SoundFile, wav: Float32Array) -> None:

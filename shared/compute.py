@@ -15,7 +15,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 
 from shared.errors import QueueFull, TooSlow
-from shared.patience import seconds_left
+from shared.patience import HEADER, seconds_left
 
 T = TypeVar("T")
 _BEGUN: Any = object()
@@ -154,16 +154,21 @@ class ComputeSlot:
 
     async def _wait_for_turn(self) -> None:
         self.waiting += 1
-        seconds = min(self.queue_seconds, seconds_left())
+        callers = seconds_left()
+        seconds = min(self.queue_seconds, callers)
         try:
             if seconds <= 0:
                 raise TimeoutError
             async with asyncio.timeout(seconds):
                 await self._turn.acquire()
         except TimeoutError:
-            raise TooSlow(
-                f"waited {max(0, seconds):.3g} s for its turn; nothing was done; try again later"
-            ) from None
+            waited = f"waited {max(0, seconds):.3g} s for its turn; nothing was done"
+            if callers < self.queue_seconds:
+                raise TooSlow(
+                    f"{waited}; {HEADER} allows no more: allow more, or try again later",
+                    param=HEADER.lower(),
+                ) from None
+            raise TooSlow(f"{waited}; try again later") from None
         finally:
             self.waiting -= 1
 

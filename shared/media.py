@@ -9,9 +9,13 @@ import av
 import numpy as np
 from av.error import FFmpegError
 
+from shared import audio
 from shared.audio import MAX_ABS, MAX_CHANNELS, check_rate
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.tensors import Float32Array
+
+READ_FORMATS = (*audio.READ_FORMATS, "AAC", "MP4", "WebM")
+READ_HERE = f"{audio.listed(READ_FORMATS)} files are read here"
 
 # No playlist, nothing that leads FFmpeg to another file or address.
 _CONTAINERS = "wav,w64,aiff,flac,mp3,ogg,aac,mov,matroska,caf"
@@ -37,9 +41,7 @@ def read_media(data: bytes, rate: int, max_seconds: float) -> Float32Array:
         chunks = _decode(data, rate, max_seconds)
     except (FFmpegError, ValueError) as error:
         raise UnsupportedMediaType(
-            f"the file cannot be decoded ({type(error).__name__}); WAV, FLAC, MP3, OGG, AAC, MP4 "
-            "and WebM files are read here",
-            param="file",
+            f"the file cannot be decoded ({type(error).__name__}); {READ_HERE}", param="file"
         ) from None
     if not chunks:
         raise UnsupportedMediaType("the file holds no sound", param="file")

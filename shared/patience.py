@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Request-Deadline"
 
+LONGEST = 999_999
+"""Seconds that it may say."""
 _SECONDS = re.compile(r"\d{1,6}(\.\d{1,6})?")
 
 
@@ -124,7 +126,11 @@ class _Connection:
 
 
 def _ends(said: str | None) -> float:
-    """What is no number of seconds counts as nothing said."""
-    if said is None or not _SECONDS.fullmatch(said.strip()):
+    """What is no number of seconds counts as nothing said; routes refuse it."""
+    if said is None or not is_seconds(said):
         return math.inf
     return time.monotonic() + float(said)
+
+
+def is_seconds(said: str) -> bool:
+    return _SECONDS.fullmatch(said.strip()) is not None

@@ -15,10 +15,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared import patience
 from shared.compute import get_slot
 from shared.errors import (
     ApiError,
@@ -121,16 +121,14 @@ def require_identity_encoding(request: Request) -> None:
         )
 
 
-async def uploaded_file(request: Request) -> bytes:
-    """`file` of a form. Raises InvalidRequest if there is none."""
-    async with request.form(max_files=1, max_fields=8) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise InvalidRequest(
-                "the form has no file in a field named file; curl sends one with -F file=@clip.wav",
-                param="file",
-            )
-        return await file.read()
+def require_readable_deadline(request: Request) -> None:
+    said = request.headers.get(patience.HEADER, "0")
+    if not patience.is_seconds(said):
+        raise InvalidRequest(
+            f"{patience.HEADER}: {said[:40]!r} is no number of seconds from 0 to "
+            f"{patience.LONGEST}; send one, such as 12.5, or leave the header out",
+            param=patience.HEADER.lower(),
+        )
 
 
 @contextmanager
@@ -193,6 +191,7 @@ class WireRoute(APIRoute):
         async def wire_handle(request: Request) -> Response:
             request = WireRequest(request.scope, request.receive)
             require_identity_encoding(request)
+            require_readable_deadline(request)
             with (await get_slot(request)).place() if computes else nullcontext():
                 if self.body_field is not None:
                     await request.read_json(self._validated)

@@ -81,6 +81,19 @@ def test_body_that_is_no_object_is_called_so(service: Service, name: str, body: 
     assert error["param"] is None
 
 
+@pytest.mark.parametrize("said", ["soon", "-1", "1e3", "inf", ""])
+def test_deadline_that_is_no_number_is_named(service: Service, said: str) -> None:
+    headers = {"X-Request-Deadline": said}
+    error = error_of(service("synthesizer").post("/chars/", json={}, headers=headers), 400)
+    assert error["message"].startswith(f"X-Request-Deadline: {said!r} is no number of seconds")
+    assert error["param"] == "x-request-deadline"
+
+
+def test_list_over_its_limit_is_told_the_limit(service: Service) -> None:
+    many = service("synthesizer").post("/chars/", json={"texts": ["Hi."] * 17})
+    assert error_of(many, 400)["message"].startswith("texts: the list has over 16 entries, which")
+
+
 @pytest.mark.parametrize(
     ("name", "body", "param", "code"),
     [
@@ -322,11 +335,11 @@ def test_unusable_sound_file_is_refused(
     [
         ({"data": {"file": "a string"}, "files": {"other": b""}}, "file"),
         ({"files": {"sound": sound_file(tone(1))}}, "file"),
-        ({"files": [("file", b"1"), ("file", b"2")]}, None),
+        ({"files": [("file", b"1"), ("file", b"2")]}, "file"),
     ],
 )
 def test_form_without_one_file_is_refused(
-    service: Service, form: dict[str, Any], param: str | None
+    service: Service, form: dict[str, Any], param: str
 ) -> None:
     error = error_of(service("encoder").post("/inference/", **form), 400)
     assert error["param"] == param

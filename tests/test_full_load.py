@@ -101,6 +101,8 @@ def test_callers_deadline_is_kept_while_it_waits(url: str) -> None:
         late = httpx.post(f"{url}/inference/", json=SHORT, headers=headers, timeout=60)
         assert late.status_code == 504
         assert error_of(late)["code"] == "too_slow"
+        assert error_of(late)["param"] == "x-request-deadline"
+        assert "X-Request-Deadline allows no more" in error_of(late)["message"]
 
 
 def test_deadline_is_for_the_beginning_and_leaves_enough_time_alone(url: str) -> None:

@@ -2,6 +2,7 @@
 
 from client.chain import ClipReport
 from client.errors import ServiceError
+from shared.audio import READ_HERE
 from shared.samples import sample_embeds
 from shared.tensors import Float32Array
 
@@ -23,7 +24,7 @@ class FakeEncoder:
         name, _, seconds = clip.decode(errors="replace").partition(" ")
         if name not in sample_embeds():
             raise ServiceError(
-                "encoder", 415, "the sound file cannot be decoded; send a WAV", param="file"
+                "encoder", 415, f"the sound file cannot be decoded; {READ_HERE}", param="file"
             )
         voiced = float(seconds or 5)
         report = ClipReport(voiced + 1, voiced, 0.0, -20.0, 40.0, warnings=("a little far away",))

@@ -173,7 +173,9 @@ def test_caller_in_a_hurry_is_answered_when_its_time_is_over(name: str) -> None:
     let_go = threading.Event()
     with speech_server(Settings(read_seconds=600)) as server:
         getattr(server.services, name).before = lambda path: let_go.wait(60)
-        check_named(speak(server.url, deadline="0.4"), name, 504)
+        late = speak(server.url, deadline="0.4")
+        check_named(late, name, 504)
+        assert "when the seconds of X-Request-Deadline were over" in late.json()["error"]["message"]
         let_go.set()
 
 

@@ -12,6 +12,7 @@ from gateway_service.voice_cloning import clone
 from gateway_service.voice_form import Sample, VoiceForm
 from gateway_service.voices import Voice, VoiceLibrary
 from shared.errors import BadGateway, InvalidRequest, NotReady, QueueFull
+from shared.media import READ_HERE
 from shared.samples import sample_embeds
 from tests.gateway_service.fake_encoder import FakeEncoder
 from tests.gateway_service.stub_services import StubServices, stub_embed
@@ -59,7 +60,7 @@ def test_unreadable_sample_among_others_is_told_and_not_used(
 ) -> None:
     voice = cloned(encoder, library, b"%PDF-1.7", b"ash")
     assert [sample["usable"] for sample in voice.samples] == [False, True]
-    assert "cannot be decoded" in voice.samples[0]["warnings"][0]
+    assert voice.samples[0]["warnings"] == [f"the sound file cannot be decoded; {READ_HERE}"]
     np.testing.assert_allclose(voice.embed, sample_embeds()["ash"], atol=1e-6)
 
 

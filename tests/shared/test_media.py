@@ -1,4 +1,5 @@
 import io
+import re
 from pathlib import Path
 
 import av
@@ -6,9 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from shared import audio
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
-from shared.media import read_media
+from shared.media import READ_FORMATS, READ_HERE, read_media
 from shared.tensors import Float32Array
+from tests.conftest import REPOSITORY
 
 RATE, SECONDS = 24_000, 1.5
 
@@ -70,8 +73,18 @@ def test_values_that_are_no_sound_are_refused(value: float) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"nothing of the kind" * 100])
 def test_other_bytes_are_refused(data: bytes) -> None:
-    with pytest.raises(UnsupportedMediaType, match="WAV, FLAC"):
+    with pytest.raises(UnsupportedMediaType, match=re.escape(READ_HERE)):
         read_media(data, 16_000, max_seconds=10)
+
+
+def test_formats_are_those_that_documents_and_page_list() -> None:
+    of_the_encoder = (REPOSITORY / "docs/api.md").read_text()
+    assert f"a sound file: {audio.listed(audio.READ_FORMATS)}. " in of_the_encoder
+    of_the_gateway = (REPOSITORY / "docs/gateway.md").read_text()
+    assert f"(a sound file: {audio.listed(READ_FORMATS)}; " in of_the_gateway
+    page = (REPOSITORY / "gateway_service/static/index.html").read_text()
+    for name in READ_FORMATS:
+        assert f",.{name.split()[0].lower()}" in page
 
 
 def test_playlist_does_not_lead_to_other_files(tmp_path: Path) -> None:
