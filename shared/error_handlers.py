@@ -1,0 +1,86 @@
+"""What broke or was refused, as one of our errors: in our own words, never a library's."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from shared.errors import ApiError, InternalError, InvalidRequest, MethodNotAllowed, NotFound
+from shared.request_id import HEADER, request_id
+from shared.wire import error_response
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    def answer(kind: type[Exception], error_of: Callable[[Request, Any], ApiError]) -> None:
+        # async: Starlette would run a plain function in a thread, and refusing has to cost little.
+        async def handle(request: Request, error: Exception) -> Response:
+            return error_response(error_of(request, error))
+
+        app.add_exception_handler(kind, handle)
+
+    answer(ApiError, lambda _, error: error)
+    answer(RequestValidationError, lambda _, error: _from_validation(error))
+    answer(HTTPException, _from_http)
+    answer(Exception, lambda *_: _unforeseen())
+
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_NO_OBJECT = "must be a JSON object"
+_PLAIN = {
+    "missing": "is missing",
+    "dict_type": _NO_OBJECT,
+    "model_type": _NO_OBJECT,
+    "model_attributes_type": _NO_OBJECT,
+    "too_long": "the list has over {max_length} entries, which is the most in one request; send "
+    "the others in another",
+    "string_too_long": "is over {max_length} characters long; split it at its sentences and send "
+    "them one by one",
+}
+
+
+def _unforeseen() -> InternalError:
+    current = request_id.get() or ""
+    error = InternalError(f"something broke here; it is in our log under {current}")
+    error.headers = {HEADER: current}  # this answer is made beyond the middleware that adds it
+    return error
+
+
+def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
+    first = invalid.errors()[0]
+    names = [part for part in first["loc"] if isinstance(part, str)]
+    context = first.get("ctx", {})
+    plain = _PLAIN.get(first["type"])
+    # The second name of a body that is no object is only that of a form it might have had.
+    least = 2 if plain == _NO_OBJECT else 1
+    param = names[-1] if len(names) > least else None
+    message = plain.format(**context) if plain else first["msg"]
+    return InvalidRequest(
+        f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; what belongs here is at /docs",
+        param=param,
+        code=context.get("code", first["type"]),
+    )
+
+
+def _from_http(request: Request, error: HTTPException) -> ApiError:
+    if error.status_code == 404:
+        return NotFound(f"there is no {request.url.path} here; what there is is at /docs")
+    if error.status_code == 405:
+        allowed = _allowed(request)
+        wrong = MethodNotAllowed(f"{request.method} is not for {request.url.path}; use {allowed}")
+        wrong.headers = {"Allow": allowed}
+        return wrong
+    return InvalidRequest(str(error.detail))
+
+
+def _allowed(request: Request) -> str:
+    """Of all routes of the path: the error itself knows but those of the first."""
+    routes = request.app.router.routes
+
+    def answers(method: str) -> bool:
+        asked = {**request.scope, "method": "GET" if method == "HEAD" else method}
+        return any(route.matches(asked)[0] is Match.FULL for route in routes)
+
+    return ", ".join(filter(answers, _METHODS))
