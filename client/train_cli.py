@@ -57,6 +57,7 @@ def train() -> None:
 @data_argument
 @click.option("--text", "texts", multiple=True, type=existing, help="Plain text to be spoken.")
 @click.option("--recordings", type=existing, help="A folder as LJSpeech or LibriTTS have it.")
+@click.option("--variants", is_flag=True, help="Each clip in DATA once more, higher or lower.")
 @click.option("--teacher", type=click.Choice(TEACHERS), default="kokoro", show_default=True)
 @click.option("--hours", type=float, help="Speak so much at most.")
 @click.option("--share", default="0/1", show_default=True, help="This process's part, as 1/2.")
@@ -65,20 +66,24 @@ def data_command(
     data: Path,
     texts: tuple[Path, ...],
     recordings: Path | None,
+    variants: bool,
     teacher: str,
     hours: float | None,
     share: str,
     seed: int,
 ) -> None:
-    """Fill DATA with clips: a teacher speaks texts, or recordings are copied in."""
+    """Fill DATA with clips: a teacher speaks texts, recordings are copied in, or variants made."""
     from training.clips import ClipFolder
     from training.recordings import add_recordings
+    from training.variants import add_variants
 
-    if bool(texts) == bool(recordings):
-        raise click.UsageError("give either --text or --recordings")
+    if bool(texts) + bool(recordings) + variants != 1:
+        raise click.UsageError("give one of --text, --recordings and --variants")
     folder = ClipFolder(data)
     if recordings:
         clips = add_recordings(recordings, folder)
+    elif variants:
+        clips = add_variants(folder, seed=seed)
     else:
         clips = _teach(folder, texts, teacher, hours, share, seed)
     _count(clips, f"{data}: new clips")

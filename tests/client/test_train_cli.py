@@ -34,7 +34,7 @@ def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_data_wants_one_source(tmp_path: Path) -> None:
     assert run("data", tmp_path).exit_code == 2
     both = run("data", tmp_path, "--text", tmp_path, "--recordings", tmp_path)
-    assert "either --text or --recordings" in both.stderr
+    assert "one of --text, --recordings" in both.stderr
 
 
 def test_folder_that_holds_no_recordings_is_one_line(tmp_path: Path) -> None:

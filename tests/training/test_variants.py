@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import numpy as np
+
+from shared.tensors import Float32Array
+from tests.training.tiny_training import tone
+from training.clips import Clip, ClipFolder
+from training.variants import SHIFTS, add_variants
+
+
+def filled(folder: Path, voices: dict[str, str]) -> ClipFolder:
+    """voices: of the clips, by name."""
+    clips = ClipFolder(folder)
+    for name, voice in voices.items():
+        wav = tone(0)
+        clips.add(Clip(name, "A line.", voice, len(wav)), wav)
+    return clips
+
+
+def loudest_frequency(wav: Float32Array) -> float:
+    return float(np.argmax(np.abs(np.fft.rfft(wav)))) / len(wav)
+
+
+def test_variant_is_higher_or_lower_by_5_to_15_percent(tmp_path: Path) -> None:
+    folder = filled(tmp_path, {f"c{i}": f"v{i}" for i in range(8)})
+    originals = {clip.voice: folder.wav(clip) for clip in folder.clips()}
+    shifts = []
+    for clip in add_variants(folder):
+        original = originals[clip.voice.removesuffix("-variant")]
+        shifts.append(loudest_frequency(folder.wav(clip)) / loudest_frequency(original))
+        assert clip.samples == len(folder.wav(clip))
+    low, high = SHIFTS
+    assert len(shifts) == 8
+    assert all(low * 0.99 <= max(shift, 1 / shift) <= high * 1.01 for shift in shifts)
+    assert min(shifts) < 1 < max(shifts)
+
+
+def test_clips_of_one_voice_stay_clips_of_one_voice(tmp_path: Path) -> None:
+    folder = filled(tmp_path, {"a": "one", "b": "one", "c": "two"})
+    variants = list(add_variants(folder))
+    assert [clip.voice for clip in variants] == ["one-variant", "one-variant", "two-variant"]
+    assert variants[0].samples == variants[1].samples  # by the same shift
+
+
+def test_second_time_adds_nothing(tmp_path: Path) -> None:
+    folder = filled(tmp_path, {"a": "one"})
+    assert len([*add_variants(folder)]) == 1
+    assert len([*add_variants(folder)]) == 0
