@@ -93,7 +93,8 @@ class Service:
         patience.check_caller()
         attempts.check_deadline()
         timeout = _within(self._http.timeout, attempts.seconds_left())
-        headers = {**headers, patience.HEADER: f"{min(timeout.read or 0, patience.LONGEST):.3f}"}
+        waits = patience.LONGEST if timeout.read is None else min(timeout.read, patience.LONGEST)
+        headers = {**headers, patience.HEADER: f"{waits:.3f}"}
         if (current := request_id.get()) is not None:
             headers[HEADER] = current
         request = self._http.stream(

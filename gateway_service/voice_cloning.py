@@ -39,7 +39,8 @@ def _hear(chain: Chain, sample: Sample) -> HeardSample:
         with as_api_errors(_FIELDS):
             embed, report = chain.embed_with_report(_for_the_encoder(sample.data))
     except (InvalidRequest, UnsupportedMediaType, TooLarge) as error:
-        # The encoder tells of what it reads itself, which is less.
+        # The encoder tells of what it reads itself, which is less. (The words
+        # of one of another version stay.)
         problem = error.message.removeprefix("audio_sample: ").replace(audio.READ_HERE, READ_HERE)
         return HeardSample(sample.file, digest, problem=problem)
     return HeardSample(sample.file, digest, embed, report)

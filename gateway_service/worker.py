@@ -16,7 +16,7 @@ from shared.logs import JsonLines
 def work(say: Callable[[str], None]) -> None:
     """Returns at a stop signal. say: gets lines for who started it.
 
-    Raises StorageMisconfigured, and pydantic's ValidationError for the settings.
+    Raises StorageMisconfigured.
     """
     _log_to_stderr()
     settings = Settings()

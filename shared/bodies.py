@@ -25,7 +25,8 @@ class BodyHold:
         self.begun = time.monotonic()
 
     def add(self, n: int) -> None:
-        self._limit.holds.add(self)
+        if n:
+            self._limit.holds.add(self)
         self._limit.held += n
         self._bytes += n
 
@@ -62,9 +63,10 @@ class BodyLimit:
         finally:
             hold.release()
 
-    def no_memory(self, slot: ComputeSlot) -> QueueFull:
+    def no_memory(self, slot: ComputeSlot, asking: BodyHold) -> QueueFull:
         # What has taken so long takes as long again, as far as can be known.
-        under_way = median([time.monotonic() - hold.begun for hold in self.holds])
+        others = self.holds - {asking}
+        under_way = median([time.monotonic() - hold.begun for hold in others] or [0])
         seconds = max(slot.seconds_until_turn(), math.ceil(under_way))
         return QueueFull(
             f"other requests' bodies take {self.max_held_bytes} bytes already, which is the most; "
@@ -91,9 +93,10 @@ class _Body:
         came = len(message.get("body", b""))
         self._streamed += came
         self._require_small(self._streamed)
-        self._scope["body_hold"].add(came)
+        hold = self._scope["body_hold"]
+        hold.add(came)
         if self._limit.held > self._limit.max_held_bytes:
-            raise self._limit.no_memory(self._scope["app"].state.slot)
+            raise self._limit.no_memory(self._scope["app"].state.slot, hold)
         self._is_whole = not message.get("more_body", False)
         return message
 

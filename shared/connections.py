@@ -97,7 +97,10 @@ class PunctualProtocol(H11Protocol):
             )
 
     def send_400_response(self, msg: str) -> None:
-        if self.cycle and not self.cycle.response_complete:
+        if self.cycle and self.conn.our_state is not h11.IDLE:  # it belongs to a request
+            if self.cycle.response_complete:  # which has its answer already
+                self.transport.close()
+                return
             if self.cycle.response_started:
                 self.transport.abort()
                 return
@@ -108,6 +111,11 @@ class PunctualProtocol(H11Protocol):
             code="malformed_request",
         )
         self._say_last(malformed, "other", "none", None)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self._last_word.is_said:  # else the server waits for who is still to leave
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         self.cycle.body.clear()
@@ -122,7 +130,6 @@ class PunctualProtocol(H11Protocol):
         """Answers here, and closes."""
         started = time.perf_counter()
         current = accepted_or_new(given_id)
-        request_id.set(current)  # a callback of this connection has a context of its own
         error.headers |= {"Connection": "close", HEADER: current}
         answer = error_response(error)
         lines = [b"HTTP/1.1 %d %b" % (error.status, STATUS_PHRASES[error.status])]
@@ -131,7 +138,10 @@ class PunctualProtocol(H11Protocol):
         self.transport.write(b"\r\n".join([*lines, b"", answer.body]))
         self.transport.close()
         seconds = time.perf_counter() - started
+        # We may be in the context of the request before, which is yet to be logged.
+        token = request_id.set(current)
         note(self._state.metrics, method, route, error.status, seconds, len(answer.body))
+        request_id.reset(token)
 
     def _is_idle(self) -> bool:
         return self.conn.our_state is h11.IDLE and self.conn.their_state is h11.IDLE

@@ -1,4 +1,5 @@
-"""What broke or was refused, as one of our errors: in our own words, never a library's."""
+"""What broke or was refused, as one of our errors: in our own words where a
+library's would not do."""
 
 from collections.abc import Callable
 from typing import Any

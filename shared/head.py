@@ -6,7 +6,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 class HeadAsGet:
     """Has HEAD answered by the routes of GET, so that none has to be made, or described, twice. A
-    long answer ends with its head: what it would have streamed is not made."""
+    long answer ends with its head: what it would have streamed
+    after its first piece is not made."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -28,7 +29,9 @@ class HeadAsGet:
                     work.cancel()
 
         as_get = {**scope, "method": "GET"}
-        with CancelScope() as work:
-            await self.app(as_get, receive, send_head)
-        if route := as_get.get("route"):  # for the log
-            scope["route"] = route
+        try:
+            with CancelScope() as work:
+                await self.app(as_get, receive, send_head)
+        finally:
+            if route := as_get.get("route"):  # for the log
+                scope["route"] = route

@@ -36,11 +36,11 @@ class OneLineStart:
         try:
             await self.app(scope, receive, send_but_failure)
         except CannotStart as error:
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-        except BaseException:
+            failure = {"type": "lifespan.startup.failed", "message": str(error)}
+            raise
+        finally:
             if failure:
                 await send(failure)
-            raise
 
 
 def read_settings(kind: type[S]) -> S:

@@ -191,7 +191,8 @@ class WireRoute(APIRoute):
         async def wire_handle(request: Request) -> Response:
             request = WireRequest(request.scope, request.receive)
             require_identity_encoding(request)
-            require_readable_deadline(request)
+            if request.method not in ("GET", "HEAD"):  # which wait for nothing
+                require_readable_deadline(request)
             with (await get_slot(request)).place() if computes else nullcontext():
                 if self.body_field is not None:
                     await request.read_json(self._validated)

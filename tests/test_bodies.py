@@ -180,9 +180,11 @@ async def test_body_that_keeps_up_with_the_least_rate_is_read(
 @pytest.mark.anyio
 async def test_who_finds_no_memory_is_told_to_wait_as_long_as_others_have_held_it() -> None:
     limit = BodyLimit(vocoder.app, max_bytes=10, max_held_bytes=10, seconds=60)
-    for seconds in (1, 40, 50):
+    for seconds, held in ((1, 4), (40, 4), (50, 4), (3_600, 0), (3_600, 0), (3_600, 0)):
         hold = BodyHold(limit)
-        hold.add(4)
+        hold.add(held)
         hold.begun -= seconds
-    said = limit.no_memory(ComputeSlot(16, 25))
+    asking = BodyHold(limit)
+    asking.add(4)
+    said = limit.no_memory(ComputeSlot(16, 25), asking)
     assert int(said.headers["Retry-After"]) == 41

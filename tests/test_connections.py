@@ -2,6 +2,7 @@
 
 import email
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from fastapi import Response
 
 from shared.app import create_app
 from shared.connections import RESERVE, PunctualProtocol
+from shared.request_id import request_id
 from shared.settings import AppSettings
 from tests.conftest import running
 from tests.leaving_clients import wait_until
@@ -124,6 +126,45 @@ def test_what_is_no_http_is_answered_with_an_error_like_any_other(url: str, sent
     assert (error["type"], error["code"]) == ("invalid_request_error", "malformed_request")
 
 
+def test_bad_chunk_after_the_answer_brings_no_second_one(url: str) -> None:
+    with connect(url) as client:
+        client.sendall(
+            b"POST /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        answer = client.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 404 ")
+        client.sendall(b"no length\r\n")
+        answer += read_to_the_end(client)
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_bad_request_behind_another_leaves_that_its_id_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = create_app("test", "", AppSettings(), load=lambda: None)
+    first = b"GET /check HTTP/1.1\r\nHost: x\r\nX-Request-ID: first\r\n\r\n"
+    ids: dict[str, str | None] = {}
+
+    class Ids(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            ids[record.getMessage()] = request_id.get()
+
+    log = logging.getLogger("better")
+    log.addHandler(handler := Ids())
+    try:
+        with (
+            caplog.at_level("INFO", "better"),
+            served(app, http=partial(PunctualProtocol, app.state)) as url,
+            connect(url) as client,
+        ):
+            client.sendall(first + b"nothing of the kind\r\n\r\n")
+            assert read_to_the_end(client).count(b"HTTP/1.1 400 ") == 1
+    finally:
+        log.removeHandler(handler)
+    assert ids["GET /check 200"] == "first"
+    assert ids["other none 400"] not in ("first", None)
+
+
 def test_connection_that_falls_silent_after_a_late_body_is_closed() -> None:
     """Its request was answered before the body came; then nothing more does."""
     app = create_app("test", "", AppSettings(), load=lambda: None)
@@ -140,7 +181,7 @@ def test_connection_that_falls_silent_after_a_late_body_is_closed() -> None:
 
 
 def test_client_that_reads_nothing_of_a_large_answer_is_dropped() -> None:
-    settings = AppSettings(send_seconds=0.1, receive_seconds=0.1)
+    settings = AppSettings(send_seconds=0.1, receive_seconds=2)
     app = create_app("test", "", settings, load=lambda: None)
     dropped = threading.Event()
 

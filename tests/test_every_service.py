@@ -5,7 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 
+from shared.app import create_app
+from shared.settings import AppSettings
 from tests.conftest import Service
 
 SERVICES = ["encoder", "synthesizer", "vocoder"]
@@ -51,6 +54,19 @@ def test_head_is_answered_as_get_without_the_body(service: Service, name: str, p
     assert not head.content
     for header in ("content-type", "content-length"):
         assert head.headers[header] == got.headers[header]
+
+
+def test_head_that_breaks_is_counted_by_its_route() -> None:
+    app = create_app("test", "", AppSettings(), load=lambda: None)
+
+    @app.get("/broken")
+    def broken() -> None:
+        raise RuntimeError
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.head("/broken").status_code == 500
+        counted = 'http_requests_total{method="HEAD",route="/broken",status="500"}'
+        assert counted in client.get("/metrics").text
 
 
 @every_app
