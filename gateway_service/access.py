@@ -16,7 +16,7 @@ from gateway_service.settings import Settings
 from shared.api_document import add_error
 from shared.errors import ApiError, Forbidden, Unauthorized
 from shared.request_id import HEADER
-from shared.wire import error_response
+from shared.wire import ErrorResponse
 
 OPEN_PATHS = frozenset(
     {
@@ -103,7 +103,7 @@ class Access:
         try:
             scope["caller"] = self._caller(scope, Headers(scope=scope))
         except ApiError as error:
-            return await error_response(error)(scope, receive, send)
+            return await ErrorResponse(error)(scope, receive, send)
         return await self.app(scope, receive, send)
 
     def _caller(self, scope: Scope, headers: Headers) -> str:

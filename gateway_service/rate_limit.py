@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway_service.redis_pools import async_redis_pool
 from shared.errors import RateLimited
-from shared.wire import error_response
+from shared.wire import ErrorResponse
 
 log = logging.getLogger("better")
 
@@ -48,7 +48,7 @@ class RateLimit:
                         f"a caller may send {limit}; try again in {seconds} s",
                         retry_after_seconds=seconds,
                     )
-                    return await error_response(error)(scope, receive, send)
+                    return await ErrorResponse(error)(scope, receive, send)
         return await self.app(scope, receive, send)
 
 

@@ -12,6 +12,7 @@ import orjson
 from gateway_service.speech import Sentence
 from shared.errors import ApiError
 from shared.mel import MEL_FORMAT
+from shared.request_log import note_problem
 from shared.tensors import Float32Array
 
 Encoded = Callable[[Iterable[Sentence]], Iterator[bytes]]
@@ -32,6 +33,7 @@ def speech_events(
             yield b"data: %s\n\n" % orjson.dumps(event)
             begun = True
     except ApiError as error:
+        note_problem(error.code)
         if not begun:
             raise
         yield b"data: %s\n\n" % orjson.dumps({"type": "error", **error.body()})

@@ -21,6 +21,7 @@ from gateway_service.voices import Voice, find_preset
 from shared.api_document import BINARY, QUEUED, content, errors
 from shared.app import Slot
 from shared.errors import ApiError, NotFound
+from shared.request_log import note_problem
 from shared.sentences import Piece
 from shared.tensors import Float32Array
 from shared.wire import ChunksResponse, WireRoute
@@ -84,6 +85,7 @@ async def or_break_off(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
                 yield chunk
         except ApiError as error:
             # Not its message, which may quote the text.
+            note_problem(error.code)
             log.warning("speech was broken off: %s, %s", type(error).__name__, error.code)
             raise ClientDisconnect from error
 

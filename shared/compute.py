@@ -114,12 +114,13 @@ class ComputeSlot:
 
     def require_room(self) -> None:
         """Raises QueueFull if one more request could not even wait."""
-        if self.queued + len(self._begun) < self.queue_limit + self.concurrency:
+        taken, most = self.queued + len(self._begun), self.queue_limit + self.concurrency
+        if taken < most:
             return
         seconds = self.seconds_until_turn()
         raise QueueFull(
-            f"{self.queued} requests are waiting or on their way here already, the limit is "
-            f"{self.queue_limit} beside what is computed; try again in {seconds} s",
+            f"{taken} requests are computed, wait or are on their way here already, the limit is "
+            f"{most}; try again in {seconds} s",
             retry_after_seconds=seconds,
         )
 

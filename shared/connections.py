@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 from shared.errors import ApiError, InvalidRequest, NotReady
 from shared.request_id import HEADER, accepted_or_new, request_id
 from shared.request_log import note
-from shared.wire import error_response
+from shared.wire import ErrorResponse
 
 PATIENCE = 1.5
 """Times the seconds that a body may take: where an app waits for it, `bodies.BodyLimit` answers 408
@@ -25,6 +25,7 @@ RESERVE = 64
 LINGER_SECONDS = 0.5
 """Until what a refused client still sends is read, to be thrown away. Most clients see the answer
 and leave before; the rest send all before they look, and would hear of nothing but a reset."""
+_HEAD_BYTES = 16_384  # h11's limit, where a head is still incomplete
 _READ_BYTES = 65_536  # at a time; asyncio's 262,144 of each connection add up
 
 _ALWAYS_ANSWERED = ("/health/", "/check", "/metrics")
@@ -49,7 +50,7 @@ class ConnectionLimit:
             code="too_many_connections",
         )
         crowded.headers = {"Retry-After": "1", "Connection": "close"}
-        return await error_response(crowded)(scope, receive, send)
+        return await ErrorResponse(crowded)(scope, receive, send)
 
 
 class PunctualProtocol(H11Protocol):
@@ -106,11 +107,18 @@ class PunctualProtocol(H11Protocol):
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        malformed = InvalidRequest(
-            "the request is not written as HTTP/1.1 is; use an HTTP client, such as curl",
-            code="malformed_request",
-        )
-        self._say_last(malformed, "other", "none", None)
+        if len(self.conn.trailing_data[0]) > _HEAD_BYTES:
+            error = InvalidRequest(
+                f"the request's head is over {_HEAD_BYTES} bytes; send fewer or shorter "
+                "headers, and what is long in the body",
+                code="head_too_large",
+            )
+        else:
+            error = InvalidRequest(
+                "the request is not written as HTTP/1.1 is; use an HTTP client, such as curl",
+                code="malformed_request",
+            )
+        self._say_last(error, "other", "none", None)
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -131,7 +139,7 @@ class PunctualProtocol(H11Protocol):
         started = time.perf_counter()
         current = accepted_or_new(given_id)
         error.headers |= {"Connection": "close", HEADER: current}
-        answer = error_response(error)
+        answer = ErrorResponse(error)
         lines = [b"HTTP/1.1 %d %b" % (error.status, STATUS_PHRASES[error.status])]
         headers = [*self.server_state.default_headers, *answer.raw_headers]
         lines += [b"%b: %b" % header for header in headers]
@@ -140,7 +148,8 @@ class PunctualProtocol(H11Protocol):
         seconds = time.perf_counter() - started
         # We may be in the context of the request before, which is yet to be logged.
         token = request_id.set(current)
-        note(self._state.metrics, method, route, error.status, seconds, len(answer.body))
+        sent = len(answer.body)
+        note(self._state.metrics, method, route, error.status, seconds, sent, error.code)
         request_id.reset(token)
 
     def _is_idle(self) -> bool:
@@ -193,7 +202,11 @@ class _LastWord:
             self._end = self._loop.call_later(self._seconds, self._transport.abort)
         if self._is_sending() and self._transport.can_write_eof() and not self.is_said:
             self.is_said = True
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:  # the other has left already
+                self._transport.abort()
+                return
             self._transport.pause_reading()
             self._loop.call_later(LINGER_SECONDS, self._transport.resume_reading)
         else:

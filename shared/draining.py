@@ -17,7 +17,7 @@ from uvicorn_worker import UvicornWorker
 from shared.connections import PunctualProtocol
 from shared.errors import NotReady
 from shared.memory import spare_what_stays
-from shared.wire import Answer, error_response
+from shared.wire import Answer, ErrorResponse
 
 DRAIN_SECONDS = 20.0
 """For what is under way; what the app then closes has 7 s until gunicorn kills, Heroku 9."""
@@ -62,7 +62,7 @@ class Draining:
 def _stopping() -> JSONResponse:
     error = NotReady("the service is stopping; send this again, to another process")
     error.headers = {"Retry-After": "1", "Connection": "close"}
-    return error_response(error)
+    return ErrorResponse(error)
 
 
 class _DrainingServer(Server):

@@ -11,14 +11,14 @@ from starlette.routing import Match
 
 from shared.errors import ApiError, InternalError, InvalidRequest, MethodNotAllowed, NotFound
 from shared.request_id import HEADER, request_id
-from shared.wire import error_response
+from shared.wire import ErrorResponse
 
 
 def add_error_handlers(app: FastAPI) -> None:
     def answer(kind: type[Exception], error_of: Callable[[Request, Any], ApiError]) -> None:
         # async: Starlette would run a plain function in a thread, and refusing has to cost little.
         async def handle(request: Request, error: Exception) -> Response:
-            return error_response(error_of(request, error))
+            return ErrorResponse(error_of(request, error))
 
         app.add_exception_handler(kind, handle)
 

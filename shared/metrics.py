@@ -1,4 +1,5 @@
-"""Prometheus metrics of one app: requests by route and status, seconds, queue length, process."""
+"""Prometheus metrics of one app: requests by route and status, errors by code, seconds, the queue,
+the process."""
 
 from collections.abc import Callable, Iterable
 
@@ -23,6 +24,12 @@ class Metrics:
         self._requests = Counter(
             "http_requests", "Requests answered", [*labels, "status"], registry=self.registry
         )
+        self._errors = Counter(
+            "http_errors",
+            "Requests refused, or broken off after their answer had begun, by the error's code",
+            ["route", "code"],
+            registry=self.registry,
+        )
         self._seconds = Histogram(
             "http_request_seconds",
             "Seconds to the last byte",
@@ -39,3 +46,7 @@ class Metrics:
         """Nothing that a client makes up may become a label: their number must stay bounded."""
         self._requests.labels(method, route, status).inc()
         self._seconds.labels(method, route).observe(seconds)
+
+    def count_problem(self, route: str, code: str) -> None:
+        """code: of an error, as docs/api.md lists them."""
+        self._errors.labels(route, code).inc()

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,6 +14,21 @@ from shared.request_id import HEADER, accepted_or_new, request_id
 log = logging.getLogger("better.request")
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+@dataclass
+class _Problem:
+    code: str | None = None
+
+
+_problem: ContextVar[_Problem | None] = ContextVar("problem", default=None)
+
+
+def note_problem(code: str) -> None:
+    """For the line and the count of the request that is under way: by which error it was refused,
+    or broke off after its answer had begun."""
+    if problem := _problem.get():
+        problem.code = code
 
 
 class RequestLog:
@@ -28,6 +45,7 @@ class RequestLog:
         # Never reset: a request has a task, and so a context, of its own, and what the server says
         # of an exception comes after this.
         request_id.set(current)
+        _problem.set(problem := _Problem())
         status = sent = 0  # so they stay when the client left before an answer began
         started = time.perf_counter()
 
@@ -43,15 +61,28 @@ class RequestLog:
             await self.app(scope, receive, watched_send)
         except Exception:
             status = status or 500  # answered beyond this middleware
+            problem.code = problem.code or "internal_error"
             raise
         finally:
             route = getattr(scope.get("route"), "path", "none")
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            note(self.metrics, method, route, status, time.perf_counter() - started, sent)
+            seconds = time.perf_counter() - started
+            note(self.metrics, method, route, status, seconds, sent, problem.code)
 
 
-def note(metrics: Metrics, method: str, route: str, status: int, seconds: float, sent: int) -> None:
+def note(
+    metrics: Metrics,
+    method: str,
+    route: str,
+    status: int,
+    seconds: float,
+    sent: int,
+    problem: str | None,
+) -> None:
     metrics.count(method, route, status, seconds)
     fields = {"method": method, "route": route, "status": status}
     fields |= {"seconds": round(seconds, 4), "bytes": sent}
+    if problem:
+        metrics.count_problem(route, problem)
+        fields["code"] = problem
     log.info("%s %s %s", method, route, status, extra={"fields": fields})

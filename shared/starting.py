@@ -51,5 +51,8 @@ def read_settings(kind: type[S]) -> S:
         problems = []
         for error in invalid.errors():
             name = "_".join(map(str, error["loc"])).upper() or "The settings"
-            problems.append(f"{name}: {error['msg'].removeprefix('Value error, ')}")
+            if error["type"] == "value_error":  # our own: it shows the value if it is no secret
+                problems.append(f"{name}: {error['ctx']['error']}")
+            else:
+                problems.append(f"{name} is {error['input']!r}: {error['msg']}")
         sys.exit("\n".join(problems))

@@ -26,6 +26,7 @@ from shared.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+from shared.request_log import note_problem
 from shared.tensors import Float32Array
 
 MOST_VALUES = 1_000_000
@@ -69,8 +70,14 @@ class ChunksResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-def error_response(error: ApiError) -> JSONResponse:
-    return JSONResponse(error.body(), error.status, error.headers)
+class ErrorResponse(JSONResponse):
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(error.body(), error.status, error.headers)
+        self._code = error.code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        note_problem(self._code)
+        await super().__call__(scope, receive, send)
 
 
 def parse_json(body: bytes) -> Any:

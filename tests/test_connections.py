@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
 from fastapi import Response
 
 from shared.app import create_app
-from shared.connections import RESERVE, PunctualProtocol
+from shared.connections import RESERVE, PunctualProtocol, _LastWord
 from shared.request_id import request_id
 from shared.settings import AppSettings
 from tests.conftest import running
@@ -126,7 +127,17 @@ def test_what_is_no_http_is_answered_with_an_error_like_any_other(url: str, sent
     assert (error["type"], error["code"]) == ("invalid_request_error", "malformed_request")
 
 
+def test_head_that_is_too_large_is_told_the_limit(url: str) -> None:
+    with connect(url) as client:
+        client.sendall(b"GET /check HTTP/1.1\r\nHost: x\r\nCookie: " + b"a" * 100_000)
+        _, _, body = read_to_the_end(client).partition(b"\r\n\r\n")
+    error = json.loads(body)["error"]
+    assert error["code"] == "head_too_large"
+    assert "over 16384 bytes" in error["message"]
+
+
 def test_bad_chunk_after_the_answer_brings_no_second_one(url: str) -> None:
+    wait_until(lambda: httpx.get(f"{url}/v1/models", timeout=60).is_success)  # room for one more
     with connect(url) as client:
         client.sendall(
             b"POST /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -136,6 +147,13 @@ def test_bad_chunk_after_the_answer_brings_no_second_one(url: str) -> None:
         client.sendall(b"no length\r\n")
         answer += read_to_the_end(client)
     assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_client_that_has_left_without_a_word_is_no_error() -> None:
+    transport = Mock(**{"write_eof.side_effect": OSError("not connected")})
+    last_word = _LastWord(transport, lambda: True, Mock(), seconds=60)
+    last_word.close()
+    transport.abort.assert_called_once()
 
 
 def test_bad_request_behind_another_leaves_that_its_id_in_the_log(

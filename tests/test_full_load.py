@@ -65,6 +65,8 @@ def test_every_refusal_is_the_same(url: str, path: str, length: int) -> None:
         refused = httpx.post(url + path, content=body, headers=headers, timeout=60)
         assert refusals(url) == before + 1
         second.leave()
+        counted = 'http_errors_total{code="queue_full",route="/inference/"}'
+        assert counted in httpx.get(f"{url}/metrics", timeout=60).text
     assert refused.status_code == 429
     assert refused.headers["x-request-id"] == "mine-7"
     assert refused.headers["connection"] == "close"

@@ -1,5 +1,6 @@
 import base64
 import io
+import re
 import threading
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
@@ -26,6 +27,7 @@ from tests.gateway_service.speech_fixtures import (
     speech_server,
 )
 from tests.gateway_service.stub_services import FRAMES_PER_CHARACTER, Refusal, tone_of
+from tests.leaving_clients import wait_until
 
 __all__ = ["client", "server", "server_of_module"]
 
@@ -365,15 +367,27 @@ def test_failure_after_the_first_byte_breaks_the_answer_off(
     response_format: str, server: SpeechServer
 ) -> None:
     fail_second_sentence(server)
+    before = broken_off(server)
 
     with stream(server, response_format=response_format) as response:
         assert response.status_code == 200
         with pytest.raises(httpx.RemoteProtocolError):
             response.read()
+    wait_until(lambda: broken_off(server) == before + 1)
+
+
+def broken_off(server: SpeechServer) -> float:
+    """As the metrics count it."""
+    counted = re.search(
+        r'http_errors_total\{code="service_failed",route="/v1/audio/speech"\} (\S+)',
+        httpx.get(f"{server.url}/metrics").text,
+    )
+    return float(counted[1]) if counted else 0
 
 
 def test_failure_after_the_first_event_is_an_event(server: SpeechServer) -> None:
     fail_second_sentence(server)
+    before = broken_off(server)
 
     with stream(server, stream_format="sse") as response:
         *deltas, last = events_of(response)
@@ -381,6 +395,7 @@ def test_failure_after_the_first_event_is_an_event(server: SpeechServer) -> None
     assert {event["type"] for event in deltas} == {"speech.audio.delta"}
     assert last["type"] == "error"
     assert last["error"]["code"] == "service_failed"
+    wait_until(lambda: broken_off(server) == before + 1)
 
 
 @pytest.mark.parametrize("fields", [{}, {"stream_format": "sse"}])
