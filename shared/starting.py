@@ -51,8 +51,6 @@ def read_settings(kind: type[S]) -> S:
         problems = []
         for error in invalid.errors():
             name = "_".join(map(str, error["loc"])).upper() or "The settings"
-            if error["type"] == "value_error":  # our own: it shows the value if it is no secret
-                problems.append(f"{name}: {error['ctx']['error']}")
-            else:
-                problems.append(f"{name} is {error['input']!r}: {error['msg']}")
+            # Never the value: it may be a secret that was meant for another setting.
+            problems.append(f"{name}: {error['msg'].removeprefix('Value error, ')}")
         sys.exit("\n".join(problems))
