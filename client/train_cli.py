@@ -17,6 +17,7 @@ from shared.settings import REPOSITORY
 if TYPE_CHECKING:
     from training.clips import Clip
     from training.recipes import Pace
+    from training.teacher import Teacher
 
 SIZES = ["compact", "full"]
 TEACHERS = ["kokoro", "joe", "flite"]
@@ -59,6 +60,7 @@ def train() -> None:
 @click.option("--recordings", type=existing, help="A folder as LJSpeech or LibriTTS have it.")
 @click.option("--variants", is_flag=True, help="Each clip in DATA once more, higher or lower.")
 @click.option("--teacher", type=click.Choice(TEACHERS), default="kokoro", show_default=True)
+@click.option("--styles", type=existing, help="Kokoro's: the folder voices of npm's kokoro-js.")
 @click.option("--hours", type=float, help="Speak so much at most.")
 @click.option("--share", default="0/1", show_default=True, help="This process's part, as 1/2.")
 @click.option("--seed", default=1, show_default=True, help="Of the texts' order and the voices.")
@@ -68,6 +70,7 @@ def data_command(
     recordings: Path | None,
     variants: bool,
     teacher: str,
+    styles: Path | None,
     hours: float | None,
     share: str,
     seed: int,
@@ -85,7 +88,7 @@ def data_command(
     elif variants:
         clips = add_variants(folder, seed=seed)
     else:
-        clips = _teach(folder, texts, teacher, hours, share, seed)
+        clips = _teach(folder, texts, _teacher(teacher, styles), hours, share, seed)
     _count(clips, f"{data}: new clips")
 
 
@@ -99,17 +102,32 @@ def _count(clips: Iterator["Clip"], what: str) -> None:
     click.echo(f"{what}: {number}, {seconds / 60:.1f} minutes in all")
 
 
+def _teacher(name: str, styles: Path | None) -> "Teacher[Any]":
+    from training.teachers import TEACHERS
+    from training.teachers.kokoro import Kokoro
+
+    if styles is None:
+        return TEACHERS[name]()
+    if name != Kokoro.name:
+        raise click.UsageError("--styles are Kokoro's; leave out --teacher")
+    return Kokoro(styles)
+
+
 def _teach(
-    folder: Any, texts: tuple[Path, ...], teacher: str, hours: float | None, share: str, seed: int
+    folder: Any,
+    texts: tuple[Path, ...],
+    teacher: "Teacher[Any]",
+    hours: float | None,
+    share: str,
+    seed: int,
 ) -> Iterator["Clip"]:
     from training.corpus import lines_of
     from training.teacher import Share, teach
-    from training.teachers import TEACHERS
 
     lines = lines_of(texts, seed)
     click.echo(f"{len(lines)} lines from the texts")
     share_of = Share.parsed(share)
-    return teach(TEACHERS[teacher](), lines, folder, seed=seed, share=share_of, hours=hours)
+    return teach(teacher, lines, folder, seed=seed, share=share_of, hours=hours)
 
 
 @train.command("features")

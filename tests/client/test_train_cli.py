@@ -37,6 +37,14 @@ def test_data_wants_one_source(tmp_path: Path) -> None:
     assert "one of --text, --recordings" in both.stderr
 
 
+def test_styles_are_for_one_teacher(tmp_path: Path) -> None:
+    text = tmp_path / "book.txt"
+    text.write_text("The rain stopped before the evening came.")
+    result = run("data", tmp_path, "--text", text, "--teacher", "joe", "--styles", tmp_path)
+    assert result.exit_code == 2
+    assert "Kokoro's" in result.stderr
+
+
 def test_folder_that_holds_no_recordings_is_one_line(tmp_path: Path) -> None:
     result = run("data", tmp_path / "data", "--recordings", tmp_path)
     assert result.exit_code == 1

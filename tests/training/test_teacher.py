@@ -13,7 +13,7 @@ from training.teachers import flite, joe, kokoro
 from training.teachers.flite import Flite
 from training.teachers.shift import drawn_shift, shifted
 
-STYLES = ["jf_alpha", "jf_beta", kokoro.MALE_STYLE]
+STYLES = ["af_heart", "bf_emma", "am_adam", "bm_lewis"]
 NUMBERS = ("zero", "one", "two", "three", "four", "five")
 LINES = [f"this is line {number}." for number in NUMBERS]
 
@@ -87,11 +87,35 @@ def test_teacher_stops_after_the_hours_asked_for(teacher: ToneTeacher, tmp_path:
 def test_drawn_voices_stay_within_what_sounds_human() -> None:
     rng = np.random.default_rng(0)
     voices = [kokoro.Voice.drawn(rng, STYLES) for _ in range(200)]
+    males = {"am_adam", "bm_lewis"}
     for voice in voices:
-        low, high = kokoro.SHIFTS[voice.style == kokoro.MALE_STYLE]
+        low, high = kokoro.SHIFTS[voice.style in males]
         assert low <= voice.shift <= high
         assert -0.3 <= voice.mix <= 0.6
-    assert 0.3 < np.mean([voice.style == kokoro.MALE_STYLE for voice in voices]) < 0.5
+    assert 0.3 < np.mean([voice.style in males for voice in voices]) < 0.5
+    assert {voice.style for voice in voices} == set(STYLES)
+
+
+def test_styles_are_read_from_a_folder(tmp_path: Path) -> None:
+    for number, name in enumerate(STYLES):
+        np.full((510, 256), number, np.float32).tofile(tmp_path / f"{name}.bin")
+    styles = kokoro.read_styles(tmp_path)
+    assert sorted(styles) == sorted(STYLES)
+    assert styles["bf_emma"].shape == (510, 256)
+    assert np.all(styles["bf_emma"] == STYLES.index("bf_emma"))
+
+
+def test_folder_without_men_is_refused(tmp_path: Path) -> None:
+    np.zeros((510, 256), np.float32).tofile(tmp_path / "af_heart.bin")
+    with pytest.raises(TrainingError, match="both sexes"):
+        kokoro.read_styles(tmp_path)
+
+
+def test_style_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    for name in STYLES:
+        np.zeros(256 * 100, np.float32).tofile(tmp_path / f"{name}.bin")
+    with pytest.raises(TrainingError, match=r"af_heart\.bin holds 25600 numbers"):
+        kokoro.read_styles(tmp_path)
 
 
 def test_shift_up_is_as_likely_as_down() -> None:

