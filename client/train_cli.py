@@ -170,6 +170,7 @@ def run_options(command: Any) -> Any:
 
 @train.command("synthesizer")
 @run_options
+@click.option("--r", type=click.IntRange(1, 20), help="Frames a decoder step, 4; later 2.")
 def synthesizer_command(
     data: Path, run: Path, start: Path | None, size: str, device: str, **overrides: Any
 ) -> None:
@@ -217,13 +218,11 @@ def _prepare(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _changed(
-    recipe: Any, steps: int | None, rate: float | None, batch: int | None, seed: int | None
-) -> Any:
+def _changed(recipe: Any, steps: int | None, rate: float | None, **others: Any) -> Any:
     """The recipe with what was given on the command line."""
     pace: Pace = recipe.pace
     pace = dataclasses.replace(pace, **_given(steps=steps, rate=rate))
-    return dataclasses.replace(recipe, pace=pace, **_given(batch=batch, seed=seed))
+    return dataclasses.replace(recipe, pace=pace, **_given(**others))
 
 
 def _given(**values: Any) -> dict[str, Any]:

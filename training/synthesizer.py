@@ -68,6 +68,7 @@ class SynthesizerTask:
 
     def losses(self, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         batch = batch.to(self._device)
+        self.model.decoder.r.fill_(self.recipe.r)  # the run may have begun with another
         refine = step >= self.recipe.postnet_from * self.pace.steps
         outputs = forward(self.model, batch, refine=refine)
         frames = batch.weight.sum()

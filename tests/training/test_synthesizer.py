@@ -1,11 +1,14 @@
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from tests.training.tiny_training import TACOTRON, tiny_task
+from tests.training.tiny_training import TACOTRON, tiny_task, tiny_trainer
 from training.clips import ClipFolder
 from training.recipes import Pace, SynthesizerRecipe
+from training.run_folder import RunFolder
 from training.synthesizer import SynthesizerTask, forward
+from training.trainer import Trainer
 
 
 def task(data: ClipFolder) -> Any:
@@ -53,3 +56,15 @@ def test_padding_adds_nothing_to_the_loss(data: ClipFolder) -> None:
 
 def test_frames_a_step_are_the_recipes(data: ClipFolder) -> None:
     assert int(task(data).model.decoder.r) == SynthesizerRecipe().r
+
+
+def test_run_goes_on_with_fewer_frames_a_step(data: ClipFolder, tmp_path: Path) -> None:
+    tiny_trainer("synthesizer", data, tmp_path, 2).run()
+    pace = Pace(steps=4, rate=1e-3, last_rate=1e-4, warmup=1)
+    recipe = SynthesizerRecipe(batch=2, r=2, min_frames=4, pace=pace)
+    folder = RunFolder(tmp_path)
+    Trainer(SynthesizerTask(data, TACOTRON, recipe), folder).run()
+    saved = folder.load()
+    assert saved is not None
+    assert saved.steps == 4
+    assert int(saved.average["decoder.r"]) == 2
