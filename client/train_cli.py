@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SIZES = ["compact", "full"]
 TEACHERS = ["kokoro", "joe", "flite"]
+MAX_R = 20  # the model's, which needs torch
 PROGRESS_EVERY = 100  # clips
 
 path_type = click.Path(path_type=Path)
@@ -109,7 +110,7 @@ def _teacher(name: str, styles: Path | None) -> "Teacher[Any]":
     if styles is None:
         return TEACHERS[name]()
     if name != Kokoro.name:
-        raise click.UsageError("--styles are Kokoro's; leave out --teacher")
+        raise click.UsageError("--styles are Kokoro's; leave out --teacher, or give kokoro")
     return Kokoro(styles)
 
 
@@ -170,7 +171,7 @@ def run_options(command: Any) -> Any:
 
 @train.command("synthesizer")
 @run_options
-@click.option("--r", type=click.IntRange(1, 20), help="Frames a decoder step, 4; later 2.")
+@click.option("--r", type=click.IntRange(1, MAX_R), help="Frames a decoder step, 4; later 2.")
 def synthesizer_command(
     data: Path, run: Path, start: Path | None, size: str, device: str, **overrides: Any
 ) -> None:

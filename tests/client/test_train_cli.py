@@ -4,8 +4,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import training.synthesizer
 from client.cli import better
+from client.train_cli import MAX_R
+from synthesizer_service import model
 from tests.training.tiny_training import tiny_data, tiny_trainer
+from training.errors import TrainingError
+from training.recipes import SynthesizerRecipe
+from training.teachers import kokoro
+from training.teachers.kokoro import Kokoro
 
 
 def run(*arguments: str | Path) -> Result:
@@ -37,12 +44,50 @@ def test_data_wants_one_source(tmp_path: Path) -> None:
     assert "one of --text, --recordings" in both.stderr
 
 
+def test_most_frames_a_step_are_the_models() -> None:
+    assert MAX_R == model.MAX_R
+
+
 def test_styles_are_for_one_teacher(tmp_path: Path) -> None:
     text = tmp_path / "book.txt"
     text.write_text("The rain stopped before the evening came.")
     result = run("data", tmp_path, "--text", text, "--teacher", "joe", "--styles", tmp_path)
     assert result.exit_code == 2
     assert "Kokoro's" in result.stderr
+
+
+def test_styles_reach_their_teacher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given: list[Path | None] = []
+
+    class Recorded(Kokoro):
+        def __init__(self, styles: Path | None = None) -> None:
+            given.append(styles)
+            raise TrainingError("no more is wanted")
+
+    monkeypatch.setattr(kokoro, "Kokoro", Recorded)
+    text = tmp_path / "book.txt"
+    text.write_text("The rain stopped before the evening came.")
+    result = run("data", tmp_path, "--text", text, "--styles", tmp_path)
+    assert "no more is wanted" in result.stderr
+    assert given == [tmp_path]
+
+
+def test_options_change_the_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    recipes: list[SynthesizerRecipe] = []
+
+    def recorded(
+        data: object, hparams: object, recipe: SynthesizerRecipe, **others: object
+    ) -> None:
+        recipes.append(recipe)
+        raise TrainingError("no more is wanted")
+
+    monkeypatch.setattr(training.synthesizer, "SynthesizerTask", recorded)
+    run("synthesizer", tmp_path, tmp_path / "run", "--r", "2", "--steps", "7", "--batch", "3")
+    run("synthesizer", tmp_path, tmp_path / "run")
+    assert [(recipe.r, recipe.pace.steps, recipe.batch) for recipe in recipes] == [
+        (2, 7, 3),
+        (SynthesizerRecipe.r, SynthesizerRecipe.pace.steps, SynthesizerRecipe.batch),
+    ]
 
 
 def test_folder_that_holds_no_recordings_is_one_line(tmp_path: Path) -> None:

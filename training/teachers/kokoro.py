@@ -66,7 +66,8 @@ class Kokoro:
         )
         self._phonemize = Tokenizer().phonemize
         self._ids = json.loads((data / "vocab.json").read_text())["vocab"]
-        if styles:
+        if styles is not None:
+            self.name = "kokoro-styles"  # beside clips of the five, in one folder
             self._styles = read_styles(styles)
         else:
             with np.load(data / "voices_ja.npz") as stored:
@@ -91,7 +92,7 @@ class Kokoro:
 
 
 def read_styles(folder: Path) -> dict[str, Float32Array]:
-    """Name -> [lengths, STYLE_DIMS], in the order of the names. Raises TrainingError."""
+    """Name -> [max(PHONEMES), STYLE_DIMS], in the order of the names. Raises TrainingError."""
     files = sorted(folder.glob("[a-z][fm]_*.bin"))
     if len({file.stem[1] for file in files}) < 2:
         raise TrainingError(
@@ -103,9 +104,10 @@ def read_styles(folder: Path) -> dict[str, Float32Array]:
 
 def _read_style(file: Path) -> Float32Array:
     numbers = np.fromfile(file, np.float32)
-    if len(numbers) < STYLE_DIMS * PHONEMES.stop or len(numbers) % STYLE_DIMS:
+    lengths = max(PHONEMES)
+    if len(numbers) < STYLE_DIMS * lengths or len(numbers) % STYLE_DIMS:
         raise TrainingError(
             f"{file} holds {len(numbers)} numbers, must be {STYLE_DIMS} for each of "
-            f"{PHONEMES.stop} lengths or more; get it anew"
+            f"{lengths} lengths or more; get it anew"
         )
-    return numbers.reshape(-1, STYLE_DIMS)
+    return numbers.reshape(-1, STYLE_DIMS)[:lengths]
