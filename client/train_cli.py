@@ -2,7 +2,8 @@
 are worth. docs/training.md walks through it."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -103,21 +104,22 @@ def _count(clips: Iterator["Clip"], what: str) -> None:
     click.echo(f"{what}: {number}, {seconds / 60:.1f} minutes in all")
 
 
-def _teacher(name: str, styles: Path | None) -> "Teacher[Any]":
+def _teacher(name: str, styles: Path | None) -> Callable[[], "Teacher[Any]"]:
+    """Not loaded yet."""
     from training.teachers import TEACHERS
     from training.teachers.kokoro import Kokoro
 
     if styles is None:
-        return TEACHERS[name]()
+        return TEACHERS[name]
     if name != Kokoro.name:
         raise click.UsageError("--styles are Kokoro's; leave out --teacher, or give kokoro")
-    return Kokoro(styles)
+    return partial(Kokoro, styles)
 
 
 def _teach(
     folder: Any,
     texts: tuple[Path, ...],
-    teacher: "Teacher[Any]",
+    teacher: Callable[[], "Teacher[Any]"],
     hours: float | None,
     share: str,
     seed: int,
@@ -128,7 +130,7 @@ def _teach(
     lines = lines_of(texts, seed)
     click.echo(f"{len(lines)} lines from the texts")
     share_of = Share.parsed(share)
-    return teach(teacher, lines, folder, seed=seed, share=share_of, hours=hours)
+    return teach(teacher(), lines, folder, seed=seed, share=share_of, hours=hours)
 
 
 @train.command("features")
