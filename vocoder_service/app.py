@@ -33,7 +33,7 @@ async def vocode(
 ) -> Response:
     """JSON with `wav`; or, by the Accept header, a sound file, sent as it is made."""
     answer.check_rate(request.sr)
-    work = engine, request, answer
+    work = engine, request, answer, settings.correction_passes
     if not request.stream:
         body = await slot.run(partial(inference.whole, *work))
         return Response(body, media_type=answer.media_type)

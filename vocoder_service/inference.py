@@ -16,6 +16,7 @@ from shared.samples import sample_clip
 from shared.tensors import Float32Array
 from vocoder_service.answer import AnswerFormat
 from vocoder_service.batching import SharedEngine
+from vocoder_service.correction import corrected
 from vocoder_service.engine import Engine
 from vocoder_service.generation import generate, output_length
 from vocoder_service.hparams import Hparams
@@ -36,24 +37,30 @@ def load(settings: Settings) -> Engine:
     return SharedEngine(engine_for(model, settings.vocoder_threads, settings.precision))
 
 
-def stream(engine: Engine, request: SpecRequest, answer: AnswerFormat) -> Iterator[bytes]:
-    """The answer's bytes, while the samples are made. Returns when the first samples are there."""
-    wav = _sound(engine, request)
+def stream(
+    engine: Engine, request: SpecRequest, answer: AnswerFormat, passes: int
+) -> Iterator[bytes]:
+    """The answer's bytes, while the samples are made. Returns when the first samples are there.
+
+    passes: of the spectral correction.
+    """
+    wav = _sound(engine, request, passes)
     wav = chain([next(wav)], wav)
     made = output_length(request.spec.shape[1], MEL_FORMAT.hop_length)
     samples = resampled_length(made, MEL_FORMAT.sample_rate, request.sr)
     return answer.encode_stream(wav, request.sr, samples)
 
 
-def whole(engine: Engine, request: SpecRequest, answer: AnswerFormat) -> bytes:
+def whole(engine: Engine, request: SpecRequest, answer: AnswerFormat, passes: int) -> bytes:
     """The answer's bytes, all at once."""
-    return answer.encode(np.concatenate([*_sound(engine, request)]), request.sr)
+    return answer.encode(np.concatenate([*_sound(engine, request, passes)]), request.sr)
 
 
-def _sound(engine: Engine, request: SpecRequest) -> Iterator[Float32Array]:
+def _sound(engine: Engine, request: SpecRequest, passes: int) -> Iterator[Float32Array]:
     """[n] chunks at the rate that was asked for."""
     seed = secrets.randbits(63) if request.seed is None else request.seed
     wav = generate(engine, request.spec, seed, request.temperature)
+    wav = corrected(wav, request.spec, passes)
     return resample_stream(wav, MEL_FORMAT.sample_rate, request.sr)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from shared.settings import ServiceSettings
 from shared.starting import read_settings
+from vocoder_service.correction import PASSES
 
 
 class Settings(ServiceSettings):
@@ -18,6 +19,8 @@ class Settings(ServiceSettings):
     """Threads of the native sample loop; each makes some of the batch's folds."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     """Of the sample loop's products; bfloat16 only where the CPU multiplies it."""
+    correction_passes: int = Field(default=PASSES, ge=0, le=10)
+    """Times that the sound is brought nearer to its mel; with 0 it is the network's alone."""
 
 
 settings = read_settings(Settings)
