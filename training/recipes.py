@@ -55,19 +55,26 @@ class SynthesizerRecipe:
 
 @dataclass(frozen=True)
 class VocoderRecipe:
-    batch: int = 64
+    batch: int = 16
+    """Windows. Many steps of few of them teach more in an hour than few steps of many."""
     window: int = 5
     """Frames in a row that are learnt from: 1,000 samples."""
     min_frames: int = 40
     max_frames: int = 10_000
+    roughened: float = 0.5
+    """Share of the windows whose mel is made as blurred and inexact as a synthesizer's."""
+    norms_steps: int = 3_000
+    """Of all the network's steps: after them the batch norms keep their statistics, for those of
+    a few windows are noise."""
     synthesized: bool = False
     """Learn from a synthesizer's mels of the clips, where there are some, in place of their own."""
     seed: int = 1
     pace: Pace = Pace(
-        steps=20_000,
-        rate=5e-4,
-        last_rate=3e-5,
+        steps=80_000,
+        rate=4e-4,
+        last_rate=1e-5,
         warmup=200,
+        cooldown=0.75,
         beta2=0.99,
         max_gradient=4.0,
         save_every=100,

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from scipy.ndimage import gaussian_filter1d
+from torch import Tensor, nn
 
 from shared.mel import mel_spectrogram
 from shared.tensors import Float32Array, Int64Array
@@ -28,6 +29,11 @@ from vocoder_service.native_engine import engine_for
 from vocoder_service.waveform import mu_law_labels
 
 DRAWN_FRAMES = 160  # 2 s
+
+# A roughened mel: the most that it is blurred by, and the most of the errors, smooth too.
+BLUR_BANDS, BLUR_FRAMES = 2.0, 1.2
+ERRORS = 0.25 / MEL_MAX
+ERRORS_BLUR = (2.0, 1.0)  # bands, frames
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class VocoderTask:
         if start:
             self.model.load_state_dict(read_weights(start, averaged=False))
         self.model.upsample.up_layers.requires_grad_(False)
+        self._norms = [m for m in self.model.modules() if isinstance(m, nn.BatchNorm1d)]
         if self._device.type == "cpu":
             for name in ("rnn1", "rnn2"):
                 setattr(self.model, name, FusedGRU.of(getattr(self.model, name)))
@@ -78,6 +85,8 @@ class VocoderTask:
         frames = self.recipe.window + 2 * pad
         at = int(rng.integers(clip.samples // hop - frames))
         mel = self._mel(clip)[:, at : at + frames] / np.float32(MEL_MAX)
+        if not self._from_synthesizer(clip) and rng.random() < self.recipe.roughened:
+            mel = roughened(mel, rng)
         # The sample before the first one, for the pre-emphasis, is dropped again.
         before = (at + pad) * hop - 1
         wav = self._data.wav(clip, before, self.recipe.window * hop + 2)
@@ -85,11 +94,16 @@ class VocoderTask:
         return mel, labels.astype(np.int64)
 
     def _mel(self, clip: Clip) -> Float32Array:
-        if self.recipe.synthesized and self._data.has_synthesized(clip):
+        if self._from_synthesizer(clip):
             return self._data.synthesized(clip)
         return self._data.features(clip).mel
 
+    def _from_synthesizer(self, clip: Clip) -> bool:
+        return self.recipe.synthesized and self._data.has_synthesized(clip)
+
     def losses(self, batch: Windows, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        for norm in self._norms:
+            norm.train(self.model.step.item() < self.recipe.norms_steps)
         mel, labels = batch.mel.to(self._device), batch.labels.to(self._device)
         levels = 2 * labels[:, :-1].float() / (self._hparams.classes - 1) - 1
         with torch.autocast(self._device.type, torch.bfloat16):
@@ -104,3 +118,15 @@ class VocoderTask:
         mel = self._mel(self._clips[0])[:, :DRAWN_FRAMES]
         wav = np.concatenate([*generate(engine_for(model, 1, "float32"), mel, seed=1)])
         draw_copy(picture, wav, target=mel, mel=mel_spectrogram(wav))
+
+
+def roughened(mel: Float32Array, rng: np.random.Generator) -> Float32Array:
+    """As a synthesizer could have made it: blurred, with smooth errors. mel: [80, T] in ±1."""
+    blurred = gaussian_filter1d(mel, rng.uniform(0, BLUR_BANDS), axis=0)
+    blurred = gaussian_filter1d(blurred, rng.uniform(0, BLUR_FRAMES), axis=1)
+    errors = rng.standard_normal(mel.shape)
+    for axis, blur in enumerate(ERRORS_BLUR):
+        errors = gaussian_filter1d(errors, blur, axis=axis)
+    errors *= rng.uniform(0, ERRORS) / errors.std()
+    rough: Float32Array = np.clip(blurred + errors, -1, 1).astype(np.float32)
+    return rough

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from tests.training.tiny_training import tiny_data, tiny_task, tiny_trainer
 from training.clips import ClipFolder
-from training.recipes import SynthesizerRecipe, VocoderRecipe
+from training.recipes import SynthesizerRecipe
 from training.synthesized import add_synthesized
 from training.vocoder import VocoderTask
 
@@ -38,9 +39,7 @@ def test_clips_get_mels_of_their_own_length_once(own_data: ClipFolder, synthesiz
 def test_vocoder_learns_from_them_when_told_to(own_data: ClipFolder, synthesizer: Path) -> None:
     plain = tiny_task("vocoder", own_data, 1)
     assert isinstance(plain, VocoderTask)
-    told = VocoderTask(
-        own_data, plain.model.hparams, VocoderRecipe(2, 1, 4, synthesized=True, pace=plain.pace)
-    )
+    told = VocoderTask(own_data, plain.model.hparams, replace(plain.recipe, synthesized=True))
     before, without = plain.batch(0), told.batch(0)
     assert np.array_equal(before.mel, without.mel)  # none are there yet
     list(add_synthesized(own_data, synthesizer))

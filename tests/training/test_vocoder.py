@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from shared.mel import mel_spectrogram
 from tests.training.tiny_training import WAVERNN, tiny_task
 from training.clips import ClipFolder
 from training.sound import pre_emphasised
+from training.vocoder import VocoderTask, roughened
 from vocoder_service.waveform import mu_law_labels
 
 
@@ -43,6 +45,42 @@ def self_consistent(wav: Any, mel: Any, labels: Any) -> bool:
         if np.allclose(whole[:, at : at + width], mel, atol=1e-3) and np.array_equal(found, labels):
             return True
     return False
+
+
+def test_share_of_the_mels_is_roughened_and_no_label(data: ClipFolder) -> None:
+    plain = task(data)
+    recipe = replace(plain.recipe, batch=40, roughened=0.5)
+    batch = VocoderTask(data, WAVERNN, recipe).batch(0)
+    wavs = [data.wav(clip) for clip in data.clips()]
+    windows = zip(batch.mel.numpy(), batch.labels.numpy(), strict=True)
+    untouched = sum(any(self_consistent(wav, *window) for wav in wavs) for window in windows)
+    assert 8 < untouched < 32
+    every_label = [mu_law_labels(pre_emphasised(wav), WAVERNN.bits) for wav in wavs]
+    for labels in batch.labels.numpy():
+        assert any(labels.tobytes() in whole.astype(np.int64).tobytes() for whole in every_label)
+
+
+def test_roughened_mel_is_blurred_within_its_range() -> None:
+    rng = np.random.default_rng(0)
+    harmonics = np.where(np.arange(80)[:, np.newaxis] % 4 < 2, -1, 1) * np.ones((80, 20))
+    rough = [roughened(harmonics.astype(np.float32), rng) for _ in range(20)]
+    assert all(mel.dtype == np.float32 and np.abs(mel).max() <= 1 for mel in rough)
+    contrast = [np.abs(np.diff(mel, axis=0)).mean() for mel in rough]
+    assert np.mean(contrast) < 0.9 * np.abs(np.diff(harmonics, axis=0)).mean()
+
+
+def test_batch_norms_keep_their_statistics_after_the_first_steps(data: ClipFolder) -> None:
+    tiny = task(data)
+    norm = tiny.model.upsample.resnet.batch_norm
+    tiny.model.step.data.fill_(tiny.recipe.norms_steps - 1)
+    before = norm.running_mean.clone()
+    tiny.losses(tiny.batch(0), 0)
+    moved = norm.running_mean.clone()
+    assert not torch.equal(before, moved)
+    tiny.model.step.data += 1
+    tiny.model.train()  # as the loop does when it begins
+    tiny.losses(tiny.batch(1), 1)
+    assert torch.equal(norm.running_mean, moved)
 
 
 def test_smoothing_of_the_upsampling_is_not_trained(data: ClipFolder) -> None:

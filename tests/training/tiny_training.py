@@ -61,9 +61,10 @@ def tiny_task(
 ) -> SynthesizerTask | VocoderTask:
     pace = Pace(steps, rate=1e-2, last_rate=1e-3, warmup=2, save_every=SAVE_EVERY, draw_every=1000)
     if model == "synthesizer":
-        recipe = SynthesizerRecipe(batch=2, min_frames=4, pace=pace)
-        return SynthesizerTask(data, TACOTRON, recipe, start=start)
-    return VocoderTask(data, WAVERNN, VocoderRecipe(2, 1, 4, pace=pace), start=start)
+        spoken = SynthesizerRecipe(batch=2, min_frames=4, pace=pace)
+        return SynthesizerTask(data, TACOTRON, spoken, start=start)
+    heard = VocoderRecipe(batch=2, window=1, min_frames=4, roughened=0, pace=pace)
+    return VocoderTask(data, WAVERNN, heard, start=start)
 
 
 def tiny_trainer(model: str, data: ClipFolder, run: Path, steps: int) -> Trainer[Any]:
