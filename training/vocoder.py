@@ -30,9 +30,10 @@ from vocoder_service.waveform import mu_law_labels
 
 DRAWN_FRAMES = 160  # 2 s
 
-# A roughened mel: the most that it is blurred by, and the most of the errors, smooth too.
+# A roughened mel: the most that the Gaussian's deviations are that blurs it, and its errors', and
+# those of the Gaussian that makes the errors smooth.
 BLUR_BANDS, BLUR_FRAMES = 2.0, 1.2
-ERRORS = 0.25 / MEL_MAX
+ERRORS = 0.25 / MEL_MAX  # 3 dB
 ERRORS_BLUR = (2.0, 1.0)  # bands, frames
 
 
@@ -85,7 +86,8 @@ class VocoderTask:
         frames = self.recipe.window + 2 * pad
         at = int(rng.integers(clip.samples // hop - frames))
         mel = self._mel(clip)[:, at : at + frames] / np.float32(MEL_MAX)
-        if not self._from_synthesizer(clip) and rng.random() < self.recipe.roughened:
+        rough = rng.random() < self.recipe.roughened  # drawn for all, so that windows stay the same
+        if rough and not self._from_synthesizer(clip):
             mel = roughened(mel, rng)
         # The sample before the first one, for the pre-emphasis, is dropped again.
         before = (at + pad) * hop - 1

@@ -9,6 +9,7 @@ from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
 from shared.mel import MEL_FORMAT
+from vocoder_service.correction import corrected
 from vocoder_service.engine import Engine, FoldState
 from vocoder_service.folding import FADE, Round, first_seam, join, plan
 from vocoder_service.waveform import Labels, Wave, de_emphasis, mu_law_levels
@@ -17,7 +18,8 @@ Array = NDArray[np.float32]
 T = TypeVar("T")
 
 MEL_MAX = MEL_FORMAT.max_abs  # RTVC divides mels by it before the network
-FIRST_CHUNK = 2  # frames: 25 ms; later chunks of a fold that is still being made double
+FIRST_CHUNK = 2  # frames: 25 ms; of a fold that is still being made
+HELD_BACK = 10  # frames, of which the correction gives nothing out; the chunks after them double
 
 
 def output_length(frames: int, hop_length: int) -> int:
@@ -33,6 +35,7 @@ def generate(
     mel: Array,
     seed: int,
     temperature: float = 1.0,
+    passes: int = 0,
 ) -> Iterator[Wave]:
     """The sound of a mel, in chunks that joined are the whole, at the model's sample rate.
 
@@ -44,6 +47,7 @@ def generate(
         mel: [80, T], T >= 1, in ±4.
         seed: any integer; the same mel, seed and temperature give the same samples.
         temperature: divides the logits; below 1 is smoother, above 1 rougher.
+        passes: of the spectral correction; with 0 the sound is the network's alone.
 
     Returns:
         Chunks [n] in ±1, none empty, `output_length` samples together.
@@ -58,7 +62,7 @@ def generate(
         raise ValueError(f"temperature is {temperature}; it must be above 0")
     total = output_length(mel.shape[1], hparams.hop_length)
     rounds = _Rounds(engine, mel, seed, temperature)
-    return _ended(rounds.sound(), total)
+    return _ended(corrected(rounds.sound(), mel, passes), total)
 
 
 def _ended(chunks: Iterator[Wave], total: int) -> Iterator[Wave]:
@@ -98,7 +102,8 @@ class _Rounds:
                 ready = min(made, first_seam(waves, self._lag))
                 if ready - heard >= chunk:
                     yield waves[0, heard:ready]
-                    heard, chunk = ready, 2 * chunk
+                    heard = ready
+                    chunk *= 2 if heard >= HELD_BACK * self._hop else 1
             starts = [frame * self._hop for frame in part.starts]
             wave, self._lag = join(waves, starts, self._lag, heard)
             yield wave

@@ -16,7 +16,6 @@ from shared.samples import sample_clip
 from shared.tensors import Float32Array
 from vocoder_service.answer import AnswerFormat
 from vocoder_service.batching import SharedEngine
-from vocoder_service.correction import corrected
 from vocoder_service.engine import Engine
 from vocoder_service.generation import generate, output_length
 from vocoder_service.hparams import Hparams
@@ -59,8 +58,7 @@ def whole(engine: Engine, request: SpecRequest, answer: AnswerFormat, passes: in
 def _sound(engine: Engine, request: SpecRequest, passes: int) -> Iterator[Float32Array]:
     """[n] chunks at the rate that was asked for."""
     seed = secrets.randbits(63) if request.seed is None else request.seed
-    wav = generate(engine, request.spec, seed, request.temperature)
-    wav = corrected(wav, request.spec, passes)
+    wav = generate(engine, request.spec, seed, request.temperature, passes)
     return resample_stream(wav, MEL_FORMAT.sample_rate, request.sr)
 
 

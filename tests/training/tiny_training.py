@@ -63,7 +63,7 @@ def tiny_task(
     if model == "synthesizer":
         spoken = SynthesizerRecipe(batch=2, min_frames=4, pace=pace)
         return SynthesizerTask(data, TACOTRON, spoken, start=start)
-    heard = VocoderRecipe(batch=2, window=1, min_frames=4, roughened=0, pace=pace)
+    heard = VocoderRecipe(batch=2, window=1, min_frames=4, roughened=0, norms_steps=4, pace=pace)
     return VocoderTask(data, WAVERNN, heard, start=start)
 
 

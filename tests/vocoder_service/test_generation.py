@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from vocoder_service.engine import Array, Engine, FoldState, TorchEngine
 from vocoder_service.folding import FADE, REACH, plan
-from vocoder_service.generation import MEL_MAX, generate, output_length
+from vocoder_service.generation import HELD_BACK, MEL_MAX, generate, output_length
 from vocoder_service.hparams import Hparams
 from vocoder_service.waveform import Labels, Wave, de_emphasis, mu_law_levels
 
@@ -183,6 +183,23 @@ def test_first_chunk_comes_after_two_frames(engine: TorchEngine) -> None:
     first = next(generate(counting, random_mel(200), seed=1))
     assert counting.frames == 2
     assert len(first) == 2 * HOP
+
+
+@pytest.mark.parametrize("frames", [20, 200])
+def test_first_corrected_chunk_comes_as_soon_as_the_correction_has_seen_enough(
+    engine: TorchEngine, frames: int
+) -> None:
+    counting = CountingEngine(engine)
+    assert len(next(generate(counting, random_mel(frames), seed=1, passes=3))) == HOP
+    assert counting.frames == HELD_BACK
+
+
+def test_corrected_sound_too_fades_out(engine: TorchEngine) -> None:
+    loud = np.full((80, 20), 2, np.float32)
+    wave = whole(generate(engine, loud, seed=1, passes=3))
+    before = np.abs(wave[-2 * FADE : -FADE]).mean()
+    assert np.abs(wave[-10:]).mean() < 0.1 * before
+    assert np.abs(wave).max() <= 1
 
 
 @pytest.mark.parametrize("shape", [(80,), (79, 3), (80, 0), (1, 80, 3)])
