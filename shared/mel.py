@@ -82,6 +82,13 @@ def mel_spectrogram(wav: Array) -> Array:
     return np.clip(scaled, -fmt.max_abs, fmt.max_abs)
 
 
+def mel_amplitudes(mel: Array) -> Array:
+    """What `mel_spectrogram` took the logarithm of: mel in ±4 -> bands of |STFT|, of its shape."""
+    fmt = MEL_FORMAT
+    level_db = (mel / fmt.max_abs - 1) / 2 * -fmt.min_level_db + fmt.ref_level_db
+    return np.power(10, level_db / 20, dtype=np.float32)
+
+
 def mel_energies(wav: Array, bank: Array, hop_length: int, power: int) -> Array:
     """Mel bands of |STFT| (`power` 1) or |STFT|² (`power` 2), as librosa.feature.melspectrogram.
 

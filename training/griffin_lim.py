@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared.mel import MEL_FORMAT
+from shared.mel import MEL_FORMAT, mel_amplitudes
 from shared.tensors import Float32Array
 from vocoder_service.waveform import de_emphasis
 
@@ -14,10 +14,13 @@ def griffin_lim(mel: Float32Array) -> Float32Array:
     import librosa
 
     fmt = MEL_FORMAT
-    level_db = (mel + fmt.max_abs) / (2 * fmt.max_abs) * -fmt.min_level_db + fmt.min_level_db
-    magnitude = 10 ** ((level_db + fmt.ref_level_db) / 20)
     spectrum = librosa.feature.inverse.mel_to_stft(
-        magnitude, sr=fmt.sample_rate, n_fft=fmt.n_fft, power=1, fmin=fmt.fmin, fmax=fmt.fmax
+        mel_amplitudes(mel),
+        sr=fmt.sample_rate,
+        n_fft=fmt.n_fft,
+        power=1,
+        fmin=fmt.fmin,
+        fmax=fmt.fmax,
     )
     emphasised = librosa.griffinlim(
         spectrum,

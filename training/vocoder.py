@@ -104,8 +104,9 @@ class VocoderTask:
         return self.recipe.synthesized and self._data.has_synthesized(clip)
 
     def losses(self, batch: Windows, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        norms_learn = self.model.step.item() < self.recipe.norms_steps
         for norm in self._norms:
-            norm.train(self.model.step.item() < self.recipe.norms_steps)
+            norm.train(norms_learn)
         mel, labels = batch.mel.to(self._device), batch.labels.to(self._device)
         levels = 2 * labels[:, :-1].float() / (self._hparams.classes - 1) - 1
         with torch.autocast(self._device.type, torch.bfloat16):

@@ -17,7 +17,7 @@ from functools import cache
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from shared.mel import MEL_FORMAT, mel_filterbank
+from shared.mel import MEL_FORMAT, mel_amplitudes, mel_filterbank
 from shared.tensors import Float32Array
 
 PASSES = 3
@@ -27,6 +27,7 @@ FRAMES_PER_BLOCK = 64  # that are computed at once, so that memory does not grow
 
 _HOP, _N_FFT = MEL_FORMAT.hop_length, MEL_FORMAT.n_fft
 _REACH = _N_FFT - _HOP  # samples by which the first short-time frame begins before the sound
+_SILENCE = mel_amplitudes(np.array(-MEL_FORMAT.max_abs, np.float32))  # the least that a mel tells
 _WINDOW = np.hanning(_N_FFT + 1)[:-1].astype(np.float32)
 _OVERLAP_GAIN = np.float32(np.sum(_WINDOW.astype(np.float64) ** 2) / _HOP)
 
@@ -44,14 +45,16 @@ def corrected(
         mel: [80, T] in ±4, what the sound was made from.
         passes: 0 or more; 0 leaves the sound as it is.
     """
+    wanted = mel_amplitudes(mel.T)
     for _ in range(passes):
-        wave = _Pass(mel).sound(wave)
+        wave = _Pass(wanted).sound(wave)
     return iter(wave)
 
 
 class _Pass:
-    def __init__(self, mel: Float32Array) -> None:
-        self._wanted = _amplitudes(mel.T)
+    def __init__(self, wanted: Float32Array) -> None:
+        """wanted: amplitudes of the mel's bands [T, 80]."""
+        self._wanted = wanted
         self._next_frame = -1  # of the mel; the short-time frames begin one before it
         self._samples = np.zeros(_REACH, np.float32)  # that the next frames begin with
         self._sum = np.zeros(_REACH, np.float32)  # of the frames so far, from the same sample on
@@ -97,17 +100,10 @@ class _Pass:
         within = frames.clip(0, len(self._wanted) - 1)
         max_gain = np.where(within == frames, MAX_GAIN, 1).astype(np.float32)
         to_bands, to_bins = _banks()
-        found = np.maximum(magnitudes @ to_bands, _amplitudes(np.float32(-MEL_FORMAT.max_abs)))
+        found = np.maximum(magnitudes @ to_bands, _SILENCE)
         gains = np.clip(self._wanted[within] / found, MIN_GAIN, max_gain[:, np.newaxis])
         by_bin: Float32Array = gains @ to_bins
         return by_bin
-
-
-def _amplitudes(mel: Float32Array | np.float32) -> Float32Array:
-    """Those that `mel_spectrogram` took the logarithm of, of the same shape."""
-    fmt = MEL_FORMAT
-    level_db = (mel / fmt.max_abs - 1) / 2 * -fmt.min_level_db + fmt.ref_level_db
-    return np.power(10, level_db / 20, dtype=np.float32)
 
 
 @cache

@@ -15,6 +15,7 @@ from shared.mel import (
     MEL_FORMAT,
     Array,
     MelFormat,
+    mel_amplitudes,
     mel_energies,
     mel_filterbank,
     mel_spectrogram,
@@ -110,6 +111,17 @@ def test_format_survives_a_manifest() -> None:
 def test_other_format_is_refused_by_name(change: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         MEL_FORMAT.check(MEL_FORMAT.to_dict() | change)
+
+
+def test_amplitudes_are_those_that_the_mel_was_made_of(noise: Array) -> None:
+    fmt = MEL_FORMAT
+    emphasised = noise.copy()
+    emphasised[1:] -= np.float32(fmt.preemphasis) * noise[:-1]
+    bank = mel_filterbank(fmt.sample_rate, fmt.n_fft, fmt.n_mels, fmt.fmin, fmt.fmax)
+    expected = mel_energies(emphasised, bank, fmt.hop_length, power=1)
+    amplitudes = mel_amplitudes(mel_spectrogram(noise))
+    assert amplitudes.dtype == np.float32
+    np.testing.assert_allclose(amplitudes, expected, rtol=1e-4)
 
 
 def test_incomplete_format_is_refused_by_name() -> None:
