@@ -49,6 +49,10 @@ class SynthesizerRecipe:
     """Share of the run after which the postnet, a third of a step, is trained too."""
     guide: float = 1.0
     """Weight of the pull towards a diagonal attention."""
+    own_from: float = 0.1
+    """Share of the run after which the decoder is fed frames of its own among the true ones."""
+    withheld: float = 0.1
+    """Share of the frames fed in whose place a mean one is."""
     seed: int = 1
     pace: Pace = Pace(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300, cooldown=0.4)
 

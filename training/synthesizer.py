@@ -5,10 +5,17 @@ guide that draws the attention to the diagonal (H. Tachibana et al., "Efficientl
 Text-to-Speech System Based on Deep Convolutional Networks with Guided Attention",
 arXiv:1710.08969), which aligns text and speech within 150 steps.
 
+Fed nothing but true frames, a decoder learns to go on from them more than to read, and fails where
+it is fed its own. So it gets some of its own in training, from a pass without gradients before
+("scheduled sampling", all steps at once: D. Duckworth et al., "Parallel Scheduled Sampling",
+arXiv:1906.04331), and now and then a frame that tells nothing (P. Liu et al., "Maximizing Mutual
+Information for Tacotron", arXiv:1909.01145).
+
 Shapes: B utterances, L characters, T frames, S = T / r decoder steps.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,6 +33,8 @@ from training.recipes import SynthesizerRecipe
 from training.run_folder import StateDict
 from training.synthesizer_batches import Batch, Batches
 from training.weights import read_weights
+
+MEAN_LEVEL = -1.5  # of a frame of speech, about
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ class SynthesizerTask:
         batch = batch.to(self._device)
         self.model.decoder.r.fill_(self.recipe.r)  # the run may have begun with another
         refine = step >= self.recipe.postnet_from * self.pace.steps
-        outputs = forward(self.model, batch, refine=refine)
+        outputs = forward(self.model, batch, refine=refine, fed=self._fed(batch, step))
         frames = batch.weight.sum()
         losses = {"mel": _mel_loss(outputs.mel, batch)}
         if outputs.refined is not None:
@@ -81,6 +90,15 @@ class SynthesizerTask:
         total = torch.stack([*losses.values(), self.recipe.guide * far]).sum()
         focus = outputs.attention.detach().amax(dim=2).mean()
         return total, {**losses, "guide": far, "focus": focus}
+
+    @torch.no_grad()
+    def _fed(self, batch: Batch, step: int) -> Tensor:
+        """The frames that the decoder's steps are fed, [S, B, 80]."""
+        true = self.model.decoder.fed(batch.mel)
+        own = true
+        if step >= self.recipe.own_from * self.pace.steps:
+            own = self.model.decoder.fed(forward(self.model, batch, refine=False).mel)
+        return mix_frames(true, own, self.recipe.withheld)
 
     @torch.no_grad()
     def draw(self, average: StateDict, picture: Path) -> None:
@@ -99,8 +117,16 @@ class SynthesizerTask:
         )
 
 
-def forward(model: Tacotron, batch: Batch, *, refine: bool) -> Outputs:
-    """`Tacotron.forward` with or without the postnet.
+def mix_frames(true: Tensor, own: Tensor, withheld: float) -> Tensor:
+    """[S, B, 80] each. Of each utterance another share of the frames is its own, 0 to 1."""
+    steps, size, _ = true.shape
+    chance = partial(torch.rand, device=true.device)
+    mixed = torch.where(chance(steps, size, 1) < chance(1, size, 1), own, true)
+    return mixed.masked_fill(chance(steps, size, 1) < withheld, MEAN_LEVEL)
+
+
+def forward(model: Tacotron, batch: Batch, *, refine: bool, fed: Tensor | None = None) -> Outputs:
+    """`Tacotron.forward` with or without the postnet. fed: [S, B, 80], else the true frames.
 
     The convolutions' products are in bfloat16, halving their time on a CPU that has it. The
     decoder's stay in float32: they are small, and converting them costs more than they gain.
@@ -109,7 +135,7 @@ def forward(model: Tacotron, batch: Batch, *, refine: bool) -> Outputs:
     decoder = model.decoder
     with torch.autocast(device, torch.bfloat16):
         encoded = model.encoder(batch.chars).float()
-        prenet = decoder.prenet(decoder.fed(batch.mel))
+        prenet = decoder.prenet(decoder.fed(batch.mel) if fed is None else fed)
     memory = model.memory(batch.chars, encoded, batch.embeds)
     contexts, hidden, attention = attend_all(decoder, prenet, memory, batch.embeds)
     with torch.autocast(device, torch.bfloat16):

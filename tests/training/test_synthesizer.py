@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from tests.training.tiny_training import TACOTRON, tiny_task, tiny_trainer
 from training.clips import ClipFolder
 from training.recipes import Pace, SynthesizerRecipe
 from training.run_folder import RunFolder
-from training.synthesizer import SynthesizerTask, forward
+from training.synthesizer import MEAN_LEVEL, SynthesizerTask, forward, mix_frames
 from training.trainer import Trainer
 
 
@@ -39,6 +40,36 @@ def test_postnet_is_trained_only_in_the_last_part_of_a_run(data: ClipFolder) -> 
     )
     assert "post" not in tiny.losses(tiny.batch(4), 4)[1]
     assert "post" in tiny.losses(tiny.batch(5), 5)[1]
+
+
+def test_decoder_is_fed_frames_of_its_own_after_the_first_part_of_a_run(data: ClipFolder) -> None:
+    pace = Pace(steps=10, rate=1e-3, last_rate=1e-4, warmup=1)
+    recipe = SynthesizerRecipe(batch=2, min_frames=4, own_from=0.5, withheld=0, pace=pace)
+    tiny = SynthesizerTask(data, replace(TACOTRON, dropout=0.0), recipe)
+    tiny.model.eval()  # so that nothing but the frames fed is left to chance
+    batch = tiny.batch(0)
+    true, still_true, mixed = (tiny.losses(batch, step)[1]["mel"] for step in (0, 4, 5))
+    assert torch.equal(true, still_true)
+    assert not torch.equal(true, mixed)
+
+
+def test_each_utterance_is_fed_another_share_of_its_own_frames() -> None:
+    torch.manual_seed(0)
+    true, own = torch.zeros(1_000, 30, 80), torch.ones(1_000, 30, 80)
+    mixed = mix_frames(true, own, withheld=0)
+    assert torch.equal(mixed.amin(dim=2), mixed.amax(dim=2))  # whole frames are true or its own
+    shares = mixed[:, :, 0].mean(dim=0)
+    assert shares.min() < 0.2
+    assert shares.max() > 0.8
+
+
+def test_withheld_frames_tell_nothing() -> None:
+    torch.manual_seed(0)
+    frames = torch.zeros(1_000, 10, 80)
+    mixed = mix_frames(frames, frames, withheld=0.2)
+    withheld = (mixed == MEAN_LEVEL).all(dim=2)
+    assert torch.equal(withheld, (mixed != 0).any(dim=2))
+    assert 0.15 < withheld.float().mean() < 0.25
 
 
 def test_padding_adds_nothing_to_the_loss(data: ClipFolder) -> None:
