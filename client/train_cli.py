@@ -248,16 +248,35 @@ def _train(task: Any, run: Path) -> None:
 @click.option("--source", default="trained with `better train`", show_default=True)
 @click.option("--licence", default="not stated", show_default=True)
 @click.option("--notice", type=click.File(), help="Text for the folder's NOTICE.")
+@click.option(
+    "--dropout",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    help="Of a synthesizer's prenets in use.  [default: 0.25]",
+)
 @click.option("--force", is_flag=True, help="Replace what is there.")
 def export_command(
-    run: Path, folder: Path, dtype: DiskDtype, source: str, licence: str, notice: Any, force: bool
+    run: Path,
+    folder: Path,
+    dtype: DiskDtype,
+    source: str,
+    licence: str,
+    notice: Any,
+    dropout: float | None,
+    force: bool,
 ) -> None:
     """Write the weights of RUN as FOLDER, of which the services want checkpoints/NAME."""
     from training.export import export
 
     text = notice.read() if notice else None
     manifest = export(
-        run, folder, source=source, licence=licence, dtype=dtype, notice=text, force=force
+        run,
+        folder,
+        source=source,
+        licence=licence,
+        dtype=dtype,
+        notice=text,
+        dropout=dropout,
+        force=force,
     )
     click.echo(f"{folder}: {manifest.model}, {len(manifest.parameters)} parameters")
 

@@ -90,9 +90,12 @@ def write(
     step: int | None = None,
     dtype: DiskDtype = "float32",
     notice: str | None = None,
+    dropout: float | None = None,
     force: bool = False,
 ) -> Manifest:
     """Write a checkpoint folder. Which model it is, and its hyperparameters, the weights tell.
+
+    dropout: of a synthesizer's prenets in use, at least 0 and below 1, where it is not RTVC's.
 
     With float16, tensors of two or more dimensions are halved. Vectors and scalars stay as they
     are: biases and batch-norm statistics are few, and a running variance (1e-40 to 136 in the
@@ -105,10 +108,15 @@ def write(
     folder = folder.absolute()
     refuse_overwriting(folder, force)
     model = recognise(state_dict)
+    architecture = infer_architecture(model, state_dict)
+    if dropout is not None:
+        if "dropout" not in architecture:
+            raise CheckpointError(f"a {model} has no dropout; leave it out")
+        architecture["dropout"] = dropout
     fields: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "model": model,
-        "architecture": infer_architecture(model, state_dict),
+        "architecture": architecture,
         "mel_format": None if model == "encoder" else MEL_FORMAT.to_dict(),
         "step": step,
         "source": source,

@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
+from shared.architectures import recognise
 from shared.checkpoint_manifest import Manifest
 from shared.checkpoint_writing import DiskDtype, write
 from training.weights import read_weights
+
+SPEAKING_DROPOUT = 0.25
+"""Of a synthesizer's prenets in use. Trained with a half, it is understood better with less
+(docs/training.md); with none, a second attempt would be like the first."""
 
 
 def export(
@@ -15,13 +20,18 @@ def export(
     licence: str,
     dtype: DiskDtype = "float16",
     notice: str | None = None,
+    dropout: float | None = None,
     force: bool = False,
 ) -> Manifest:
     """Write the averaged weights of a run, or of whatever else `read_weights` takes.
 
+    dropout: of a synthesizer in use, SPEAKING_DROPOUT if not given.
+
     Raises CheckpointError as `shared.checkpoint_writing.write` does; OSError.
     """
     weights = read_weights(run)
+    if dropout is None and recognise(weights) == "synthesizer":
+        dropout = SPEAKING_DROPOUT
     return write(
         folder,
         weights,
@@ -30,5 +40,6 @@ def export(
         step=int(weights["step"]) if "step" in weights else None,
         dtype=dtype,
         notice=notice,
+        dropout=dropout,
         force=force,
     )

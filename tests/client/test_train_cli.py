@@ -102,3 +102,6 @@ def test_run_is_exported(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "vocoder, " in result.output
     assert run("export", tmp_path / "run", tmp_path / "vocoder").exit_code == 1
+    result = run("export", tmp_path / "run", tmp_path / "other", "--dropout", "0.2")
+    assert result.exit_code == 1
+    assert "a vocoder has no dropout" in result.stderr

@@ -14,12 +14,13 @@ import torch
 
 import synthesizer_service.inference
 import vocoder_service.inference
+from shared.checkpoint_manifest import CheckpointError
 from shared.settings import REPOSITORY
 from synthesizer_service.settings import Settings as SynthesizerSettings
 from tests.training.tiny_training import tiny_task, tiny_trainer
 from training.clips import ClipFolder
 from training.errors import TrainingError
-from training.export import export
+from training.export import SPEAKING_DROPOUT, export
 from training.recipes import Pace
 from training.run_folder import RunFolder
 from training.trainer import Trainer
@@ -116,6 +117,22 @@ def test_services_load_what_is_exported(
         engine = vocoder_service.inference.load(VocoderSettings(checkpoints_dir=tmp_path))
         wav = np.concatenate([*generate(engine, np.zeros((80, 3), np.float32), seed=1)])
         assert wav.shape == (400,)
+
+
+@pytest.mark.parametrize(("asked", "written"), [(None, SPEAKING_DROPOUT), (0.4, 0.4)])
+def test_synthesizer_is_exported_with_the_dropout_of_its_use(
+    asked: float | None, written: float, whole_runs: dict[str, Path], tmp_path: Path
+) -> None:
+    run, folder = whole_runs["synthesizer"], tmp_path / "synthesizer"
+    manifest = export(run, folder, source="a test", licence="MIT", dropout=asked)
+    assert manifest.architecture["dropout"] == written
+    tacotron = synthesizer_service.inference.load(SynthesizerSettings(checkpoints_dir=tmp_path))
+    assert tacotron.hparams.dropout == written
+
+
+def test_vocoder_with_dropout_is_refused(whole_runs: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="vocoder has no dropout"):
+        export(whole_runs["vocoder"], tmp_path / "v", source="a test", licence="MIT", dropout=0.2)
 
 
 def test_run_starts_from_the_weights_of_another(
