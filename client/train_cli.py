@@ -173,7 +173,11 @@ def run_options(command: Any) -> Any:
 
 @train.command("synthesizer")
 @run_options
-@click.option("--r", type=click.IntRange(1, MAX_R), help="Frames a decoder step, 4; later 2.")
+@click.option(
+    "--r",
+    type=click.IntRange(1, MAX_R),
+    help="Frames a decoder step, at first 4, later 2.  [default: as before]",
+)
 def synthesizer_command(
     data: Path, run: Path, start: Path | None, size: str, device: str, **overrides: Any
 ) -> None:
@@ -183,9 +187,21 @@ def synthesizer_command(
     from training.recipes import SYNTHESIZER_SIZES, SynthesizerRecipe
     from training.synthesizer import SynthesizerTask
 
+    if overrides["r"] is None:
+        overrides["r"] = _frames_a_step(run, start)
     recipe = _changed(SynthesizerRecipe(), **overrides)
     hparams = SYNTHESIZER_SIZES[size]
     _train(SynthesizerTask(ClipFolder(data), hparams, recipe, start=start, device=device), run)
+
+
+def _frames_a_step(run: Path, start: Path | None) -> int | None:
+    """Of the run, else of the weights that it starts with; None where there are neither."""
+    from training.run_folder import RunFolder
+    from training.weights import read_weights
+
+    before = run if RunFolder(run).state_file.exists() else start
+    r = read_weights(before).get("decoder.r") if before else None
+    return None if r is None else int(r)
 
 
 @train.command("vocoder")

@@ -2,6 +2,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 import training.synthesizer
@@ -72,7 +73,9 @@ def test_styles_reach_their_teacher(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert given == [tmp_path]
 
 
-def test_options_change_the_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def recipes(monkeypatch: pytest.MonkeyPatch) -> list[SynthesizerRecipe]:
+    """Those that a synthesizer would have been trained by."""
     recipes: list[SynthesizerRecipe] = []
 
     def recorded(
@@ -82,12 +85,30 @@ def test_options_change_the_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         raise TrainingError("no more is wanted")
 
     monkeypatch.setattr(training.synthesizer, "SynthesizerTask", recorded)
+    return recipes
+
+
+def test_options_change_the_recipe(recipes: list[SynthesizerRecipe], tmp_path: Path) -> None:
     run("synthesizer", tmp_path, tmp_path / "run", "--r", "2", "--steps", "7", "--batch", "3")
     run("synthesizer", tmp_path, tmp_path / "run")
     assert [(recipe.r, recipe.pace.steps, recipe.batch) for recipe in recipes] == [
         (2, 7, 3),
         (SynthesizerRecipe.r, SynthesizerRecipe.pace.steps, SynthesizerRecipe.batch),
     ]
+
+
+def test_frames_a_step_stay_what_they_were(
+    recipes: list[SynthesizerRecipe], tmp_path: Path
+) -> None:
+    before = tmp_path / "before"
+    tiny_trainer("synthesizer", tiny_data(tmp_path / "data"), before, 1).run()
+    weights = torch.load(before / "state.pt")
+    weights["average"]["decoder.r"].fill_(3)
+    torch.save(weights, before / "state.pt")
+    run("synthesizer", tmp_path, before)
+    run("synthesizer", tmp_path, tmp_path / "new", "--start", before)
+    run("synthesizer", tmp_path, before, "--r", "5")
+    assert [recipe.r for recipe in recipes] == [3, 3, 5]
 
 
 def test_folder_that_holds_no_recordings_is_one_line(tmp_path: Path) -> None:
