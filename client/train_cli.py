@@ -176,7 +176,7 @@ def run_options(command: Any) -> Any:
 @click.option(
     "--r",
     type=click.IntRange(1, MAX_R),
-    help="Frames a decoder step, at first 4, later 2.  [default: as before]",
+    help="Frames a decoder step.  [default: the run's, else the start's, else 4]",
 )
 def synthesizer_command(
     data: Path, run: Path, start: Path | None, size: str, device: str, **overrides: Any
@@ -185,23 +185,14 @@ def synthesizer_command(
     _prepare(overrides.pop("threads"))
     from training.clips import ClipFolder
     from training.recipes import SYNTHESIZER_SIZES, SynthesizerRecipe
-    from training.synthesizer import SynthesizerTask
+    from training.run_folder import RunFolder
+    from training.synthesizer import SynthesizerTask, frames_a_step
 
     if overrides["r"] is None:
-        overrides["r"] = _frames_a_step(run, start)
+        overrides["r"] = frames_a_step(RunFolder(run), start)
     recipe = _changed(SynthesizerRecipe(), **overrides)
     hparams = SYNTHESIZER_SIZES[size]
     _train(SynthesizerTask(ClipFolder(data), hparams, recipe, start=start, device=device), run)
-
-
-def _frames_a_step(run: Path, start: Path | None) -> int | None:
-    """Of the run, else of the weights that it starts with; None where there are neither."""
-    from training.run_folder import RunFolder
-    from training.weights import read_weights
-
-    before = run if RunFolder(run).state_file.exists() else start
-    r = read_weights(before).get("decoder.r") if before else None
-    return None if r is None else int(r)
 
 
 @train.command("vocoder")
@@ -266,8 +257,8 @@ def _train(task: Any, run: Path) -> None:
 @click.option("--notice", type=click.File(), help="Text for the folder's NOTICE.")
 @click.option(
     "--dropout",
-    type=click.FloatRange(min=0, max=1, max_open=True),
-    help="Of a synthesizer's prenets in use.  [default: 0.25]",
+    type=float,
+    help="Of a synthesizer's prenets in use; 0 makes new attempts useless.  [default: 0.25]",
 )
 @click.option("--force", is_flag=True, help="Replace what is there.")
 def export_command(

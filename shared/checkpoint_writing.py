@@ -95,15 +95,16 @@ def write(
 ) -> Manifest:
     """Write a checkpoint folder. Which model it is, and its hyperparameters, the weights tell.
 
-    dropout: of a synthesizer's prenets in use, at least 0 and below 1, where it is not RTVC's.
+    Only the dropout of a synthesizer's prenets they do not: at least 0 and below 1, RTVC's 0.5
+    where it is None.
 
     With float16, tensors of two or more dimensions are halved. Vectors and scalars stay as they
     are: biases and batch-norm statistics are few, and a running variance (1e-40 to 136 in the
     bundled synthesizer) leaves half precision's range.
 
     Raises CheckpointError when there is a folder and no `force`, for weights that are not finite
-    or too large for float16, for a model that is none of the three, for a source or licence with
-    line breaks; OSError.
+    or too large for float16, for a model that is none of the three, for a dropout out of range or
+    of another model, for a source or licence with line breaks; OSError.
     """
     folder = folder.absolute()
     refuse_overwriting(folder, force)
@@ -111,7 +112,9 @@ def write(
     architecture = infer_architecture(model, state_dict)
     if dropout is not None:
         if "dropout" not in architecture:
-            raise CheckpointError(f"a {model} has no dropout; leave it out")
+            raise CheckpointError(f"{folder}: a {model} has no dropout; leave out --dropout")
+        if not 0 <= dropout < 1:
+            raise CheckpointError(f"{folder}: dropout is {dropout}, must be at least 0, below 1")
         architecture["dropout"] = dropout
     fields: dict[str, Any] = {
         "format_version": FORMAT_VERSION,

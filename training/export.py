@@ -5,11 +5,8 @@ from pathlib import Path
 from shared.architectures import recognise
 from shared.checkpoint_manifest import Manifest
 from shared.checkpoint_writing import DiskDtype, write
+from training.recipes import SPEAKING_DROPOUT
 from training.weights import read_weights
-
-SPEAKING_DROPOUT = 0.25
-"""Of a synthesizer's prenets in use. Trained with a half, it is understood better with less
-(docs/training.md); with none, a second attempt would be like the first."""
 
 
 def export(
@@ -25,7 +22,8 @@ def export(
 ) -> Manifest:
     """Write the averaged weights of a run, or of whatever else `read_weights` takes.
 
-    dropout: of a synthesizer in use, SPEAKING_DROPOUT if not given.
+    dropout: of a synthesizer in use, SPEAKING_DROPOUT where it is None, whatever the weights come
+    from.
 
     Raises CheckpointError as `shared.checkpoint_writing.write` does; OSError.
     """

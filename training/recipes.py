@@ -12,6 +12,9 @@ SYNTHESIZER_SIZES = {
     "full": SynthesizerHparams(),
 }
 VOCODER_SIZES = {"compact": VocoderHparams(rnn_dims=256, fc_dims=256), "full": VocoderHparams()}
+SPEAKING_DROPOUT = 0.25
+"""Of a synthesizer's prenets in use. Trained with a half, it is understood better with less
+(docs/training.md); with none, a second attempt would be like the first."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class SynthesizerRecipe:
     own_from: float = 0.1
     """Share of the run after which the decoder is fed frames of its own among the true ones."""
     withheld: float = 0.1
-    """Share of the frames fed in whose place a mean one is."""
+    """Share of the frames fed that are replaced by one that tells nothing."""
     seed: int = 1
     pace: Pace = Pace(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300, cooldown=0.4)
 

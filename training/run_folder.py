@@ -49,7 +49,7 @@ class RunFolder:
             return State(
                 content["model_state"], content["average"], content["optimizer"], content["steps"]
             )
-        except (KeyError, RuntimeError, TypeError) as error:
+        except (KeyError, OSError, RuntimeError, TypeError) as error:
             raise TrainingError(
                 f"{self.state_file} is no state of a run ({error}); give another folder"
             ) from None

@@ -15,7 +15,7 @@ from shared.hparams import hparams_from
 from synthesizer_service.hparams import Hparams
 from synthesizer_service.model import MAX_LEVEL, Tacotron
 from training.clips import Clip, ClipFolder
-from training.recipes import SynthesizerRecipe
+from training.recipes import SPEAKING_DROPOUT, SynthesizerRecipe
 from training.synthesizer_batches import utterances
 from training.weights import read_weights
 
@@ -41,7 +41,8 @@ def add_synthesized(folder: ClipFolder, weights: Path, *, replace: bool = False)
 
 def _load(weights: Path) -> Tacotron:
     state = read_weights(weights)
-    model = Tacotron(hparams_from(Hparams, infer_architecture("synthesizer", state)))
+    architecture = infer_architecture("synthesizer", state) | {"dropout": SPEAKING_DROPOUT}
+    model = Tacotron(hparams_from(Hparams, architecture))
     model.load_state_dict(state)
     return model.eval()
 

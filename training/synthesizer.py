@@ -1,4 +1,4 @@
-"""Training the synthesizer: Tacotron, teacher-forced.
+"""Training the synthesizer: Tacotron, fed true frames and its own.
 
 The loss is L1 + L2 on the mels before and after the postnet, cross-entropy on the stop token, and a
 guide that draws the attention to the diagonal (H. Tachibana et al., "Efficiently Trainable
@@ -6,10 +6,10 @@ Text-to-Speech System Based on Deep Convolutional Networks with Guided Attention
 arXiv:1710.08969), which aligns text and speech within 150 steps.
 
 Fed nothing but true frames, a decoder learns to go on from them more than to read, and fails where
-it is fed its own. So it gets some of its own in training, from a pass without gradients before
-("scheduled sampling", all steps at once: D. Duckworth et al., "Parallel Scheduled Sampling",
-arXiv:1906.04331), and now and then a frame that tells nothing (P. Liu et al., "Maximizing Mutual
-Information for Tacotron", arXiv:1909.01145).
+it is fed its own. So it is fed some of its own in training, made from the true ones in a pass
+without gradients before ("scheduled sampling", all steps at once: D. Duckworth et al., "Parallel
+Scheduled Sampling", arXiv:1906.04331), and now and then a frame that tells nothing (P. Liu et al.,
+"Maximizing Mutual Information for Tacotron", arXiv:1909.01145).
 
 Shapes: B utterances, L characters, T frames, S = T / r decoder steps.
 """
@@ -22,19 +22,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from synthesizer_service.attention import Memory
 from synthesizer_service.hparams import Hparams
-from synthesizer_service.model import Tacotron
+from synthesizer_service.model import MAX_R, Decoder, Tacotron
 from training.attention_loop import attend_all
 from training.clips import ClipFolder
+from training.errors import TrainingError
 from training.fused_gru import FusedGRU
 from training.fused_lstm import run
 from training.pictures import draw_synthesis
 from training.recipes import SynthesizerRecipe
-from training.run_folder import StateDict
+from training.run_folder import RunFolder, StateDict
 from training.synthesizer_batches import Batch, Batches
-from training.weights import read_weights
+from training.weights import read_weights, start_from
 
-MEAN_LEVEL = -1.5  # of a frame of speech, about
+MEAN_LEVEL = -1.5  # in ±4: about that of all bands of all frames of the bundled voice's training
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class SynthesizerTask:
         torch.manual_seed(recipe.seed)
         self.model = Tacotron(hparams)
         if start:
-            self.model.load_state_dict(read_weights(start, averaged=False))
+            start_from(self.model, start)
         self.model.decoder.r.fill_(recipe.r)
         if self._device.type == "cpu":
             for cbhg in (self.model.encoder.cbhg, self.model.postnet):
@@ -79,7 +81,8 @@ class SynthesizerTask:
         batch = batch.to(self._device)
         self.model.decoder.r.fill_(self.recipe.r)  # the run may have begun with another
         refine = step >= self.recipe.postnet_from * self.pace.steps
-        outputs = forward(self.model, batch, refine=refine, fed=self._fed(batch, step))
+        own = step >= self.recipe.own_from * self.pace.steps
+        outputs = forward(self.model, batch, refine=refine, own=own, withheld=self.recipe.withheld)
         frames = batch.weight.sum()
         losses = {"mel": _mel_loss(outputs.mel, batch)}
         if outputs.refined is not None:
@@ -90,15 +93,6 @@ class SynthesizerTask:
         total = torch.stack([*losses.values(), self.recipe.guide * far]).sum()
         focus = outputs.attention.detach().amax(dim=2).mean()
         return total, {**losses, "guide": far, "focus": focus}
-
-    @torch.no_grad()
-    def _fed(self, batch: Batch, step: int) -> Tensor:
-        """The frames that the decoder's steps are fed, [S, B, 80]."""
-        true = self.model.decoder.fed(batch.mel)
-        own = true
-        if step >= self.recipe.own_from * self.pace.steps:
-            own = self.model.decoder.fed(forward(self.model, batch, refine=False).mel)
-        return mix_frames(true, own, self.recipe.withheld)
 
     @torch.no_grad()
     def draw(self, average: StateDict, picture: Path) -> None:
@@ -117,34 +111,69 @@ class SynthesizerTask:
         )
 
 
+def forward(
+    model: Tacotron, batch: Batch, *, refine: bool, own: bool = False, withheld: float = 0
+) -> Outputs:
+    """`Tacotron.forward` with or without the postnet; own, withheld: as `mix_frames` has it.
+
+    The convolutions' products are in bfloat16, halving their time on a CPU that has it. The
+    decoder's stay in float32: they are small, and converting them costs more than they gain.
+    """
+    device = batch.mel.device.type
+    with torch.autocast(device, torch.bfloat16):
+        encoded = model.encoder(batch.chars).float()
+    memory = model.memory(batch.chars, encoded, batch.embeds)
+    true = model.decoder.fed(batch.mel)
+    its_own = true
+    if own:
+        with torch.no_grad():
+            decoded, _, _ = _decode(model.decoder, true, memory, batch.embeds)
+            its_own = model.decoder.fed(decoded)
+    fed = mix_frames(true, its_own, withheld)
+    decoded, stop, attention = _decode(model.decoder, fed, memory, batch.embeds)
+    refined = None
+    if refine:
+        with torch.autocast(device, torch.bfloat16):
+            refined = model.refine(decoded).float()
+    return Outputs(decoded, refined, attention.transpose(0, 1), stop)
+
+
 def mix_frames(true: Tensor, own: Tensor, withheld: float) -> Tensor:
-    """[S, B, 80] each. Of each utterance another share of the frames is its own, 0 to 1."""
+    """What the decoder's steps are fed: [S, B, 80] each.
+
+    Of each utterance's frames another share, 0 to 1, comes from `own`; then the share `withheld` of
+    all becomes MEAN_LEVEL. Draws from torch's generator.
+    """
     steps, size, _ = true.shape
     chance = partial(torch.rand, device=true.device)
     mixed = torch.where(chance(steps, size, 1) < chance(1, size, 1), own, true)
     return mixed.masked_fill(chance(steps, size, 1) < withheld, MEAN_LEVEL)
 
 
-def forward(model: Tacotron, batch: Batch, *, refine: bool, fed: Tensor | None = None) -> Outputs:
-    """`Tacotron.forward` with or without the postnet. fed: [S, B, 80], else the true frames.
-
-    The convolutions' products are in bfloat16, halving their time on a CPU that has it. The
-    decoder's stay in float32: they are small, and converting them costs more than they gain.
-    """
-    device = batch.mel.device.type
-    decoder = model.decoder
+def _decode(
+    decoder: Decoder, fed: Tensor, memory: Memory, embeds: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """fed: [S, B, 80]. Returns mel [B, 80, T], stop [B, T], attention [S, B, L]."""
+    device = fed.device.type
     with torch.autocast(device, torch.bfloat16):
-        encoded = model.encoder(batch.chars).float()
-        prenet = decoder.prenet(decoder.fed(batch.mel) if fed is None else fed)
-    memory = model.memory(batch.chars, encoded, batch.embeds)
-    contexts, hidden, attention = attend_all(decoder, prenet, memory, batch.embeds)
+        prenet = decoder.prenet(fed)
+    contexts, hidden, attention = attend_all(decoder, prenet, memory, embeds)
     with torch.autocast(device, torch.bfloat16):
         decoded, stop = decoder.speak_all(contexts, hidden, run)
-    refined = None
-    if refine:
-        with torch.autocast(device, torch.bfloat16):
-            refined = model.refine(decoded).float()
-    return Outputs(decoded, refined, attention.transpose(0, 1), stop)
+    return decoded, stop, attention
+
+
+def frames_a_step(run: RunFolder, start: Path | None) -> int:
+    """The `r` that the run has, else the weights that it starts with, else the recipe's.
+
+    Raises TrainingError, CheckpointError.
+    """
+    saved = run.load()
+    weights = saved.model if saved else read_weights(start) if start else {}
+    r = weights.get("decoder.r", torch.tensor(SynthesizerRecipe.r))
+    if r.numel() != 1 or not 1 <= r.item() <= MAX_R:
+        raise TrainingError(f"decoder.r is {r.tolist()}, must be 1 to {MAX_R}; give --r")
+    return int(r)
 
 
 def _mel_loss(mel: Tensor, batch: Batch) -> Tensor:

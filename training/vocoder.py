@@ -21,7 +21,7 @@ from training.pictures import draw_copy
 from training.recipes import VocoderRecipe
 from training.run_folder import StateDict
 from training.sound import pre_emphasised
-from training.weights import read_weights
+from training.weights import start_from
 from vocoder_service.generation import MEL_MAX, generate
 from vocoder_service.hparams import Hparams
 from vocoder_service.model import WaveRNN
@@ -65,7 +65,7 @@ class VocoderTask:
         torch.manual_seed(recipe.seed)
         self.model = WaveRNN(hparams)
         if start:
-            self.model.load_state_dict(read_weights(start, averaged=False))
+            start_from(self.model, start)
         self.model.upsample.up_layers.requires_grad_(False)
         self._norms = [m for m in self.model.modules() if isinstance(m, nn.BatchNorm1d)]
         if self._device.type == "cpu":

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from shared.checkpoint_manifest import MANIFEST_NAME, CheckpointError
 from shared.checkpoint_writing import UNUSED
 from shared.checkpoints import load, why_unreadable
+from training.errors import TrainingError
 from training.run_folder import StateDict
 
 AVERAGES = ("average", "ema")
@@ -39,3 +41,17 @@ def read_weights(path: Path, *, averaged: bool = True) -> StateDict:
     if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
         raise CheckpointError(f"{file} holds no weights under the names of RTVC's models")
     return {name: tensor for name, tensor in content.items() if name not in UNUSED}
+
+
+def start_from(model: nn.Module, path: Path) -> None:
+    """Load the weights that were trained last. path: as `read_weights` takes it.
+
+    Raises TrainingError for those of another model or size; CheckpointError; OSError.
+    """
+    try:
+        model.load_state_dict(read_weights(path, averaged=False))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise TrainingError(
+            f"{path} holds another model or size ({reason}); give other weights, or --size"
+        ) from None

@@ -8,10 +8,11 @@ from click.testing import CliRunner, Result
 import training.synthesizer
 from client.cli import better
 from client.train_cli import MAX_R
+from shared.checkpoints import load
 from synthesizer_service import model
 from tests.training.tiny_training import tiny_data, tiny_trainer
 from training.errors import TrainingError
-from training.recipes import SynthesizerRecipe
+from training.recipes import SPEAKING_DROPOUT, SynthesizerRecipe
 from training.teachers import kokoro
 from training.teachers.kokoro import Kokoro
 
@@ -101,14 +102,26 @@ def test_frames_a_step_stay_what_they_were(
     recipes: list[SynthesizerRecipe], tmp_path: Path
 ) -> None:
     before = tmp_path / "before"
+    start = tmp_path / "start.pt"
     tiny_trainer("synthesizer", tiny_data(tmp_path / "data"), before, 1).run()
     weights = torch.load(before / "state.pt")
-    weights["average"]["decoder.r"].fill_(3)
-    torch.save(weights, before / "state.pt")
-    run("synthesizer", tmp_path, before)
-    run("synthesizer", tmp_path, tmp_path / "new", "--start", before)
+    torch.save({"decoder.r": torch.tensor(3)}, start)
+    run("synthesizer", tmp_path, before, "--start", start)
+    run("synthesizer", tmp_path, tmp_path / "new", "--start", start)
     run("synthesizer", tmp_path, before, "--r", "5")
-    assert [recipe.r for recipe in recipes] == [3, 3, 5]
+    assert [recipe.r for recipe in recipes] == [int(weights["average"]["decoder.r"]), 3, 5]
+
+
+@pytest.mark.parametrize("r", [0, 21, [2, 2]])
+def test_impossible_frames_a_step_are_one_line(
+    r: object, recipes: list[SynthesizerRecipe], tmp_path: Path
+) -> None:
+    start = tmp_path / "start.pt"
+    torch.save({"decoder.r": torch.tensor(r)}, start)
+    result = run("synthesizer", tmp_path, tmp_path / "run", "--start", start)
+    assert result.exit_code == 1
+    assert "give --r" in result.stderr
+    assert not recipes
 
 
 def test_folder_that_holds_no_recordings_is_one_line(tmp_path: Path) -> None:
@@ -123,6 +136,16 @@ def test_run_is_exported(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "vocoder, " in result.output
     assert run("export", tmp_path / "run", tmp_path / "vocoder").exit_code == 1
-    result = run("export", tmp_path / "run", tmp_path / "other", "--dropout", "0.2")
-    assert result.exit_code == 1
-    assert "a vocoder has no dropout" in result.stderr
+
+
+def test_synthesizer_is_exported_with_its_dropout(tmp_path: Path) -> None:
+    tiny_trainer("synthesizer", tiny_data(tmp_path / "data"), tmp_path / "run", 1).run()
+    assert run("export", tmp_path / "run", tmp_path / "a", "--dropout", "0.4").exit_code == 0
+    assert load(tmp_path / "a").manifest.architecture["dropout"] == 0.4
+    refused = run("export", tmp_path / "run", tmp_path / "b", "--dropout", "1")
+    assert refused.exit_code == 1
+    assert "below 1" in refused.stderr
+
+
+def test_default_dropout_is_the_recipes() -> None:
+    assert f"[default: {SPEAKING_DROPOUT}]" in " ".join(run("export", "--help").output.split())

@@ -112,6 +112,28 @@ def test_source_of_many_lines_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_dropout_is_written_where_it_is_not_rtvcs(tmp_path: Path) -> None:
+    assert written(tmp_path / "a", tiny_tacotron()).architecture["dropout"] == 0.5
+    stated = write(tmp_path / "b", tiny_tacotron(), source="a test", licence="MIT", dropout=0.1)
+    assert stated.architecture["dropout"] == load(tmp_path / "b").manifest.architecture["dropout"]
+    assert stated.architecture["dropout"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("make", "dropout", "reason"),
+    [
+        (tiny_tacotron, 1.0, "at least 0, below 1"),
+        (tiny_tacotron, float("nan"), "at least 0, below 1"),
+        (tiny_wavernn, 0.2, "a vocoder has no dropout"),
+    ],
+)
+def test_impossible_dropout_is_refused(
+    make: Callable[[], StateDict], dropout: float, reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError, match=reason):
+        write(tmp_path / "any", make(), source="a test", licence="MIT", dropout=dropout)
+
+
 def test_existing_folder_is_not_overwritten_without_force(tmp_path: Path) -> None:
     written(tmp_path / "any", tiny_encoder())
     before = contents(tmp_path / "any")

@@ -2,8 +2,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
+import training.synthesizer
 from tests.training.tiny_training import TACOTRON, tiny_task, tiny_trainer
 from training.clips import ClipFolder
 from training.recipes import Pace, SynthesizerRecipe
@@ -42,15 +44,45 @@ def test_postnet_is_trained_only_in_the_last_part_of_a_run(data: ClipFolder) -> 
     assert "post" in tiny.losses(tiny.batch(5), 5)[1]
 
 
-def test_decoder_is_fed_frames_of_its_own_after_the_first_part_of_a_run(data: ClipFolder) -> None:
+@pytest.fixture
+def mixed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, torch.Tensor, float]]:
+    """The true frames, its own and the share withheld, of which the decoder was fed."""
+    calls: list[tuple[torch.Tensor, torch.Tensor, float]] = []
+
+    def recorded(true: torch.Tensor, own: torch.Tensor, withheld: float) -> torch.Tensor:
+        calls.append((true, own, withheld))
+        return mix_frames(true, own, withheld)
+
+    monkeypatch.setattr(training.synthesizer, "mix_frames", recorded)
+    return calls
+
+
+def test_decoder_is_fed_frames_of_its_own_after_the_first_part_of_a_run(
+    data: ClipFolder, mixed: list[tuple[torch.Tensor, torch.Tensor, float]]
+) -> None:
     pace = Pace(steps=10, rate=1e-3, last_rate=1e-4, warmup=1)
-    recipe = SynthesizerRecipe(batch=2, min_frames=4, own_from=0.5, withheld=0, pace=pace)
+    recipe = SynthesizerRecipe(batch=2, min_frames=4, own_from=0.5, withheld=0.3, pace=pace)
     tiny = SynthesizerTask(data, replace(TACOTRON, dropout=0.0), recipe)
-    tiny.model.eval()  # so that nothing but the frames fed is left to chance
+    tiny.model.eval()  # so that nothing is left to chance
     batch = tiny.batch(0)
-    true, still_true, mixed = (tiny.losses(batch, step)[1]["mel"] for step in (0, 4, 5))
-    assert torch.equal(true, still_true)
-    assert not torch.equal(true, mixed)
+    made = tiny.model.decoder.fed(forward(tiny.model, batch, refine=False).mel)
+    mixed.clear()
+    for step in (4, 5):
+        tiny.losses(batch, step)
+    (true, before, _), (_, after, withheld) = mixed
+    assert torch.equal(true, tiny.model.decoder.fed(batch.mel))
+    assert torch.equal(before, true)
+    torch.testing.assert_close(after, made, atol=0.01, rtol=0.01)  # bfloat16
+    assert not after.requires_grad
+    assert withheld == 0.3
+
+
+def test_text_is_read_once_a_step(data: ClipFolder) -> None:
+    """Else the encoder's batch norms would learn from each batch twice."""
+    tiny = task(data)
+    tiny.losses(tiny.batch(0), step=9)
+    norms = [m for m in tiny.model.encoder.modules() if isinstance(m, torch.nn.BatchNorm1d)]
+    assert {int(norm.state_dict()["num_batches_tracked"]) for norm in norms} == {1}
 
 
 def test_each_utterance_is_fed_another_share_of_its_own_frames() -> None:

@@ -14,14 +14,13 @@ import torch
 
 import synthesizer_service.inference
 import vocoder_service.inference
-from shared.checkpoint_manifest import CheckpointError
 from shared.settings import REPOSITORY
 from synthesizer_service.settings import Settings as SynthesizerSettings
 from tests.training.tiny_training import tiny_task, tiny_trainer
 from training.clips import ClipFolder
 from training.errors import TrainingError
-from training.export import SPEAKING_DROPOUT, export
-from training.recipes import Pace
+from training.export import export
+from training.recipes import SPEAKING_DROPOUT, Pace
 from training.run_folder import RunFolder
 from training.trainer import Trainer
 from training.weights import read_weights
@@ -130,11 +129,6 @@ def test_synthesizer_is_exported_with_the_dropout_of_its_use(
     assert tacotron.hparams.dropout == written
 
 
-def test_vocoder_with_dropout_is_refused(whole_runs: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="vocoder has no dropout"):
-        export(whole_runs["vocoder"], tmp_path / "v", source="a test", licence="MIT", dropout=0.2)
-
-
 def test_run_starts_from_the_weights_of_another(
     model: str, data: ClipFolder, whole_runs: dict[str, Path]
 ) -> None:
@@ -142,6 +136,14 @@ def test_run_starts_from_the_weights_of_another(
     started = task.model.state_dict()
     trained = state(whole_runs[model])["model_state"]
     assert all(torch.equal(started[name], trained[name]) for name in trained)
+
+
+def test_run_does_not_start_from_weights_of_another_model(
+    model: str, data: ClipFolder, whole_runs: dict[str, Path]
+) -> None:
+    (other,) = {"synthesizer", "vocoder"} - {model}
+    with pytest.raises(TrainingError, match="another model or size"):
+        tiny_task(model, data, STEPS, start=whole_runs[other])
 
 
 @pytest.mark.parametrize("averaged", [True, False])
