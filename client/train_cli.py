@@ -258,7 +258,7 @@ def _train(task: Any, run: Path) -> None:
 @click.option(
     "--dropout",
     type=float,
-    help="Of a synthesizer's prenets in use; 0 makes new attempts useless.  [default: 0.25]",
+    help="Of a synthesizer's prenets in use; 0 makes new attempts useless.  [default: 0.1]",
 )
 @click.option("--force", is_flag=True, help="Replace what is there.")
 def export_command(

@@ -12,7 +12,7 @@ SYNTHESIZER_SIZES = {
     "full": SynthesizerHparams(),
 }
 VOCODER_SIZES = {"compact": VocoderHparams(rnn_dims=256, fc_dims=256), "full": VocoderHparams()}
-SPEAKING_DROPOUT = 0.25
+SPEAKING_DROPOUT = 0.1
 """Of a synthesizer's prenets in use. Trained with a half, it is understood better with less
 (docs/training.md); with none, a second attempt would be like the first."""
 
