@@ -123,13 +123,13 @@ def forward(
     with torch.autocast(device, torch.bfloat16):
         encoded = model.encoder(batch.chars).float()
     memory = model.memory(batch.chars, encoded, batch.embeds)
-    true = model.decoder.fed(batch.mel)
-    its_own = true
+    fed = true = model.decoder.fed(batch.mel)
     if own:
         with torch.no_grad():
             decoded, _, _ = _decode(model.decoder, true, memory, batch.embeds)
-            its_own = model.decoder.fed(decoded)
-    fed = mix_frames(true, its_own, withheld)
+            fed = model.decoder.fed(decoded)
+    if own or withheld:
+        fed = mix_frames(true, fed, withheld)
     decoded, stop, attention = _decode(model.decoder, fed, memory, batch.embeds)
     refined = None
     if refine:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from training.errors import TrainingError
 from training.recipes import Pace
 from training.run_folder import RunFolder, State, StateDict
+from training.weights import fill
 
 B = TypeVar("B")
 
@@ -66,13 +67,7 @@ class Trainer(Generic[B]):
         folder.forget_after(self.steps)
 
     def _take_up(self, saved: State) -> None:
-        try:
-            self._task.model.load_state_dict(saved.model)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
-            raise TrainingError(
-                f"{self._folder.state_file} is of another size ({reason}); give another folder"
-            ) from None
+        fill(self._task.model, saved.model, self._folder.state_file, "give another folder")
         self._optimizer.load_state_dict(saved.optimizer)
         for group in self._optimizer.param_groups:
             group["fused"] = True  # also in a run of before it was

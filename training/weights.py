@@ -48,10 +48,13 @@ def start_from(model: nn.Module, path: Path) -> None:
 
     Raises TrainingError for those of another model or size; CheckpointError; OSError.
     """
+    fill(model, read_weights(path, averaged=False), path, "give other weights, or --size")
+
+
+def fill(model: nn.Module, weights: StateDict, path: Path, remedy: str) -> None:
+    """Load weights that came from `path`. Raises TrainingError for another model's or size's."""
     try:
-        model.load_state_dict(read_weights(path, averaged=False))
+        model.load_state_dict(weights)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
-        raise TrainingError(
-            f"{path} holds another model or size ({reason}); give other weights, or --size"
-        ) from None
+        raise TrainingError(f"{path} is of another size or model ({reason}); {remedy}") from None

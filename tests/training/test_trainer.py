@@ -142,7 +142,7 @@ def test_run_does_not_start_from_weights_of_another_model(
     model: str, data: ClipFolder, whole_runs: dict[str, Path]
 ) -> None:
     (other,) = {"synthesizer", "vocoder"} - {model}
-    with pytest.raises(TrainingError, match="another model or size"):
+    with pytest.raises(TrainingError, match="another size or model"):
         tiny_task(model, data, STEPS, start=whole_runs[other])
 
 
@@ -168,6 +168,16 @@ def test_run_of_another_size_is_refused(data: ClipFolder, whole_runs: dict[str, 
 def test_file_that_is_no_state_is_refused(data: ClipFolder, run: Path) -> None:
     run.mkdir()
     torch.save({"something": torch.ones(1)}, RunFolder(run).state_file)
+    with pytest.raises(TrainingError, match="no state of a run"):
+        tiny_trainer("vocoder", data, run, STEPS)
+
+
+def test_file_that_was_cut_off_is_refused(
+    data: ClipFolder, whole_runs: dict[str, Path], run: Path
+) -> None:
+    run.mkdir()
+    whole = RunFolder(whole_runs["vocoder"]).state_file.read_bytes()
+    RunFolder(run).state_file.write_bytes(whole[:5_000])
     with pytest.raises(TrainingError, match="no state of a run"):
         tiny_trainer("vocoder", data, run, STEPS)
 
