@@ -1,8 +1,9 @@
 // The decoder of Tacotron, one utterance: each step is fed the last frame of the one before.
 //
 // One call makes some steps on the calling thread, without Python and without an allocation a step.
-// Weights are packed once; those of the residual LSTMs, nine tenths of what a step reads, may be
-// held in bfloat16. The location convolution and its projection are one product (see attention.py).
+// Weights are packed once; nine tenths of what a step reads, those of the residual LSTMs and what
+// goes into them and into the attention's GRU, may be held in bfloat16. The location convolution
+// and its projection are one product (see attention.py).
 //
 // The same source is compiled for several instruction sets (see setup.py).
 
@@ -36,10 +37,10 @@ class DecoderLoop {
     };
     add("prenet1", prenet_, bands_, false, true);
     add("prenet2", prenet_, prenet_, false, true);
-    add("gru_input", 3 * attention_, context_ + prenet_, false, true);
+    add("gru_input", 3 * attention_, context_ + prenet_, half, true);
     add("gru_hidden", 3 * attention_, attention_, false, true);
     add("query", attention_, attention_, false, false);
-    add("input", lstm_, context_ + attention_, false, true);
+    add("input", lstm_, context_ + attention_, half, true);
     add("lstm1", 4 * lstm_, 2 * lstm_, half, true);
     add("lstm2", 4 * lstm_, 2 * lstm_, half, true);
     add("mel", mel_, lstm_, false, false);
