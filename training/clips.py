@@ -89,12 +89,6 @@ class ClipFolder:
         with np.load(self._feature_file(clip)) as stored:
             return Features(stored["mel"].astype(np.float32), stored["embed"])
 
-    def embed(self, clip: Clip) -> Float32Array:
-        """[256]; spares the mel's reading."""
-        with np.load(self._feature_file(clip)) as stored:
-            embed: Float32Array = stored["embed"]
-            return embed
-
     def has_synthesized(self, clip: Clip) -> bool:
         return self._synthesized_file(clip).exists()
 

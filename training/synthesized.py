@@ -49,7 +49,7 @@ def _load(weights: Path) -> Tacotron:
 
 @torch.no_grad()
 def _add(folder: ClipFolder, model: Tacotron, clip: Clip) -> None:
-    batch = utterances(folder, [clip], [folder.embed(clip)], r=int(model.decoder.r))
+    batch = utterances(folder, [clip], r=int(model.decoder.r))
     _, refined, _, _ = model(batch.chars, batch.mel, batch.embeds)
     mel = refined[0, :, : clip.frames].clamp(-MAX_LEVEL, MAX_LEVEL)
     folder.add_synthesized(clip, mel.numpy())

@@ -1,4 +1,8 @@
-"""The synthesizer's batches: utterances of like length together, in an order of the seed's."""
+"""The synthesizer's batches: utterances of like length together, in an order of the seed's.
+
+Each is spoken with its own embedding, as in RTVC. Those of two short clips of a voice differ much;
+taught with the other's, the network learns to come only as near to the voice as that is.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -48,17 +52,12 @@ class Batches:
                 f"{data.folder} has {len(self._clips)} clips to train on, a batch takes "
                 f"{recipe.batch}; make more data or lower --batch"
             )
-        self._voices: dict[str, list[Clip]] = {}
-        for clip in self._clips:
-            self._voices.setdefault(clip.voice, []).append(clip)
         self._order = lru_cache(maxsize=1)(self._order_of)
 
     def __call__(self, step: int) -> Batch:
         epoch, place = divmod(step, len(self._clips) // self._recipe.batch)
-        rng = np.random.default_rng([self._recipe.seed, 1, step])
         clips = [self._clips[index] for index in self._order(epoch)[place]]
-        embeds = [self._reference(clip, rng) for clip in clips]
-        return utterances(self._data, clips, embeds, self._recipe.r)
+        return utterances(self._data, clips, self._recipe.r)
 
     def _order_of(self, epoch: int) -> list[list[int]]:
         """Indices of clips, batch by batch. A batch's rest of an epoch goes unheard in it."""
@@ -75,19 +74,13 @@ class Batches:
             batches += [like[i : i + size] for i in range(0, len(like), size)]
         return [batches[i] for i in rng.permutation(len(batches))]
 
-    def _reference(self, clip: Clip, rng: np.random.Generator) -> Float32Array:
-        """The embedding of any clip of the same voice: in use, too, the reference is another."""
-        same = self._voices[clip.voice]
-        return self._data.embed(same[rng.integers(len(same))])
 
-
-def utterances(
-    data: ClipFolder, clips: Sequence[Clip], embeds: Sequence[Float32Array], r: int
-) -> Batch:
-    """The clips side by side, each with the embedding of its reference; T is a multiple of r."""
+def utterances(data: ClipFolder, clips: Sequence[Clip], r: int) -> Batch:
+    """The clips side by side, each with its own embedding; T is a multiple of r."""
     size = len(clips)
     ids: list[Int64Array] = [np.array(text_to_ids(clip.text)) for clip in clips]
-    mels = [data.features(clip).mel for clip in clips]
+    features = [data.features(clip) for clip in clips]
+    mels, embeds = [each.mel for each in features], [each.embed for each in features]
     characters = max(map(len, ids))
     frames = -(-(max(mel.shape[1] for mel in mels) + FRAMES_AFTER) // r) * r
     chars = np.zeros((size, characters), np.int64)

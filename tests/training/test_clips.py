@@ -33,7 +33,7 @@ def test_features_come_back_in_half_precision(folder: ClipFolder) -> None:
     embed = np.full(256, 1 / 16, np.float32)
     folder.add_features(clip, Features(mel, embed))
     np.testing.assert_allclose(folder.features(clip).mel, mel, atol=2e-3)
-    np.testing.assert_array_equal(folder.embed(clip), embed)
+    np.testing.assert_array_equal(folder.features(clip).embed, embed)
 
 
 def test_clip_without_its_sound_is_not_there(folder: ClipFolder) -> None:
