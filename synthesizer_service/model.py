@@ -40,7 +40,7 @@ PADDING = 0  # the character that fills the shorter rows of a batch
 MAX_R = 20  # frames a step that `mel_proj` has weights for; the first r are used
 STOP_AFTER = 10  # frames; a stop token in the steps that begin before is not believed
 MAX_LEVEL = MEL_FORMAT.max_abs
-RESIDUAL_DROPOUT = 0.1  # in training
+RESIDUAL_DROPOUT = 0.05  # in training
 
 
 @dataclass(frozen=True)

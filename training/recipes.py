@@ -56,6 +56,14 @@ class SynthesizerRecipe:
     """Share of the run after which the decoder is fed frames of its own among the true ones."""
     withheld: float = 0.1
     """Share of the frames fed that are replaced by one that tells nothing."""
+    encoder_dropout: float = 0.2
+    decoder_dropout: float = 0.35
+    """Of the prenets in training. RTVC's is 0.5 for both; a compact network, which errs in what it
+    has learnt as often as in what is new to it, is not to be held back as much."""
+    envelope: tuple[tuple[int, float], ...] = ((1, 1.0), (3, 1.5), (10, 4.0), (10, 1.5), (56, 0.5))
+    """Of the mel's error: how many coefficients of its cepstrum count how much, from the lowest.
+    The fourth to the thirteenth are the formants, which tell words; above are a voice's harmonics,
+    of which much is chance."""
     seed: int = 1
     pace: Pace = Pace(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300, cooldown=0.4)
 

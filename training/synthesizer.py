@@ -1,9 +1,9 @@
 """Training the synthesizer: Tacotron, fed true frames and its own.
 
-The loss is L1 + L2 on the mels before and after the postnet, cross-entropy on the stop token, and a
-guide that draws the attention to the diagonal (H. Tachibana et al., "Efficiently Trainable
-Text-to-Speech System Based on Deep Convolutional Networks with Guided Attention",
-arXiv:1710.08969), which aligns text and speech within 150 steps.
+The loss is L1 + L2 on the mels before and after the postnet, with the weight where the formants
+are, cross-entropy on the stop token, and a guide that draws the attention to the diagonal
+(H. Tachibana et al., "Efficiently Trainable Text-to-Speech System Based on Deep Convolutional
+Networks with Guided Attention", arXiv:1710.08969), which aligns text and speech within 150 steps.
 
 Fed nothing but true frames, a decoder learns to go on from them more than to read, and fails where
 it is fed its own. So it is fed some of its own in training, made from the true ones in a pass
@@ -14,10 +14,13 @@ Scheduled Sampling", arXiv:1906.04331), and now and then a frame that tells noth
 Shapes: B utterances, L characters, T frames, S = T / r decoder steps.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import scipy.fft
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,7 +34,7 @@ from training.errors import TrainingError
 from training.fused_gru import FusedGRU
 from training.fused_lstm import run
 from training.pictures import draw_synthesis
-from training.recipes import SynthesizerRecipe
+from training.recipes import SPEAKING_DROPOUT, SynthesizerRecipe
 from training.run_folder import RunFolder, StateDict
 from training.synthesizer_batches import Batch, Batches
 from training.weights import read_weights, start_from
@@ -72,6 +75,9 @@ class SynthesizerTask:
         if start:
             start_from(self.model, start)
         self.model.decoder.r.fill_(recipe.r)
+        self.model.encoder.pre_net.dropout = recipe.encoder_dropout
+        self.model.decoder.prenet.dropout = recipe.decoder_dropout
+        self._emphasis = emphasis(recipe.envelope).to(self._device)
         if self._device.type == "cpu":
             for cbhg in (self.model.encoder.cbhg, self.model.postnet):
                 cbhg.rnn = FusedGRU.of(cbhg.rnn)
@@ -84,9 +90,9 @@ class SynthesizerTask:
         own = step >= self.recipe.own_from * self.pace.steps
         outputs = forward(self.model, batch, refine=refine, own=own, withheld=self.recipe.withheld)
         frames = batch.weight.sum()
-        losses = {"mel": _mel_loss(outputs.mel, batch)}
+        losses = {"mel": self._mel_loss(outputs.mel, batch)}
         if outputs.refined is not None:
-            losses["post"] = _mel_loss(outputs.refined, batch)
+            losses["post"] = self._mel_loss(outputs.refined, batch)
         stop = F.binary_cross_entropy(outputs.stop, batch.stop, reduction="none")
         losses["stop"] = (stop * batch.weight).sum() / frames
         far = (outputs.attention * batch.far).sum() / (frames / self.recipe.r)
@@ -94,9 +100,15 @@ class SynthesizerTask:
         focus = outputs.attention.detach().amax(dim=2).mean()
         return total, {**losses, "guide": far, "focus": focus}
 
+    def _mel_loss(self, mel: Tensor, batch: Batch) -> Tensor:
+        error = torch.matmul(self._emphasis, mel - batch.mel)
+        each = (error.square() + error.abs()).mean(dim=1)  # [B, T]
+        return (each * batch.weight).sum() / batch.weight.sum()
+
     @torch.no_grad()
     def draw(self, average: StateDict, picture: Path) -> None:
-        model = Tacotron(self.model.hparams).to(self._device).eval()
+        hparams = replace(self.model.hparams, dropout=SPEAKING_DROPOUT)
+        model = Tacotron(hparams).to(self._device).eval()
         model.load_state_dict(average)
         batch = self.batch(0).to(self._device)
         outputs = forward(model, batch, refine=True)
@@ -138,6 +150,18 @@ def forward(
     return Outputs(decoded, refined, attention.transpose(0, 1), stop)
 
 
+def emphasis(envelope: Sequence[tuple[int, float]]) -> Tensor:
+    """What an error [n, T] is multiplied by from the left: [n, n].
+
+    The square of the product is that of the error, its cepstrum (the orthonormal DCT over the
+    bands) weighted as `SynthesizerRecipe.envelope` has it; n is the sum of its counts.
+    """
+    counts, weights = zip(*envelope, strict=True)
+    dct = scipy.fft.dct(np.eye(sum(counts)), axis=0, norm="ortho")
+    scales = np.sqrt(np.repeat(weights, counts))
+    return torch.from_numpy(dct.T @ (scales[:, None] * dct)).float()
+
+
 def mix_frames(true: Tensor, own: Tensor, withheld: float) -> Tensor:
     """What the decoder's steps are fed: [S, B, 80] each.
 
@@ -174,9 +198,3 @@ def frames_a_step(run: RunFolder, start: Path | None) -> int:
     if r.numel() != 1 or not 1 <= r.item() <= MAX_R:
         raise TrainingError(f"decoder.r is {r.tolist()}, must be 1 to {MAX_R}; give --r")
     return int(r)
-
-
-def _mel_loss(mel: Tensor, batch: Batch) -> Tensor:
-    error = mel - batch.mel
-    each = (error.square() + error.abs()).mean(dim=1)  # [B, T]
-    return (each * batch.weight).sum() / batch.weight.sum()

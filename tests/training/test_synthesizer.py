@@ -10,7 +10,7 @@ from tests.training.tiny_training import TACOTRON, tiny_task, tiny_trainer
 from training.clips import ClipFolder
 from training.recipes import Pace, SynthesizerRecipe
 from training.run_folder import RunFolder
-from training.synthesizer import MEAN_LEVEL, SynthesizerTask, forward, mix_frames
+from training.synthesizer import MEAN_LEVEL, SynthesizerTask, emphasis, forward, mix_frames
 from training.trainer import Trainer
 
 
@@ -62,7 +62,8 @@ def test_decoder_is_fed_frames_of_its_own_after_the_first_part_of_a_run(
 ) -> None:
     pace = Pace(steps=10, rate=1e-3, last_rate=1e-4, warmup=1)
     recipe = SynthesizerRecipe(batch=2, min_frames=4, own_from=0.5, withheld=0.3, pace=pace)
-    tiny = SynthesizerTask(data, replace(TACOTRON, dropout=0.0), recipe)
+    recipe = replace(recipe, encoder_dropout=0.0, decoder_dropout=0.0)
+    tiny = SynthesizerTask(data, TACOTRON, recipe)
     tiny.model.eval()  # so that nothing is left to chance
     batch = tiny.batch(0)
     made = tiny.model.decoder.fed(forward(tiny.model, batch, refine=False).mel)
@@ -115,6 +116,33 @@ def test_padding_adds_nothing_to_the_loss(data: ClipFolder) -> None:
     batch.mel[..., -1:][padding[..., -1:]] = 3.0
     torch.manual_seed(1)
     torch.testing.assert_close(tiny.losses(batch, 0)[1]["mel"], before)
+
+
+def test_error_of_the_formants_counts_most() -> None:
+    matrix = emphasis(SynthesizerRecipe().envelope)
+    bands = (torch.arange(80) + 0.5) * torch.pi / 80
+    power = torch.stack([(matrix @ torch.cos(n * bands)).square().sum() / 40 for n in (2, 8, 40)])
+    torch.testing.assert_close(power, torch.tensor([1.5, 4.0, 0.5]))
+    level = torch.ones(80)
+    torch.testing.assert_close(matrix @ level, level)
+
+
+def test_loss_is_that_of_the_emphasised_error(data: ClipFolder) -> None:
+    tiny = task(data)
+    tiny.model.eval()
+    batch = tiny.batch(0)
+    torch.manual_seed(1)
+    error = forward(tiny.model, batch, refine=False, withheld=tiny.recipe.withheld).mel - batch.mel
+    error = emphasis(tiny.recipe.envelope) @ error
+    expected = (error.square() + error.abs()).mean(dim=1)[batch.weight > 0].mean()
+    torch.manual_seed(1)
+    torch.testing.assert_close(tiny.losses(batch, 0)[1]["mel"], expected)
+
+
+def test_prenets_dropout_is_the_recipes(data: ClipFolder) -> None:
+    recipe = replace(task(data).recipe, encoder_dropout=0.3, decoder_dropout=0.6)
+    model = SynthesizerTask(data, TACOTRON, recipe).model
+    assert (model.encoder.pre_net.dropout, model.decoder.prenet.dropout) == (0.3, 0.6)
 
 
 def test_frames_a_step_are_the_recipes(data: ClipFolder) -> None:
