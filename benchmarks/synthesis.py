@@ -19,7 +19,7 @@ from synthesizer_service.native_decoder import LOOP, NativeDecoder
 from synthesizer_service.text import text_to_ids
 
 SIZES = {
-    "bundled size": (Hparams(embed_dims=256, encoder_dims=128, postnet_dims=128, lstm_dims=384), 2),
+    "bundled size": (Hparams(embed_dims=256, encoder_dims=128, postnet_dims=128, lstm_dims=384), 1),
     "full size": (Hparams(), 2),
 }
 """The dimensions, and the frames that the decoder makes in a step."""
