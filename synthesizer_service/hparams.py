@@ -18,7 +18,7 @@ class Hparams:
     lstm_dims: int = 1024
     postnet_K: int = 5  # noqa: N815
     num_highways: int = 4
-    dropout: float = 0.5  # of both prenets, in synthesis too
+    dropout: float = 0.5  # of both prenets in synthesis; a training sets its own
     stop_threshold: float = -3.4  # mel level below which a trailing frame counts as silence
     speaker_embedding_size: int = 256
 

@@ -44,8 +44,8 @@ def decoder_for(decoder: Decoder, precision: Precision) -> nn.Module:
 class NativeDecoder(nn.Module):
     """Generates as `Decoder` does, and takes its place in a Tacotron that is not to be trained.
 
-    Holds weights of its own, those of the residual LSTMs and of what goes into them and into the
-    attention's GRU in `precision`; all else is float32.
+    Holds weights of its own. Those of the residual LSTMs, of the layer before them and of the
+    attention GRU's input are in `precision`; all else is float32.
     spends: takes the LSTMs' from `decoder` as it copies them, so that they are not there twice.
     """
 

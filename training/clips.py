@@ -2,7 +2,7 @@
 
     clips/NAME.flac       16 kHz
     clips/NAME.json       text, voice, samples
-    features/NAME.npz     mel [80, T] and the embedding of the voice [256]
+    features/NAME.npz     mel [80, T] and the embedding of the clip [256]
     synthesized/NAME.npy  a synthesizer's mel of the clip [80, T], if one was asked for
 
 Each file is whole or absent, so any number of processes may fill a folder, be killed and go on.

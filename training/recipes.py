@@ -13,7 +13,7 @@ SYNTHESIZER_SIZES = {
 }
 VOCODER_SIZES = {"compact": VocoderHparams(rnn_dims=256, fc_dims=256), "full": VocoderHparams()}
 SPEAKING_DROPOUT = 0.1
-"""Of a synthesizer's prenets in use. Trained with a half, it is understood better with less
+"""Of a synthesizer's prenets in use. Trained with more, it is understood better with little
 (docs/training.md); with none, a second attempt would be like the first."""
 
 
@@ -58,12 +58,12 @@ class SynthesizerRecipe:
     """Share of the frames fed that are replaced by one that tells nothing."""
     encoder_dropout: float = 0.2
     decoder_dropout: float = 0.35
-    """Of the prenets in training. RTVC's is 0.5 for both; a compact network, which errs in what it
-    has learnt as often as in what is new to it, is not to be held back as much."""
-    envelope: tuple[tuple[int, float], ...] = ((1, 1.0), (3, 1.5), (10, 4.0), (10, 1.5), (56, 0.5))
-    """Of the mel's error: how many coefficients of its cepstrum count how much, from the lowest.
-    The fourth to the thirteenth are the formants, which tell words; above are a voice's harmonics,
-    of which much is chance."""
+    """Both of the prenets in training, whatever the size. RTVC's are 0.5; the bundled network
+    erred in what it had learnt as often as in what was new, and so needs less."""
+    lifter: tuple[tuple[int, float], ...] = ((1, 1.0), (3, 1.5), (10, 4.0), (10, 1.5), (56, 0.5))
+    """How many coefficients of the cepstrum of the mel's error count how much, from the lowest.
+    4 to 13, counted from 0, are the formants, which tell words; from 24 on, in high voices from 14,
+    are the harmonics, of which much is chance."""
     seed: int = 1
     pace: Pace = Pace(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300, cooldown=0.4)
 

@@ -1,9 +1,9 @@
 """Training the synthesizer: Tacotron, fed true frames and its own.
 
-The loss is L1 + L2 on the mels before and after the postnet, with the weight where the formants
-are, cross-entropy on the stop token, and a guide that draws the attention to the diagonal
-(H. Tachibana et al., "Efficiently Trainable Text-to-Speech System Based on Deep Convolutional
-Networks with Guided Attention", arXiv:1710.08969), which aligns text and speech within 150 steps.
+The loss is L1 + L2 on the mels before and after the postnet, the formants weighted most,
+cross-entropy on the stop token, and a guide that draws the attention to the diagonal (H. Tachibana
+et al., "Efficiently Trainable Text-to-Speech System Based on Deep Convolutional Networks with
+Guided Attention", arXiv:1710.08969), which aligns text and speech within 150 steps.
 
 Fed nothing but true frames, a decoder learns to go on from them more than to read, and fails where
 it is fed its own. So it is fed some of its own in training, made from the true ones in a pass
@@ -77,7 +77,7 @@ class SynthesizerTask:
         self.model.decoder.r.fill_(recipe.r)
         self.model.encoder.pre_net.dropout = recipe.encoder_dropout
         self.model.decoder.prenet.dropout = recipe.decoder_dropout
-        self._emphasis = emphasis(recipe.envelope).to(self._device)
+        self._liftering = liftering(recipe.lifter).to(self._device)
         if self._device.type == "cpu":
             for cbhg in (self.model.encoder.cbhg, self.model.postnet):
                 cbhg.rnn = FusedGRU.of(cbhg.rnn)
@@ -101,7 +101,7 @@ class SynthesizerTask:
         return total, {**losses, "guide": far, "focus": focus}
 
     def _mel_loss(self, mel: Tensor, batch: Batch) -> Tensor:
-        error = torch.matmul(self._emphasis, mel - batch.mel)
+        error = torch.matmul(self._liftering, mel - batch.mel)
         each = (error.square() + error.abs()).mean(dim=1)  # [B, T]
         return (each * batch.weight).sum() / batch.weight.sum()
 
@@ -150,13 +150,13 @@ def forward(
     return Outputs(decoded, refined, attention.transpose(0, 1), stop)
 
 
-def emphasis(envelope: Sequence[tuple[int, float]]) -> Tensor:
+def liftering(lifter: Sequence[tuple[int, float]]) -> Tensor:
     """What an error [n, T] is multiplied by from the left: [n, n].
 
-    The square of the product is that of the error, its cepstrum (the orthonormal DCT over the
-    bands) weighted as `SynthesizerRecipe.envelope` has it; n is the sum of its counts.
+    The product's sum of squares is that of the error's cepstrum (the orthonormal DCT over the
+    bands), each square times its weight in `lifter`, whose counts sum to n.
     """
-    counts, weights = zip(*envelope, strict=True)
+    counts, weights = zip(*lifter, strict=True)
     dct = scipy.fft.dct(np.eye(sum(counts)), axis=0, norm="ortho")
     scales = np.sqrt(np.repeat(weights, counts))
     return torch.from_numpy(dct.T @ (scales[:, None] * dct)).float()

@@ -1,7 +1,7 @@
 """The synthesizer's batches: utterances of like length together, in an order of the seed's.
 
-Each is spoken with its own embedding, as in RTVC. Those of two short clips of a voice differ much;
-taught with the other's, the network learns to come only as near to the voice as that is.
+Each is spoken with its own embedding, as in RTVC. Two short clips of one voice have embeddings that
+differ; taught with either, the network comes as near to a voice as those are to each other.
 """
 
 from collections.abc import Sequence

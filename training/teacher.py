@@ -67,7 +67,7 @@ def teach(
 ) -> Iterator[Clip]:
     """Have the lines spoken that are not there yet, one by one as they are asked for.
 
-    Neighbouring lines share a voice, so that one can be the reference of the other. A line's
+    Neighbouring lines share a voice, to tell what is the voice's from what is the line's. A line's
     voice and tempo depend on the seed and its number alone. It is spoken as the synthesizer reads
     it, numbers written out. Stops when the teacher has spoken for `hours`.
     """

@@ -1,9 +1,9 @@
 // The decoder of Tacotron, one utterance: each step is fed the last frame of the one before.
 //
 // One call makes some steps on the calling thread, without Python and without an allocation a step.
-// Weights are packed once; nine tenths of what a step reads, those of the residual LSTMs and what
-// goes into them and into the attention's GRU, may be held in bfloat16. The location convolution
-// and its projection are one product (see attention.py).
+// Weights are packed once; nine tenths of what a step reads, those of the residual LSTMs, of the
+// layer before them and of the attention GRU's input, may be held in bfloat16. The location
+// convolution and its projection are one product (see attention.py).
 //
 // The same source is compiled for several instruction sets (see setup.py).
 

@@ -34,7 +34,8 @@ def network(stop_bias: float = NEVER, **changes: int) -> tuple[Decoder, Memory]:
     model = tiny(stop_bias, **(WHOLE_VECTORS | changes))
     chars = some_chars(12)[None]
     encoded = model.encoder(chars, seeded(3))
-    return model.decoder, model.memory(chars, encoded, some_embeds(1))
+    embeds = some_embeds(1)[:, : model.hparams.speaker_embedding_size]
+    return model.decoder, model.memory(chars, encoded, embeds)
 
 
 def generate(
@@ -51,28 +52,46 @@ def test_native_decoder_is_built_for_all_that_the_cpu_has() -> None:
     assert wanted - set(BUILT) == set(), "`pip install -e .` builds them; its -v tells why not"
 
 
+@pytest.mark.parametrize("r", [1, 2])
 @pytest.mark.parametrize("instruction_set", BUILT)
-def test_same_seed_gives_the_same_mel_and_attention_as_torch(instruction_set: str) -> None:
+def test_same_seed_gives_the_same_mel_and_attention_as_torch(instruction_set: str, r: int) -> None:
     decoder, memory = network()
+    decoder.r.fill_(r)
     native = NativeDecoder(decoder, instruction_set=instruction_set)
     mel, attention, stopped = generate(native, memory)
     wanted_mel, wanted_attention, wanted_stopped = generate(decoder, memory)
     assert mel.shape == (1, 80, FRAMES)
-    assert_close(mel[:, :, :20], wanted_mel[:, :, :20], atol=1e-4, rtol=0)
+    assert_close(mel[:, :, : 10 * r], wanted_mel[:, :, : 10 * r], atol=1e-4, rtol=0)
     assert_close(attention[:10], wanted_attention[:10], atol=1e-5, rtol=0)
     # Each frame is fed back, and rounding with it.
     assert (mel - wanted_mel).norm() < 0.01 * wanted_mel.norm()
-    assert_close(attention.sum(dim=1), torch.ones(FRAMES // 2))
+    assert_close(attention.sum(dim=1), torch.ones(FRAMES // r))
     assert stopped is wanted_stopped is False
 
 
 @pytest.mark.parametrize("instruction_set", BUILT)
-def test_bfloat16_weights_change_the_first_frames_by_a_thousandth(instruction_set: str) -> None:
-    decoder, memory = network()
+def test_products_of_an_odd_width_are_as_in_torch(instruction_set: str) -> None:
+    decoder, memory = network(speaker_embedding_size=5)
+    mel, _, _ = generate(NativeDecoder(decoder, instruction_set=instruction_set), memory, 20)
+    assert_close(mel, generate(decoder, memory, 20)[0], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("speaker", [5, 6])  # products of an odd width and of an even one
+@pytest.mark.parametrize("instruction_set", BUILT)
+def test_largest_weights_are_rounded_to_bfloat16_and_no_others(
+    instruction_set: str, speaker: int
+) -> None:
+    decoder, memory = network(speaker_embedding_size=speaker)
     mel, _, _ = generate(NativeDecoder(decoder, "bfloat16", instruction_set), memory, 8)
+    exact, _, _ = generate(decoder, memory, 8)
+    largest = [decoder.attn_rnn.weight_ih, decoder.rnn_input.weight]
+    for lstm in (decoder.res_rnn1, decoder.res_rnn2):
+        largest += [lstm.weight_ih, lstm.weight_hh]
+    for weight in largest:
+        weight.copy_(weight.bfloat16())
     wanted, _, _ = generate(decoder, memory, 8)
-    assert not torch.equal(mel, wanted)
-    assert (mel - wanted).norm() < 0.01 * wanted.norm()
+    assert_close(mel, wanted, atol=1e-5, rtol=0)
+    assert (wanted - exact).abs().max() > 1e-3
 
 
 @needs_build

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 import training.synthesizer
+from synthesizer_service.model import Tacotron
 from tests.training.tiny_training import TACOTRON, tiny_task, tiny_trainer
 from training.clips import ClipFolder
-from training.recipes import Pace, SynthesizerRecipe
+from training.recipes import SPEAKING_DROPOUT, Pace, SynthesizerRecipe
 from training.run_folder import RunFolder
-from training.synthesizer import MEAN_LEVEL, SynthesizerTask, emphasis, forward, mix_frames
+from training.synthesizer import MEAN_LEVEL, SynthesizerTask, forward, liftering, mix_frames
 from training.trainer import Trainer
 
 
@@ -61,8 +62,10 @@ def test_decoder_is_fed_frames_of_its_own_after_the_first_part_of_a_run(
     data: ClipFolder, mixed: list[tuple[torch.Tensor, torch.Tensor, float]]
 ) -> None:
     pace = Pace(steps=10, rate=1e-3, last_rate=1e-4, warmup=1)
-    recipe = SynthesizerRecipe(batch=2, min_frames=4, own_from=0.5, withheld=0.3, pace=pace)
-    recipe = replace(recipe, encoder_dropout=0.0, decoder_dropout=0.0)
+    recipe = SynthesizerRecipe(
+        batch=2, min_frames=4, own_from=0.5, withheld=0.3, encoder_dropout=0, decoder_dropout=0,
+        pace=pace,
+    )  # fmt: skip
     tiny = SynthesizerTask(data, TACOTRON, recipe)
     tiny.model.eval()  # so that nothing is left to chance
     batch = tiny.batch(0)
@@ -119,24 +122,45 @@ def test_padding_adds_nothing_to_the_loss(data: ClipFolder) -> None:
 
 
 def test_error_of_the_formants_counts_most() -> None:
-    matrix = emphasis(SynthesizerRecipe().envelope)
+    matrix = liftering(SynthesizerRecipe().lifter)
     bands = (torch.arange(80) + 0.5) * torch.pi / 80
-    power = torch.stack([(matrix @ torch.cos(n * bands)).square().sum() / 40 for n in (2, 8, 40)])
-    torch.testing.assert_close(power, torch.tensor([1.5, 4.0, 0.5]))
+    edges = (1, 3, 4, 13, 14, 23, 24, 79)
+    power = torch.stack([(matrix @ torch.cos(n * bands)).square().sum() / 40 for n in edges])
+    torch.testing.assert_close(power, torch.tensor([1.5, 1.5, 4, 4, 1.5, 1.5, 0.5, 0.5]))
     level = torch.ones(80)
     torch.testing.assert_close(matrix @ level, level)
 
 
-def test_loss_is_that_of_the_emphasised_error(data: ClipFolder) -> None:
-    tiny = task(data)
+def test_losses_are_those_of_the_liftered_error(data: ClipFolder) -> None:
+    pace = Pace(steps=10, rate=1e-3, last_rate=1e-4, warmup=1)
+    recipe = SynthesizerRecipe(batch=2, min_frames=4, postnet_from=0, own_from=1, pace=pace)
+    tiny = SynthesizerTask(data, TACOTRON, recipe)
     tiny.model.eval()
     batch = tiny.batch(0)
     torch.manual_seed(1)
-    error = forward(tiny.model, batch, refine=False, withheld=tiny.recipe.withheld).mel - batch.mel
-    error = emphasis(tiny.recipe.envelope) @ error
-    expected = (error.square() + error.abs()).mean(dim=1)[batch.weight > 0].mean()
+    outputs = forward(tiny.model, batch, refine=True, withheld=recipe.withheld)
+    assert outputs.refined is not None
     torch.manual_seed(1)
-    torch.testing.assert_close(tiny.losses(batch, 0)[1]["mel"], expected)
+    _, losses = tiny.losses(batch, 0)
+    for name, mel in (("mel", outputs.mel), ("post", outputs.refined)):
+        error = liftering(recipe.lifter) @ (mel - batch.mel)
+        expected = (error.square() + error.abs()).mean(dim=1)[batch.weight > 0].mean()
+        torch.testing.assert_close(losses[name], expected)
+
+
+def test_pictures_are_drawn_with_the_dropout_of_use(
+    data: ClipFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+
+    def watched(model: Tacotron, *given: Any, **named: Any) -> Any:
+        seen.extend((model.encoder.pre_net.dropout, model.decoder.prenet.dropout))
+        return forward(model, *given, **named)
+
+    monkeypatch.setattr(training.synthesizer, "forward", watched)
+    tiny = task(data)
+    tiny.draw(tiny.model.state_dict(), tmp_path / "picture.png")
+    assert seen == [SPEAKING_DROPOUT] * 2
 
 
 def test_prenets_dropout_is_the_recipes(data: ClipFolder) -> None:
