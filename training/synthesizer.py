@@ -1,12 +1,12 @@
 """Training the synthesizer: Tacotron, fed true frames and its own.
 
-The loss is L1 + L2 on the mels before and after the postnet, the formants weighted most,
-cross-entropy on the stop token, and a guide that draws the attention to the diagonal (H. Tachibana
-et al., "Efficiently Trainable Text-to-Speech System Based on Deep Convolutional Networks with
-Guided Attention", arXiv:1710.08969), which aligns text and speech within 150 steps.
+The loss is L1 + L2 on the mels before and after the postnet, the fine structure along the bands
+weighted most, cross-entropy on the stop token, and a guide that draws the attention to the diagonal
+(H. Tachibana et al., "Efficiently Trainable Text-to-Speech System Based on Deep Convolutional
+Networks with Guided Attention", arXiv:1710.08969), which aligns text and speech within 150 steps.
 
 Fed nothing but true frames, a decoder learns to go on from them more than to read, and fails where
-it is fed its own. So it is fed some of its own in training, made from the true ones in a pass
+it is fed its own. So it is fed many of its own in training, made from the true ones in passes
 without gradients before ("scheduled sampling", all steps at once: D. Duckworth et al., "Parallel
 Scheduled Sampling", arXiv:1906.04331), and now and then a frame that tells nothing (P. Liu et al.,
 "Maximizing Mutual Information for Tacotron", arXiv:1909.01145).
@@ -87,7 +87,7 @@ class SynthesizerTask:
         batch = batch.to(self._device)
         self.model.decoder.r.fill_(self.recipe.r)  # the run may have begun with another
         refine = step >= self.recipe.postnet_from * self.pace.steps
-        own = step >= self.recipe.own_from * self.pace.steps
+        own = self.recipe.own_passes if step >= self.recipe.own_from * self.pace.steps else 0
         outputs = forward(self.model, batch, refine=refine, own=own, withheld=self.recipe.withheld)
         frames = batch.weight.sum()
         losses = {"mel": self._mel_loss(outputs.mel, batch)}
@@ -124,9 +124,12 @@ class SynthesizerTask:
 
 
 def forward(
-    model: Tacotron, batch: Batch, *, refine: bool, own: bool = False, withheld: float = 0
+    model: Tacotron, batch: Batch, *, refine: bool, own: int = 0, withheld: float = 0
 ) -> Outputs:
-    """`Tacotron.forward` with or without the postnet; own, withheld: as `mix_frames` has it.
+    """`Tacotron.forward` with or without the postnet.
+
+    own: passes that make the frames of its own, each from those of the pass before, the first from
+    true ones; 0 for none. withheld: as `mix_frames` has it.
 
     The convolutions' products are in bfloat16, halving their time on a CPU that has it. The
     decoder's stay in float32: they are small, and converting them costs more than they gain.
@@ -136,9 +139,9 @@ def forward(
         encoded = model.encoder(batch.chars).float()
     memory = model.memory(batch.chars, encoded, batch.embeds)
     fed = true = model.decoder.fed(batch.mel)
-    if own:
-        with torch.no_grad():
-            decoded, _, _ = _decode(model.decoder, true, memory, batch.embeds)
+    with torch.no_grad():
+        for _ in range(own):
+            decoded, _, _ = _decode(model.decoder, fed, memory, batch.embeds)
             fed = model.decoder.fed(decoded)
     if own or withheld:
         fed = mix_frames(true, fed, withheld)
@@ -165,12 +168,12 @@ def liftering(lifter: Sequence[tuple[int, float]]) -> Tensor:
 def mix_frames(true: Tensor, own: Tensor, withheld: float) -> Tensor:
     """What the decoder's steps are fed: [S, B, 80] each.
 
-    Of each utterance's frames another share, 0 to 1, comes from `own`; then the share `withheld` of
-    all becomes MEAN_LEVEL. Draws from torch's generator.
+    Of each utterance's frames another share, 0 to 1, two thirds in the mean, comes from `own`; then
+    the share `withheld` of all becomes MEAN_LEVEL. Draws from torch's generator.
     """
     steps, size, _ = true.shape
     chance = partial(torch.rand, device=true.device)
-    mixed = torch.where(chance(steps, size, 1) < chance(1, size, 1), own, true)
+    mixed = torch.where(chance(steps, size, 1) < chance(1, size, 1).sqrt(), own, true)
     return mixed.masked_fill(chance(steps, size, 1) < withheld, MEAN_LEVEL)
 
 
