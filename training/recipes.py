@@ -13,7 +13,7 @@ SYNTHESIZER_SIZES = {
 }
 VOCODER_SIZES = {"compact": VocoderHparams(rnn_dims=256, fc_dims=256), "full": VocoderHparams()}
 SPEAKING_DROPOUT = 0.1
-"""Of a synthesizer's prenets in use. Trained with more, it is understood better with little
+"""Of a synthesizer's prenets in use. Even trained with more, it is understood better with little
 (docs/training.md); with none, a second attempt would be like the first."""
 
 
@@ -55,8 +55,8 @@ class SynthesizerRecipe:
     own_from: float = 0.1
     """Share of the run after which the decoder is fed frames of its own among the true ones."""
     own_passes: int = 2
-    """In which those are made: the first from true frames, the next from what came of the one
-    before, which is nearer to what it is fed in use."""
+    """Passes that make those frames: the first from true frames, each further one from what the
+    pass before made, which is nearer to what the decoder is fed in use."""
     withheld: float = 0.1
     """Share of the frames fed that are replaced by one that tells nothing."""
     encoder_dropout: float = 0.1
@@ -66,7 +66,7 @@ class SynthesizerRecipe:
     lifter: tuple[tuple[int, float], ...] = ((1, 1.0), (3, 1.5), (10, 3.0), (10, 4.0), (56, 2.0))
     """How many coefficients of the cepstrum of the mel's error count how much, from the lowest.
     4 to 13, counted from 0, are the formants; from 24 on, in high voices from 14, the harmonics.
-    What a recogniser misses in the bundled voice lies from 14 on (docs/training.md)."""
+    What was misheard of earlier weights, fed true frames, lay from 14 on (docs/training.md)."""
     seed: int = 1
     pace: Pace = Pace(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300, cooldown=0.4)
 

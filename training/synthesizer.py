@@ -1,13 +1,13 @@
 """Training the synthesizer: Tacotron, fed true frames and its own.
 
-The loss is L1 + L2 on the mels before and after the postnet, the fine structure along the bands
-weighted most, cross-entropy on the stop token, and a guide that draws the attention to the diagonal
-(H. Tachibana et al., "Efficiently Trainable Text-to-Speech System Based on Deep Convolutional
-Networks with Guided Attention", arXiv:1710.08969), which aligns text and speech within 150 steps.
+The loss is L1 + L2 on the mels before and after the postnet, weighted by the error's cepstrum,
+cross-entropy on the stop token, and a guide that draws the attention to the diagonal (H. Tachibana
+et al., "Efficiently Trainable Text-to-Speech System Based on Deep Convolutional Networks with
+Guided Attention", arXiv:1710.08969), which aligns text and speech within 150 steps.
 
 Fed nothing but true frames, a decoder learns to go on from them more than to read, and fails where
-it is fed its own. So it is fed many of its own in training, made from the true ones in passes
-without gradients before ("scheduled sampling", all steps at once: D. Duckworth et al., "Parallel
+it is fed its own. So it is fed many of its own in training, made beforehand from the true ones in
+passes without gradients ("scheduled sampling", all steps at once: D. Duckworth et al., "Parallel
 Scheduled Sampling", arXiv:1906.04331), and now and then a frame that tells nothing (P. Liu et al.,
 "Maximizing Mutual Information for Tacotron", arXiv:1909.01145).
 
@@ -128,8 +128,8 @@ def forward(
 ) -> Outputs:
     """`Tacotron.forward` with or without the postnet.
 
-    own: passes that make the frames of its own, each from those of the pass before, the first from
-    true ones; 0 for none. withheld: as `mix_frames` has it.
+    own: number of passes that make the decoder's own frames, the first from true ones, each further
+    one from those of the pass before; 0 for none. withheld: as `mix_frames` has it.
 
     The convolutions' products are in bfloat16, halving their time on a CPU that has it. The
     decoder's stay in float32: they are small, and converting them costs more than they gain.
@@ -168,7 +168,7 @@ def liftering(lifter: Sequence[tuple[int, float]]) -> Tensor:
 def mix_frames(true: Tensor, own: Tensor, withheld: float) -> Tensor:
     """What the decoder's steps are fed: [S, B, 80] each.
 
-    Of each utterance's frames another share, 0 to 1, two thirds in the mean, comes from `own`; then
+    Of each utterance's frames another share, 0 to 1, two thirds on average, comes from `own`; then
     the share `withheld` of all becomes MEAN_LEVEL. Draws from torch's generator.
     """
     steps, size, _ = true.shape
