@@ -86,6 +86,8 @@ class VocoderRecipe:
     a few windows are noise."""
     synthesized: bool = False
     """Learn from a synthesizer's mels of the clips, where there are some, in place of their own."""
+    true_mels: float = 0.25
+    """Share of the windows then that are of the clips' own mels all the same: copies stay good."""
     seed: int = 1
     pace: Pace = Pace(
         steps=80_000,

@@ -138,19 +138,24 @@ def forward(
     with torch.autocast(device, torch.bfloat16):
         encoded = model.encoder(batch.chars).float()
     memory = model.memory(batch.chars, encoded, batch.embeds)
-    fed = true = model.decoder.fed(batch.mel)
-    with torch.no_grad():
-        for _ in range(own):
-            decoded, _, _ = _decode(model.decoder, fed, memory, batch.embeds)
-            fed = model.decoder.fed(decoded)
+    fed = model.decoder.fed(batch.mel)
     if own or withheld:
-        fed = mix_frames(true, fed, withheld)
+        made = own_mel(model.decoder, batch.mel, memory, batch.embeds, own)
+        fed = mix_frames(fed, model.decoder.fed(made), withheld)
     decoded, stop, attention = _decode(model.decoder, fed, memory, batch.embeds)
     refined = None
     if refine:
         with torch.autocast(device, torch.bfloat16):
             refined = model.refine(decoded).float()
     return Outputs(decoded, refined, attention.transpose(0, 1), stop)
+
+
+@torch.no_grad()
+def own_mel(decoder: Decoder, mel: Tensor, memory: Memory, embeds: Tensor, passes: int) -> Tensor:
+    """What the decoder makes of the true `mel` [B, 80, T], fed with it, then with what it made."""
+    for _ in range(passes):
+        mel, _, _ = _decode(decoder, decoder.fed(mel), memory, embeds)
+    return mel
 
 
 def liftering(lifter: Sequence[tuple[int, float]]) -> Tensor:

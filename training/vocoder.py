@@ -85,9 +85,10 @@ class VocoderTask:
         pad, hop = self._hparams.pad, self._hparams.hop_length
         frames = self.recipe.window + 2 * pad
         at = int(rng.integers(clip.samples // hop - frames))
-        mel = self._mel(clip)[:, at : at + frames] / np.float32(MEL_MAX)
-        rough = rng.random() < self.recipe.roughened  # drawn for all, so that windows stay the same
-        if rough and not self._from_synthesizer(clip):
+        true_mels = self.recipe.true_mels if self._from_synthesizer(clip) else 1.0
+        chance = rng.random()
+        mel = self._mel(clip, chance >= true_mels)[:, at : at + frames] / np.float32(MEL_MAX)
+        if chance < true_mels * self.recipe.roughened:
             mel = roughened(mel, rng)
         # The sample before the first one, for the pre-emphasis, is dropped again.
         before = (at + pad) * hop - 1
@@ -95,10 +96,8 @@ class VocoderTask:
         labels = mu_law_labels(pre_emphasised(wav)[1:], self._hparams.bits)
         return mel, labels.astype(np.int64)
 
-    def _mel(self, clip: Clip) -> Float32Array:
-        if self._from_synthesizer(clip):
-            return self._data.synthesized(clip)
-        return self._data.features(clip).mel
+    def _mel(self, clip: Clip, synthesized: bool) -> Float32Array:
+        return self._data.synthesized(clip) if synthesized else self._data.features(clip).mel
 
     def _from_synthesizer(self, clip: Clip) -> bool:
         return self.recipe.synthesized and self._data.has_synthesized(clip)
@@ -118,7 +117,8 @@ class VocoderTask:
         """The first clip's beginning, made anew from its mel; as a sound file beside it, too."""
         model = WaveRNN(self._hparams).eval()
         model.load_state_dict({name: value.cpu() for name, value in average.items()})
-        mel = self._mel(self._clips[0])[:, :DRAWN_FRAMES]
+        clip = self._clips[0]
+        mel = self._mel(clip, self._from_synthesizer(clip))[:, :DRAWN_FRAMES]
         wav = np.concatenate([*generate(engine_for(model, 1, "float32"), mel, seed=1)])
         draw_copy(picture, wav, target=mel, mel=mel_spectrogram(wav))
 
