@@ -197,7 +197,7 @@ def synthesizer_command(
 
 @train.command("vocoder")
 @run_options
-@click.option("--synthesized", is_flag=True, help="Learn from a synthesizer's mels of the clips.")
+@click.option("--synthesized", is_flag=True, help="Fine-tune on a synthesizer's mels.")
 def vocoder_command(
     data: Path,
     run: Path,

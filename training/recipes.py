@@ -80,14 +80,16 @@ class VocoderRecipe:
     min_frames: int = 40
     max_frames: int = 10_000
     roughened: float = 0.5
-    """Share of the windows whose mel is made as blurred and inexact as a synthesizer's."""
+    """Share of the windows of the clips' own mels that are made as blurred and inexact as a
+    synthesizer's."""
     norms_steps: int = 3_000
     """Of all the network's steps: after them the batch norms keep their statistics, for those of
     a few windows are noise."""
     synthesized: bool = False
-    """Learn from a synthesizer's mels of the clips, where there are some, in place of their own."""
+    """Learn from a synthesizer's mels of the clips, where there are some."""
     true_mels: float = 0.25
-    """Share of the windows then that are of the clips' own mels all the same: copies stay good."""
+    """With `synthesized`, share of the windows that keep the clips' own mels, so that copies of
+    recordings do not get worse."""
     seed: int = 1
     pace: Pace = Pace(
         steps=80_000,

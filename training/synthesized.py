@@ -1,9 +1,10 @@
-"""The synthesizer's own mels of the clips, for the vocoder's last lessons.
+"""The synthesizer's own mels of the clips, for fine-tuning the vocoder.
 
 In use, the vocoder gets mels that are smoother than those of recordings. Teacher-forced, a mel of
 the synthesizer keeps the recording's timing, so that the recording is what it should sound like
-("ground-truth aligned"; J. Shen et al., Tacotron 2, arXiv:1712.05884, section 3.1). Going on from
-its own frames, as it does in use, blurs them further; so it does that here, too, in passes.
+("ground-truth aligned"; J. Shen et al., Tacotron 2, arXiv:1712.05884, section 3.1). In use, the
+decoder goes on from its own frames, which blurs the mel further. So some clips get further passes,
+each fed what the pass before made; the recording stays what it should sound like.
 """
 
 from collections.abc import Iterator
@@ -22,8 +23,7 @@ from training.synthesizer_batches import utterances
 from training.weights import read_weights
 
 MOST_PASSES = 3
-"""Of the decoder, the first fed with true frames, each further one with what the one before made.
-Clips get 1, 2 and 3 in turn, so that the vocoder learns little blur and much."""
+"""Of the decoder. Clips get 1, 2 and 3 in turn, so that the vocoder learns little blur and much."""
 
 
 def add_synthesized(folder: ClipFolder, weights: Path, *, replace: bool = False) -> Iterator[Clip]:
@@ -34,12 +34,9 @@ def add_synthesized(folder: ClipFolder, weights: Path, *, replace: bool = False)
     Raises CheckpointError, TrainingError.
     """
     model, recipe = _load(weights), SynthesizerRecipe()
-    clips = [
-        clip
-        for clip in folder.ready(recipe.min_frames, recipe.max_frames)
-        if replace or not folder.has_synthesized(clip)
-    ]
-    for number, clip in enumerate(clips):
+    for number, clip in enumerate(folder.ready(recipe.min_frames, recipe.max_frames)):
+        if folder.has_synthesized(clip) and not replace:
+            continue
         torch.manual_seed(number)  # of the prenets' dropout
         _add(folder, model, clip, passes=1 + number % MOST_PASSES)
         yield clip

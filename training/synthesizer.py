@@ -152,7 +152,8 @@ def forward(
 
 @torch.no_grad()
 def own_mel(decoder: Decoder, mel: Tensor, memory: Memory, embeds: Tensor, passes: int) -> Tensor:
-    """What the decoder makes of the true `mel` [B, 80, T], fed with it, then with what it made."""
+    """[B, 80, T] -> [B, 80, T], before the postnet: the decoder fed with the true mel, then with
+    what it made, `passes` times in all; with 0 the true mel."""
     for _ in range(passes):
         mel, _, _ = _decode(decoder, decoder.fed(mel), memory, embeds)
     return mel

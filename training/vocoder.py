@@ -87,7 +87,8 @@ class VocoderTask:
         at = int(rng.integers(clip.samples // hop - frames))
         true_mels = self.recipe.true_mels if self._from_synthesizer(clip) else 1.0
         chance = rng.random()
-        mel = self._mel(clip, chance >= true_mels)[:, at : at + frames] / np.float32(MEL_MAX)
+        mel = self._mel(clip, synthesized=chance >= true_mels)[:, at : at + frames]
+        mel = mel / np.float32(MEL_MAX)
         if chance < true_mels * self.recipe.roughened:
             mel = roughened(mel, rng)
         # The sample before the first one, for the pre-emphasis, is dropped again.
@@ -96,7 +97,7 @@ class VocoderTask:
         labels = mu_law_labels(pre_emphasised(wav)[1:], self._hparams.bits)
         return mel, labels.astype(np.int64)
 
-    def _mel(self, clip: Clip, synthesized: bool) -> Float32Array:
+    def _mel(self, clip: Clip, *, synthesized: bool) -> Float32Array:
         return self._data.synthesized(clip) if synthesized else self._data.features(clip).mel
 
     def _from_synthesizer(self, clip: Clip) -> bool:
@@ -118,7 +119,7 @@ class VocoderTask:
         model = WaveRNN(self._hparams).eval()
         model.load_state_dict({name: value.cpu() for name, value in average.items()})
         clip = self._clips[0]
-        mel = self._mel(clip, self._from_synthesizer(clip))[:, :DRAWN_FRAMES]
+        mel = self._mel(clip, synthesized=self._from_synthesizer(clip))[:, :DRAWN_FRAMES]
         wav = np.concatenate([*generate(engine_for(model, 1, "float32"), mel, seed=1)])
         draw_copy(picture, wav, target=mel, mel=mel_spectrogram(wav))
 
