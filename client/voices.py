@@ -61,7 +61,10 @@ class Voice:
 
 
 def mean_embed(embeds: Sequence[Float32Array]) -> Float32Array:
-    """[256], unit length, from several [256] of the same voice (GE2E's centroid)."""
+    """[256], unit length, from several [256] of the same voice (GE2E's centroid); of a single one,
+    that one to the last bit, so that a saved voice speaks as its clip does."""
+    if len(embeds) == 1:
+        return embeds[0]
     mean = np.mean(embeds, axis=0)
     unit: Float32Array = (mean / np.linalg.norm(mean)).astype(np.float32)
     return unit

@@ -166,3 +166,8 @@ def test_the_mean_of_several_embeddings_has_unit_length() -> None:
     assert np.linalg.norm(mean) == pytest.approx(1)
     similarities = [float(mean @ e) for e in embeds]
     assert min(similarities) > max(embeds[0] @ embeds[1], embeds[0] @ embeds[2])
+
+
+def test_the_mean_of_one_embedding_is_that_one_to_the_last_bit() -> None:
+    embed = np.random.default_rng(0).random(256, dtype=np.float32)  # of another length than 1
+    assert np.array_equal(mean_embed([embed]), embed)
