@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from client import voices
 from client.chain import ClipReport
 from gateway_service.voice_schemas import SampleVerdict
 from shared.tensors import Float32Array
@@ -68,9 +69,7 @@ def mean_embed(samples: Sequence[HeardSample], verdicts: Sequence[SampleVerdict]
     heard = _heard(used)
     if not heard.places:
         raise ValueError("no sample is usable")
-    mean = heard.seconds @ heard.embeds
-    unit: Float32Array = (mean / np.linalg.norm(mean)).astype(np.float32)
-    return unit
+    return voices.mean_embed(list(heard.embeds), heard.seconds.tolist())
 
 
 def expected_similarity(report: ClipReport) -> float:

@@ -95,6 +95,12 @@ def test_samples_weigh_as_much_as_they_hold_speech() -> None:
     assert mean.dtype == np.float32
 
 
+def test_voice_of_one_usable_sample_is_its_embedding_to_the_last_bit() -> None:
+    embed = np.full(256, 0.06251, np.float32)  # of a length that is not quite 1, as an encoder's are
+    samples = [heard(embed), UNREADABLE]
+    assert np.array_equal(mean_embed(samples, judge(samples)), embed)
+
+
 def test_no_usable_sample_makes_no_voice() -> None:
     with pytest.raises(ValueError, match="no sample is usable"):
         mean_embed([UNREADABLE], judge([UNREADABLE]))
