@@ -63,8 +63,9 @@ class Voice:
 def mean_embed(
     embeds: Sequence[Float32Array], weights: Sequence[float] | None = None
 ) -> Float32Array:
-    """[256], unit length, from several [256] of the same voice (GE2E's centroid); of a single one,
-    that one to the last bit, so that a saved voice speaks as its clip does."""
+    """[256], unit length, from several [256] of the same voice (GE2E's centroid), which count
+    as much as `weights` say, else alike; of a single one, that one to the last bit, so that a saved
+    voice speaks as its clip does."""
     if len(embeds) == 1:
         return embeds[0]
     mean = np.average(embeds, axis=0, weights=weights)
