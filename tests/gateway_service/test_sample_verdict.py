@@ -96,7 +96,7 @@ def test_samples_weigh_as_much_as_they_hold_speech() -> None:
 
 
 def test_voice_of_one_usable_sample_is_its_embedding_to_the_last_bit() -> None:
-    embed = np.full(256, 0.06251, np.float32)  # of a length that is not quite 1, as an encoder's are
+    embed = np.full(256, 0.06251, np.float32)  # not quite unit length
     samples = [heard(embed), UNREADABLE]
     assert np.array_equal(mean_embed(samples, judge(samples)), embed)
 
