@@ -159,7 +159,6 @@ def features_command(
 def run_options(command: Any) -> Any:
     for option in (
         click.option("--start", type=existing, help="Weights that a new run begins with."),
-        click.option("--size", type=click.Choice(SIZES), default="compact", show_default=True),
         click.option("--steps", type=click.IntRange(min=1), help="Of the whole run."),
         click.option("--rate", type=float, help="Learning rate."),
         click.option("--batch", type=click.IntRange(min=1), help="Clips or windows a step."),
@@ -171,15 +170,26 @@ def run_options(command: Any) -> Any:
     return data_argument(run_argument(command))
 
 
+size_option = click.option("--size", type=click.Choice(SIZES), default="compact", show_default=True)
+
+
 @train.command("synthesizer")
 @run_options
+@size_option
 @click.option(
     "--r",
     type=click.IntRange(1, MAX_R),
     help="Frames a decoder step.  [default: the run's, else the start's, else 4]",
 )
+@click.option("--listener", type=existing, help="A run of `better train listener`, to teach it.")
 def synthesizer_command(
-    data: Path, run: Path, start: Path | None, size: str, device: str, **overrides: Any
+    data: Path,
+    run: Path,
+    start: Path | None,
+    size: str,
+    device: str,
+    listener: Path | None,
+    **overrides: Any,
 ) -> None:
     """Train a synthesizer on DATA in the folder RUN; go on where it was stopped."""
     _prepare(overrides.pop("threads"))
@@ -191,12 +201,35 @@ def synthesizer_command(
     if overrides["r"] is None:
         overrides["r"] = frames_a_step(RunFolder(run), start)
     recipe = _changed(SynthesizerRecipe(), **overrides)
-    hparams = SYNTHESIZER_SIZES[size]
-    _train(SynthesizerTask(ClipFolder(data), hparams, recipe, start=start, device=device), run)
+    task = SynthesizerTask(
+        ClipFolder(data),
+        SYNTHESIZER_SIZES[size],
+        recipe,
+        start=start,
+        listener=listener,
+        device=device,
+    )
+    _train(task, run)
+
+
+@train.command("listener")
+@run_options
+def listener_command(
+    data: Path, run: Path, start: Path | None, device: str, **overrides: Any
+) -> None:
+    """Train on DATA what listens to a synthesizer; go on where it was stopped."""
+    _prepare(overrides.pop("threads"))
+    from training.clips import ClipFolder
+    from training.listener import ListenerTask
+    from training.recipes import ListenerRecipe
+
+    recipe = _changed(ListenerRecipe(), **overrides)
+    _train(ListenerTask(ClipFolder(data), recipe, start=start, device=device), run)
 
 
 @train.command("vocoder")
 @run_options
+@size_option
 @click.option("--synthesized", is_flag=True, help="Fine-tune on a synthesizer's mels.")
 def vocoder_command(
     data: Path,

@@ -19,6 +19,11 @@ def draw_synthesis(
     _draw(picture, {"recorded": target, "predicted": mel, "attention": attention.T})
 
 
+def draw_listening(picture: Path, *, mel: Float32Array, phonemes: Float32Array) -> None:
+    """mel: [80, T]; phonemes: [H, 1 + phonemes], their probabilities."""
+    _draw(picture, {"recorded": mel, "heard": phonemes.T})
+
+
 def draw_copy(picture: Path, wav: Float32Array, *, target: Float32Array, mel: Float32Array) -> None:
     """target, mel: [80, T]; wav: [n], which goes into a sound file beside the picture."""
     _draw(picture, {"recorded": target, "made": mel})

@@ -67,8 +67,25 @@ class SynthesizerRecipe:
     """How many coefficients of the cepstrum of the mel's error count how much, from the lowest.
     4 to 13, counted from 0, are the formants; from 24 on, in high voices from 14, the harmonics.
     What was misheard of earlier weights, fed true frames, lay from 14 on (docs/training.md)."""
+    phonemes: float = 0.5
+    layers: float = 3.0
+    voice: float = 2.0
+    """Weights of what a listener hears: the phonemes, how far its layers are from what they make
+    of the true mel, and the voice. The mel's error counts 1."""
     seed: int = 1
     pace: Pace = Pace(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300, cooldown=0.4)
+
+
+@dataclass(frozen=True)
+class ListenerRecipe:
+    batch: int = 48
+    min_frames: int = 40
+    max_frames: int = 600
+    dropout: float = 0.1
+    seed: int = 1
+    pace: Pace = Pace(
+        steps=2_000, rate=1.2e-3, last_rate=2e-5, warmup=200, cooldown=0.6, beta2=0.98
+    )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from synthesizer_service.model import MAX_LEVEL, Tacotron
 from training.clips import Clip, ClipFolder
 from training.recipes import SPEAKING_DROPOUT, SynthesizerRecipe
 from training.synthesizer import own_mel
-from training.synthesizer_batches import utterances
+from training.synthesizer_batches import FRAMES_BEFORE, utterances
 from training.weights import read_weights
 
 MOST_PASSES = 3
@@ -55,5 +55,6 @@ def _add(folder: ClipFolder, model: Tacotron, clip: Clip, passes: int) -> None:
     batch = utterances(folder, [clip], r=int(model.decoder.r))
     memory = model.memory(batch.chars, model.encoder(batch.chars), batch.embeds)
     made = own_mel(model.decoder, batch.mel, memory, batch.embeds, passes)
-    mel = model.refine(made)[0, :, : clip.frames].clamp(-MAX_LEVEL, MAX_LEVEL)
+    spoken = slice(FRAMES_BEFORE, FRAMES_BEFORE + clip.frames)
+    mel = model.refine(made)[0, :, spoken].clamp(-MAX_LEVEL, MAX_LEVEL)
     folder.add_synthesized(clip, mel.numpy())

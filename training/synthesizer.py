@@ -11,6 +11,10 @@ passes without gradients ("scheduled sampling", all steps at once: D. Duckworth 
 Scheduled Sampling", arXiv:1906.04331), and now and then a frame that tells nothing (P. Liu et al.,
 "Maximizing Mutual Information for Tacotron", arXiv:1909.01145).
 
+Even so, a small error of the mel may be a lost consonant. With a listener (`training.listener`),
+its layers are to make of the refined mel what they make of the true one ("perceptual loss": J.
+Johnson et al., arXiv:1603.08155), and it is to hear the text's phonemes and the voice.
+
 Shapes: B utterances, L characters, T frames, S = T / r decoder steps.
 """
 
@@ -28,18 +32,28 @@ from torch import Tensor
 from synthesizer_service.attention import Memory
 from synthesizer_service.hparams import Hparams
 from synthesizer_service.model import MAX_R, Decoder, Tacotron
+from synthesizer_service.text import ids_to_text
 from training.attention_loop import attend_all
 from training.clips import ClipFolder
 from training.errors import TrainingError
 from training.fused_gru import FusedGRU
 from training.fused_lstm import run
+from training.listener import (
+    Listener,
+    layers_loss,
+    load_listener,
+    padded_phonemes,
+    phoneme_loss,
+    voice_loss,
+)
 from training.pictures import draw_synthesis
 from training.recipes import SPEAKING_DROPOUT, SynthesizerRecipe
 from training.run_folder import RunFolder, StateDict
-from training.synthesizer_batches import Batch, Batches
+from training.synthesizer_batches import SILENCE, Batch, Batches
 from training.weights import read_weights, start_from
 
 MEAN_LEVEL = -1.5  # in ±4: about that of all bands of all frames of the bundled voice's training
+LISTENERS_NOISE = 0.1  # in ±4, standard deviation
 
 
 @dataclass(frozen=True)
@@ -61,9 +75,11 @@ class SynthesizerTask:
         recipe: SynthesizerRecipe,
         *,
         start: Path | None = None,
+        listener: Path | None = None,
         device: str = "cpu",
     ) -> None:
-        """start: weights to begin a new run with, as `read_weights` takes them.
+        """start: weights to begin a new run with, as `read_weights` takes them. listener: a run of
+        a `ListenerTask`, for what is refined to be listened to.
 
         Raises TrainingError where the data has too few clips; CheckpointError.
         """
@@ -82,6 +98,7 @@ class SynthesizerTask:
             for cbhg in (self.model.encoder.cbhg, self.model.postnet):
                 cbhg.rnn = FusedGRU.of(cbhg.rnn)
         self.model.to(self._device)
+        self._listener = load_listener(listener).to(self._device) if listener else None
 
     def losses(self, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         batch = batch.to(self._device)
@@ -93,6 +110,8 @@ class SynthesizerTask:
         losses = {"mel": self._mel_loss(outputs.mel, batch)}
         if outputs.refined is not None:
             losses["post"] = self._mel_loss(outputs.refined, batch)
+            if self._listener:
+                losses |= self._heard(self._listener, outputs.refined, batch)
         stop = F.binary_cross_entropy(outputs.stop, batch.stop, reduction="none")
         losses["stop"] = (stop * batch.weight).sum() / frames
         far = (outputs.attention * batch.far).sum() / (frames / self.recipe.r)
@@ -104,6 +123,21 @@ class SynthesizerTask:
         error = torch.matmul(self._liftering, mel - batch.mel)
         each = (error.square() + error.abs()).mean(dim=1)  # [B, T]
         return (each * batch.weight).sum() / batch.weight.sum()
+
+    def _heard(self, listener: Listener, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
+        padding = batch.weight[:, None] == 0
+        noise = LISTENERS_NOISE * torch.randn_like(
+            refined
+        )  # lest it be deceived by next to nothing
+        heard = listener((refined + noise).masked_fill(padding, SILENCE), batch.weight)
+        with torch.no_grad():
+            true = listener((batch.mel + noise).masked_fill(padding, SILENCE), batch.weight)
+        phonemes = padded_phonemes([ids_to_text(row) for row in batch.chars.tolist()])
+        return {
+            "phonemes": self.recipe.phonemes * phoneme_loss(heard, phonemes, batch.weight),
+            "layers": self.recipe.layers * layers_loss(heard, true, batch.weight),
+            "voice": self.recipe.voice * voice_loss(heard, batch.embeds),
+        }
 
     @torch.no_grad()
     def draw(self, average: StateDict, picture: Path) -> None:

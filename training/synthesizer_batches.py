@@ -22,6 +22,9 @@ from training.recipes import SynthesizerRecipe
 
 SORTED_TOGETHER = 16  # batches
 SILENCE = -MEL_FORMAT.max_abs
+FRAMES_BEFORE = 10
+"""Of silence. Where speech begins with the first frame, there is nothing to begin from, and the
+first words are the worst (docs/training.md)."""
 FRAMES_AFTER = 4  # of silence, in which the stop token is learnt
 GUIDE_WIDTH = 0.25  # of the diagonal, as a share of the text
 
@@ -76,21 +79,23 @@ class Batches:
 
 
 def utterances(data: ClipFolder, clips: Sequence[Clip], r: int) -> Batch:
-    """The clips side by side, each with its own embedding; T is a multiple of r."""
+    """The clips side by side, each with its own embedding; between silences; T is a multiple
+    of r."""
     size = len(clips)
     ids: list[Int64Array] = [np.array(text_to_ids(clip.text)) for clip in clips]
     features = [data.features(clip) for clip in clips]
     mels, embeds = [each.mel for each in features], [each.embed for each in features]
     characters = max(map(len, ids))
-    frames = -(-(max(mel.shape[1] for mel in mels) + FRAMES_AFTER) // r) * r
+    frames = -(-(FRAMES_BEFORE + max(mel.shape[1] for mel in mels) + FRAMES_AFTER) // r) * r
     chars = np.zeros((size, characters), np.int64)
     mel = np.full((size, MEL_FORMAT.n_mels, frames), SILENCE, np.float32)
     stop, weight = np.ones((size, frames), np.float32), np.zeros((size, frames), np.float32)
     far = np.zeros((size, frames // r, characters), np.float32)
     for i, (row, target) in enumerate(zip(ids, mels, strict=True)):
-        n, steps = target.shape[1], target.shape[1] // r
+        n = FRAMES_BEFORE + target.shape[1]
+        steps = n // r
         chars[i, : len(row)] = row
-        mel[i, :, :n] = target
+        mel[i, :, FRAMES_BEFORE:n] = target
         stop[i, : n - 1] = 0
         weight[i, : n + FRAMES_AFTER] = 1
         far[i, :steps, : len(row)] = _distance_from_diagonal(steps, len(row))

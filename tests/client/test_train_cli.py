@@ -74,6 +74,19 @@ def test_styles_reach_their_teacher(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert given == [tmp_path]
 
 
+def test_listener_reaches_its_synthesizer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given: list[object] = []
+
+    def recorded(*arguments: object, listener: Path | None, **others: object) -> None:
+        given.append(listener)
+        raise TrainingError("no more is wanted")
+
+    monkeypatch.setattr(training.synthesizer, "SynthesizerTask", recorded)
+    run("synthesizer", tmp_path, tmp_path / "run", "--listener", tmp_path)
+    run("synthesizer", tmp_path, tmp_path / "run")
+    assert given == [tmp_path, None]
+
+
 @pytest.fixture
 def recipes(monkeypatch: pytest.MonkeyPatch) -> list[SynthesizerRecipe]:
     """Those that a synthesizer would have been trained by."""

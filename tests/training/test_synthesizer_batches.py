@@ -7,7 +7,7 @@ from tests.training.tiny_training import TEXTS
 from training.clips import ClipFolder
 from training.errors import TrainingError
 from training.recipes import SynthesizerRecipe
-from training.synthesizer_batches import FRAMES_AFTER, SILENCE, Batch, Batches
+from training.synthesizer_batches import FRAMES_AFTER, FRAMES_BEFORE, SILENCE, Batch, Batches
 
 RECIPE = SynthesizerRecipe(batch=2, min_frames=4)
 
@@ -48,8 +48,14 @@ def test_stop_is_learnt_from_the_last_frame_on(batches: Batches) -> None:
         assert not stop[: frames - 1].any()
         assert stop[frames - 1 :].all()
         assert (mel[:, frames:] == SILENCE).all()
-        assert (mel[:, :frames] > SILENCE).any()
     assert batch.mel.shape[2] % RECIPE.r == 0
+
+
+def test_speech_begins_behind_silence(batches: Batches) -> None:
+    batch = batches(0)
+    assert (batch.mel[:, :, :FRAMES_BEFORE] == SILENCE).all()
+    assert (batch.mel[:, :, FRAMES_BEFORE] > SILENCE).any(dim=1).all()
+    assert batch.weight[:, :FRAMES_BEFORE].all()
 
 
 def test_guide_is_zero_on_the_diagonal_and_in_padding(batches: Batches) -> None:
