@@ -43,11 +43,9 @@ LOUDNESS = 0.25  # standard deviation
 BLURRED = 0.5  # share of the clips
 CUTS = (14, 80)  # coefficients of the cepstrum that are kept
 NOISE = 0.35  # the most
-MASKS, MOST_MASKED, MASKED = (
-    2,
-    9,
-    -2.0,
-)  # of either kind; frames or bands; about speech's mean level
+MASKS = 2  # of bands, and of frames
+MOST_MASKED = 9  # bands or frames
+MASKED = -2.0  # about the mean level of speech
 DCT = scipy.fft.dct(np.eye(MEL_FORMAT.n_mels), axis=0, norm="ortho").astype(np.float32)
 
 
@@ -196,10 +194,14 @@ class ListenerTask:
         return listened(self._data, drawn[at : at + size], rng)
 
     def losses(self, batch: Listened, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        heard = self.model(batch.mel.to(self._device), batch.weight.to(self._device))
+        mel, phonemes, embeds, weight = (
+            each.to(self._device)
+            for each in (batch.mel, batch.phonemes, batch.embeds, batch.weight)
+        )
+        heard = self.model(mel, weight)
         losses = {
-            "phonemes": phoneme_loss(heard, batch.phonemes, batch.weight),
-            "voice": voice_loss(heard, batch.embeds.to(self._device)),
+            "phonemes": phoneme_loss(heard, phonemes, weight),
+            "voice": voice_loss(heard, embeds),
         }
         return torch.stack([*losses.values()]).sum(), losses
 
@@ -233,16 +235,16 @@ def listened(data: ClipFolder, clips: Sequence[Clip], rng: np.random.Generator) 
 def _roughened(mel: Float32Array, rng: np.random.Generator) -> Float32Array:
     """Louder or softer, half of them blurred along the bands, with noise and masks (SpecAugment,
     D. Park et al., arXiv:1904.08779), lest all be heard in one clear detail. mel: [80, T]"""
-    rough = mel + rng.normal(0, LOUDNESS)
+    rough = mel + np.float32(rng.normal(0, LOUDNESS))
     if rng.random() < BLURRED:
         cut = math.exp(rng.uniform(*np.log(CUTS)))
-        kept = 1 / (1 + (np.arange(len(mel)) / cut) ** 4)
-        rough = DCT.T @ (kept[:, np.newaxis] * (DCT @ rough))
-    rough = rough + rng.uniform(0, NOISE) * rng.standard_normal(mel.shape)
+        kept = (1 / (1 + (np.arange(len(mel)) / cut) ** 4)).astype(np.float32)
+        rough = (DCT.T * kept) @ DCT @ rough
+    noise = rng.standard_normal(mel.shape, np.float32)
+    rough += np.float32(rng.uniform(0, NOISE)) * noise
     for _ in range(MASKS):
         band, frame = (int(rng.integers(size)) for size in mel.shape)
         bands, frames = rng.integers(MOST_MASKED, size=2)
         rough[band : band + bands] = MASKED
         rough[:, frame : frame + frames] = MASKED
-    clipped: Float32Array = rough.clip(-MEL_FORMAT.max_abs, MEL_FORMAT.max_abs).astype(np.float32)
-    return clipped
+    return rough.clip(-MEL_FORMAT.max_abs, MEL_FORMAT.max_abs)

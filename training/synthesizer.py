@@ -79,7 +79,8 @@ class SynthesizerTask:
         device: str = "cpu",
     ) -> None:
         """start: weights to begin a new run with, as `read_weights` takes them. listener: a run of
-        a `ListenerTask`, for what is refined to be listened to.
+        a `ListenerTask`, to listen to what the postnet makes, which then is trained from the first
+        step on.
 
         Raises TrainingError where the data has too few clips; CheckpointError.
         """
@@ -103,7 +104,8 @@ class SynthesizerTask:
     def losses(self, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         batch = batch.to(self._device)
         self.model.decoder.r.fill_(self.recipe.r)  # the run may have begun with another
-        refine = step >= self.recipe.postnet_from * self.pace.steps
+        trained = step >= self.recipe.postnet_from * self.pace.steps
+        refine = trained or self._listener is not None
         own = self.recipe.own_passes if step >= self.recipe.own_from * self.pace.steps else 0
         outputs = forward(self.model, batch, refine=refine, own=own, withheld=self.recipe.withheld)
         frames = batch.weight.sum()
@@ -133,6 +135,7 @@ class SynthesizerTask:
         with torch.no_grad():
             true = listener((batch.mel + noise).masked_fill(padding, SILENCE), batch.weight)
         phonemes = padded_phonemes([ids_to_text(row) for row in batch.chars.tolist()])
+        phonemes = phonemes.to(refined.device)
         return {
             "phonemes": self.recipe.phonemes * phoneme_loss(heard, phonemes, batch.weight),
             "layers": self.recipe.layers * layers_loss(heard, true, batch.weight),
