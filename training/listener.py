@@ -16,26 +16,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import scipy.fft
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shared.mel import MEL_FORMAT
 from shared.tensors import Float32Array
+from training.cepstrum import weighted
 from training.clips import Clip, ClipFolder
 from training.errors import TrainingError
 from training.phonemes import PHONEMES, phoneme_ids
 from training.pictures import draw_listening
 from training.recipes import ListenerRecipe
 from training.run_folder import StateDict
+from training.synthesizer_batches import SILENCE
 from training.weights import fill, read_weights, start_from
 
 STRIDE = 2  # frames a step
 PHONEME_DIMS, PHONEME_DILATIONS = 256, (1, 1, 2, 2, 4, 4)
 VOICE_DIMS, VOICE_DILATIONS = 192, (1, 1, 1)
 EMBEDDING = 256
-SILENCE = -MEL_FORMAT.max_abs
 MOST_SILENT = 16  # frames before a clip
 
 # How rough a clip is made, in the mel's units where nothing else is said.
@@ -46,7 +46,6 @@ NOISE = 0.35  # the most
 MASKS = 2  # of bands, and of frames
 MOST_MASKED = 9  # bands or frames
 MASKED = -2.0  # about the mean level of speech
-DCT = scipy.fft.dct(np.eye(MEL_FORMAT.n_mels), axis=0, norm="ortho").astype(np.float32)
 
 
 class _Tower(nn.Module):
@@ -94,8 +93,8 @@ class Listener(nn.Module):
 
     def forward(self, mel: Tensor, weight: Tensor) -> Heard:
         """mel: [B, 80, T] in ±4. weight: [B, T], 1 where there is a clip, 0 in padding."""
+        layers = self.layers(mel)
         with torch.autocast(mel.device.type, torch.bfloat16):
-            layers = self.phoneme_tower(mel)
             logits = self.phonemes(layers[-1])
             steps = self.voice_tower(mel)[-1]
         steps, share = steps.float(), weight[:, None, ::STRIDE]
@@ -105,6 +104,12 @@ class Listener(nn.Module):
         spread = (variance + 1e-4).sqrt()
         voice = F.normalize(self.voice(torch.cat([mean, spread], dim=1)), dim=1)
         return Heard(layers, logits.float().transpose(1, 2).log_softmax(dim=2), voice)
+
+    def layers(self, mel: Tensor) -> list[Tensor]:
+        """As `Heard` has them, without the rest. mel: [B, 80, T] in ±4."""
+        with torch.autocast(mel.device.type, torch.bfloat16):
+            made: list[Tensor] = self.phoneme_tower(mel)
+        return made
 
 
 def phoneme_loss(heard: Heard, phonemes: Tensor, weight: Tensor) -> Tensor:
@@ -117,10 +122,10 @@ def phoneme_loss(heard: Heard, phonemes: Tensor, weight: Tensor) -> Tensor:
     return (loss / counts.clamp(min=1)).mean()
 
 
-def layers_loss(heard: Heard, true: Heard, weight: Tensor) -> Tensor:
+def layers_loss(heard: list[Tensor], true: list[Tensor], weight: Tensor) -> Tensor:
     """How far the layers are from what they make of the true mel: a share of that, their mean."""
     far = []
-    for made, goal in zip(heard.layers, true.layers, strict=True):
+    for made, goal in zip(heard, true, strict=True):
         counted = weight[:, None, :: 1 if made.shape[2] == weight.shape[1] else STRIDE]
         made, goal = made.float(), goal.float()
         far.append(((made - goal).abs() * counted).sum() / (goal.abs() * counted).sum())
@@ -238,8 +243,8 @@ def _roughened(mel: Float32Array, rng: np.random.Generator) -> Float32Array:
     rough = mel + np.float32(rng.normal(0, LOUDNESS))
     if rng.random() < BLURRED:
         cut = math.exp(rng.uniform(*np.log(CUTS)))
-        kept = (1 / (1 + (np.arange(len(mel)) / cut) ** 4)).astype(np.float32)
-        rough = (DCT.T * kept) @ DCT @ rough
+        kept = 1 / (1 + (np.arange(len(mel)) / cut) ** 4)
+        rough = weighted(kept).astype(np.float32) @ rough
     noise = rng.standard_normal(mel.shape, np.float32)
     rough += np.float32(rng.uniform(0, NOISE)) * noise
     for _ in range(MASKS):

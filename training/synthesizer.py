@@ -24,7 +24,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import scipy.fft
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -34,6 +33,7 @@ from synthesizer_service.hparams import Hparams
 from synthesizer_service.model import MAX_R, Decoder, Tacotron
 from synthesizer_service.text import ids_to_text
 from training.attention_loop import attend_all
+from training.cepstrum import weighted
 from training.clips import ClipFolder
 from training.errors import TrainingError
 from training.fused_gru import FusedGRU
@@ -53,7 +53,8 @@ from training.synthesizer_batches import SILENCE, Batch, Batches
 from training.weights import read_weights, start_from
 
 MEAN_LEVEL = -1.5  # in ±4: about that of all bands of all frames of the bundled voice's training
-LISTENERS_NOISE = 0.1  # in ±4, standard deviation
+LISTENERS_NOISE = 0.1
+"""In ±4, standard deviation: lest a listener be deceived by next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -128,17 +129,15 @@ class SynthesizerTask:
 
     def _heard(self, listener: Listener, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
         padding = batch.weight[:, None] == 0
-        noise = LISTENERS_NOISE * torch.randn_like(
-            refined
-        )  # lest it be deceived by next to nothing
+        noise = LISTENERS_NOISE * torch.randn_like(refined)
         heard = listener((refined + noise).masked_fill(padding, SILENCE), batch.weight)
         with torch.no_grad():
-            true = listener((batch.mel + noise).masked_fill(padding, SILENCE), batch.weight)
+            true = listener.layers((batch.mel + noise).masked_fill(padding, SILENCE))
         phonemes = padded_phonemes([ids_to_text(row) for row in batch.chars.tolist()])
         phonemes = phonemes.to(refined.device)
         return {
             "phonemes": self.recipe.phonemes * phoneme_loss(heard, phonemes, batch.weight),
-            "layers": self.recipe.layers * layers_loss(heard, true, batch.weight),
+            "layers": self.recipe.layers * layers_loss(heard.layers, true, batch.weight),
             "voice": self.recipe.voice * voice_loss(heard, batch.embeds),
         }
 
@@ -203,9 +202,7 @@ def liftering(lifter: Sequence[tuple[int, float]]) -> Tensor:
     bands), each square times its weight in `lifter`, whose counts sum to n.
     """
     counts, weights = zip(*lifter, strict=True)
-    dct = scipy.fft.dct(np.eye(sum(counts)), axis=0, norm="ortho")
-    scales = np.sqrt(np.repeat(weights, counts))
-    return torch.from_numpy(dct.T @ (scales[:, None] * dct)).float()
+    return torch.from_numpy(weighted(np.sqrt(np.repeat(weights, counts)))).float()
 
 
 def mix_frames(true: Tensor, own: Tensor, withheld: float) -> Tensor:

@@ -23,8 +23,8 @@ from training.recipes import SynthesizerRecipe
 SORTED_TOGETHER = 16  # batches
 SILENCE = -MEL_FORMAT.max_abs
 FRAMES_BEFORE = 10
-"""Of silence. Where speech begins with the first frame, there is nothing to begin from, and the
-first words are the worst (docs/training.md)."""
+"""Of silence. Where speech begins with the first frame, its first words are the worst
+(docs/training.md)."""
 FRAMES_AFTER = 4  # of silence, in which the stop token is learnt
 GUIDE_WIDTH = 0.25  # of the diagonal, as a share of the text
 
@@ -79,8 +79,8 @@ class Batches:
 
 
 def utterances(data: ClipFolder, clips: Sequence[Clip], r: int) -> Batch:
-    """The clips side by side, each with its own embedding; between silences; T is a multiple
-    of r."""
+    """The clips side by side, each between silences and with its own embedding. T is a multiple of
+    r."""
     size = len(clips)
     ids: list[Int64Array] = [np.array(text_to_ids(clip.text)) for clip in clips]
     features = [data.features(clip) for clip in clips]

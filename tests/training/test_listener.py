@@ -117,8 +117,8 @@ def test_padding_is_not_listened_to() -> None:
     padded.layers[0][..., 30:] += 1
     padded.layers[1][..., 15:] += 1
     padded.phonemes[:, 15:] = heard.phonemes[:, 15:].flip(2)
-    assert layers_loss(padded, heard, weight) == 0
-    assert layers_loss(padded, heard, torch.ones(1, 40)) > 0
+    assert layers_loss(padded.layers, heard.layers, weight) == 0
+    assert layers_loss(padded.layers, heard.layers, torch.ones(1, 40)) > 0
     phonemes = torch.tensor([[1, 2, 3]])
     said = phoneme_loss(heard, phonemes, weight)
     assert phoneme_loss(padded, F.pad(phonemes, (0, 2)), weight) == said
