@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 import soundfile
 
-from client.atomic_files import replacing
 from client.chain import SAMPLE_RATE
 from client.wav_stream import Int16Array
+from shared.atomic_files import replacing
 from shared.audio import endless_wav_header
 
 _FORMATS = {

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from client.atomic_files import replacing
 from client.chain import EMBED_SIZE
+from shared.atomic_files import replacing
 from shared.samples import SAMPLES
 from shared.tensors import Float32Array
 

@@ -9,6 +9,7 @@ Each file is whole or absent, so any number of processes may fill a folder, be k
 """
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,10 +17,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from shared.atomic_files import replacing
 from shared.mel import MEL_FORMAT
 from shared.tensors import Float32Array
-from training.atomic_files import replacing
 from training.errors import TrainingError
+
+log = logging.getLogger("better")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,10 @@ class ClipFolder:
     def clips(self) -> Iterator[Clip]:
         """In the order of their names."""
         for path in sorted(self._clips.glob("*.flac")):
-            yield Clip(**json.loads(path.with_suffix(".json").read_text()))
+            yield self.clip(path.stem)
+
+    def clip(self, name: str) -> Clip:
+        return Clip(**json.loads(self._sound(name).with_suffix(".json").read_text()))
 
     def wav(self, clip: Clip, start: int = 0, samples: int = -1) -> Float32Array:
         """[samples] from `start` on, or all; in ±1."""
@@ -103,17 +109,25 @@ class ClipFolder:
         return mel
 
     def ready(self, min_frames: int, max_frames: int) -> list[Clip]:
-        """Clips with features and a length to train on. Raises TrainingError if there is none."""
-        ready = [
-            clip
-            for clip in self.clips()
-            if min_frames <= clip.frames <= max_frames and self.has_features(clip)
-        ]
+        """Clips with features and a length to train on, with a warning if that is not all of them.
+
+        Raises TrainingError if there is none.
+        """
+        clips = list(self.clips())
+        fitting = [clip for clip in clips if min_frames <= clip.frames <= max_frames]
+        ready = [clip for clip in fitting if self.has_features(clip)]
+        length = f"{min_frames} to {max_frames} frames of 12.5 ms"
         if not ready:
             raise TrainingError(
-                f"{self.folder} has no clip of {min_frames} to {max_frames} frames with features; "
+                f"{self.folder} has no clip of {length} with features; "
                 "run `better train data` and `better train features` first"
             )
+        if len(ready) < len(clips):
+            log.warning(
+                "%s: %d of %d clips are used; %d are not of %s, %d have no features",
+                self.folder, len(ready), len(clips), len(clips) - len(fitting), length,
+                len(fitting) - len(ready),
+            )  # fmt: skip
         return ready
 
     def _sound(self, name: str) -> Path:

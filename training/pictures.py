@@ -4,9 +4,9 @@ from pathlib import Path
 
 import soundfile
 
+from shared.atomic_files import replacing
 from shared.mel import MEL_FORMAT
 from shared.tensors import Float32Array
-from training.atomic_files import replacing
 
 INCHES = (9, 3)  # of one panel
 DOTS_PER_INCH = 80

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from training.atomic_files import replacing
+from shared.atomic_files import PARTS, replacing
+from shared.checkpoints import why_unreadable
 from training.errors import TrainingError
 
 StateDict = dict[str, torch.Tensor]
@@ -39,6 +40,8 @@ class RunFolder:
 
     def prepare(self) -> None:
         self.pictures.mkdir(parents=True, exist_ok=True)
+        for part in self.folder.rglob(PARTS):  # of a run that was killed while it saved
+            part.unlink()
 
     def load(self) -> State | None:
         """None for a run that was never saved. Raises TrainingError for a file that is no state."""
@@ -49,9 +52,10 @@ class RunFolder:
             return State(
                 content["model_state"], content["average"], content["optimizer"], content["steps"]
             )
-        except (KeyError, OSError, RuntimeError, TypeError) as error:
+        except Exception as error:  # whatever zipfile and torch raise on a malformed archive
             raise TrainingError(
-                f"{self.state_file} is no state of a run ({error}); give another folder"
+                f"{self.state_file} is no state of a run ({why_unreadable(error)}); "
+                "give another folder"
             ) from None
 
     def save(self, state: State) -> None:
@@ -76,5 +80,8 @@ class RunFolder:
 
 
 def _is_before(line: str, steps: int) -> bool:
-    """False too for a line that was cut off in the middle."""
-    return line.endswith("\n") and json.loads(line)["step"] <= steps
+    """False too for a line that a kill or a power cut left in pieces."""
+    try:
+        return line.endswith("\n") and bool(json.loads(line)["step"] <= steps)
+    except (KeyError, TypeError, ValueError):
+        return False

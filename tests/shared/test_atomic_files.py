@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from client.atomic_files import replacing
+from shared.atomic_files import replacing
 
 
 def test_the_target_appears_when_the_block_ends_well(tmp_path: Path) -> None:
@@ -30,6 +30,15 @@ def test_the_target_stays_as_it_was_when_the_block_fails(
 
     assert (tmp_path / "a.wav").read_text() == "old"
     assert list(tmp_path.iterdir()) == [tmp_path / "a.wav"]
+
+
+def test_the_last_of_two_who_write_at_a_time_is_there_whole(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a") as first, replacing(tmp_path / "a") as second:
+        first.write_text("first")
+        second.write_text("second")
+
+    assert (tmp_path / "a").read_text() == "first"
+    assert list(tmp_path.iterdir()) == [tmp_path / "a"]
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
