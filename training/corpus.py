@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from shared.sentences import split_sentences
+from training.errors import TrainingError
+from training.evaluation_texts import TEXTS
 from training.made_up_lines import made_up
 
 WORDS = range(3, 26)
@@ -19,9 +21,18 @@ _ODD = re.compile(r"[A-Z]{2,}|--|\b[b-hj-zB-HJ-Z]\b")
 
 
 def lines_of(files: Iterable[Path], seed: int = 0) -> list[str]:
-    """The sentences, and among them a third as many made-up lines. Raises OSError."""
+    """The sentences, and among them a third as many made-up lines; none of the evaluation's texts.
+
+    Raises TrainingError for files without a sentence, OSError.
+    """
     sentences = sentences_of(files, seed)
-    lines = sentences + made_up(sentences, len(sentences) // 3, seed)
+    if not sentences:
+        raise TrainingError(
+            "the texts hold no sentence of 3 to 25 words in letters and plain punctuation"
+        )
+    held_out = {text for texts in TEXTS.values() for text in texts}
+    made = made_up(sentences, len(sentences) // 3, seed)
+    lines = [line for line in sentences + made if line not in held_out]
     random.Random(seed).shuffle(lines)
     return lines
 

@@ -70,7 +70,7 @@ def made_up(sentences: Sequence[str], number: int, seed: int = 0) -> list[str]:
 
 
 def _piece(rng: random.Random, sentences: Sequence[str]) -> str:
-    words = rng.choice(sentences).split()
+    words = [word for word in rng.choice(sentences).split() if word.strip("-")]
     length = rng.randint(1, LONGEST_PIECE)
     start = rng.randint(0, max(0, len(words) - length))
     return _sentence(" ".join(words[start : start + length]).strip(" ,;:'.!?-"), rng.choice("..!?"))

@@ -15,6 +15,8 @@ AFTER = 3 * BEFORE
 
 def tidy(wav: Float32Array) -> Float32Array:
     """Without its silent edges, at the peak level of training. wav: [n]; empty for silence."""
+    if not len(wav):
+        return wav
     power = np.convolve(wav**2, np.full(LEVEL_WINDOW, 1 / LEVEL_WINDOW), "same")
     heard = np.flatnonzero(power > power.max(initial=0) * 10 ** (EDGE_DB / 10))
     if not len(heard):

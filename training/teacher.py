@@ -6,6 +6,7 @@ tempo.
 """
 
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -68,24 +69,28 @@ def teach(
     """Have the lines spoken that are not there yet, one by one as they are asked for.
 
     Neighbouring lines share a voice, to tell what is the voice's from what is the line's. A line's
-    voice and tempo depend on the seed and its number alone. It is spoken as the synthesizer reads
-    it, numbers written out. Stops when the teacher has spoken for `hours`.
+    voice and tempo depend on the seed and its number alone; other lines and another seed add to a
+    folder. A line is spoken as the synthesizer reads it, numbers written out. Stops when this share
+    of the lines, with what is there of it, comes to `hours`.
     """
     seconds_left = math.inf if hours is None else 3600 * hours
-    for number in range(len(lines)):
+    for number, line in enumerate(lines):
         speaker = number // lines_per_voice
-        name = f"{teacher.name}-{number:06d}"
-        if speaker % share.of != share.index or folder.has(name):
+        if speaker % share.of != share.index:
             continue
         if seconds_left <= 0:
             break
+        name = f"{teacher.name}-{seed}-{number:06d}-{zlib.crc32(line.encode()):08x}"
+        if folder.has(name):
+            seconds_left -= folder.clip(name).seconds
+            continue
         voice = teacher.draw(np.random.default_rng([seed, 0, speaker]))
         tempo = np.random.default_rng([seed, 1, number]).uniform(*TEMPOS)
-        text = normalize(lines[number])
+        text = normalize(line)
         wav = teacher.speak(text, voice, tempo)
         if wav is None or not len(wav := tidy(wav)):
             continue
-        clip = Clip(name, text, f"{teacher.name}-{speaker:06d}", len(wav))
+        clip = Clip(name, text, f"{teacher.name}-{seed}-{speaker:06d}", len(wav))
         folder.add(clip, wav)
         seconds_left -= clip.seconds
         yield clip

@@ -18,15 +18,19 @@ SUFFIX = "-variant"
 
 
 def add_variants(folder: ClipFolder, *, seed: int = 1) -> Iterator[Clip]:
-    """Add what is not there yet, one by one as they are asked for. Clips of one voice stay so."""
+    """Add what is not there yet, one by one as they are asked for; another seed adds another.
+
+    Clips of one voice stay so.
+    """
+    suffix = f"{SUFFIX}-{seed}"
     for clip in list(folder.clips()):
-        name = clip.name + SUFFIX
-        if clip.voice.endswith(SUFFIX) or folder.has(name):
+        name = clip.name + suffix
+        if SUFFIX in clip.voice or folder.has(name):
             continue
         shift = _shift_of(clip.voice, seed)
         wav = tidy(shifted(folder.wav(clip), MEL_FORMAT.sample_rate, shift))
         if len(wav):
-            variant = Clip(name, clip.text, clip.voice + SUFFIX, len(wav))
+            variant = Clip(name, clip.text, clip.voice + suffix, len(wav))
             folder.add(variant, wav)
             yield variant
 

@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +45,17 @@ def test_clip_without_its_sound_is_not_there(folder: ClipFolder) -> None:
     assert not folder.has("a")
 
 
-def test_ready_clips_have_features_and_a_fitting_length(folder: ClipFolder) -> None:
+def test_ready_clips_have_features_and_a_fitting_length(
+    folder: ClipFolder, caplog: pytest.LogCaptureFixture
+) -> None:
     clips = [added(folder, str(frames), frames) for frames in (5, 10, 20)]
     for clip in (clips[0], clips[1]):
         folder.add_features(
             clip, Features(np.zeros((80, 1), np.float32), np.zeros(256, np.float32))
         )
-    assert folder.ready(min_frames=8, max_frames=30) == [clips[1]]
+    with caplog.at_level(logging.WARNING, "better"):
+        assert folder.ready(min_frames=8, max_frames=30) == [clips[1]]
+    assert "1 of 3 clips are used" in caplog.text
 
 
 def test_folder_without_a_ready_clip_says_what_to_do(folder: ClipFolder) -> None:

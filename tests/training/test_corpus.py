@@ -1,6 +1,10 @@
 from pathlib import Path
 
+import pytest
+
 from training.corpus import lines_of, sentences_of
+from training.errors import TrainingError
+from training.evaluation_texts import SENTENCES
 
 TEXT = """The first sentence stands here. Another one follows it at once!
 %
@@ -37,3 +41,15 @@ def test_a_fourth_of_the_lines_is_made_up(tmp_path: Path) -> None:
     lines = lines_of([tmp_path / "book"])
     assert len(lines) == 4
     assert set(sentences_of([tmp_path / "book"])) < set(lines)
+
+
+def test_evaluation_is_on_texts_that_no_training_holds(tmp_path: Path) -> None:
+    (tmp_path / "book").write_text(f"{SENTENCES[0]} The cat sleeps in the barn.")
+    assert SENTENCES[0] in sentences_of([tmp_path / "book"])
+    assert lines_of([tmp_path / "book"]) == ["The cat sleeps in the barn."]
+
+
+def test_files_without_a_sentence_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("")
+    with pytest.raises(TrainingError, match="3 to 25 words"):
+        lines_of([tmp_path / "empty"])

@@ -19,6 +19,12 @@ def test_lines_begin_with_a_capital_and_end_with_a_point() -> None:
         assert line[-1] in ".!?", line
 
 
+def test_dash_alone_is_no_line() -> None:
+    assert set(made_up(["Yes - no."], 3)[2::5]) <= {"Yes.", "Yes!", "Yes?", "No.", "No!", "No?"} | {
+        f"Yes no{end}" for end in ".!?"
+    }
+
+
 def test_every_figure_has_a_reading() -> None:
     lines = made_up(SENTENCES, 500)
     assert any(character.isdigit() for line in lines for character in line)

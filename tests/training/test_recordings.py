@@ -36,7 +36,7 @@ def test_ljspeech_is_one_voice_with_texts_as_they_are_read(ljspeech: Path, tmp_p
     folder = ClipFolder(tmp_path / "data")
     assert len([*add_recordings(ljspeech, folder)]) == 2
     clips = list(folder.clips())
-    assert [clip.text for clip in clips] == ["In nineteen hundred.", "Yes."]
+    assert [clip.text for clip in clips] == ["in nineteen hundred.", "yes."]
     assert {clip.voice for clip in clips} == {"LJ"}
 
 
@@ -45,7 +45,7 @@ def test_libritts_is_a_voice_a_speaker_at_16_khz(libritts: Path, tmp_path: Path)
     assert len([*add_recordings(libritts, folder)]) == 2
     clips = list(folder.clips())
     assert {clip.voice for clip in clips} == {"84", "174"}
-    assert {clip.text for clip in clips} == {"A line."}
+    assert {clip.text for clip in clips} == {"a line."}
     assert all(clip.samples == pytest.approx(4_000 * 16 / 24, abs=2) for clip in clips)
 
 
@@ -60,9 +60,27 @@ def test_recording_that_cannot_be_read_is_left_out(
 ) -> None:
     (ljspeech / "wavs" / "LJ-1.wav").write_bytes(b"no sound")
     (ljspeech / "wavs" / "LJ-2.wav").unlink()
+    soundfile.write(ljspeech / "wavs" / "LJ-3.wav", tone(0), 16_000)
+    soundfile.write(ljspeech / "wavs" / "LJ-4.wav", 0 * tone(0), 16_000)
+    with (ljspeech / "metadata.csv").open("a") as metadata:
+        metadata.write("LJ-3|…|…\n\nLJ-4|Silence.\n")
     with caplog.at_level(logging.WARNING, "better"):
         assert len([*add_recordings(ljspeech, ClipFolder(tmp_path / "data"))]) == 0
-    assert len(caplog.records) == 2
+    assert len(caplog.records) == 4
+
+
+def test_line_without_a_text_is_named(ljspeech: Path, tmp_path: Path) -> None:
+    (ljspeech / "metadata.csv").write_text("LJ-1|Yes.\nLJ-2\n")
+    with pytest.raises(TrainingError, match=r"metadata\.csv, line 2 .*'LJ-2'"):
+        list(add_recordings(ljspeech, ClipFolder(tmp_path / "data")))
+
+
+def test_recordings_are_named_after_their_folder_from_within_it(
+    ljspeech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ljspeech)
+    clips = list(add_recordings(Path(), ClipFolder(tmp_path / "data")))
+    assert [clip.name for clip in clips] == ["LJ-LJ-1", "LJ-LJ-2"]
 
 
 def test_folder_of_another_layout_is_refused(tmp_path: Path) -> None:

@@ -79,9 +79,21 @@ def test_what_is_spoken_is_not_spoken_again(teacher: ToneTeacher, tmp_path: Path
     assert len([*teach(teacher, LINES, ClipFolder(tmp_path))]) == 3
 
 
+def test_other_lines_and_another_seed_add_to_a_folder(teacher: ToneTeacher, tmp_path: Path) -> None:
+    folder = ClipFolder(tmp_path)
+    [first] = teach(teacher, LINES[:1], folder)
+    [other_line] = teach(teacher, LINES[1:2], folder)
+    [other_seed] = teach(teacher, LINES[:1], folder, seed=2)
+    assert len([*folder.clips()]) == 3
+    assert first.voice == other_line.voice != other_seed.voice
+
+
 def test_teacher_stops_after_the_hours_asked_for(teacher: ToneTeacher, tmp_path: Path) -> None:
     one_clip = len(tone(1)) / 16_000 / 3_600
-    assert len([*teach(teacher, LINES, ClipFolder(tmp_path), hours=1.5 * one_clip)]) == 2
+    folder = ClipFolder(tmp_path)
+    assert len([*teach(teacher, LINES[:1], folder)]) == 1
+    assert len([*teach(teacher, LINES, folder, hours=1.5 * one_clip)]) == 1
+    assert len([*teach(teacher, LINES, folder, hours=1.5 * one_clip)]) == 0
 
 
 def test_drawn_voices_stay_within_what_sounds_human() -> None:

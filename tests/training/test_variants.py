@@ -26,7 +26,7 @@ def test_variant_is_higher_or_lower_by_5_to_15_percent(tmp_path: Path) -> None:
     originals = {clip.voice: folder.wav(clip) for clip in folder.clips()}
     shifts = []
     for clip in add_variants(folder):
-        original = originals[clip.voice.removesuffix("-variant")]
+        original = originals[clip.voice.removesuffix("-variant-1")]
         shifts.append(loudest_frequency(folder.wav(clip)) / loudest_frequency(original))
         assert clip.samples == len(folder.wav(clip))
     low, high = SHIFTS
@@ -38,7 +38,9 @@ def test_variant_is_higher_or_lower_by_5_to_15_percent(tmp_path: Path) -> None:
 def test_clips_of_one_voice_stay_clips_of_one_voice(tmp_path: Path) -> None:
     folder = filled(tmp_path, {"a": "one", "b": "one", "c": "two"})
     variants = list(add_variants(folder))
-    assert [clip.voice for clip in variants] == ["one-variant", "one-variant", "two-variant"]
+    assert [clip.voice for clip in variants] == [
+        "one-variant-1", "one-variant-1", "two-variant-1",
+    ]  # fmt: skip
     assert variants[0].samples == variants[1].samples  # by the same shift
 
 
@@ -46,3 +48,10 @@ def test_second_time_adds_nothing(tmp_path: Path) -> None:
     folder = filled(tmp_path, {"a": "one"})
     assert len([*add_variants(folder)]) == 1
     assert len([*add_variants(folder)]) == 0
+
+
+def test_another_seed_adds_another_variant(tmp_path: Path) -> None:
+    folder = filled(tmp_path, {"a": "one"})
+    [first], [second] = add_variants(folder), add_variants(folder, seed=2)
+    assert first.voice != second.voice
+    assert first.samples != second.samples

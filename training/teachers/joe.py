@@ -1,4 +1,4 @@
-"""Piper's voice en_US-joe-medium (its recordings CC0): natural, and ten times as fast as Kokoro.
+"""Piper's voice en_US-joe-medium (its recordings CC0): natural, and seven times as fast as Kokoro.
 
 One man's voice, and a shift. Its noise is turned down, for a teacher should say a thing the same
 way each time.
@@ -14,7 +14,7 @@ NOISE, LENGTH_NOISE = 0.4, 0.1
 
 
 class Joe:
-    """Real-time factor 0.05 on one core. A voice is its shift."""
+    """Real-time factor 0.06 on one core. A voice is its shift."""
 
     name = "joe"
 
