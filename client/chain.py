@@ -49,11 +49,13 @@ class Synthesis:
     """What the synthesizer says of one piece of text.
 
     spec: [80, T] mel spectrogram. attention: [S, L], of decoder step s to character l, 0 to 1;
-    None unless it was asked for.
+    None unless it was asked for. fault: what is still amiss with the attention after the last of
+    several attempts, as the synthesizer names it.
     """
 
     spec: Float32Array
     attention: Float32Array | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,11 @@ class Chain:
             request["attention"] = True
         answer = self._synthesizer.call("/inference/", _json(request), "application/json")
         spec = _array(self._synthesizer, answer, "spec", (MEL_FORMAT.n_mels, None))
+        fault = answer.get("fault")
         if not attention:
-            return Synthesis(spec)
-        return Synthesis(spec, _array(self._synthesizer, answer, "attention", (None, None)))
+            return Synthesis(spec, fault=fault)
+        read = _array(self._synthesizer, answer, "attention", (None, None))
+        return Synthesis(spec, read, fault)
 
     def spectrogram(self, text: str, embed: Float32Array, seed: int | None = None) -> Float32Array:
         """[80, T] mel spectrogram of one piece of text. embed: [256]."""

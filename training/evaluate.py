@@ -15,16 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from client.chain import SAMPLE_RATE, Chain
+from client.chain import SAMPLE_RATE, Chain, speakable_pieces
 from client.processes import ServiceProcesses, free_ports
 from encoder_service.model import SpeakerEncoder
 from encoder_service.preprocess import UnusableClip, resample
 from shared.audio import read_sound
 from shared.mel import mel_spectrogram
-from shared.sentences import split_sentences
 from shared.tensors import Float32Array
-from synthesizer_service.model import MAX_R
-from synthesizer_service.settings import Settings as SynthesizerSettings
+from training.errors import TrainingError
 from training.evaluation_texts import TEXTS
 from training.features import embed_voice, load_encoder
 from training.griffin_lim import griffin_lim
@@ -50,15 +48,16 @@ class Utterance:
     seconds: float
     errors: Errors
     likeness: float | None
-    ran_on: bool
-    """The stop token never came."""
+    faults: tuple[str, ...]
+    """What is still amiss with the attention after the synthesizer's last attempt, as it names it
+    (synthesizer_service/attention_monitor.py)."""
 
     @property
     def failed(self) -> bool:
-        """Whether the attention lost its way: ran on, or ended far too early or too late."""
+        """Whether the attention lost its way, or the speech is far too short or too long."""
         low, high = FAR_OFF
         usual = SECONDS_AT_LEAST + len(self.text) / CHARACTERS_A_SECOND
-        return self.ran_on or not low <= self.seconds / usual <= high
+        return bool(self.faults) or not low <= self.seconds / usual <= high
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,9 @@ class Copy:
 class Evaluation:
     utterances: list[Utterance]
     copies: list[Copy]
-    same_speaker: list[float]
-    """Likeness of each voice's two halves."""
+    two_halves: list[float]
+    """Likeness of each clip's two halves: what a clip of the same speaker, minute and microphone
+    has."""
     two_speakers: list[float]
     """Likeness of each pair of voices."""
 
@@ -111,10 +111,14 @@ def evaluate(
     say: Say = lambda line: None,
 ) -> Evaluation:
     """checkpoints: holds the folders of all three. voices: sound files. limit: texts of a kind.
+    details: where each utterance and each copy goes as a line of JSON.
 
-    Raises ApiError for a clip that cannot be read; CheckpointError; ProcessError; ChainError.
+    Raises TrainingError for clips of one name and a clip without a voice; ApiError for one that
+    cannot be read; CheckpointError; ProcessError; ChainError; OSError.
     """
-    clips = {path.stem: _read(path) for path in voices}
+    clips = read_voices(voices)
+    if details:
+        details.write_text("")  # whether it can be written is known before the work
     judge = Judge(load_encoder(checkpoints), Recogniser())
     with _running_chain(checkpoints) as chain:
         utterances = []
@@ -144,9 +148,17 @@ def _running_chain(checkpoints: Path) -> Iterator[Chain]:
             os.environ["CHECKPOINTS_DIR"] = before
 
 
-def _read(path: Path) -> Float32Array:
-    clip = read_sound(path.read_bytes(), LONGEST_CLIP)
-    return resample(clip.wav, clip.rate)
+def read_voices(paths: Sequence[Path]) -> dict[str, Float32Array]:
+    """[n] at 16 kHz, by the files' names. Raises TrainingError, ApiError, OSError."""
+    if not paths:
+        raise TrainingError("there is no voice to speak in; give clips with --voice")
+    clips = dict[str, Float32Array]()
+    for path in paths:
+        if path.stem in clips:
+            raise TrainingError(f"two clips are called {path.stem}; rename one: {path}")
+        clip = read_sound(path.read_bytes(), LONGEST_CLIP)
+        clips[path.stem] = resample(clip.wav, clip.rate)
+    return clips
 
 
 def speak_all(
@@ -156,15 +168,20 @@ def speak_all(
     rounds: int,
     limit: int | None,
 ) -> Iterator[Utterance]:
-    """Each text once a round, the voices taking turns."""
-    embeds = {voice: judge.embed(wav) for voice, wav in clips.items()}
-    usable = {voice: embed for voice, embed in embeds.items() if embed is not None}
+    """Each text once a round, the voices taking turns. Raises TrainingError for a clip without a
+    voice; ChainError."""
+    embeds = dict[str, Float32Array]()
+    for voice, clip in clips.items():
+        embed = judge.embed(clip)
+        if embed is None:
+            raise TrainingError(f"the encoder finds no voice in {voice}; give another clip")
+        embeds[voice] = embed
     texts = [(kind, text) for kind, texts in TEXTS.items() for text in texts[:limit]]
-    names = sorted(usable)
+    names = sorted(embeds)
     for turn in range(rounds):
         for number, (kind, text) in enumerate(texts):
             voice = names[(number + turn) % len(names)]
-            yield _utterance(chain, judge, kind, text, voice, usable[voice], seed=turn)
+            yield _utterance(chain, judge, kind, text, voice, embeds[voice], seed=turn)
 
 
 def _utterance(
@@ -176,10 +193,9 @@ def _utterance(
     embed: Float32Array,
     seed: int,
 ) -> Utterance:
-    """As `Chain.speak` says it, with a look at the spectrograms on their way."""
-    specs = [chain.spectrogram(piece.text, embed, seed) for piece in split_sentences(text)]
-    most = SynthesizerSettings().max_frames - MAX_R  # a last step has room for no more
-    wav = np.concatenate([_vocoded(chain, spec, seed) for spec in specs])
+    """As `Chain.speak` says it, without the pauses."""
+    pieces = [chain.synthesize(piece.text, embed, seed) for piece in speakable_pieces(text)]
+    wav = np.concatenate([_vocoded(chain, piece.spec, seed) for piece in pieces])
     heard, spoken = judge.heard(wav), judge.embed(wav)
     return Utterance(
         kind=kind,
@@ -189,7 +205,7 @@ def _utterance(
         seconds=len(wav) / SAMPLE_RATE,
         errors=Errors.between(text, heard),
         likeness=None if spoken is None else float(spoken @ embed),
-        ran_on=any(spec.shape[1] > most for spec in specs),
+        faults=tuple(piece.fault for piece in pieces if piece.fault),
     )
 
 
@@ -209,7 +225,7 @@ def _copy_all(chain: Chain, judge: Judge, clips: dict[str, Float32Array]) -> Ite
 
 
 def _references(judge: Judge, clips: dict[str, Float32Array]) -> tuple[list[float], list[float]]:
-    """Likeness of two clips of one speaker, the halves of each, and of two speakers."""
+    """Likeness of the two halves of each clip, and of each two of them."""
     halves = [np.array_split(wav, 2) for wav in clips.values()]
     same = [judge.likeness(*pair) for pair in halves]
     others = [judge.likeness(*pair) for pair in combinations(clips.values(), 2)]

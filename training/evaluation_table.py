@@ -24,7 +24,7 @@ def _rows(evaluation: Evaluation) -> Iterator[Sequence[str]]:
     yield _spoken("**all texts**", spoken)
     for maker in MAKERS:
         yield _copied(f"copy by {maker}", [one for one in evaluation.copies if one.maker == maker])
-    yield _likeness("two clips of one speaker", evaluation.same_speaker)
+    yield _likeness("two halves of one clip", evaluation.two_halves)
     yield _likeness("two speakers", evaluation.two_speakers)
 
 

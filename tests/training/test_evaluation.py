@@ -1,20 +1,26 @@
+import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
 
-from client.chain import Chain
+import training.evaluate
+from client.chain import Chain, Synthesis
 from client.wav_stream import Int16Array
 from encoder_service.preprocess import resample
 from shared.audio import read_sound
 from shared.mel import mel_spectrogram
 from shared.samples import sample_path
 from shared.tensors import Float32Array
-from training.evaluate import Copy, Evaluation, Judge, Utterance, speak_all
+from training.errors import TrainingError
+from training.evaluate import Copy, Evaluation, Judge, Utterance, evaluate, read_voices, speak_all
 from training.evaluation_table import markdown
 from training.evaluation_texts import FORTY_WORDS, SENTENCES, TEXTS
+from training.features import CHECKPOINTS
 from training.griffin_lim import griffin_lim
 from training.recognition import Errors, edits
 
@@ -27,7 +33,7 @@ GOOD = Utterance(
     seconds=1.6,
     errors=PERFECT,
     likeness=0.9,
-    ran_on=False,
+    faults=(),
 )
 
 
@@ -48,17 +54,17 @@ def test_writing_does_not_count_as_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "ran_on", "failed"),
-    [(1.6, False, False), (0.3, False, True), (9.0, False, True), (1.6, True, True)],
+    ("seconds", "faults", "failed"),
+    [(1.6, (), False), (0.3, (), True), (9.0, (), True), (1.6, ("repeated",), True)],
 )
-def test_length_far_off_and_no_stop_are_failures(
-    seconds: float, ran_on: bool, failed: bool
+def test_length_far_off_and_an_attention_astray_are_failures(
+    seconds: float, faults: tuple[str, ...], failed: bool
 ) -> None:
-    assert replace(GOOD, seconds=seconds, ran_on=ran_on).failed == failed
+    assert replace(GOOD, seconds=seconds, faults=faults).failed == failed
 
 
 def test_table_sums_up_words_not_rates() -> None:
-    long = replace(GOOD, errors=Errors(6, 6, 12, 36), likeness=None, ran_on=True)
+    long = replace(GOOD, errors=Errors(6, 6, 12, 36), likeness=None, faults=("repeated",))
     copies = [Copy("rowan", maker, PERFECT, 0.8) for maker in ("vocoder", "Griffin-Lim")]
     table = markdown(Evaluation([GOOD, long], copies, [0.95], [0.5, 0.7]))
     assert "| **all texts** | 2 | 60.0 % | 22.2 % | 0.90 | 1 of 2 |" in table
@@ -88,21 +94,23 @@ def test_griffin_lim_gives_the_mel_back() -> None:
 class FakeChain:
     """A mel of a frame a character, which sounds for as long; one text never ends."""
 
-    def spectrogram(self, text: str, embed: Float32Array, seed: int | None) -> Float32Array:
-        return np.zeros((80, 1_600 if "boiled" in text else len(text)), np.float32)
+    def synthesize(self, text: str, embed: Float32Array, seed: int | None) -> Synthesis:
+        endless = "boiled" in text
+        spec = np.zeros((80, 1_600 if endless else len(text)), np.float32)
+        return Synthesis(spec, fault="never_stopped" if endless else None)
 
     def vocode(self, spec: Float32Array, seed: int | None) -> Iterator[Int16Array]:
         yield np.full(200 * spec.shape[1], seed, np.int16)
 
 
 class FakeJudge:
-    """Hears nothing, and the same voice everywhere."""
+    """Hears nothing, and the same voice everywhere but in silence of one sample."""
 
     def heard(self, wav: Float32Array) -> str:
         return ""
 
-    def embed(self, wav: Float32Array) -> Float32Array:
-        return np.full(256, 1 / 16, np.float32)
+    def embed(self, wav: Float32Array) -> Float32Array | None:
+        return None if len(wav) == 1 else np.full(256, 1 / 16, np.float32)
 
 
 def spoken(rounds: int) -> list[Utterance]:
@@ -123,9 +131,57 @@ def test_every_text_is_spoken_once_a_round_and_voices_take_turns() -> None:
 def test_utterance_is_judged_by_what_came_back() -> None:
     by_text = {utterance.text: utterance for utterance in spoken(rounds=1)}
     [endless] = [utterance for text, utterance in by_text.items() if "boiled" in text]
-    assert endless.ran_on
+    assert endless.faults == ("never_stopped",)
     assert endless.failed
     hello = by_text["Hello."]
-    assert (hello.ran_on, hello.errors.words, hello.errors.of_words) == (False, 1, 1)
+    assert (hello.faults, hello.errors.words, hello.errors.of_words) == ((), 1, 1)
     assert hello.seconds == pytest.approx(6 * 200 / 16_000)
     assert hello.likeness == pytest.approx(1)
+
+
+def test_clip_without_a_voice_is_named() -> None:
+    clips = {"oak": np.zeros(100, np.float32), "still": np.zeros(1, np.float32)}
+    chain, judge = cast(Chain, FakeChain()), cast(Judge, FakeJudge())
+    with pytest.raises(TrainingError, match="no voice in still"):
+        next(speak_all(chain, judge, clips, rounds=1, limit=1))
+
+
+def test_clips_of_one_name_are_refused(tmp_path: Path) -> None:
+    other = tmp_path / sample_path("rowan").name
+    shutil.copy(sample_path("rowan"), other)
+    assert [*read_voices([other])] == ["rowan"]
+    with pytest.raises(TrainingError, match="two clips are called rowan"):
+        read_voices([sample_path("rowan"), other])
+    with pytest.raises(TrainingError, match="--voice"):
+        read_voices([])
+
+
+class Parrot:
+    """Stands in for the recogniser, which the extra `dev` does not hold."""
+
+    def transcribe(self, wav: Float32Array) -> str:
+        return "hello"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of librosa's own dependencies
+def test_bundled_voice_is_evaluated_through_the_services(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(training.evaluate, "TEXTS", {"one word": ("Hello.",)})
+    monkeypatch.setattr(training.evaluate, "Recogniser", Parrot)
+    details = tmp_path / "details.jsonl"
+    details.write_text("of another evaluation")
+    found = evaluate(CHECKPOINTS, [sample_path("rowan"), sample_path("hazel")], details=details)
+    [spoken] = found.utterances
+    assert (spoken.text, spoken.voice, spoken.faults, spoken.errors.words) == (
+        "Hello.", "hazel", (), 0,
+    )  # fmt: skip
+    assert spoken.likeness is not None
+    assert 0.5 < spoken.likeness < 1
+    assert [(copy.voice, copy.maker) for copy in found.copies] == [
+        ("rowan", "vocoder"), ("rowan", "Griffin-Lim"),
+        ("hazel", "vocoder"), ("hazel", "Griffin-Lim"),
+    ]  # fmt: skip
+    assert min(found.two_halves) > max(found.two_speakers)
+    lines = [json.loads(line) for line in details.read_text().splitlines()]
+    assert [line["voice"] for line in lines] == ["hazel", "rowan", "rowan", "hazel", "hazel"]
