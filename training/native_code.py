@@ -29,23 +29,34 @@ def compiled(name: str) -> ctypes.CDLL | None:
         log.warning("no C++ compiler: the training is slower; install g++")
         return None
     source = SOURCES / f"{name}.cpp"
-    library = CACHE / f"{name}-{_fingerprint(source)}.so"
     try:
+        library = CACHE / f"{name}-{_fingerprint(source)}.so"
         if not library.exists():
             _build(compiler, source, library)
         return ctypes.CDLL(os.fspath(library))
-    except (OSError, subprocess.CalledProcessError) as error:
-        log.warning("training/native/%s.cpp: %s; the training is slower", name, error)
-        return None
+    except subprocess.CalledProcessError as error:
+        reason = _first_error(error.stderr.decode(errors="replace"))
+    except OSError as error:
+        reason = str(error)
+    log.warning("training/native/%s.cpp: %s; the training is slower", name, reason)
+    return None
+
+
+def _first_error(said: str) -> str:
+    """Of what a compiler said. The sources say which instructions a CPU lacks."""
+    _, found, rest = said.partition("error: ")
+    return (rest if found else said).partition("\n")[0].removeprefix("#error ")
 
 
 def _fingerprint(source: Path) -> str:
-    """Of the source, what it may include, and the CPU, whose instructions are used."""
+    """Of the source, what it may include, how it is compiled, and the CPU, whose instructions are
+    used."""
     cpuinfo = Path("/proc/cpuinfo")
     cpu = cpuinfo.read_text() if cpuinfo.exists() else ""
     flags = next((line for line in cpu.splitlines() if line.startswith("flags")), "")
     code = b"".join(file.read_bytes() for file in (source, *sorted(SOURCES.glob("*.h"))))
-    return hashlib.sha256(code + flags.encode()).hexdigest()[:16]
+    how = " ".join([*COMPILE, *LINK, flags])
+    return hashlib.sha256(code + how.encode()).hexdigest()[:16]
 
 
 def _build(compiler: str, source: Path, library: Path) -> None:

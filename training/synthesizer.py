@@ -117,10 +117,19 @@ class SynthesizerTask:
                 losses |= self._heard(self._listener, outputs.refined, batch)
         stop = F.binary_cross_entropy(outputs.stop, batch.stop, reduction="none")
         losses["stop"] = (stop * batch.weight).sum() / frames
-        far = (outputs.attention * batch.far).sum() / (frames / self.recipe.r)
-        total = torch.stack([*losses.values(), self.recipe.guide * far]).sum()
+        losses["guide"] = (outputs.attention * batch.far).sum() / (frames / self.recipe.r)
+        total = torch.stack([self._weight(name) * loss for name, loss in losses.items()]).sum()
         focus = outputs.attention.detach().amax(dim=2).mean()
-        return total, {**losses, "guide": far, "focus": focus}
+        return total, {**losses, "focus": focus}
+
+    def _weight(self, loss: str) -> float:
+        recipe = self.recipe
+        return {
+            "guide": recipe.guide,
+            "phonemes": recipe.phonemes,
+            "layers": recipe.layers,
+            "voice": recipe.voice,
+        }.get(loss, 1.0)
 
     def _mel_loss(self, mel: Tensor, batch: Batch) -> Tensor:
         error = torch.matmul(self._liftering, mel - batch.mel)
@@ -136,9 +145,9 @@ class SynthesizerTask:
         phonemes = padded_phonemes([ids_to_text(row) for row in batch.chars.tolist()])
         phonemes = phonemes.to(refined.device)
         return {
-            "phonemes": self.recipe.phonemes * phoneme_loss(heard, phonemes, batch.weight),
-            "layers": self.recipe.layers * layers_loss(heard.layers, true, batch.weight),
-            "voice": self.recipe.voice * voice_loss(heard, batch.embeds),
+            "phonemes": phoneme_loss(heard, phonemes, batch.weight),
+            "layers": layers_loss(heard.layers, true, batch.weight),
+            "voice": voice_loss(heard, batch.embeds),
         }
 
     @torch.no_grad()

@@ -5,6 +5,7 @@ So a run that was killed goes on exactly as if it had not been, on the same data
 """
 
 import json
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -142,7 +143,9 @@ class Trainer(Generic[B]):
         self._folder.save(State(model, self._average, optimizer, self.steps))
 
     def _log(self, log: IO[str], losses: dict[str, float]) -> None:
-        log.write(json.dumps({"step": self.steps, **losses}) + "\n")
+        """JSON knows no infinity: a gradient that overflowed is null."""
+        known = {name: loss if math.isfinite(loss) else None for name, loss in losses.items()}
+        log.write(json.dumps({"step": self.steps, **known}) + "\n")
 
     def _report(self, losses: dict[str, float], seconds: float) -> None:
         numbers = "  ".join(f"{name} {value:.4g}" for name, value in losses.items())

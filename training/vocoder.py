@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from shared.mel import mel_spectrogram
 from shared.tensors import Float32Array, Int64Array
 from training.clips import Clip, ClipFolder
+from training.errors import TrainingError
 from training.fused_gru import FusedGRU
 from training.pictures import draw_copy
 from training.recipes import VocoderRecipe
@@ -55,12 +56,18 @@ class VocoderTask:
     ) -> None:
         """start: weights to begin a new run with, as `read_weights` takes them.
 
-        Raises TrainingError for data without clips; CheckpointError.
+        Raises TrainingError for data without clips, or to be fine-tuned on without mels of a
+        synthesizer; CheckpointError.
         """
         self.recipe, self.pace, self.seed = recipe, recipe.pace, recipe.seed
         self._data, self._hparams = data, hparams
         shortest = max(recipe.min_frames, recipe.window + 2 * hparams.pad + 2)
         self._clips = data.ready(shortest, recipe.max_frames)
+        if recipe.synthesized and not any(map(data.has_synthesized, self._clips)):
+            raise TrainingError(
+                f"{data.folder} has no mels of a synthesizer; run `better train features "
+                "DATA --synthesizer RUN` first"
+            )
         self._device = torch.device(device)
         torch.manual_seed(recipe.seed)
         self.model = WaveRNN(hparams)

@@ -14,14 +14,17 @@ import torch
 
 import synthesizer_service.inference
 import vocoder_service.inference
+from shared.atomic_files import PARTS
 from shared.settings import REPOSITORY
 from synthesizer_service.settings import Settings as SynthesizerSettings
-from tests.training.tiny_training import tiny_task, tiny_trainer
+from tests.training.tiny_training import TACOTRON, tiny_data, tiny_task, tiny_trainer
 from training.clips import ClipFolder
 from training.errors import TrainingError
 from training.export import export
-from training.recipes import SPEAKING_DROPOUT, Pace
+from training.native_code import compiled
+from training.recipes import SPEAKING_DROPOUT, Pace, SynthesizerRecipe
 from training.run_folder import RunFolder
+from training.synthesizer import SynthesizerTask
 from training.trainer import Trainer
 from training.weights import read_weights
 from vocoder_service.generation import generate
@@ -71,16 +74,34 @@ def test_killed_run_goes_on_as_if_it_had_not_been(
     command = [sys.executable, "-m", "tests.training.tiny_training", *arguments]
     assert subprocess.run(command, cwd=REPOSITORY, check=False).returncode == -signal.SIGKILL
     with RunFolder(run).log_file.open("a") as log:
-        log.write('{"step": 7, "lo')  # as a kill in mid-line leaves it
+        log.write('\0\0\n{"step": 7, "lo')  # as a power cut and a kill in mid-line leave it
 
     resumed = tiny_trainer(model, data, run, STEPS)
     assert resumed.steps == saved
     resumed.run()
 
+    assert not [*run.rglob(PARTS)]
     assert losses(run) == losses(whole_runs[model])
     one, other = state(run), state(whole_runs[model])
     for weights in ("model_state", "average"):
         assert all(torch.equal(one[weights][name], other[weights][name]) for name in one[weights])
+
+
+def test_stopped_run_goes_on_in_the_kernels_too(tmp_path: Path) -> None:
+    if None in (compiled("attention"), compiled("lstm"), compiled("gru")):
+        pytest.skip("the training's kernels, which cannot be compiled here")
+    data = tiny_data(tmp_path / "data", times=2)
+    sizes = replace(TACOTRON, encoder_dims=64, decoder_dims=32, postnet_dims=64, lstm_dims=32)
+
+    def train(name: str, steps: int) -> None:
+        pace = Pace(steps, rate=1e-2, last_rate=1e-3, warmup=2, cooldown=0, save_every=3)
+        recipe = SynthesizerRecipe(batch=8, min_frames=4, own_from=0, postnet_from=0, pace=pace)
+        Trainer(SynthesizerTask(data, sizes, recipe), RunFolder(tmp_path / name)).run()
+
+    train("whole", 6)
+    train("stopped", 3)
+    train("stopped", 6)
+    assert losses(tmp_path / "stopped")[3:] == losses(tmp_path / "whole")[3:]
 
 
 def test_run_that_is_done_is_left_alone(
@@ -167,9 +188,14 @@ def test_run_of_another_size_is_refused(data: ClipFolder, whole_runs: dict[str, 
 
 def test_file_that_is_no_state_is_refused(data: ClipFolder, run: Path) -> None:
     run.mkdir()
-    torch.save({"something": torch.ones(1)}, RunFolder(run).state_file)
+    state_file = RunFolder(run).state_file
+    torch.save({"something": torch.ones(1)}, state_file)
     with pytest.raises(TrainingError, match="no state of a run"):
         tiny_trainer("vocoder", data, run, STEPS)
+    for content in (b"", b"some text"):
+        state_file.write_bytes(content)
+        with pytest.raises(TrainingError, match="no state of a run"):
+            tiny_trainer("vocoder", data, run, STEPS)
 
 
 def test_file_that_was_cut_off_is_refused(
@@ -214,3 +240,18 @@ def test_longer_run_has_the_same_beginning() -> None:
     assert [pace.rate_at(step) for step in range(75)] == [
         longer.rate_at(step) for step in range(75)
     ]
+
+
+def test_gradient_that_overflows_is_skipped_and_logged_as_json(
+    data: ClipFolder, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        torch.nn.utils, "clip_grad_norm_", lambda parameters, most: torch.tensor(torch.inf)
+    )
+    trainer = tiny_trainer("vocoder", data, run, 1)
+    trainer.run()
+    line = json.loads(RunFolder(run).log_file.read_text(), parse_constant=pytest.fail)
+    assert line["gradient"] is None
+    trained = state(run)["model_state"]
+    fresh = tiny_task("vocoder", data, 1).model.state_dict()
+    assert torch.equal(trained["fc3.weight"], fresh["fc3.weight"])

@@ -44,10 +44,10 @@ def tone(number: int, frames: int = 14) -> Float32Array:
     return (0.5 * np.sin(2 * np.pi * (200 + 50 * number) * time)).astype(np.float32)
 
 
-def tiny_data(folder: Path, frames: int = 14) -> ClipFolder:
-    """Five clips of tones, two of a voice."""
+def tiny_data(folder: Path, frames: int = 14, times: int = 1) -> ClipFolder:
+    """Five clips of tones, or some `times` as many, two of a voice."""
     data = ClipFolder(folder)
-    for number, text in enumerate(TEXTS):
+    for number, text in enumerate(times * TEXTS):
         wav = tone(number, frames)
         clip = Clip(f"{number:03d}", text, f"voice{number // 2}", len(wav))
         data.add(clip, wav)

@@ -14,7 +14,6 @@
 namespace {
 
 constexpr int kKernel = 31, kReach = kKernel / 2, kPairs = (kKernel + 1) / 2;
-constexpr int kMostVectors = 16;  // of D
 
 typedef uint16_t Half;
 
@@ -114,7 +113,6 @@ void add_location(const Half* padded, int length, int dims, const uint32_t* inte
 
 extern "C" int rows_multiple() { return kRows; }
 extern "C" int columns_multiple() { return kColumns; }
-extern "C" int most_dims() { return kMostVectors * kLanes; }
 
 // v: twice that of the layer; bias: of the recurrent part.
 extern "C" void attention_forward(int threads, long batch, long steps, long length, long dims,
@@ -126,7 +124,7 @@ extern "C" void attention_forward(int threads, long batch, long steps, long leng
                                   float* recurrent, Half* terms) {
 #pragma omp parallel for num_threads(threads)
   for (int thread = 0; thread < threads; thread++) {
-    const auto [first, rows] = share(batch, threads, thread);
+    const auto [first, rows] = share<kRows>(batch, threads, thread);
     std::vector<uint32_t> pairs(rows * std::max(dims, characters) / 2);
     std::vector<float> given(rows * 3 * dims), state(rows * 3 * dims), asked(rows * dims);
     std::vector<Half> padded(length + 2 * kReach + 8);
@@ -194,7 +192,7 @@ extern "C" void attention_backward(int threads, long batch, long steps, long len
   const __m512i interleave = _mm512_load_si512(order);
 #pragma omp parallel for num_threads(threads)
   for (int thread = 0; thread < threads; thread++) {
-    const auto [first, rows] = share(batch, threads, thread);
+    const auto [first, rows] = share<kRows>(batch, threads, thread);
     float *d_location = d_locations + thread * kKernel * dims, *d_v = d_vs + thread * dims;
     std::vector<float> carried(rows * dims, 0.0f), product(rows * std::max(dims, characters));
     std::vector<float> d_attended(rows * (length + 2 * kReach + 2), 0.0f), d_energy(length + 1);

@@ -2,14 +2,17 @@
 // on a CPU that has them (AVX512-BF16). Without it nothing here compiles, and torch's own code serves.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
+#ifndef __AVX512BF16__
+#error the CPU has no AVX512-BF16
+#endif
+
 #include <cstdint>
 #include <cstring>
-#include <utility>
 #include <vector>
 
 #include <immintrin.h>
+
+#include "any_cpu.h"
 
 constexpr int kLanes = 16, kRows = 8;
 constexpr int kColumns = 2 * kLanes;
@@ -51,17 +54,6 @@ void to_pairs(const float* values, long count, uint32_t* pairs) {
   for (long i = 0; i < count; i += kLanes)
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(pairs + i / 2),
                         (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(values + i)));
-}
-
-// The quotient by an infinity, as -ffast-math approximates it, would be no number.
-inline float sigmoid(float x) { return 1.0f / (1.0f + std::exp(std::min(-x, 80.0f))); }
-inline float tanh_of(float x) { return 2.0f * sigmoid(2.0f * x) - 1.0f; }
-
-// The rows of one of `threads` threads: first, count.
-std::pair<int, int> share(int batch, int threads, int thread) {
-  const int each = (batch / kRows + threads - 1) / threads * kRows;
-  const int first = std::min(batch, each * thread);
-  return {first, std::min(batch, first + each) - first};
 }
 
 }  // namespace

@@ -6,9 +6,9 @@
 // state is the caller's, kept [4, B, T, H] from forward to backward. H is a multiple of kColumns, B
 // of kRows.
 
-#include <algorithm>
-#include <cmath>
 #include <vector>
+
+#include "any_cpu.h"
 
 #ifdef __AVX512F__
 constexpr int kLanes = 16, kRows = 8;
@@ -46,16 +46,6 @@ void multiply(const float* x, int rows, int inputs, const float* weight, int wid
                     out + row * width + column, width);
 }
 
-// The quotient by an infinity, as -ffast-math approximates it, would be no number.
-float sigmoid(float x) { return 1.0f / (1.0f + std::exp(std::min(-x, 80.0f))); }
-
-// The rows of one of `threads` threads: first, count.
-std::pair<int, int> share(int batch, int threads, int thread) {
-  const int each = (batch / kRows + threads - 1) / threads * kRows;
-  const int first = std::min(batch, each * thread);
-  return {first, std::min(batch, first + each) - first};
-}
-
 }  // namespace
 
 extern "C" int rows_multiple() { return kRows; }
@@ -67,7 +57,7 @@ extern "C" void gru_forward(int threads, long batch, long steps, long hidden, co
   const long plane = batch * steps * hidden;
 #pragma omp parallel for num_threads(threads)
   for (int thread = 0; thread < threads; thread++) {
-    const auto [first, rows] = share(batch, threads, thread);
+    const auto [first, rows] = share<kRows>(batch, threads, thread);
     std::vector<float> last(rows * hidden, 0.0f), products(rows * 3 * hidden);
     for (int row = 0; row < rows; row++)
       std::copy_n(states + (first + row) * (steps + 1) * hidden, hidden, &last[row * hidden]);
@@ -84,7 +74,7 @@ extern "C" void gru_forward(int threads, long batch, long steps, long hidden, co
           r[j] = sigmoid(g[j] + p[j] + bias[j]);
           z[j] = sigmoid(g[hidden + j] + p[hidden + j] + bias[hidden + j]);
           q[j] = p[2 * hidden + j] + bias[2 * hidden + j];
-          n[j] = 2.0f * sigmoid(2.0f * (g[2 * hidden + j] + r[j] * q[j])) - 1.0f;  // tanh
+          n[j] = tanh_of(g[2 * hidden + j] + r[j] * q[j]);
           state[j] = h[j] = n[j] + z[j] * (h[j] - n[j]);
         }
       }
@@ -100,7 +90,7 @@ extern "C" void gru_backward(int threads, long batch, long steps, long hidden, c
   const long plane = batch * steps * hidden;
 #pragma omp parallel for num_threads(threads)
   for (int thread = 0; thread < threads; thread++) {
-    const auto [first, rows] = share(batch, threads, thread);
+    const auto [first, rows] = share<kRows>(batch, threads, thread);
     std::vector<float> carried(rows * hidden, 0.0f), by_weight(rows * hidden, 0.0f);
     std::vector<float> products(rows * 3 * hidden);
     for (long t = steps - 1; t >= 0; t--) {

@@ -18,7 +18,7 @@ extern "C" void lstm_forward(int threads, long batch, long steps, long hidden, f
                              const uint32_t* weight, float* states, float* cells) {
 #pragma omp parallel for num_threads(threads)
   for (int thread = 0; thread < threads; thread++) {
-    const auto [first, rows] = share(batch, threads, thread);
+    const auto [first, rows] = share<kRows>(batch, threads, thread);
     std::vector<uint32_t> last(rows * hidden / 2);
     std::vector<float> products(rows * 4 * hidden);
     for (long t = 0; t < steps; t++) {
@@ -50,7 +50,7 @@ extern "C" void lstm_backward(int threads, long batch, long steps, long hidden, 
                               const uint32_t* weight, const float* cells, float* gates) {
 #pragma omp parallel for num_threads(threads)
   for (int thread = 0; thread < threads; thread++) {
-    const auto [first, rows] = share(batch, threads, thread);
+    const auto [first, rows] = share<kRows>(batch, threads, thread);
     std::vector<float> of_cell(rows * hidden, 0.0f), of_state(rows * hidden, 0.0f);
     std::vector<uint32_t> pairs(rows * 2 * hidden);
     for (long t = steps - 1; t >= 0; t--) {
