@@ -2,32 +2,33 @@
 are worth. docs/training.md walks through it."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from client.errors import ChainError
 from client.processes import ProcessError
+from client.train_data_cli import (
+    POSITIVE,
+    data_argument,
+    data_command,
+    existing,
+    features_command,
+    path_type,
+)
 from shared.checkpoint_manifest import CheckpointError
 from shared.checkpoint_writing import DiskDtype
 from shared.errors import ApiError
 from shared.settings import REPOSITORY
 
 if TYPE_CHECKING:
-    from training.clips import Clip
     from training.recipes import Pace
-    from training.teacher import Teacher
 
 SIZES = ["compact", "full"]
-TEACHERS = ["kokoro", "joe", "flite"]
 MAX_R = 20  # the model's, which needs torch
-PROGRESS_EVERY = 100  # clips
+AT_LEAST_ONE = click.IntRange(min=1)
 
-path_type = click.Path(path_type=Path)
-existing = click.Path(exists=True, path_type=Path)
-data_argument = click.argument("data", type=path_type)
 run_argument = click.argument("run", type=path_type)
 
 
@@ -41,7 +42,9 @@ class _TrainGroup(click.Group):
                 f"{error.name} is missing; training needs more than the services: "
                 "pip install -e '.[train]'"
             ) from None
-        except (ApiError, CheckpointError, ProcessError) as error:
+        except BrokenPipeError:
+            raise  # click ends in silence
+        except (ApiError, ChainError, CheckpointError, OSError, ProcessError) as error:
             raise click.ClickException(str(error)) from None
         except Exception as error:
             from training.errors import TrainingError
@@ -56,114 +59,20 @@ def train() -> None:
     """Make the voices of the services: data, training, evaluation."""
 
 
-@train.command("data")
-@data_argument
-@click.option("--text", "texts", multiple=True, type=existing, help="Plain text to be spoken.")
-@click.option("--recordings", type=existing, help="A folder as LJSpeech or LibriTTS have it.")
-@click.option("--variants", is_flag=True, help="Each clip in DATA once more, higher or lower.")
-@click.option("--teacher", type=click.Choice(TEACHERS), default="kokoro", show_default=True)
-@click.option("--styles", type=existing, help="Kokoro's: the folder voices of npm's kokoro-js.")
-@click.option("--hours", type=float, help="Speak so much at most.")
-@click.option("--share", default="0/1", show_default=True, help="This process's part, as 1/2.")
-@click.option("--seed", default=1, show_default=True, help="Of the texts' order and the voices.")
-def data_command(
-    data: Path,
-    texts: tuple[Path, ...],
-    recordings: Path | None,
-    variants: bool,
-    teacher: str,
-    styles: Path | None,
-    hours: float | None,
-    share: str,
-    seed: int,
-) -> None:
-    """Fill DATA with clips: a teacher speaks texts, recordings are copied in, or variants made."""
-    from training.clips import ClipFolder
-    from training.recordings import add_recordings
-    from training.variants import add_variants
-
-    if bool(texts) + bool(recordings) + variants != 1:
-        raise click.UsageError("give one of --text, --recordings and --variants")
-    folder = ClipFolder(data)
-    if recordings:
-        clips = add_recordings(recordings, folder)
-    elif variants:
-        clips = add_variants(folder, seed=seed)
-    else:
-        clips = _teach(folder, texts, _teacher(teacher, styles), hours, share, seed)
-    _count(clips, f"{data}: new clips")
-
-
-def _count(clips: Iterator["Clip"], what: str) -> None:
-    """Have them made, with a line now and then."""
-    number, seconds = 0, 0.0
-    for number, clip in enumerate(clips, start=1):
-        seconds += clip.seconds
-        if number % PROGRESS_EVERY == 0:
-            click.echo(f"{what}: {number}, {seconds / 60:.1f} minutes")
-    click.echo(f"{what}: {number}, {seconds / 60:.1f} minutes in all")
-
-
-def _teacher(name: str, styles: Path | None) -> Callable[[], "Teacher[Any]"]:
-    """Not loaded yet."""
-    from training.teachers import TEACHERS
-    from training.teachers.kokoro import Kokoro
-
-    if styles is None:
-        return TEACHERS[name]
-    if name != Kokoro.name:
-        raise click.UsageError("--styles are Kokoro's; leave out --teacher, or give kokoro")
-    return partial(Kokoro, styles)
-
-
-def _teach(
-    folder: Any,
-    texts: tuple[Path, ...],
-    teacher: Callable[[], "Teacher[Any]"],
-    hours: float | None,
-    share: str,
-    seed: int,
-) -> Iterator["Clip"]:
-    from training.corpus import lines_of
-    from training.teacher import Share, teach
-
-    lines = lines_of(texts, seed)
-    click.echo(f"{len(lines)} lines from the texts")
-    share_of = Share.parsed(share)
-    return teach(teacher(), lines, folder, seed=seed, share=share_of, hours=hours)
-
-
-@train.command("features")
-@data_argument
-@click.option(
-    "--checkpoints", type=existing, help="Holds the encoder.  [default: the repository's]"
-)
-@click.option("--synthesizer", type=existing, help="A run or weights: add its mels of the clips.")
-@click.option("--force", is_flag=True, help="Those mels anew, for another synthesizer.")
-def features_command(
-    data: Path, checkpoints: Path | None, synthesizer: Path | None, force: bool
-) -> None:
-    """Compute mels and embeddings of the clips in DATA that have none."""
-    from training.clips import ClipFolder
-    from training.features import CHECKPOINTS, add_features, load_encoder
-    from training.synthesized import add_synthesized
-
-    folder = ClipFolder(data)
-    encoder = load_encoder(checkpoints or CHECKPOINTS)
-    _count(add_features(folder, encoder), f"{data}: features")
-    if synthesizer:
-        made = add_synthesized(folder, synthesizer, replace=force)
-        _count(made, f"{data}: synthesized mels")
+train.add_command(data_command)
+train.add_command(features_command)
 
 
 def run_options(command: Any) -> Any:
     for option in (
         click.option("--start", type=existing, help="Weights that a new run begins with."),
-        click.option("--steps", type=click.IntRange(min=1), help="Of the whole run."),
-        click.option("--rate", type=float, help="Learning rate."),
-        click.option("--batch", type=click.IntRange(min=1), help="Clips or windows a step."),
-        click.option("--seed", type=click.IntRange(min=0)),
-        click.option("--threads", default=1, show_default=True, help="Of the CPU."),
+        click.option("--steps", type=AT_LEAST_ONE, help="Of the whole run."),
+        click.option("--rate", type=POSITIVE, help="Learning rate."),
+        click.option("--batch", type=AT_LEAST_ONE, help="Clips or windows a step."),
+        click.option("--seed", type=click.IntRange(min=0), help="Of the weights and the batches."),
+        click.option(
+            "--threads", type=AT_LEAST_ONE, default=1, show_default=True, help="Of the CPU."
+        ),
         click.option("--device", default="cpu", show_default=True, help="cpu or cuda."),
     ):
         command = option(command)
@@ -335,10 +244,16 @@ def export_command(
     type=existing,
     help="A held-out clip; several times.  [default: samples/]",
 )
-@click.option("--rounds", default=1, show_default=True, help="How often each text is spoken.")
-@click.option("--limit", type=click.IntRange(min=1), help="Texts of a kind, for a quick look.")
+@click.option(
+    "--rounds",
+    type=AT_LEAST_ONE,
+    default=1,
+    show_default=True,
+    help="How often each text is spoken, each time in another voice.",
+)
+@click.option("--limit", type=AT_LEAST_ONE, help="Texts of a kind, for a quick look.")
 @click.option("--out", type=path_type, help="Where the table goes; else to the terminal.")
-@click.option("--details", type=path_type, help="JSON lines, one for each utterance.")
+@click.option("--details", type=path_type, help="JSON lines, one for each utterance and copy.")
 def evaluate_command(
     checkpoints: Path,
     voices: tuple[Path, ...],
@@ -351,6 +266,8 @@ def evaluate_command(
     from training.evaluate import evaluate
     from training.evaluation_table import markdown
 
+    if out:
+        out.touch()  # whether it can be written is known before the work
     clips = voices or tuple(sorted((REPOSITORY / "samples").glob("*.wav")))
     result = evaluate(checkpoints, clips, rounds=rounds, limit=limit, details=details, say=_say)
     table = markdown(result)

@@ -6,13 +6,20 @@ import torch
 from click.testing import CliRunner, Result
 
 import training.synthesizer
+import training.teachers
 from client.cli import better
-from client.train_cli import MAX_R
+from client.train_cli import MAX_R, SIZES
+from client.train_data_cli import TEACHERS
 from shared.checkpoints import load
 from synthesizer_service import model
 from tests.training.tiny_training import tiny_data, tiny_trainer
 from training.errors import TrainingError
-from training.recipes import SPEAKING_DROPOUT, SynthesizerRecipe
+from training.recipes import (
+    SPEAKING_DROPOUT,
+    SYNTHESIZER_SIZES,
+    VOCODER_SIZES,
+    SynthesizerRecipe,
+)
 from training.teachers import kokoro
 from training.teachers.kokoro import Kokoro
 
@@ -23,8 +30,36 @@ def run(*arguments: str | Path) -> Result:
 
 def test_every_stage_has_a_command() -> None:
     result = run("--help")
-    for name in ("data", "features", "synthesizer", "vocoder", "export", "evaluate"):
+    stages = ("data", "features", "listener", "synthesizer", "vocoder", "export", "evaluate")
+    for name in stages:
         assert f"\n  {name}" in result.output
+
+
+def test_choices_are_those_that_there_are() -> None:
+    assert sorted(TEACHERS) == sorted(training.teachers.TEACHERS)
+    assert SIZES == [*SYNTHESIZER_SIZES] == [*VOCODER_SIZES]
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("data", "--seed=-1"),
+        ("data", "--hours=0"),
+        ("vocoder", "--threads=0"),
+        ("vocoder", "--rate=-1"),
+        ("evaluate", "--rounds=0"),
+    ],
+)
+def test_number_out_of_range_is_refused(command: str, option: str) -> None:
+    result = run(command, option)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option.partition('=')[0]}'" in result.stderr
+
+
+def test_table_that_cannot_be_written_is_known_before_the_work(tmp_path: Path) -> None:
+    result = run("evaluate", "--out", tmp_path / "missing" / "table.md")
+    assert result.exit_code == 1
+    assert "No such file or directory" in result.stderr
 
 
 def test_recordings_without_features_are_refused_by_the_trainers(tmp_path: Path) -> None:

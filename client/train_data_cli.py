@@ -1,0 +1,126 @@
+"""`better train data` and `features`: what the trainers learn from."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from training.clips import Clip, ClipFolder
+    from training.teacher import Teacher
+
+TEACHERS = ["kokoro", "joe", "flite"]
+PROGRESS_EVERY = 100  # clips
+
+path_type = click.Path(path_type=Path)
+existing = click.Path(exists=True, path_type=Path)
+POSITIVE = click.FloatRange(min=0, min_open=True)
+data_argument = click.argument("data", type=path_type)
+
+
+@click.command("data")
+@data_argument
+@click.option("--text", "texts", multiple=True, type=existing, help="Plain text to be spoken.")
+@click.option("--recordings", type=existing, help="A folder as LJSpeech or LibriTTS have it.")
+@click.option("--variants", is_flag=True, help="Each clip in DATA once more, higher or lower.")
+@click.option("--teacher", type=click.Choice(TEACHERS), default="kokoro", show_default=True)
+@click.option("--styles", type=existing, help="Kokoro's: the folder voices of npm's kokoro-js.")
+@click.option("--hours", type=POSITIVE, help="How much this share has in the end, at most.")
+@click.option("--share", default="0/1", show_default=True, help="This process's part, as 1/2.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Of the texts' order and the voices.",
+)
+def data_command(
+    data: Path,
+    texts: tuple[Path, ...],
+    recordings: Path | None,
+    variants: bool,
+    teacher: str,
+    styles: Path | None,
+    hours: float | None,
+    share: str,
+    seed: int,
+) -> None:
+    """Fill DATA with clips: a teacher speaks texts, recordings are copied in, or variants made."""
+    from training.clips import ClipFolder
+    from training.recordings import add_recordings
+    from training.variants import add_variants
+
+    if bool(texts) + bool(recordings) + variants != 1:
+        raise click.UsageError("give one of --text, --recordings and --variants")
+    folder = ClipFolder(data)
+    if recordings:
+        clips = add_recordings(recordings, folder)
+    elif variants:
+        clips = add_variants(folder, seed=seed)
+    else:
+        clips = _teach(folder, texts, _teacher(teacher, styles), hours, share, seed)
+    _count(clips, f"{data}: new clips")
+
+
+def _count(clips: Iterator["Clip"], what: str) -> None:
+    """Have them made, with a line now and then."""
+    number, seconds = 0, 0.0
+    for number, clip in enumerate(clips, start=1):
+        seconds += clip.seconds
+        if number % PROGRESS_EVERY == 0:
+            click.echo(f"{what}: {number}, {seconds / 60:.1f} minutes")
+    click.echo(f"{what}: {number}, {seconds / 60:.1f} minutes in all")
+
+
+def _teacher(name: str, styles: Path | None) -> Callable[[], "Teacher[Any]"]:
+    """Not loaded yet."""
+    from training.teachers import TEACHERS
+    from training.teachers.kokoro import Kokoro
+
+    if styles is None:
+        return TEACHERS[name]
+    if name != Kokoro.name:
+        raise click.UsageError("--styles are Kokoro's; leave out --teacher, or give kokoro")
+    return partial(Kokoro, styles)
+
+
+def _teach(
+    folder: "ClipFolder",
+    texts: tuple[Path, ...],
+    teacher: Callable[[], "Teacher[Any]"],
+    hours: float | None,
+    share: str,
+    seed: int,
+) -> Iterator["Clip"]:
+    from training.corpus import lines_of
+    from training.teacher import Share, teach
+
+    lines = lines_of(texts, seed)
+    click.echo(f"{len(lines)} lines from the texts")
+    share_of = Share.parsed(share)
+    return teach(teacher(), lines, folder, seed=seed, share=share_of, hours=hours)
+
+
+@click.command("features")
+@data_argument
+@click.option(
+    "--checkpoints", type=existing, help="Holds the encoder.  [default: the repository's]"
+)
+@click.option("--synthesizer", type=existing, help="A run or weights: add its mels of the clips.")
+@click.option("--force", is_flag=True, help="Those mels anew, for another synthesizer.")
+def features_command(
+    data: Path, checkpoints: Path | None, synthesizer: Path | None, force: bool
+) -> None:
+    """Compute mels and embeddings of the clips in DATA that have none."""
+    from training.clips import ClipFolder
+    from training.features import CHECKPOINTS, add_features, load_encoder
+    from training.synthesized import add_synthesized
+
+    folder = ClipFolder(data)
+    encoder = load_encoder(checkpoints or CHECKPOINTS)
+    _count(add_features(folder, encoder), f"{data}: features")
+    if synthesizer:
+        made = add_synthesized(folder, synthesizer, replace=force)
+        _count(made, f"{data}: synthesized mels")
