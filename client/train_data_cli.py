@@ -16,13 +16,14 @@ PROGRESS_EVERY = 100  # clips
 
 path_type = click.Path(path_type=Path)
 existing = click.Path(exists=True, path_type=Path)
+file_type = click.Path(exists=True, dir_okay=False, path_type=Path)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 data_argument = click.argument("data", type=path_type)
 
 
 @click.command("data")
 @data_argument
-@click.option("--text", "texts", multiple=True, type=existing, help="Plain text to be spoken.")
+@click.option("--text", "texts", multiple=True, type=file_type, help="Plain text to be spoken.")
 @click.option("--recordings", type=existing, help="A folder as LJSpeech or LibriTTS have it.")
 @click.option("--variants", is_flag=True, help="Each clip in DATA once more, higher or lower.")
 @click.option("--teacher", type=click.Choice(TEACHERS), default="kokoro", show_default=True)

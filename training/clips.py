@@ -72,6 +72,13 @@ class ClipFolder:
         for path in sorted(self._clips.glob("*.flac")):
             yield self.clip(path.stem)
 
+    def filled(self) -> list[Clip]:
+        """All clips that are there. Raises TrainingError if there is none."""
+        clips = list(self.clips())
+        if not clips:
+            raise TrainingError(f"{self.folder} holds no clips; run `better train data` first")
+        return clips
+
     def clip(self, name: str) -> Clip:
         return Clip(**json.loads(self._sound(name).with_suffix(".json").read_text()))
 

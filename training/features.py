@@ -32,9 +32,10 @@ def embed_voice(encoder: SpeakerEncoder, wav: Float32Array, rate: int) -> Float3
 def add_features(folder: ClipFolder, encoder: SpeakerEncoder) -> Iterator[Clip]:
     """Features of the clips that have none, one by one as they are asked for.
 
-    Clips in which the encoder finds no voice are left without, and so out of the training.
+    Clips in which the encoder finds no voice are left without, and so out of the training. Raises
+    TrainingError for a folder without clips.
     """
-    for clip in folder.clips():
+    for clip in folder.filled():
         if folder.has_features(clip):
             continue
         wav = folder.wav(clip)

@@ -83,7 +83,7 @@ class Trainer(Generic[B]):
         """
         pace = self._task.pace
         if self.steps >= pace.steps:
-            self._say(f"all {pace.steps} steps are made; ask for more with --steps")
+            self._say(f"{self.steps} steps are made already; ask for more than that with --steps")
             return
         self._task.model.train()
         with ThreadPoolExecutor(1) as loader, self._folder.log_file.open("a", buffering=1) as log:
@@ -100,6 +100,7 @@ class Trainer(Generic[B]):
                     self.save()
                 if self.steps % pace.draw_every == 0 or self.steps == pace.steps:
                     self._draw()
+        self._say(f"all {self.steps} steps are made and saved in {self._folder.folder}")
 
     def _step(self, batch: B) -> dict[str, float]:
         task, pace = self._task, self._task.pace

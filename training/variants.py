@@ -20,10 +20,10 @@ SUFFIX = "-variant"
 def add_variants(folder: ClipFolder, *, seed: int = 1) -> Iterator[Clip]:
     """Add what is not there yet, one by one as they are asked for; another seed adds another.
 
-    Clips of one voice stay so.
+    Clips of one voice stay so. Raises TrainingError for a folder without clips.
     """
     suffix = f"{SUFFIX}-{seed}"
-    for clip in list(folder.clips()):
+    for clip in folder.filled():
         name = clip.name + suffix
         if SUFFIX in clip.voice or folder.has(name):
             continue

@@ -1,6 +1,7 @@
 """Weights to start from or to export: whatever form they come in."""
 
 from pathlib import Path
+from textwrap import shorten
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from training.run_folder import StateDict
 
 AVERAGES = ("average", "ema")
 WEIGHTS = ("model_state", "model")
+MOST_CHARACTERS = 200  # of a message that lists parameters
 
 
 def read_weights(path: Path, *, averaged: bool = True) -> StateDict:
@@ -30,6 +32,10 @@ def read_weights(path: Path, *, averaged: bool = True) -> StateDict:
     file = path / "state.pt" if path.is_dir() else path
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{file} is not there; give a run's folder, a folder of checkpoints/ or a .pt file"
+        ) from None
     except OSError:
         raise
     except Exception as error:  # whatever zipfile and torch raise on a malformed archive
@@ -56,5 +62,5 @@ def fill(model: nn.Module, weights: StateDict, path: Path, remedy: str) -> None:
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
+        reason = shorten(str(error).splitlines()[-1], MOST_CHARACTERS, placeholder=" …")
         raise TrainingError(f"{path} is of another size or model ({reason}); {remedy}") from None

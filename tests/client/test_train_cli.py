@@ -13,6 +13,7 @@ from client.train_data_cli import TEACHERS
 from shared.checkpoints import load
 from synthesizer_service import model
 from tests.training.tiny_training import tiny_data, tiny_trainer
+from training.clips import ClipFolder
 from training.errors import TrainingError
 from training.recipes import (
     SPEAKING_DROPOUT,
@@ -56,6 +57,31 @@ def test_number_out_of_range_is_refused(command: str, option: str) -> None:
     assert f"Invalid value for '{option.partition('=')[0]}'" in result.stderr
 
 
+@pytest.mark.parametrize("command", [["features"], ["data", "--variants"]])
+def test_folder_without_clips_is_named(command: list[str], tmp_path: Path) -> None:
+    result = run(*command, tmp_path / "mistyped")
+    assert result.exit_code == 1
+    assert "mistyped holds no clips; run `better train data` first" in result.stderr
+
+
+def test_weights_that_are_missing_or_anothers_are_told_in_short(tmp_path: Path) -> None:
+    data, start = tiny_data(tmp_path / "data", frames=40).folder, tmp_path / "start"
+    missing = run("vocoder", data, tmp_path / "run", "--start", data)
+    assert "data/state.pt is not there; give a run's folder" in missing.stderr
+    tiny_trainer("synthesizer", ClipFolder(data), start, 1).run()
+    others = run("vocoder", data, tmp_path / "run", "--start", start)
+    assert others.exit_code == 1
+    assert "of another size or model" in others.stderr
+    assert len(others.stderr) < 600
+
+
+def test_run_says_when_it_is_done(tmp_path: Path) -> None:
+    data = tiny_data(tmp_path / "data", frames=40).folder
+    arguments = ("vocoder", data, tmp_path / "run", "--steps", "1", "--batch", "1")
+    assert f"all 1 steps are made and saved in {tmp_path / 'run'}" in run(*arguments).output
+    assert "1 steps are made already" in run(*arguments).output
+
+
 def test_table_that_cannot_be_written_is_known_before_the_work(tmp_path: Path) -> None:
     result = run("evaluate", "--out", tmp_path / "missing" / "table.md")
     assert result.exit_code == 1
@@ -77,7 +103,7 @@ def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_data_wants_one_source(tmp_path: Path) -> None:
     assert run("data", tmp_path).exit_code == 2
-    both = run("data", tmp_path, "--text", tmp_path, "--recordings", tmp_path)
+    both = run("data", tmp_path, "--text", __file__, "--recordings", tmp_path)
     assert "one of --text, --recordings" in both.stderr
 
 
