@@ -90,6 +90,20 @@ def test_attention_is_asked_for_and_given(make_server: MakeServer, embed: Float3
     np.testing.assert_array_equal(synthesis.attention, content["attention"])
 
 
+def test_what_is_amiss_with_the_attention_is_handed_on(
+    make_server: MakeServer, embed: Float32Array
+) -> None:
+    retried = {"spec": SPEC, "attention": [[0.25, 0.75]], "retries": 2, "fault": "repeated"}
+    mended = {"spec": SPEC, "retries": 1, "fault": None}
+    server = make_server(json_answer(retried), json_answer(retried), json_answer(mended))
+
+    with chain_to(server) as chain:
+        faults = [chain.synthesize("Hi", embed, attention=asked).fault for asked in (True, False)]
+        faults.append(chain.synthesize("Hi", embed).fault)
+
+    assert faults == ["repeated", "repeated", None]
+
+
 def test_attention_that_does_not_come_is_missed(
     make_server: MakeServer, embed: Float32Array
 ) -> None:
