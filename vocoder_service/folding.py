@@ -9,8 +9,8 @@ in mid-overlap. Here, on purpose, otherwise:
   heard. A round's first fold goes on from the last fold of the round before, state and all, so
   rounds meet without a seam.
 - A fold warms up unheard on the mel of its surroundings. From a state of zeros in mid-speech, the
-  cross-entropy of speech under the bundled weights is 0.34 nat too high over the first 50 samples,
-  0.05 over the next 50, 0.015 up to 200, 0.001 up to 300.
+  cross-entropy of speech under the first bundled weights was 0.34 nat too high over the first 50
+  samples, 0.05 over the next 50, 0.015 up to 200, 0.001 up to 300.
 - Two folds of one place are uncorrelated (0.01 on average, six voices), so a fade with gains that
   sum to one lowers the level: by 1.8 to 2.6 dB on stationary mels of six voices. Equal-power gains
   would mend that, but not the jump in pitch phase. So the later fold is shifted, by 6 ms at most,
