@@ -1,9 +1,7 @@
 """`better demo`: starts the services, clones a voice, lets it speak, and says what that cost."""
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,9 +11,8 @@ import numpy as np
 import soundfile
 
 from client.chain import SAMPLE_RATE, Chain, silence
-from client.errors import ChainError
 from client.peak_memory import peak_mib
-from client.processes import ProcessError, ServiceProcesses, free_ports
+from client.processes import ProcessError, ServiceProcesses, ready_services
 from client.sound_output import BadOutput, check_output, sound_file
 from shared.samples import DEFAULT_VOICE, sample_path
 from shared.sentences import split_sentences
@@ -51,32 +48,14 @@ def demo(out: Path) -> None:
     try:
         check_output(out)
         started = time.perf_counter()
-        with _running_services() as services:
+        with ready_services(SERVICES) as services:
             click.echo(f"The services were ready after {time.perf_counter() - started:.1f} s.")
             stages = _speak(services, sample_path(DEFAULT_VOICE), out)
     except (ProcessError, BadOutput) as error:
         raise click.ClickException(str(error)) from error
     for line in table(stages):
         click.echo(line)
-    click.echo(f"{sample_path(DEFAULT_VOICE).name} speaks in {out}.")
-
-
-@contextmanager
-def _running_services() -> Iterator[ServiceProcesses]:
-    """On free ports, so that `make serve` may run beside them; the end of their log is shown if
-    they fail."""
-    with (
-        tempfile.TemporaryFile() as log,
-        ServiceProcesses(free_ports(SERVICES), log=log) as services,
-    ):
-        try:
-            services.wait_until_ready()
-            yield services
-        except (ProcessError, ChainError):
-            log.seek(0)
-            lines = log.read().decode(errors="replace").splitlines()
-            click.echo("\n".join(lines[-40:]), err=True)
-            raise
+    click.echo(f"{sample_path(DEFAULT_VOICE).name} speaks in {out}: {TEXT}")
 
 
 def _speak(services: ServiceProcesses, clip: Path, out: Path) -> list[Stage]:

@@ -16,21 +16,25 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+import click
 import httpx
 
+from client.errors import ChainError
 from client.stop_signals import stop_signals_held
 from shared.settings import REPOSITORY
 
 PORT_OFFSETS = {"gateway": 0, "encoder": 1, "synthesizer": 2, "vocoder": 3}
 GRACE_SECONDS = 30.0
 """For requests under way, 20 s, and what the apps then close; gunicorn.conf.py ends all at 28."""
+SHOWN_OF_LOG = 40  # lines
 
 
 class ProcessError(Exception):
@@ -159,6 +163,24 @@ class ServiceProcesses:
             stderr=self._log,
             process_group=0,  # so that Ctrl-C reaches us alone, and leftovers can be found
         )
+
+
+@contextmanager
+def ready_services(names: list[str]) -> Iterator[ServiceProcesses]:
+    """On free ports, so that others may run beside them; if they fail, the end of their log is
+    shown. Raises ProcessError."""
+    with (
+        tempfile.TemporaryFile() as log,
+        ServiceProcesses(free_ports(names), log=log) as services,
+    ):
+        try:
+            services.wait_until_ready()
+            yield services
+        except (ProcessError, ChainError):
+            log.seek(0)
+            lines = log.read().decode(errors="replace").splitlines()
+            click.echo("\n".join(lines[-SHOWN_OF_LOG:]), err=True)
+            raise
 
 
 def free_ports(names: list[str]) -> dict[str, int]:

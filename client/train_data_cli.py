@@ -72,7 +72,7 @@ def _count(clips: Iterator["Clip"], what: str) -> None:
         seconds += clip.seconds
         if number % PROGRESS_EVERY == 0:
             click.echo(f"{what}: {number}, {seconds / 60:.1f} minutes")
-    click.echo(f"{what}: {number}, {seconds / 60:.1f} minutes in all")
+    click.echo(f"{what}: {number}, {seconds / 60:.1f} minutes; done")
 
 
 def _teacher(name: str, styles: Path | None) -> Callable[[], "Teacher[Any]"]:
@@ -109,12 +109,12 @@ def _teach(
 @click.option(
     "--checkpoints", type=existing, help="Holds the encoder.  [default: the repository's]"
 )
-@click.option("--synthesizer", type=existing, help="A run or weights: add its mels of the clips.")
+@click.option("--synthesizer", type=existing, help="A run or weights: its mels, too.")
 @click.option("--force", is_flag=True, help="Those mels anew, for another synthesizer.")
 def features_command(
     data: Path, checkpoints: Path | None, synthesizer: Path | None, force: bool
 ) -> None:
-    """Compute mels and embeddings of the clips in DATA that have none."""
+    """Compute what the clips in DATA have not: mels, embeddings, a synthesizer's mels."""
     from training.clips import ClipFolder
     from training.features import CHECKPOINTS, add_features, load_encoder
     from training.synthesized import add_synthesized

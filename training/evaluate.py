@@ -6,7 +6,6 @@ the voices, which take turns. A recogniser and the encoder judge what comes back
 
 import json
 import os
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from client.chain import SAMPLE_RATE, Chain, speakable_pieces
-from client.processes import ServiceProcesses, free_ports
+from client.processes import ready_services
 from encoder_service.model import SpeakerEncoder
 from encoder_service.preprocess import UnusableClip, resample
 from shared.audio import read_sound
@@ -137,10 +136,11 @@ def _running_chain(checkpoints: Path) -> Iterator[Chain]:
     before = os.environ.get("CHECKPOINTS_DIR")
     os.environ["CHECKPOINTS_DIR"] = os.fspath(checkpoints.resolve())  # of the services' settings
     try:
-        with ServiceProcesses(free_ports(SERVICES), log=subprocess.DEVNULL) as services:
-            services.wait_until_ready()
-            with Chain(*(services.urls[name] for name in SERVICES)) as chain:
-                yield chain
+        with (
+            ready_services(SERVICES) as services,
+            Chain(*(services.urls[name] for name in SERVICES)) as chain,
+        ):
+            yield chain
     finally:
         if before is None:
             del os.environ["CHECKPOINTS_DIR"]

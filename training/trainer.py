@@ -85,6 +85,8 @@ class Trainer(Generic[B]):
         if self.steps >= pace.steps:
             self._say(f"{self.steps} steps are made already; ask for more than that with --steps")
             return
+        if self.steps:
+            self._say(f"goes on after step {self.steps}")
         self._task.model.train()
         with ThreadPoolExecutor(1) as loader, self._folder.log_file.open("a", buffering=1) as log:
             ahead, since = loader.submit(self._task.batch, self.steps), time.monotonic()

@@ -75,11 +75,14 @@ def test_weights_that_are_missing_or_anothers_are_told_in_short(tmp_path: Path) 
     assert len(others.stderr) < 600
 
 
-def test_run_says_when_it_is_done(tmp_path: Path) -> None:
+def test_run_says_where_it_goes_on_and_when_it_is_done(tmp_path: Path) -> None:
     data = tiny_data(tmp_path / "data", frames=40).folder
-    arguments = ("vocoder", data, tmp_path / "run", "--steps", "1", "--batch", "1")
-    assert f"all 1 steps are made and saved in {tmp_path / 'run'}" in run(*arguments).output
-    assert "1 steps are made already" in run(*arguments).output
+    arguments = ("vocoder", data, tmp_path / "run", "--batch", "1", "--steps")
+    begun = run(*arguments, "1").output
+    assert "goes on" not in begun
+    assert f"all 1 steps are made and saved in {tmp_path / 'run'}" in begun
+    assert "1 steps are made already" in run(*arguments, "1").output
+    assert "goes on after step 1\n" in run(*arguments, "2").output
 
 
 def test_table_that_cannot_be_written_is_known_before_the_work(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import training.evaluate
 from client.chain import Chain, Synthesis
+from client.processes import ServiceDied
 from client.wav_stream import Int16Array
 from encoder_service.preprocess import resample
 from shared.audio import read_sound
@@ -185,3 +186,14 @@ def test_bundled_voice_is_evaluated_through_the_services(
     assert min(found.two_halves) > max(found.two_speakers)
     lines = [json.loads(line) for line in details.read_text().splitlines()]
     assert [line["voice"] for line in lines] == ["hazel", "rowan", "rowan", "hazel", "hazel"]
+
+
+def test_the_log_of_a_service_that_fails_is_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(training.evaluate, "Recogniser", Parrot)
+    monkeypatch.setattr(training.evaluate, "SERVICES", ["vocoder"])
+    (tmp_path / "encoder").symlink_to(CHECKPOINTS / "encoder")
+    with pytest.raises(ServiceDied, match="its log says why"):
+        evaluate(tmp_path, [sample_path("rowan")])
+    assert str(tmp_path / "vocoder") in capfd.readouterr().err
