@@ -1,32 +1,21 @@
 """Running services to measure."""
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
 import click
 
-from client.processes import ProcessError, ServiceProcesses, free_ports
+from client.processes import ProcessError, ServiceProcesses, ready_services
 
 SERVICES = ["encoder", "synthesizer", "vocoder"]
 
 
 @contextmanager
 def running(names: list[str], checkpoints: Path | None = None) -> Iterator[ServiceProcesses]:
-    """The services as the Procfile starts them, ready, on free ports; their log if they fail.
-
-    checkpoints: a folder of weights other than the bundled ones.
-    """
-    chosen = {"CHECKPOINTS_DIR": str(checkpoints)} if checkpoints else {}
-    with tempfile.TemporaryFile() as log, patch.dict(os.environ, chosen):
-        try:
-            with ServiceProcesses(free_ports(names), log=log) as services:
-                services.wait_until_ready()
-                yield services
-        except ProcessError as error:
-            log.seek(0)
-            click.echo(log.read().decode(errors="replace"), err=True)
-            raise click.ClickException(str(error)) from error
+    """`ready_services`, whose failure becomes one line."""
+    try:
+        with ready_services(names, checkpoints) as services:
+            yield services
+    except ProcessError as error:
+        raise click.ClickException(str(error)) from error

@@ -61,7 +61,8 @@ class ServiceProcesses:
     """Runs while the context is open; when it closes, nothing that was started is left.
 
     ports: by service. log: where they write to, as subprocess takes it; standard error if None.
-    root: the folder of the Procfile and the services.
+    root: the folder of the Procfile and the services. checkpoints: a folder of weights other than
+    the one that they are set to.
     """
 
     def __init__(
@@ -70,9 +71,11 @@ class ServiceProcesses:
         host: str = "127.0.0.1",
         log: IO[bytes] | int | None = None,
         root: Path = REPOSITORY,
+        checkpoints: Path | None = None,
     ) -> None:
         self.urls = {name: _url(host, port) for name, port in ports.items()}
         self._ports, self._host, self._log, self._root = dict(ports), host, log, root
+        self._chosen = {"CHECKPOINTS_DIR": str(checkpoints.resolve())} if checkpoints else {}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -145,7 +148,7 @@ class ServiceProcesses:
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
         addresses = {f"{other.upper()}_URL": url for other, url in self.urls.items()}
-        environment = os.environ | addresses
+        environment = os.environ | addresses | self._chosen
         environment["PATH"] = os.pathsep.join(
             [str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]
         )
@@ -166,12 +169,12 @@ class ServiceProcesses:
 
 
 @contextmanager
-def ready_services(names: list[str]) -> Iterator[ServiceProcesses]:
+def ready_services(names: list[str], checkpoints: Path | None = None) -> Iterator[ServiceProcesses]:
     """On free ports, so that others may run beside them; if they fail, the end of their log is
-    shown. Raises ProcessError."""
+    shown. checkpoints: as ServiceProcesses takes them. Raises ProcessError."""
     with (
         tempfile.TemporaryFile() as log,
-        ServiceProcesses(free_ports(names), log=log) as services,
+        ServiceProcesses(free_ports(names), log=log, checkpoints=checkpoints) as services,
     ):
         try:
             services.wait_until_ready()

@@ -5,9 +5,7 @@ the voices, which take turns. A recogniser and the encoder judge what comes back
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -119,7 +117,10 @@ def evaluate(
     if details:
         details.write_text("")  # whether it can be written is known before the work
     judge = Judge(load_encoder(checkpoints), Recogniser())
-    with _running_chain(checkpoints) as chain:
+    with (
+        ready_services(SERVICES, checkpoints) as services,
+        Chain(*(services.urls[name] for name in SERVICES)) as chain,
+    ):
         utterances = []
         for utterance in speak_all(chain, judge, clips, rounds, limit):
             utterances.append(utterance)
@@ -129,23 +130,6 @@ def evaluate(
     for copy in copies:
         _note(details, copy)
     return Evaluation(utterances, copies, *_references(judge, clips))
-
-
-@contextmanager
-def _running_chain(checkpoints: Path) -> Iterator[Chain]:
-    before = os.environ.get("CHECKPOINTS_DIR")
-    os.environ["CHECKPOINTS_DIR"] = os.fspath(checkpoints.resolve())  # of the services' settings
-    try:
-        with (
-            ready_services(SERVICES) as services,
-            Chain(*(services.urls[name] for name in SERVICES)) as chain,
-        ):
-            yield chain
-    finally:
-        if before is None:
-            del os.environ["CHECKPOINTS_DIR"]
-        else:
-            os.environ["CHECKPOINTS_DIR"] = before
 
 
 def read_voices(paths: Sequence[Path]) -> dict[str, Float32Array]:
