@@ -7,7 +7,7 @@ PORT_BASE ?= 8000
 
 BIN := .venv/bin
 FUZZED := tests/test_fuzz.py tests/shared/test_hostile_bytes.py tests/shared/test_tensors.py \
-	tests/shared/test_sentences.py tests/shared/test_checkpoint_manifest.py \
+	tests/shared/text/test_sentences.py tests/shared/test_checkpoint_manifest.py \
 	tests/synthesizer_service/test_text.py tests/synthesizer_service/test_cleaners.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 

@@ -23,7 +23,7 @@ from client.watchful_transport import WatchfulTransport
 from client.wav_stream import Int16Array, NotWav, samples_of_wav
 from shared.audio import Clip
 from shared.mel import MEL_FORMAT
-from shared.sentences import Piece, split_sentences
+from shared.text.sentences import Piece, split_sentences
 from shared.tensors import Float32Array
 
 log = logging.getLogger("better")

@@ -15,7 +15,7 @@ from client.peak_memory import peak_mib
 from client.processes import ProcessError, ServiceProcesses, ready_services
 from client.sound_output import BadOutput, check_output, sound_file
 from shared.samples import DEFAULT_VOICE, sample_path
-from shared.sentences import split_sentences
+from shared.text.sentences import split_sentences
 
 T = TypeVar("T")
 

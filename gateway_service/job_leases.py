@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from gateway_service.jobs import UNFINISHED, changed, expiry, now
 from gateway_service.storage import Storage
 from gateway_service.tables_jobs import JobRow, SentenceRow
-from shared.sentences import Piece
+from shared.text.sentences import Piece
 
 _LONGEST_CODE, _LONGEST_REASON = 64, 4000  # characters, which the columns hold
 _ROWS_AT_A_TIME = 100  # that one transaction deletes

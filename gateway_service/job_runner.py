@@ -20,7 +20,7 @@ from gateway_service.tables import embed_of
 from gateway_service.tables_jobs import JobRow
 from shared.errors import ApiError, InvalidRequest
 from shared.request_id import request_id
-from shared.sentences import Piece
+from shared.text.sentences import Piece
 
 log = logging.getLogger("better")
 

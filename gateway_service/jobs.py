@@ -23,7 +23,7 @@ from gateway_service.storage import Storage
 from gateway_service.tables import embed_bytes
 from gateway_service.tables_jobs import JobRow, SentenceRow
 from shared.errors import Conflict, NotFound, QueueFull
-from shared.sentences import Piece
+from shared.text.sentences import Piece
 from shared.tensors import Float32Array
 
 JobStatus = Literal["queued", "running", "completed", "failed", "cancelled"]

@@ -9,7 +9,7 @@ from client.wav_stream import Int16Array
 from gateway_service.service_errors import as_api_errors
 from gateway_service.time_stretch import stretch
 from shared.errors import InvalidRequest
-from shared.sentences import Piece
+from shared.text.sentences import Piece
 from shared.tensors import Float32Array
 
 _FIELDS = {"text": "input"}

@@ -22,7 +22,7 @@ from shared.api_document import BINARY, QUEUED, content, errors
 from shared.app import Slot
 from shared.errors import ApiError, NotFound
 from shared.request_log import note_problem
-from shared.sentences import Piece
+from shared.text.sentences import Piece
 from shared.tensors import Float32Array
 from shared.wire import ChunksResponse, WireRoute
 

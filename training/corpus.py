@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from shared.sentences import split_sentences
+from shared.text.sentences import split_sentences
 from training.errors import TrainingError
 from training.evaluation_texts import TEXTS
 from training.made_up_lines import made_up

@@ -12,7 +12,7 @@ from gateway_service.jobs import Jobs, Order
 from gateway_service.sentence_sound import kept
 from gateway_service.storage import Storage
 from gateway_service.tables_jobs import JobRow
-from shared.sentences import split_sentences
+from shared.text.sentences import split_sentences
 from tests.gateway_service.stub_services import stub_embed
 
 TEXT = "One is here. Two is there. Three is gone."

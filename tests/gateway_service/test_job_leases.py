@@ -8,7 +8,7 @@ from gateway_service.job_leases import Leases
 from gateway_service.jobs import Jobs, Order
 from gateway_service.storage import Storage
 from gateway_service.tables_jobs import JobRow, SentenceRow
-from shared.sentences import Piece
+from shared.text.sentences import Piece
 from tests.gateway_service.job_fixtures import (  # noqa: F401
     finish,
     jobs_fixture,

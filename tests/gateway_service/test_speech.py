@@ -9,7 +9,7 @@ from client.wav_stream import Int16Array
 from gateway_service import speech
 from gateway_service.speech import pieces_of, say, sound_of, synthesize
 from shared.errors import ApiError, InvalidRequest
-from shared.sentences import SENTENCE_PAUSE, Piece
+from shared.text.sentences import SENTENCE_PAUSE, Piece
 from tests.gateway_service.speech_fixtures import AT_ONCE
 from tests.gateway_service.stub_services import (
     FRAMES_PER_CHARACTER,

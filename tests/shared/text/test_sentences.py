@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sentences import CLAUSE_PAUSE, PARAGRAPH_PAUSE, SENTENCE_PAUSE, Piece, split_sentences
+from shared.text.markup import PARAGRAPH_PAUSE
+from shared.text.sentences import CLAUSE_PAUSE, SENTENCE_PAUSE, Piece, split_sentences
 
 # Letters and words that the rules are about come up far more often than by chance.
 TEXTS = st.lists(
@@ -54,6 +55,11 @@ def test_pieces_are_neither_empty_nor_too_long(text: str, max_characters: int) -
         "这是一句话。|又一句！|「はい。」|「行くぞ！」と彼は言った。|終わり。",
         "यह एक वाक्य है। | यह दूसरा है।",
         "Visit example.com today. | Mail a.b@c.de now.",
+        "Add 4 tbsp. butter. | Stir. | Use 2 tsp. | Serve.",
+        "Call ext. 402 now. | Order no. A7B is late.",
+        "We met Yahoo! in Paris. | Who? the waiter asked.",
+        "See https://test.org/path?q=1. | Next.",
+        "Use foo.Bar(), java.util.List or report.Final.pdf. | Done.",
     ],
 )
 def test_ends_of_sentences_are_told_from_other_stops(text: str) -> None:
@@ -67,6 +73,53 @@ def test_a_paragraph_ends_a_sentence_without_a_stop() -> None:
         Piece("A heading", PARAGRAPH_PAUSE),
         Piece("The text of it.", SENTENCE_PAUSE),
         Piece("More.", 0.0),
+    ]
+
+
+def test_a_sentence_may_begin_without_a_space() -> None:
+    assert texts_of("This is one.Start again.Now!Stop") == [
+        "This is one.",
+        "Start again.",
+        "Now!",
+        "Stop",
+    ]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["The woods are lovely, dark and deep,", "But I have promises to keep."],
+        ["Invoice 12", "Widget A\t2\t$5.00", "Widget B\t1\t$9.99", "Total\t\t$19.99"],
+        [
+            "Screws   12   $3.00 each, sent to the shop in the town",
+            "Nails    9    $1.00 each, kept",
+        ],
+        ["Best regards,", "Anna"],
+    ],
+)
+def test_lines_that_were_meant_to_end_are_pieces(lines: list[str]) -> None:
+    assert texts_of("\n".join(lines)) == [" ".join(line.split()) for line in lines]
+
+
+def test_wrapped_lines_are_one_sentence() -> None:
+    text = (
+        "I wanted to write to you about the meeting we had on Tuesday with\n"
+        "American and British colleagues of ours, which went quite well and\n"
+        "ended early."
+    )
+
+    assert texts_of(text) == [" ".join(text.split())]
+
+
+def test_pieces_know_where_they_were_written() -> None:
+    text = "# One *two*\n\nIt is  &euro;5.\nAnd so on."
+    pieces = split_sentences(text, text_format="auto")
+
+    assert [piece.text for piece in pieces] == ["One two", "It is €5.", "And so on."]
+    assert [text[slice(*piece.content.source)] for piece in pieces] == [
+        "One *two",
+        "It is  &euro;5.",
+        "And so on.",
     ]
 
 

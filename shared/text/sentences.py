@@ -1,0 +1,260 @@
+"""Text in pieces that one synthesis can say, each with the pause that follows it."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from shared.text.markup import ITEM_PAUSE, Block, TextFormat, read_markup
+from shared.text.spans import Run, SpannedText
+
+MAX_CHARACTERS = 200
+"""Attention over a longer text tends to slip; about 13 s of speech."""
+
+SENTENCE_PAUSE = 0.35  # seconds
+CLAUSE_PAUSE = 0.15
+MIN_WRAPPED_LINE = 50
+"""Characters. In a paragraph whose lines are all shorter, no line end is there to save space."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    text: str
+    pause: float
+    """Seconds of silence after it; 0 after the last one and where a clause had to be cut."""
+    content: SpannedText = field(default_factory=SpannedText, compare=False, repr=False)
+    """The text with its places in the source; empty where those are not known."""
+
+    @property
+    def speakable(self) -> bool:
+        """Whether it holds a letter or a digit; a piece like "***" leaves nothing to say."""
+        return any(map(str.isalnum, self.text))
+
+
+def split_sentences(
+    text: str, max_characters: int = MAX_CHARACTERS, text_format: TextFormat = "plain"
+) -> list[Piece]:
+    """The pieces of a text in its order, none empty, none longer than `max_characters`.
+
+    Digits, signs that are read as words, and characters of East Asian scripts count fourfold. Cut
+    at the ends of blocks, of lines that were not wrapped, and of sentences; a sentence that is too
+    long is cut at clauses, then between words, then anywhere. Of plain text nothing is lost but
+    white space.
+
+    Raises MarkupError, as `read_markup`.
+    """
+    pieces = [*_pieces(read_markup(text, text_format), max_characters)]
+    _set_pause(pieces, 0.0)
+    return pieces
+
+
+def _pieces(blocks: Iterable[Block], max_characters: int) -> Iterator[Piece]:
+    for block in blocks:
+        pieces: list[Piece] = []
+        for line in _lines(block.content):
+            for start, stop in _sentences(line.text):
+                pieces += _clauses(line.part(start, stop), max_characters)
+                _set_pause(pieces, SENTENCE_PAUSE)
+            _set_pause(pieces, ITEM_PAUSE)
+        _set_pause(pieces, block.pause)
+        yield from pieces
+
+
+def _set_pause(pieces: list[Piece], pause: float) -> None:
+    if pieces:
+        pieces[-1] = replace(pieces[-1], pause=pause)
+
+
+# Lines
+
+_WHITE_SPACE = re.compile(r"\s+")
+_COLUMNS = re.compile(r"\S(?:\t| {2,})\s*+\S")  # of a table made with blanks
+
+
+def _lines(content: SpannedText) -> Iterator[SpannedText]:
+    """The stretches of a block that are read apart, their white space single spaces.
+
+    A line end was written to be one where the next line's first word would still have fitted, in
+    short lines such as those of a poem, and between rows of columns. It is no end before a
+    lower-case word.
+    """
+    text = content.text
+    longest = max(len(line.strip()) for line in text.split("\n"))
+    ends = [match.start() for match in re.finditer("\n", text)]
+    bounds = [0, *(end for end in ends if _parts(text, end, longest)), len(text)]
+    for start, stop in pairwise(bounds):
+        if (line := _folded(content.part(start, stop))).runs:
+            yield line
+
+
+def _parts(text: str, line_end: int, longest: int) -> bool:
+    line = text[text.rfind("\n", 0, line_end) + 1 : line_end].rstrip()
+    next_end = text.find("\n", line_end + 1)
+    next_line = text[line_end + 1 : next_end if next_end >= 0 else len(text)].strip()
+    first = _NEXT_WORD.match(next_line)
+    if not line.strip() or not next_line or (first and first[1][0].islower()):
+        return False
+    if _COLUMNS.search(line) or longest < MIN_WRAPPED_LINE:
+        return True
+    return len(line.strip()) + 1 + len(next_line.split()[0]) <= longest
+
+
+def _folded(content: SpannedText) -> SpannedText:
+    runs, at = list[Run](), 0
+    for space in _WHITE_SPACE.finditer(content.text):
+        runs += content.cut(at, space.start())
+        at = space.end()
+        if space.start() > 0 and at < len(content.text):
+            start, end = content.part(*space.span()).source
+            runs.append(Run(" ", start, end))
+    return SpannedText([*runs, *content.cut(at, len(content.text))])
+
+
+# Ends of sentences
+
+_STOPS = ".!?…‽؟۔।॥"  # end a sentence before a space
+_WIDE_STOPS = "。！？｡"  # end one anywhere
+_CLOSERS = "\"'”’»›)\\]}」』）】》"
+_OPENERS = "\"'“‘«‹([{「『（【《„¿¡"
+# A run of stops is tried once, from its start: the time is linear in the text.
+_MAYBE_END = re.compile(
+    rf"(?<![{_STOPS}])(?P<stops>[{_STOPS}]++)(?P<closers>[{_CLOSERS}]*+)(?=\s|\Z)"
+    rf"|(?P<wide>[{_WIDE_STOPS}]++)(?P<wide_closers>[{_CLOSERS}]*+)"
+    r"|(?<=[a-z])(?P<tight>[.!?]++)(?=[A-Z][a-z])"
+)
+_NEXT_WORD = re.compile(r"\W*(\w+)")
+_INITIALS = re.compile(r"[^\W\d_]|(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")  # J, U.S, Ph.D
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_NEVER_LAST = _words(
+    "approx capt cf cmdr col cpt dr e.g eg gen gov hon i.e ie lt maj messrs mlle mme mr mrs ms mx "
+    "pres prof rep rev sen sgt supt viz vs"
+)
+_BEFORE_NUMBER = _words("apt art ch chap eq ext fig figs no nos nr p pp ref rm sec tel vol vols")
+_MAYBE_LAST = _words(
+    "al apr aug ave blvd bros co corp dec dept esq est etc feb ft inc jan jr jul jun ltd mar mt "
+    "nov oct rd sep sept sr st"
+)
+_UNITS = _words(
+    "cu ft gal hr hrs in kg km lb lbs min mins ml mm oz pt qt sec secs sq tbs tbsp tsp yd"
+)
+_SENTENCE_STARTERS = _words(
+    "a an and as at but for he her his how i if in it my no on our she so that the their then "
+    "there these they this those we what when where who why yes you your"
+)
+
+
+_TIGHT_BEFORE = re.compile(r"[a-z]{2,}")  # "Node.Js" and "U.S" are no ends
+_TIGHT_BEFORE_CALL = re.compile(r"[A-Za-z][a-z]+")
+_TIGHT_AFTER = re.compile(r"[A-Z][a-z]*(?![\w@/\\(]|[.:]\w)")
+
+
+def _sentences(line: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each. line: its only white space is single spaces."""
+    start = 0
+    # Who writes no capitals at all begins sentences in lower case, too.
+    cased = any(letter.isupper() for letter in line)
+    for end in _MAYBE_END.finditer(line):
+        if _is_end(line, start, end, cased):
+            yield start, end.end()
+            start = end.end() + (line[end.end() : end.end() + 1] == " ")
+    if start < len(line):
+        yield start, len(line)
+
+
+def _is_end(line: str, start: int, end: re.Match[str], cased: bool) -> bool:
+    after = line[end.end() : end.end() + 40]
+    if end["wide"]:
+        quoted = bool(end["wide_closers"]) and after[:1] not in {"", " "}
+        return not quoted or after[0] in _OPENERS
+    if end["tight"]:
+        return _is_tight_end(line, start, end)
+    next_word = match[1] if (match := _NEXT_WORD.match(after)) else ""
+    trailing_off = end["stops"] == "…" or end["stops"].startswith("..")
+    if next_word[:1].islower() and (cased or trailing_off or end["closers"]):
+        return False
+    if end["stops"] != ".":
+        return True
+    before = line[max(start, end.start() - 20) : end.start()].lstrip()
+    return not next_word or not _is_abbreviation(before, next_word)
+
+
+def _is_tight_end(line: str, start: int, end: re.Match[str]) -> bool:
+    """Whether a sentence ends although the next one follows without a space, as in "one.Start"."""
+    before = line[max(start, end.start() - 40) : end.start()].rpartition(" ")[2].lstrip(_OPENERS)
+    return (
+        bool((_TIGHT_BEFORE if end["tight"] == "." else _TIGHT_BEFORE_CALL).fullmatch(before))
+        and not _is_abbreviation(before, "A")
+        and bool(_TIGHT_AFTER.match(line, end.end(), end.end() + 40))
+    )
+
+
+def _is_abbreviation(before: str, next_word: str) -> bool:
+    """Whether the period between `before`, the last of a sentence so far, and `next_word` is no
+    sentence's end."""
+    *earlier, word = before.split(" ")
+    word = word.lstrip(_OPENERS)
+    name = word.lower()
+    if name in _NEVER_LAST:
+        return True
+    if name in _BEFORE_NUMBER:
+        return any(map(str.isdigit, next_word))
+    if name in _UNITS:
+        return not next_word[0].isupper()
+    if not earlier and word.isdigit():  # the number of a list's entry
+        return True
+    cased = word.lower() != word.upper()  # a Korean sentence may well be one syllable
+    if name in _MAYBE_LAST or (cased and _INITIALS.fullmatch(word)):
+        return not (next_word[0].isupper() and next_word.lower() in _SENTENCE_STARTERS)
+    return False
+
+
+# Sentences that are too long
+
+_CLAUSE_END = re.compile(rf"[,;:—–][{_CLOSERS}]*+(?= )|(?<=[)\]]) |[，、；：]")
+
+
+_SPOKEN_LONG = frozenset("$€£¥₩%&@#+=")
+_SPOKEN_LONG_WEIGHT = 4  # "7" becomes "seven" or "seventy", a Chinese character a syllable
+
+
+def _clauses(sentence: SpannedText, max_characters: int) -> Iterator[Piece]:
+    text, start = sentence.text, 0
+    while (fitting := _fitting(text, start, max_characters)) < len(text) - start:
+        at, pause = _cut(text[start : start + fitting + 2], fitting)
+        yield _piece(sentence, start, start + at, pause)
+        start += at + (text[start + at : start + at + 1] == " ")
+    yield _piece(sentence, start, len(text), 0.0)
+
+
+def _piece(sentence: SpannedText, start: int, stop: int, pause: float) -> Piece:
+    while stop > start and sentence.text[stop - 1] == " ":
+        stop -= 1
+    content = sentence.part(start, stop)
+    return Piece(content.text, pause, content)
+
+
+def _fitting(sentence: str, start: int, max_characters: int) -> int:
+    """How many characters from `start` on make one piece, at least one."""
+    weight = 0
+    for at in range(len(sentence) - start):
+        character = sentence[start + at]
+        long = character.isnumeric() or character in _SPOKEN_LONG or character >= "\u2e80"
+        weight += _SPOKEN_LONG_WEIGHT if long else 1
+        if weight > max_characters:
+            return max(1, at)
+    return len(sentence) - start
+
+
+def _cut(sentence: str, max_characters: int) -> tuple[int, float]:
+    """Where to cut, and the pause there. A first piece of under a quarter sounds chopped off."""
+    shortest = max(1, max_characters // 4)
+    ends = [m.end() for m in _CLAUSE_END.finditer(sentence, shortest - 1, max_characters + 1)]
+    if ends := [end for end in ends if shortest <= end <= max_characters]:
+        return ends[-1], CLAUSE_PAUSE
+    space = sentence.rfind(" ", 1, max_characters + 1)
+    return (space if space > 0 else max_characters), 0.0
