@@ -114,6 +114,11 @@ class Settings(AppSettings, ClientSettings):
         """All of API_KEYS and API_KEYS_FILE, read once."""
         return ApiKeys.read(self.api_keys.get_secret_value(), self.api_keys_file)
 
+    @property
+    def is_reached_by_others(self) -> bool:
+        """As far as the settings tell: there are keys, or it listens beyond the loopback."""
+        return bool(self.keys) or not _is_loopback(self.bind_host)
+
     @field_validator("rate_limit")
     @classmethod
     def _is_rate_limit(cls, limit: str) -> str:

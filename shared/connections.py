@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from shared.errors import ApiError, InvalidRequest, NotReady
+from shared.framing import UnambiguousConnection
 from shared.request_id import HEADER, accepted_or_new, request_id
 from shared.request_log import note
 from shared.wire import ErrorResponse
@@ -63,6 +64,7 @@ class PunctualProtocol(H11Protocol):
 
     def __init__(self, state: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.conn: UnambiguousConnection = UnambiguousConnection(h11.SERVER, _HEAD_BYTES)
         self._state = state
         self._seconds = PATIENCE * state.receive_seconds
         self._deadline: asyncio.TimerHandle | None = None
@@ -107,7 +109,10 @@ class PunctualProtocol(H11Protocol):
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        if len(self.conn.trailing_data[0]) > _HEAD_BYTES:
+        if self.conn.problem:
+            error = InvalidRequest(self.conn.problem, code="malformed_request")
+            self._is_cut_short = True  # there may be a body
+        elif len(self.conn.trailing_data[0]) > _HEAD_BYTES:
             error = InvalidRequest(
                 f"the request's head is over {_HEAD_BYTES} bytes; send fewer or shorter "
                 "headers, and what is long in the body",

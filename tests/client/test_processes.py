@@ -158,7 +158,6 @@ def test_a_second_signal_does_not_interrupt_the_stopping(
     services = SignalledAgain({"encoder": ports["encoder"]}, root=folder, log=subprocess.DEVNULL)
     try:
         with pytest.raises(StopSignal), services:
-            services.wait_until_ready()
             signal.raise_signal(signal.SIGTERM)
     finally:
         for number, handler in before.items():

@@ -60,9 +60,9 @@ def test_all_services_run_until_ctrl_c(port_base: int) -> None:
 
 def test_a_group_that_is_signalled_with_make_leaves_no_process(port_base: int) -> None:
     """`make` passes SIGTERM on to the child that has had it already."""
+    variables = [f"PORT_BASE={port_base}", f"BIN={Path(sys.executable).parent}"]
     with subprocess.Popen(
-        ["make", "serve", f"PORT_BASE={port_base}", f"BIN={Path(sys.executable).parent}"]
-        + ["--assume-old=.venv/installed"],
+        ["make", "serve", *variables, "--assume-old=.venv/installed"],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -5,8 +5,14 @@ import httpx
 import numpy as np
 import pytest
 
+from gateway_service.settings import Settings
 from shared.wire import wav_json_stream
-from tests.gateway_service.speech_fixtures import SpeechServer, server, server_of_module
+from tests.gateway_service.speech_fixtures import (
+    SpeechServer,
+    server,
+    server_of_module,
+    speech_server,
+)
 from tests.gateway_service.stub_services import (
     FRAMES_PER_CHARACTER,
     Refusal,
@@ -77,6 +83,34 @@ def test_bad_field_is_named(
 
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == param
+
+
+REACHABLE: list[dict[str, Any]] = [
+    {"bind_host": "0.0.0.0", "allow_anonymous": True},
+    {"api_keys": "sk-one"},
+]
+
+
+@pytest.mark.parametrize("settings", REACHABLE)
+@pytest.mark.parametrize("consent", [None, "", ".", "\u200b" * 20, "x" * 2_001])
+@pytest.mark.parametrize("path", ["/inference-c/", "/inference-w/"])
+def test_voice_needs_consent_where_others_can_reach_the_gateway(
+    settings: dict[str, Any], consent: str | None, path: str
+) -> None:
+    with speech_server(Settings(**settings)) as server:
+        answer = post(server, path, **{**CLIP, **EMBED}, text="Hi.", consent=consent)
+
+        assert answer.status_code == 400
+        assert answer.json()["error"]["param"] == "consent"
+        assert server.services.encoder.requests == []
+
+
+@pytest.mark.parametrize("path", ["/inference-c/", "/inference-w/"])
+def test_voice_with_consent_speaks_where_others_can_reach_the_gateway(path: str) -> None:
+    with speech_server(Settings(**REACHABLE[0])) as server:
+        answer = post(server, path, **{**CLIP, **EMBED}, text="Hi.", consent="It is mine.")
+
+        assert answer.status_code == 200
 
 
 def test_clip_without_a_voice_is_the_callers_fault(server: SpeechServer) -> None:
