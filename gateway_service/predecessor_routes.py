@@ -48,7 +48,7 @@ def _require_consent(request: WavRequest | EmbedRequest, settings: Settings) -> 
 
 
 def _in_voice_of_clip(chain: Chain, request: WavRequest) -> Iterator[bytes]:
-    with as_api_errors({"wav": "wav", "sr": "sr"}):
+    with as_api_errors({"wav": "wav", "sr": "sr", "file": "wav"}):
         embed = chain.embed(Clip(request.wav, request.sr))
     return _in_voice(chain, request, embed)
 
