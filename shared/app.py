@@ -20,7 +20,7 @@ from starlette.middleware import Middleware
 
 from shared.api_document import content, describe_errors, errors
 from shared.bodies import BodyLimit
-from shared.browser_guard import BrowserGuard
+from shared.browser_guard import BrowserGuard, describe_guard
 from shared.compute import ComputeSlot, get_slot, share_the_lock
 from shared.connections import ConnectionLimit
 from shared.draining import Draining
@@ -73,6 +73,8 @@ def create_app(
     )
     app.router.route_class = WireRoute
     describe_errors(app)
+    if isinstance(settings, ServiceSettings):
+        describe_guard(app)
     _add_state(app, settings)
     add_error_handlers(app)
     _add_health(app)

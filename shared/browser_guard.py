@@ -9,11 +9,14 @@ as the app, and only the name in Host gives it away.
 import ipaddress
 import re
 from collections.abc import Collection
+from typing import Any
 from urllib.parse import urlsplit
 
+from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.api_document import add_error
 from shared.errors import ApiError, Forbidden
 from shared.wire import ErrorResponse
 
@@ -53,6 +56,21 @@ class BrowserGuard:
                 f"pages of other sites may not use the {self.service}; let them call the gateway",
                 param="origin",
             )
+
+
+def describe_guard(app: FastAPI) -> None:
+    """From now on the OpenAPI document has the guard's 403."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = plain()
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                if not is_open({"path": path, "method": method.upper()}):
+                    add_error(operation, 403)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def is_open(

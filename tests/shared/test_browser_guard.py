@@ -124,6 +124,13 @@ async def test_what_tells_nothing_answers_to_every_name(client: Client, path: st
     assert (await answer(app, path, **headers)).status_code in (200, 404)  # it has no page
 
 
+async def test_document_says_what_is_refused(client: Client) -> None:
+    paths = (await answer(client(), "/openapi.json")).json()["paths"]
+    assert "403" in paths["/inference/"]["post"]["responses"]
+    assert "403" in paths["/metrics"]["get"]["responses"]
+    assert "403" not in paths["/check"]["get"]["responses"]
+
+
 @pytest.mark.parametrize(
     ("name", "path"),
     [
