@@ -154,12 +154,14 @@ async def capacity(url: str, request: Request, seconds: float) -> float:
     return done / (time.perf_counter() - started)
 
 
-def request_of(app: str, json_clip: bool = False) -> Request:
-    """json_clip: whether the clip for the encoder is JSON, as users may send it."""
+def requests_to(app: str) -> dict[str, Request]:
+    """By a name for the table. The encoder gets a clip as our chain sends it, and as users may."""
     if app == "gateway":
-        return Request("/v1/audio/speech", json.dumps(SPEECH).encode(), JSON)
-    load = clip_of_the_chain() if app == "encoder" and not json_clip else ordinary(app)
-    return Request("/inference/", load.body, load.headers)
+        return {app: Request("/v1/audio/speech", json.dumps(SPEECH).encode(), JSON)}
+    loads = {app: ordinary(app)}
+    if app == "encoder":
+        loads = {app: clip_of_the_chain(), f"{app}, JSON": ordinary(app)}
+    return {name: Request("/inference/", load.body, load.headers) for name, load in loads.items()}
 
 
 @contextmanager
@@ -178,21 +180,19 @@ def started(app: str) -> Iterator[str]:
             yield gateway.urls["gateway"]
 
 
-def measure(app: str, seconds: float, json_clip: bool = False) -> Table:
-    request = request_of(app, json_clip)
-    with started(app) as url:
-        rate = _gently(capacity(url, request, seconds))
-        rounds: dict[int, list[Run]] = {multiple: [] for multiple in MULTIPLES}
-        for _ in range(ROUNDS):
-            for multiple, runs_so_far in rounds.items():
-                moments = _moments(rate * multiple, seconds / ROUNDS)
-                runs_so_far.append(drive(url, request, moments))
-        runs = {multiple: joined(of_multiple) for multiple, of_multiple in rounds.items()}
+def measure(name: str, url: str, request: Request, seconds: float) -> Table:
+    rate = _gently(capacity(url, request, seconds))
+    rounds: dict[int, list[Run]] = {multiple: [] for multiple in MULTIPLES}
+    for _ in range(ROUNDS):
+        for multiple, runs_so_far in rounds.items():
+            moments = _moments(rate * multiple, seconds / ROUNDS)
+            runs_so_far.append(drive(url, request, moments))
+    runs = {multiple: joined(of_multiple) for multiple, of_multiple in rounds.items()}
     rows = [Row("capacity", "1/s", [rate])]
     for multiple, run in runs.items():
         rows += _rows(f"{multiple}x", run, runs[MULTIPLES[0]])
     note = f"{seconds:g} s each at an even pace, in {ROUNDS} turns"
-    return Table(f"Load of the {app}", note, rows)
+    return Table(f"Load of the {name}", note, rows)
 
 
 def _moments(rate: float, seconds: float) -> list[float]:
@@ -225,18 +225,19 @@ def _rows(name: str, run: Run, first: Run) -> Iterator[Row]:
 @click.command()
 @click.option("--app", "apps", type=click.Choice([*SERVICES, "gateway"]), multiple=True)
 @click.option("--seconds", type=click.FloatRange(1, 120), default=10, help="Of each pace.")
-@click.option("--json-clip", is_flag=True, help="Send the encoder's clip as JSON.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write it here, too.")
-def main(apps: tuple[str, ...], seconds: float, json_clip: bool, json_path: Path | None) -> None:
+def main(apps: tuple[str, ...], seconds: float, json_path: Path | None) -> None:
     """Drive apps, all of them if none is named, at 1, 2 and 10 times what they can do."""
     facts = machine_facts() | {"load average before": load_average()}
     for name, fact in facts.items():
         click.echo(f"{name:20} {fact}")
     tables = {}
     for app in apps or (*SERVICES, "gateway"):
-        tables[app] = measure(app, seconds, json_clip)
-        for line in ["", *tables[app].lines()]:
-            click.echo(line)
+        with started(app) as url:
+            for name, request in requests_to(app).items():
+                tables[name] = measure(name, url, request, seconds)
+                for line in ["", *tables[name].lines()]:
+                    click.echo(line)
     click.echo(f"\nload average after   {load_average()}")
     if json_path:
         content = {"machine": facts, "tables": {k: t.to_dict() for k, t in tables.items()}}
