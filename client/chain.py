@@ -261,7 +261,7 @@ def _mounts() -> dict[str, httpx.BaseTransport]:
 def _clip_body(clip: Path | bytes | Clip) -> tuple[bytes, str]:
     """With its content type."""
     if isinstance(clip, Clip):
-        return encode_float_wav(clip), "audio/wav"  # a fifth of the bytes of JSON
+        return encode_float_wav(clip), "audio/wav"  # a third of the bytes of JSON
     if isinstance(clip, bytes):
         return clip, "audio/wav"  # any audio type will do: the encoder looks into the file itself
     return clip.read_bytes(), _MEDIA_TYPES.get(clip.suffix.lower(), "audio/wav")
