@@ -21,7 +21,7 @@ from client.service import OnCall, Service, ignore_call
 from client.settings import Settings
 from client.watchful_transport import WatchfulTransport
 from client.wav_stream import Int16Array, NotWav, samples_of_wav
-from shared.audio import Clip
+from shared.audio import Clip, encode_float_wav
 from shared.mel import MEL_FORMAT
 from shared.sentences import Piece, split_sentences
 from shared.tensors import Float32Array
@@ -261,7 +261,7 @@ def _mounts() -> dict[str, httpx.BaseTransport]:
 def _clip_body(clip: Path | bytes | Clip) -> tuple[bytes, str]:
     """With its content type."""
     if isinstance(clip, Clip):
-        return _json({"wav": clip.wav, "sr": clip.rate}), "application/json"
+        return encode_float_wav(clip), "audio/wav"  # a third of the bytes of JSON
     if isinstance(clip, bytes):
         return clip, "audio/wav"  # any audio type will do: the encoder looks into the file itself
     return clip.read_bytes(), _MEDIA_TYPES.get(clip.suffix.lower(), "audio/wav")

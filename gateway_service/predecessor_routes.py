@@ -7,8 +7,10 @@ from fastapi import APIRouter
 
 from client.chain import Chain
 from gateway_service import speech
+from gateway_service.consent import require_consent
 from gateway_service.gateway import GatewayState
 from gateway_service.service_errors import as_api_errors
+from gateway_service.settings import Settings
 from gateway_service.sound_stream import resampled
 from gateway_service.speech_routes import or_break_off
 from gateway_service.speech_schemas import EmbedRequest, WavRequest, WavResponse
@@ -24,6 +26,7 @@ router = APIRouter(tags=["predecessor"], route_class=WireRoute, responses=QUEUED
 @router.post("/inference-c/", response_model=WavResponse)
 async def speak_as_clip(request: WavRequest, gateway: GatewayState, slot: Slot) -> ChunksResponse:
     """The text in the voice of `wav`, at its rate."""
+    _require_consent(request, gateway.settings)
     chunks = await slot.stream(partial(_in_voice_of_clip, gateway.chain, request))
     return ChunksResponse(or_break_off(chunks), "application/json")
 
@@ -33,12 +36,19 @@ async def speak_as_embed(
     request: EmbedRequest, gateway: GatewayState, slot: Slot
 ) -> ChunksResponse:
     """The text in the voice of `embed`, at the rate `sr`."""
+    _require_consent(request, gateway.settings)
     chunks = await slot.stream(partial(_in_voice, gateway.chain, request, request.embed))
     return ChunksResponse(or_break_off(chunks), "application/json")
 
 
+def _require_consent(request: WavRequest | EmbedRequest, settings: Settings) -> None:
+    """The user of a gateway that serves this machine alone answers for the voices on it."""
+    if request.consent is not None or settings.is_reached_by_others:
+        require_consent(request.consent)
+
+
 def _in_voice_of_clip(chain: Chain, request: WavRequest) -> Iterator[bytes]:
-    with as_api_errors({"wav": "wav", "sr": "sr"}):
+    with as_api_errors({"wav": "wav", "sr": "sr", "file": "wav"}):
         embed = chain.embed(Clip(request.wav, request.sr))
     return _in_voice(chain, request, embed)
 

@@ -20,11 +20,10 @@ from redis import ConnectionPool
 
 from client.settings import Settings as ClientSettings
 from gateway_service.api_keys import ApiKeys
-from shared.settings import MIB, PUBLIC_WATERMARK_KEY, REPOSITORY, AppSettings
+from shared.settings import MIB, PUBLIC_WATERMARK_KEY, REPOSITORY, AppSettings, HostNames
 from shared.starting import read_settings
 
 _ORIGIN = re.compile(r"https?://[^/*\s]+")
-_HOST_NAME = re.compile(r"[\w.-]+")
 
 
 def _origins(listed: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -35,15 +34,6 @@ def _origins(listed: str | tuple[str, ...]) -> tuple[str, ...]:
         if not _ORIGIN.fullmatch(origin):
             raise ValueError(f"{origin} is no origin; write each out, as https://example.org")
     return origins
-
-
-def _host_names(listed: str | tuple[str, ...]) -> tuple[str, ...]:
-    parts = listed.split(",") if isinstance(listed, str) else listed
-    names = tuple(stripped.lower() for part in parts if (stripped := part.strip()))
-    for name in names:
-        if not _HOST_NAME.fullmatch(name):
-            raise ValueError(f"{name} is no host name; write each out, as tts.example.org")
-    return names
 
 
 class Settings(AppSettings, ClientSettings):
@@ -85,7 +75,7 @@ class Settings(AppSettings, ClientSettings):
     """The address listened on, as gunicorn.conf.py says it."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = ()
     """Separated by commas: the sites whose pages may call the gateway from a browser."""
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = ()
+    allowed_hosts: HostNames = ()
     """Separated by commas: the names by which a gateway without keys may be called, besides
     localhost and every address."""
     rate_limit: str = ""
@@ -113,6 +103,11 @@ class Settings(AppSettings, ClientSettings):
     def keys(self) -> ApiKeys:
         """All of API_KEYS and API_KEYS_FILE, read once."""
         return ApiKeys.read(self.api_keys.get_secret_value(), self.api_keys_file)
+
+    @property
+    def is_reached_by_others(self) -> bool:
+        """As far as the settings tell: there are keys, or it listens beyond the loopback."""
+        return bool(self.keys) or not _is_loopback(self.bind_host)
 
     @field_validator("rate_limit")
     @classmethod

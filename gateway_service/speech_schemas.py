@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from client.chain import EMBED_SIZE
+from gateway_service.consent import MAX_CONSENT_CHARACTERS
 from gateway_service.sound_stream import ResponseFormat
 from shared.audio import MAX_ABS, MAX_RATE, MIN_RATE
 from shared.tensors import Axis, Float32Array, Tensor
@@ -61,6 +62,7 @@ SeedNumber = Annotated[int, Field(ge=0, lt=2**63)]
 Seed = SeedNumber | None
 """The same request and seed give the same sound."""
 Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
+Consent = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MAX_CONSENT_CHARACTERS})]
 
 
 class SpeechRequest(BaseModel):
@@ -100,6 +102,9 @@ class _PredecessorRequest(BaseModel):
     sr: Rate
     """Samples a second, of the answer too."""
     seed: Seed = None
+    consent: Consent | None = None
+    """Who allowed this voice to be cloned, and for what; required where others can reach the
+    gateway."""
 
 
 class WavRequest(_PredecessorRequest):

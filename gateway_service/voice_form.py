@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 
+from gateway_service.consent import MAX_CONSENT_CHARACTERS, require_consent
 from gateway_service.gateway import GatewayState
 from gateway_service.settings import Settings
 from shared.api_document import BINARY
@@ -16,7 +17,6 @@ from shared.media import READ_FORMATS
 from shared.settings import MIB
 from shared.wire import media_type
 
-LONGEST_CONSENT = 2000
 _LONGEST_FILE_NAME = 100
 _FIELDS = 100  # that are read at all
 OPENAPI: dict[str, Any] = {
@@ -35,7 +35,7 @@ OPENAPI: dict[str, Any] = {
                         },
                         "consent": {
                             "type": "string",
-                            "maxLength": LONGEST_CONSENT,
+                            "maxLength": MAX_CONSENT_CHARACTERS,
                             "description": "who allowed this voice to be cloned, and for what",
                         },
                     },
@@ -78,7 +78,7 @@ async def read_voice_form(request: Request, gateway: GatewayState) -> VoiceForm:
             )
         return VoiceForm(
             name=_text(form, "name"),
-            consent=_text(form, "consent", LONGEST_CONSENT),
+            consent=_consent(form),
             samples=await _samples(form, gateway.settings),
         )
 
@@ -93,6 +93,12 @@ def _text(form: FormData, name: str, longest: int = 1000) -> str:
         raise InvalidRequest(
             f"{name}: has {len(text)} characters, at most {longest} are kept", param=name
         )
+    return text
+
+
+def _consent(form: FormData) -> str:
+    text = _text(form, "consent", MAX_CONSENT_CHARACTERS)
+    require_consent(text)
     return text
 
 

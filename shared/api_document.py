@@ -10,7 +10,7 @@ Responses = dict[int | str, dict[str, Any]]
 _WHY = {
     400: "what was sent cannot be used",
     401: "no key, or a wrong one",
-    403: "a page of another site asks",
+    403: "a page of another site asks, or a name that is not known",
     404: "there is no such thing",
     408: "the body did not come in time",
     409: "the thing is not in the state that this asks for",

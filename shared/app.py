@@ -20,6 +20,7 @@ from starlette.middleware import Middleware
 
 from shared.api_document import content, describe_errors, errors
 from shared.bodies import BodyLimit
+from shared.browser_guard import BrowserGuard, describe_guard
 from shared.compute import ComputeSlot, get_slot, share_the_lock
 from shared.connections import ConnectionLimit
 from shared.draining import Draining
@@ -33,7 +34,7 @@ from shared.page import service_page
 from shared.patience import StopForNobody
 from shared.refusing import Door
 from shared.request_log import RequestLog
-from shared.settings import AppSettings
+from shared.settings import AppSettings, ServiceSettings
 from shared.starting import OneLineStart
 from shared.wire import ArrayResponse, SendDeadline, WireRoute
 
@@ -72,6 +73,8 @@ def create_app(
     )
     app.router.route_class = WireRoute
     describe_errors(app)
+    if isinstance(settings, ServiceSettings):
+        describe_guard(app)
     _add_state(app, settings)
     add_error_handlers(app)
     _add_health(app)
@@ -81,7 +84,7 @@ def create_app(
     metrics = Metrics(lambda: app.state.slot.queued if app.state.ready else 0, collectors)
     _add_metrics(app, metrics)
     app.state.metrics, app.state.door = metrics, Door(app.state)
-    _add_middleware(app, settings, metrics, middleware)
+    _add_middleware(app, service, settings, metrics, middleware)
     return app
 
 
@@ -119,7 +122,11 @@ def _add_state(app: FastAPI, settings: AppSettings) -> None:
 
 
 def _add_middleware(
-    app: FastAPI, settings: AppSettings, metrics: Metrics, own: Sequence[Middleware]
+    app: FastAPI,
+    service: str,
+    settings: AppSettings,
+    metrics: Metrics,
+    own: Sequence[Middleware],
 ) -> None:
     """Innermost first. own: the app's own, outermost first."""
     app.add_middleware(HeadAsGet)
@@ -132,6 +139,9 @@ def _add_middleware(
     app.add_middleware(SendDeadline, seconds=settings.send_seconds)
     app.add_middleware(StopForNobody)
     app.add_middleware(Draining, state=app.state)
+    if isinstance(settings, ServiceSettings):
+        hosts = None if settings.dyno else settings.allowed_hosts
+        app.add_middleware(BrowserGuard, service=service, hosts=hosts)
     for its in reversed(own):
         app.add_middleware(its.cls, *its.args, **its.kwargs)
     app.add_middleware(ConnectionLimit, state=app.state)

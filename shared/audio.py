@@ -190,6 +190,13 @@ def encode_sound(wav: Float32Array, rate: int, sound_format: SoundFormat) -> byt
     return file.getvalue()
 
 
+def encode_float_wav(clip: Clip) -> bytes:
+    """A WAV of 32-bit floats, from which `read_sound` gives the same samples."""
+    file = io.BytesIO()
+    soundfile.write(file, clip.wav, clip.rate, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
 def encode_sound_stream(
     chunks: Iterable[Float32Array], rate: int, samples: int, sound_format: SoundFormat
 ) -> Iterator[bytes]:

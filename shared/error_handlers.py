@@ -32,6 +32,11 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _NO_OBJECT = "must be a JSON object"
 _PLAIN = {
     "missing": "is missing",
+    **dict.fromkeys(
+        ("int_parsing", "int_parsing_size", "int_type", "int_from_float"), "must be a whole number"
+    ),
+    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "must be a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
     "dict_type": _NO_OBJECT,
     "model_type": _NO_OBJECT,
     "model_attributes_type": _NO_OBJECT,
@@ -51,12 +56,13 @@ def _unforeseen() -> InternalError:
 
 def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
     first = invalid.errors()[0]
+    # Where it was, the field, and what pydantic adds to it: an entry, a type of a union.
     names = [part for part in first["loc"] if isinstance(part, str)]
     context = first.get("ctx", {})
     plain = _PLAIN.get(first["type"])
     # The second name of a body that is no object is only that of a form it might have had.
     least = 2 if plain == _NO_OBJECT else 1
-    param = names[-1] if len(names) > least else None
+    param = names[1] if len(names) > least else None
     message = plain.format(**context) if plain else first["msg"]
     return InvalidRequest(
         f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; what belongs here is at /docs",

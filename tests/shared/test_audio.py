@@ -14,6 +14,7 @@ from shared.audio import (
     SoundFormat,
     check_writable,
     decode_sound,
+    encode_float_wav,
     encode_sound,
     encode_sound_stream,
     read_sound,
@@ -175,3 +176,10 @@ def test_rate_that_mp3_has_not_is_refused() -> None:
     check_writable(10_000, "flac")
     with pytest.raises(InvalidRequest, match="MP3 has no 10000 Hz; choose one of 8000, 11025, "):
         check_writable(10_000, "mp3")
+
+
+def test_wav_of_floats_holds_the_same_samples() -> None:
+    wav = np.array([0, 0.1, -1e-9, 1, -1, 7.5, -8], np.float32)
+    read = read_sound(encode_float_wav(Clip(wav, 22_050)), max_seconds=1)
+    assert read.rate == 22_050
+    np.testing.assert_array_equal(read.wav, wav)
