@@ -1,4 +1,4 @@
-"""Free space on the disk of the SQLite file: a floor for new data, and a reserve for deleting it."""
+"""Free space on the disk of the SQLite file: a floor for new data, a reserve for deleting it."""
 
 import logging
 import os

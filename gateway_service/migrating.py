@@ -42,10 +42,7 @@ def upgrade(engine: Engine) -> None:
         ) from None
     except exc.DatabaseError as error:
         if is_sqlite and _is_not_writable(error.orig, file):
-            raise StorageMisconfigured(
-                f"{file} cannot be written to ({error.orig}); give this user write access to it "
-                "and to its folder, or set DATA_DIR to another folder"
-            ) from None
+            raise _not_writable(file, str(error.orig)) from None
         number = error.orig.args[0] if error.orig and error.orig.args else None
         if isinstance(error, exc.OperationalError) and number not in _WRONG_FOR_GOOD:
             raise
@@ -63,6 +60,22 @@ def _run(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
+def _require_writable(file: Path) -> None:
+    """SQLite itself finds out no sooner than with the first row."""
+    try:
+        with suppress(FileNotFoundError):
+            file.open("r+b").close()
+    except OSError as error:
+        raise _not_writable(file, error.strerror) from None
+
+
+def _not_writable(path: Path, reason: str | None) -> StorageMisconfigured:
+    return StorageMisconfigured(
+        f"{path} cannot be written to ({reason}); give this user the right to, or set DATA_DIR to "
+        "a folder that can, or DATABASE_URL to a MySQL or MariaDB"
+    )
+
+
 def _is_not_writable(error: BaseException | None, file: Path) -> bool:
     """Rather than on a full disk, where SQLite cannot make the files beside it."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what SQLite adds to it
@@ -76,12 +89,10 @@ def _sqlite_lock(file: Path) -> Iterator[None]:
         file.parent.mkdir(parents=True, exist_ok=True)
         lock = file.with_name(file.name + ".lock").open("w")
     except OSError as error:
-        raise StorageMisconfigured(
-            f"{file.parent} cannot be written to ({error.strerror}); set DATA_DIR to a folder that "
-            "can, or DATABASE_URL to a MySQL or MariaDB"
-        ) from None
+        raise _not_writable(file.parent, error.strerror) from None
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        _require_writable(file)
         try:
             sqlite_space.prepare(file)
         except sqlite3.DatabaseError as error:  # as SQLAlchemy's, like all others

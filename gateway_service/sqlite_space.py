@@ -17,7 +17,8 @@ MAX_WAL_BYTES = 4 * 2**20
 _STEP_PAGES = 256  # 1 MiB
 _LOCK_SECONDS = 1.0
 _INCREMENTAL = 2
-_MAX_REBUILT_BYTES = 2**30  # about ten seconds on a slow disk; the start waits for it
+MAX_REBUILT_BYTES = 2**30
+"""A larger file stays as it was made, for the start would take too long."""
 
 
 def give_back_space(file: Path) -> None:
@@ -57,7 +58,7 @@ def _rebuild(connection: sqlite3.Connection, file: Path) -> None:
     if used_bytes == 0:
         return
     # VACUUM writes a copy, and then all of that to the WAL.
-    if used_bytes > min(_MAX_REBUILT_BYTES, shutil.disk_usage(file.parent).free // 3):
+    if used_bytes > min(MAX_REBUILT_BYTES, shutil.disk_usage(file.parent).free // 3):
         reason = "it is too large to be rebuilt at the start"
     else:
         try:

@@ -50,6 +50,7 @@ def create_app(
     unload: Callable[[Any], None] = lambda model: None,
     middleware: Sequence[Middleware] = (),
     collectors: Sequence[Collector] = (),
+    check_ready: Callable[[Any], None] = lambda model: None,
 ) -> FastAPI:
     """A service's app without its own routes.
 
@@ -60,6 +61,7 @@ def create_app(
     concurrency: requests that may compute at a time.
     middleware: the app's own, outermost first; it sees a request before its body is read.
     collectors: the app's own metrics.
+    check_ready: gets the model; raises NotReady, and never blocks.
     """
     # Its page at /docs brings its scripts along: none comes from a CDN.
     app = FastAPIOffline(
@@ -74,7 +76,7 @@ def create_app(
     describe_errors(app)
     _add_state(app, settings)
     add_error_handlers(app)
-    _add_health(app)
+    _add_health(app, check_ready)
     if example is not None:
         _add_page(app, service, summary)
         _add_example(app, example)
@@ -162,7 +164,7 @@ def _add_example(app: FastAPI, example: Callable[[], dict[str, Any]]) -> None:
         return ArrayResponse(example())
 
 
-def _add_health(app: FastAPI) -> None:
+def _add_health(app: FastAPI, check_ready: Callable[[Any], None]) -> None:
     @app.get("/check", tags=["health"])
     async def check() -> str:
         """The predecessor's liveness check."""
@@ -178,6 +180,7 @@ def _add_health(app: FastAPI) -> None:
         """Weights are verified and loaded, and new work is taken."""
         if not request.app.state.ready:
             raise NotReady("the model is not loaded, or the service is stopping; try again later")
+        check_ready(request.app.state.model)
         return {"status": "ready"}
 
 
