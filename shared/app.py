@@ -8,6 +8,7 @@ the worker process, never before a fork.
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
@@ -68,7 +69,7 @@ def create_app(
         title=f"Better API: {service}",
         summary=summary,
         version="0.1.0",
-        lifespan=_lifespan(service, settings, concurrency, load, unload, middleware),
+        lifespan=_lifespan(service, settings, concurrency, load, unload, middleware, check_ready),
         redoc_url=None,
         static_url="/static-docs",
     )
@@ -76,7 +77,7 @@ def create_app(
     describe_errors(app)
     _add_state(app, settings)
     add_error_handlers(app)
-    _add_health(app, check_ready)
+    _add_health(app)
     if example is not None:
         _add_page(app, service, summary)
         _add_example(app, example)
@@ -94,6 +95,7 @@ def _lifespan(
     load: Callable[[], Any],
     unload: Callable[[Any], None],
     own: Sequence[Middleware],
+    check_ready: Callable[[Any], None],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -102,6 +104,7 @@ def _lifespan(
         app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency)
         app.state.parsing = CapacityLimiter(1)
         app.state.model = await to_thread.run_sync(load)
+        app.state.check_ready = partial(check_ready, app.state.model)
         if not own:  # else it has to see a request first
             app.state.door.watch(app.routes)
         app.state.ready = True
@@ -116,6 +119,7 @@ def _lifespan(
 def _add_state(app: FastAPI, settings: AppSettings) -> None:
     """What is there before the app starts: its middleware and its server look at it."""
     app.state.ready = False
+    app.state.check_ready = lambda: None
     app.state.receive_seconds = settings.receive_seconds
     app.state.max_connections = settings.max_connections
 
@@ -164,7 +168,7 @@ def _add_example(app: FastAPI, example: Callable[[], dict[str, Any]]) -> None:
         return ArrayResponse(example())
 
 
-def _add_health(app: FastAPI, check_ready: Callable[[Any], None]) -> None:
+def _add_health(app: FastAPI) -> None:
     @app.get("/check", tags=["health"])
     async def check() -> str:
         """The predecessor's liveness check."""
@@ -180,7 +184,7 @@ def _add_health(app: FastAPI, check_ready: Callable[[Any], None]) -> None:
         """Weights are verified and loaded, and new work is taken."""
         if not request.app.state.ready:
             raise NotReady("the model is not loaded, or the service is stopping; try again later")
-        check_ready(request.app.state.model)
+        request.app.state.check_ready()
         return {"status": "ready"}
 
 
