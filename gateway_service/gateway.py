@@ -9,13 +9,16 @@ from fastapi import Depends
 from client.chain import Chain
 from client.retries import RetryPolicy
 from gateway_service.job_queue import JobQueue, open_job_queue
+from gateway_service.job_schemas import JobObject
 from gateway_service.jobs import Jobs
 from gateway_service.service_metrics import note_call
 from gateway_service.settings import Settings
 from gateway_service.storage import Storage, StorageUnavailable
+from gateway_service.tables_jobs import JobRow
 from gateway_service.voices import VoiceLibrary
 from shared.app import get_model
 from shared.compute import ComputeSlot
+from shared.errors import NotReady
 
 _DOWNLOADS, _DOWNLOAD_THREADS = 16, 2  # at a time, and what encodes for them
 
@@ -30,6 +33,19 @@ class Gateway:
     job_queue: JobQueue
     downloads: ComputeSlot
     """For the sound of jobs: who reads it slowly keeps a place, but none of the threads."""
+
+    def check_ready(self) -> None:
+        """Raises StorageFull, StorageDamaged and QueueUnreachable. Never blocks."""
+        self.storage.check_ready()
+        self.job_queue.check_reachable()
+
+    def job_object(self, job: JobRow) -> JobObject:
+        """As it stands on the wire; a job that waits says for what."""
+        try:
+            self.check_ready()
+        except NotReady as error:
+            return JobObject.of(job, all_wait_for=error.message)
+        return JobObject.of(job)
 
 
 def open_gateway(settings: Settings) -> Gateway:
@@ -60,7 +76,12 @@ def _patience(settings: Settings) -> RetryPolicy:
 def open_storage(settings: Settings) -> Storage:
     """Raises StorageMisconfigured; a database that is merely away is looked for again later."""
     url = settings.database_url.get_secret_value()
-    storage = Storage(url, settings.data_dir, settings.database_connections)
+    storage = Storage(
+        url,
+        settings.data_dir,
+        settings.database_connections,
+        min_free_bytes=settings.min_free_bytes,
+    )
     with suppress(StorageUnavailable):
         storage.migrate()
     return storage

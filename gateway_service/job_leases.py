@@ -4,22 +4,24 @@ A worker owns a job while the row bears its `owner` and the lease has not run ou
 lease while it is at it. One that was killed renews nothing, and another goes on where it stopped.
 Every change is one conditional UPDATE: who owns a job no more changes nothing. The clocks of the
 machines should agree within a lease; where they do not, work is done twice, but never kept twice.
+A clock that was ahead and is set right leaves leases that end far in the future: they are void.
 """
 
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
-from gateway_service.jobs import UNFINISHED, changed, expiry, now
+from gateway_service.jobs import UNFINISHED, changed, expiry, now, retention_now
 from gateway_service.storage import Storage
 from gateway_service.tables_jobs import JobRow, SentenceRow
 from shared.sentences import Piece
 
 _LONGEST_CODE, _LONGEST_REASON = 64, 4000  # characters, which the columns hold
-_ROWS_AT_A_TIME = 100  # that one transaction deletes
+_ROWS_AT_A_TIME, _BYTES_AT_A_TIME = 100, 2**20  # that one transaction deletes
+MAX_BACKOFF_SECONDS = 300.0
+"""Between two attempts at a job."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +126,28 @@ class Leases:
     def _lease_end(self) -> int:
         return now() + int(self.seconds * 1000)
 
+    def release_void(self) -> None:
+        """Makes jobs due whose lease, or wait, ends later than any that begins now could end: they
+        were taken while a clock was ahead. The lease must be as long for all workers."""
+        latest_wait = now() + int((MAX_BACKOFF_SECONDS + self.seconds) * 1000)
+        latest_lease = now() + int(2 * self.seconds * 1000)
+        is_void = or_(
+            and_(JobRow.status == "queued", JobRow.due_at > latest_wait),
+            and_(JobRow.status != "queued", JobRow.due_at > latest_lease),
+        )
+        with self.storage.read_session() as session:
+            found = session.scalar(select(func.count()).where(is_void))
+        if found:
+            with self.storage.session() as session:
+                session.execute(update(JobRow).where(is_void).values(due_at=now()))
+
     def delete_expired(self) -> None:
         """Deletes the jobs whose time is over, in short transactions."""
         with self.storage.read_session() as session:
-            expired = session.execute(select(JobRow.id, JobRow.sentences).where(_is_expired()))
-            found = [(job_id, sentences) for job_id, sentences in expired]
-        for job_id, sentences in found:
+            found = list(session.scalars(select(JobRow.id).where(_is_expired())))
+        for job_id in found:
             if self._take_to_delete(job_id):
-                self._delete(job_id, sentences)
+                self._delete(job_id)
         if found:
             self.storage.give_back_space()
 
@@ -141,16 +157,30 @@ class Leases:
         with self.storage.session() as session:
             return changed(session, take.values(due_at=self._lease_end()))
 
-    def _delete(self, job_id: str, sentences: int) -> None:
-        for rows in _ranges(sentences):
+    def _delete(self, job_id: str) -> None:
+        of_job = SentenceRow.job_id == job_id
+        while (last := self._last_of_next_rows(job_id)) is not None:
             with self.storage.session() as session:
-                session.execute(
-                    delete(SentenceRow).where(
-                        SentenceRow.job_id == job_id, SentenceRow.position.between(*rows)
-                    )
-                )
+                session.execute(delete(SentenceRow).where(of_job, SentenceRow.position <= last))
         with self.storage.session() as session:
             session.execute(delete(JobRow).where(JobRow.id == job_id))
+
+    def _last_of_next_rows(self, job_id: str) -> int | None:
+        """The position up to which one transaction may delete; None if there are no more rows."""
+        rows = (
+            select(SentenceRow.position, func.length(SentenceRow.sound))
+            .where(SentenceRow.job_id == job_id)
+            .order_by(SentenceRow.position)
+            .limit(_ROWS_AT_A_TIME)
+        )
+        last, size = None, 0
+        with self.storage.read_session() as session:
+            for position, sound_bytes in session.execute(rows):
+                size += sound_bytes or 0
+                if last is not None and size > _BYTES_AT_A_TIME:
+                    break
+                last = position
+        return last
 
 
 def _is_due() -> ColumnElement[bool]:
@@ -163,10 +193,4 @@ def _is_owned(job: JobRow) -> ColumnElement[bool]:
 
 def _is_expired() -> ColumnElement[bool]:
     no_one_is_at_it = or_(JobRow.due_at.is_(None), JobRow.due_at <= now())
-    return and_(JobRow.expires_at <= now(), no_one_is_at_it)
-
-
-def _ranges(n: int) -> Iterator[tuple[int, int]]:
-    """The first and last of each group of 0 to n - 1."""
-    for first in range(0, n, _ROWS_AT_A_TIME):
-        yield first, min(first + _ROWS_AT_A_TIME, n) - 1
+    return and_(JobRow.expires_at <= retention_now(), no_one_is_at_it)

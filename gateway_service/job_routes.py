@@ -10,10 +10,10 @@ from sse_starlette import EventSourceResponse
 
 from client.chain import seed_or_new
 from gateway_service import job_body
-from gateway_service.gateway import GatewayState
+from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.job_body import JobBody
 from gateway_service.job_schemas import DeletedJob, JobList, JobObject
-from gateway_service.jobs import UNFINISHED, Jobs, Order
+from gateway_service.jobs import UNFINISHED, Order
 from gateway_service.sound_stream import MEDIA_TYPES, encode
 from gateway_service.speech import pieces_of
 from gateway_service.speech_routes import or_break_off
@@ -50,7 +50,7 @@ async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
 
     job = await to_thread.run_sync(create)
     gateway.job_queue.wake()
-    return JobObject.of(job)
+    return gateway.job_object(job)
 
 
 @router.get("", responses=errors(404))
@@ -63,12 +63,13 @@ def list_jobs(
 ) -> JobList:
     """The newest first. after: the id of the last job of the page before."""
     found = gateway.jobs.newest(limit + 1, after)
-    return JobList(data=[JobObject.of(job) for job in found[:limit]], has_more=len(found) > limit)
+    shown = [gateway.job_object(job) for job in found[:limit]]
+    return JobList(data=shown, has_more=len(found) > limit)
 
 
 @router.get("/{job_id}")
 def get_job(job_id: str, gateway: GatewayState) -> JobObject:
-    return JobObject.of(gateway.jobs.find(job_id))
+    return gateway.job_object(gateway.jobs.find(job_id))
 
 
 @router.delete("/{job_id}")
@@ -102,20 +103,20 @@ async def get_events(job_id: str, gateway: GatewayState) -> EventSourceResponse:
     """The job now, and again whenever it has changed, as server-sent events; the last one bears a
     final state."""
     job = await to_thread.run_sync(gateway.jobs.find, job_id)
-    return EventSourceResponse(_changes(gateway.jobs, job), ping=_PING_SECONDS, sep="\n")
+    return EventSourceResponse(_changes(gateway, job), ping=_PING_SECONDS, sep="\n")
 
 
-async def _changes(jobs: Jobs, job: JobRow) -> AsyncIterator[dict[str, Any]]:
+async def _changes(gateway: Gateway, job: JobRow) -> AsyncIterator[dict[str, Any]]:
     shown = ""
     while True:
-        if (current := JobObject.of(job).model_dump_json()) != shown:
+        if (current := gateway.job_object(job).model_dump_json()) != shown:
             yield {"data": current}
             shown = current
         if job.status not in UNFINISHED:
             return
         await anyio.sleep(_LOOK_SECONDS)
         try:
-            job = await to_thread.run_sync(jobs.find, job.id)
+            job = await to_thread.run_sync(gateway.jobs.find, job.id)
         except StorageUnavailable:
             continue
         except NotFound:

@@ -13,7 +13,7 @@ import numpy as np
 from client.chain import Chain, silence
 from client.wav_stream import Int16Array
 from gateway_service import speech
-from gateway_service.job_leases import Leases
+from gateway_service.job_leases import MAX_BACKOFF_SECONDS, Leases
 from gateway_service.sentence_sound import kept
 from gateway_service.storage import StorageUnavailable
 from gateway_service.tables import embed_of
@@ -24,7 +24,6 @@ from shared.sentences import Piece
 
 log = logging.getLogger("better")
 
-_LONGEST_WAIT = 300.0  # seconds between two attempts
 _SKIPPED = silence(0.2)  # in place of a sentence that cannot be said
 _RENEWALS = 10  # of a lease before it would run out
 
@@ -49,18 +48,23 @@ class JobRunner:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _at_work: set[JobRow] = field(default_factory=set)
 
-    def run_next(self) -> None:
-        """Takes the next job, if there is one, and returns when it is final, put back into the
-        queue, or lost: cancelled, or taken by another worker."""
-        if self._stopping.is_set():
-            return
+    def run_next(self) -> bool:
+        """Takes the next job, if there is one and room for its sound, and returns when it is final,
+        put back into the queue, or lost: cancelled, or taken by another worker.
+
+        True if it had a job, so that there may be another.
+        """
+        if self._stopping.is_set() or not self.leases.storage.has_space():
+            return False
         try:
             if job := self.leases.take():
                 self._run(job)
+                return True
         except StorageUnavailable:
             log.warning("a job rests until its lease runs out: the database does not answer")
         except Exception:
             log.exception("a job rests until its lease runs out")
+        return False
 
     def stop(self) -> None:
         """`run_next` returns soon: after the next piece of a sentence's sound."""
@@ -95,6 +99,8 @@ class JobRunner:
             for position, piece in enumerate(pieces, job.done):
                 is_over = position > job.done and time.monotonic() > turn_ends
                 if is_over and self.leases.count_due():
+                    raise _Interrupted
+                if not self.leases.storage.has_space():
                     raise _Interrupted
                 try:
                     sound, is_said = self._sound(job, piece, lost), True
@@ -136,7 +142,7 @@ class JobRunner:
             tried = f"tried {attempts} times, at last: {reason}"
             self.leases.fail(job, code, tried)
         else:
-            wait = min(2.0 ** min(attempts - 1, 30), _LONGEST_WAIT)
+            wait = min(2.0 ** min(attempts - 1, 30), MAX_BACKOFF_SECONDS)
             # The jitter keeps jobs that failed together from coming back together.
             self.leases.put_back(job, wait * random.uniform(0.5, 1.0), reason)
 

@@ -64,7 +64,8 @@ class JobObject(BaseModel):
     """What holds the job up, such as a service that does not answer; it goes on by itself."""
 
     @classmethod
-    def of(cls, job: JobRow) -> Self:
+    def of(cls, job: JobRow, all_wait_for: str | None = None) -> Self:
+        """all_wait_for: what holds every job up."""
         failed = job.status == "failed"
         return cls.model_validate(
             {
@@ -81,7 +82,9 @@ class JobObject(BaseModel):
                     "skipped": job.skipped,
                 },
                 "error": {"code": job.error_code, "message": job.error_message} if failed else None,
-                "waiting_for": job.error_message if job.status == "queued" else None,
+                "waiting_for": (
+                    all_wait_for or job.error_message if job.status == "queued" else None
+                ),
             }
         )
 

@@ -19,6 +19,7 @@ from client.wav_stream import Int16Array
 from gateway_service.flac_head import HEAD_BYTES, length_of
 from gateway_service.sentence_sound import sound_of
 from gateway_service.sound_stream import ResponseFormat
+from gateway_service.steady_clock import SteadyClock
 from gateway_service.storage import Storage
 from gateway_service.tables import embed_bytes
 from gateway_service.tables_jobs import JobRow, SentenceRow
@@ -31,6 +32,7 @@ UNFINISHED = ("queued", "running")
 _PREVIEW = 80  # characters
 _RETRY_SECONDS = 60
 _DAY = 86_400_000  # milliseconds
+_retention_clock = SteadyClock()
 
 
 def now() -> int:
@@ -38,9 +40,14 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
+def retention_now() -> int:
+    """Unix time in milliseconds by which jobs expire. A short step of the clock changes nothing."""
+    return int(_retention_clock.seconds() * 1000)
+
+
 def expiry(retention_days: float) -> int:
     """When a job that is final now is to go."""
-    return now() + int(retention_days * _DAY)
+    return retention_now() + int(retention_days * _DAY)
 
 
 def changed(session: Session, change: Update) -> bool:
@@ -72,7 +79,8 @@ class Jobs:
         self._retention_days = retention_days
 
     def create(self, order: Order) -> JobRow:
-        """Raises QueueFull."""
+        """Raises QueueFull and StorageFull."""
+        self._storage.require_space()
         job = _row_of(order)
         sentences = [
             {"job_id": job.id, "position": i, "text": piece.text, "pause": piece.pause}
@@ -183,7 +191,7 @@ def _row_of(order: Order) -> JobRow:
 
 
 def _is_there() -> ColumnElement[bool]:
-    return or_(JobRow.expires_at.is_(None), JobRow.expires_at > now())
+    return or_(JobRow.expires_at.is_(None), JobRow.expires_at > retention_now())
 
 
 def _not_found(job_id: str) -> NotFound:

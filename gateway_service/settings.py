@@ -40,7 +40,10 @@ class Settings(AppSettings, ClientSettings):
     """The addresses of the services and the time limits of calls to them are the client's."""
 
     data_dir: Path = REPOSITORY / "data"
-    """Where SQLite's files are kept: voices, jobs and the queue."""
+    """Where SQLite's files are kept: voices and jobs."""
+    min_free_bytes: int = Field(default=64 * MIB, ge=0)
+    """On the disk of a SQLite database: with less, nothing new is stored and no job is run. An
+    eighth of it is set aside beside the database, for deleting once the disk is full."""
     database_url: SecretStr = Field(
         default=SecretStr(""),
         validation_alias=AliasChoices("database_url", "jawsdb_url", "jawsdb_maria_url"),

@@ -110,7 +110,8 @@ class VoiceLibrary:
 
     def check_new(self, name: str) -> str:
         """The name in its normal form. Raises InvalidRequest if it is none, or taken, or if there
-        are as many voices as there may be."""
+        are as many voices as there may be; StorageFull."""
+        self._storage.require_space()
         name = _checked(name)
         if _key(name) in presets():
             raise _taken(f"name: {name!r} is a preset voice's; choose another name")

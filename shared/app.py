@@ -8,6 +8,7 @@ the worker process, never before a fork.
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
@@ -51,6 +52,7 @@ def create_app(
     unload: Callable[[Any], None] = lambda model: None,
     middleware: Sequence[Middleware] = (),
     collectors: Sequence[Collector] = (),
+    check_ready: Callable[[Any], None] = lambda model: None,
 ) -> FastAPI:
     """A service's app without its own routes.
 
@@ -61,13 +63,14 @@ def create_app(
     concurrency: requests that may compute at a time.
     middleware: the app's own, outermost first; it sees a request before its body is read.
     collectors: the app's own metrics.
+    check_ready: gets the model; raises NotReady, and never blocks.
     """
     # Its page at /docs brings its scripts along: none comes from a CDN.
     app = FastAPIOffline(
         title=f"Better API: {service}",
         summary=summary,
         version="0.1.0",
-        lifespan=_lifespan(service, settings, concurrency, load, unload, middleware),
+        lifespan=_lifespan(service, settings, concurrency, load, unload, middleware, check_ready),
         redoc_url=None,
         static_url="/static-docs",
     )
@@ -95,6 +98,7 @@ def _lifespan(
     load: Callable[[], Any],
     unload: Callable[[Any], None],
     own: Sequence[Middleware],
+    check_ready: Callable[[Any], None],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -103,6 +107,7 @@ def _lifespan(
         app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency)
         app.state.parsing = CapacityLimiter(1)
         app.state.model = await to_thread.run_sync(load)
+        app.state.check_ready = partial(check_ready, app.state.model)
         if not own:  # else it has to see a request first
             app.state.door.watch(app.routes)
         app.state.ready = True
@@ -117,6 +122,7 @@ def _lifespan(
 def _add_state(app: FastAPI, settings: AppSettings) -> None:
     """What is there before the app starts: its middleware and its server look at it."""
     app.state.ready = False
+    app.state.check_ready = lambda: None
     app.state.receive_seconds = settings.receive_seconds
     app.state.max_connections = settings.max_connections
 
@@ -188,6 +194,7 @@ def _add_health(app: FastAPI) -> None:
         """Weights are verified and loaded, and new work is taken."""
         if not request.app.state.ready:
             raise NotReady("the model is not loaded, or the service is stopping; try again later")
+        request.app.state.check_ready()
         return {"status": "ready"}
 
 
