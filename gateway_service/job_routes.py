@@ -18,6 +18,7 @@ from gateway_service.sound_stream import MEDIA_TYPES, encode
 from gateway_service.speech import pieces_of
 from gateway_service.speech_routes import or_break_off
 from gateway_service.storage import StorageUnavailable
+from gateway_service.string_limits import MAX_ID_CHARACTERS, JobId
 from gateway_service.tables_jobs import JobRow
 from shared.api_document import BINARY, QUEUED, content, errors
 from shared.errors import NotFound
@@ -58,7 +59,10 @@ def list_jobs(
     gateway: GatewayState,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     after: Annotated[
-        str | None, Query(description="The id of the last job of the page before.")
+        str | None,
+        Query(
+            max_length=MAX_ID_CHARACTERS, description="The id of the last job of the page before."
+        ),
     ] = None,
 ) -> JobList:
     """The newest first. after: the id of the last job of the page before."""
@@ -67,12 +71,12 @@ def list_jobs(
 
 
 @router.get("/{job_id}")
-def get_job(job_id: str, gateway: GatewayState) -> JobObject:
+def get_job(job_id: JobId, gateway: GatewayState) -> JobObject:
     return JobObject.of(gateway.jobs.find(job_id))
 
 
 @router.delete("/{job_id}")
-def cancel_or_delete_job(job_id: str, gateway: GatewayState) -> JobObject | DeletedJob:
+def cancel_or_delete_job(job_id: JobId, gateway: GatewayState) -> JobObject | DeletedJob:
     """Cancels a job that is queued or running; deletes one that is completed, failed or
     cancelled."""
     if cancelled := gateway.jobs.cancel(job_id):
@@ -83,7 +87,7 @@ def cancel_or_delete_job(job_id: str, gateway: GatewayState) -> JobObject | Dele
 
 
 @router.get("/{job_id}/audio", response_class=Response, responses=_SOUND)
-async def get_audio(job_id: str, gateway: GatewayState) -> ChunksResponse:
+async def get_audio(job_id: JobId, gateway: GatewayState) -> ChunksResponse:
     """The whole sound of a completed job; 409 for another."""
     job = await to_thread.run_sync(gateway.jobs.find, job_id)
     response_format = JobObject.of(job).response_format
@@ -98,7 +102,7 @@ async def get_audio(job_id: str, gateway: GatewayState) -> ChunksResponse:
 
 
 @router.get("/{job_id}/events", response_class=Response, responses=_JOB_EVENTS)
-async def get_events(job_id: str, gateway: GatewayState) -> EventSourceResponse:
+async def get_events(job_id: JobId, gateway: GatewayState) -> EventSourceResponse:
     """The job now, and again whenever it has changed, as server-sent events; the last one bears a
     final state."""
     job = await to_thread.run_sync(gateway.jobs.find, job_id)

@@ -17,6 +17,7 @@ from gateway_service.speech import Sentence
 from gateway_service.speech_events import speech_events
 from gateway_service.speech_schemas import MODEL, Model, ModelList, SpeechRequest
 from gateway_service.storage import in_storage_thread
+from gateway_service.string_limits import ModelPath
 from gateway_service.voices import Voice, find_preset
 from shared.api_document import BINARY, QUEUED, content, errors
 from shared.app import Slot
@@ -61,7 +62,7 @@ async def list_models() -> ModelList:
 
 
 @router.get("/models/{name}")
-async def retrieve_model(name: str) -> Model:
+async def retrieve_model(name: ModelPath) -> Model:
     return find_model(name)
 
 

@@ -99,6 +99,8 @@ def _add_errors(operation: dict[str, Any], method: str) -> None:
         follows |= {400}
     if "path" in places:
         follows |= {404}
+    if any("maxLength" in parameter["schema"] for parameter in operation.get("parameters", ())):
+        follows |= {400}
     if method in ("post", "delete"):
         follows |= {503}
     for status in sorted(follows):
