@@ -42,7 +42,10 @@ async def read_job(request: Request, query: Annotated[JobQuery, Query()]) -> Job
     given = query.model_dump(exclude_unset=True)
     kind = media_type(request)
     if kind == "application/json":
+        size = len(await request.body())
         body = await request.json()
+        # Its text waits for its turn to become a job, and takes about as much memory.
+        request.scope["body_hold"].add(size)
         return _validated({**given, **body} if isinstance(body, dict) else body)
     if kind == "multipart/form-data":
         return _validated({**given, **await _form(request)}, strict=False)

@@ -19,7 +19,7 @@ from gateway_service.tables_jobs import JobRow, SentenceRow
 from shared.sentences import Piece
 
 _LONGEST_CODE, _LONGEST_REASON = 64, 4000  # characters, which the columns hold
-_ROWS_AT_A_TIME = 100  # that one transaction deletes
+_ROWS_AT_A_TIME = 100  # that one transaction reads or deletes
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,17 @@ class Leases:
         """False if the job was cancelled, or is another worker's."""
         return self._change(job, due_at=self._lease_end())
 
-    def pieces(self, job: JobRow) -> list[Piece]:
-        """What is left to say."""
-        query = (
-            select(SentenceRow.text, SentenceRow.pause)
-            .where(SentenceRow.job_id == job.id, SentenceRow.position >= job.done)
-            .order_by(SentenceRow.position)
-        )
-        with self.storage.read_session() as session:
-            return [Piece(text, pause) for text, pause in session.execute(query)]
+    def pieces(self, job: JobRow) -> Iterator[Piece]:
+        """What is left to say, read a few at a time."""
+        for first, last in _ranges(job.done, job.sentences):
+            query = (
+                select(SentenceRow.text, SentenceRow.pause)
+                .where(SentenceRow.job_id == job.id, SentenceRow.position.between(first, last))
+                .order_by(SentenceRow.position)
+            )
+            with self.storage.read_session() as session:
+                pieces = [Piece(text, pause) for text, pause in session.execute(query)]
+            yield from pieces
 
     def keep_sound(self, job: JobRow, position: int, flac: bytes, *, skipped: bool = False) -> bool:
         """In one transaction with the progress: a sentence is kept once, whoever says it twice.
@@ -142,7 +144,7 @@ class Leases:
             return changed(session, take.values(due_at=self._lease_end()))
 
     def _delete(self, job_id: str, sentences: int) -> None:
-        for rows in _ranges(sentences):
+        for rows in _ranges(0, sentences):
             with self.storage.session() as session:
                 session.execute(
                     delete(SentenceRow).where(
@@ -166,7 +168,7 @@ def _is_expired() -> ColumnElement[bool]:
     return and_(JobRow.expires_at <= now(), no_one_is_at_it)
 
 
-def _ranges(n: int) -> Iterator[tuple[int, int]]:
-    """The first and last of each group of 0 to n - 1."""
-    for first in range(0, n, _ROWS_AT_A_TIME):
-        yield first, min(first + _ROWS_AT_A_TIME, n) - 1
+def _ranges(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The first and last of each group of start to end - 1."""
+    for first in range(start, end, _ROWS_AT_A_TIME):
+        yield first, min(first + _ROWS_AT_A_TIME, end) - 1

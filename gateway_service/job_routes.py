@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
 import anyio
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Response
 from sse_starlette import EventSourceResponse
 
@@ -30,6 +30,8 @@ _SOUND = content(BINARY, *MEDIA_TYPES.values()) | QUEUED | errors(409)
 _JOB_EVENTS = content({}, events=True)
 _LOOK_SECONDS = 0.5  # between two looks at a job whose events somebody follows
 _PING_SECONDS = 15
+_making = CapacityLimiter(2)
+"""Jobs that are made at a time: a book in pieces takes tens of megabytes."""
 
 
 @router.post("", status_code=202, openapi_extra=job_body.OPENAPI, responses=errors(404, 429))
@@ -40,7 +42,7 @@ async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
         voice = gateway.voices.find(request.voice)
         return gateway.jobs.create(
             Order(
-                pieces=pieces_of(request.input),
+                pieces=pieces_of(request.input, most=gateway.settings.max_job_sentences),
                 voice=voice.name,
                 embed=voice.embed,
                 response_format=request.response_format,
@@ -49,7 +51,7 @@ async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
             )
         )
 
-    job = await to_thread.run_sync(create)
+    job = await to_thread.run_sync(create, limiter=_making)
     gateway.job_queue.wake()
     return JobObject.of(job)
 

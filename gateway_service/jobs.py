@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, LargeBinary, Update, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -29,6 +29,7 @@ from shared.tensors import Float32Array
 JobStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
 UNFINISHED = ("queued", "running")
 _PREVIEW = 80  # characters
+_ROWS_AT_A_TIME = 500  # that one statement inserts: all of a book's would take much memory
 _RETRY_SECONDS = 60
 _DAY = 86_400_000  # milliseconds
 
@@ -74,15 +75,12 @@ class Jobs:
     def create(self, order: Order) -> JobRow:
         """Raises QueueFull."""
         job = _row_of(order)
-        sentences = [
-            {"job_id": job.id, "position": i, "text": piece.text, "pause": piece.pause}
-            for i, piece in enumerate(order.pieces)
-        ]
         with self._storage.session() as session:
             self._check_waiting(session)
             session.add(job)
             session.flush()
-            session.execute(insert(SentenceRow), sentences)
+            for first in range(0, len(order.pieces), _ROWS_AT_A_TIME):
+                session.execute(insert(SentenceRow), _sentence_rows(job.id, order.pieces, first))
         return job
 
     def _check_waiting(self, session: Session) -> None:
@@ -180,6 +178,13 @@ def _row_of(order: Order) -> JobRow:
         preview=" ".join(piece.text for piece in order.pieces[:_PREVIEW])[:_PREVIEW],
         sentences=len(order.pieces),
     )
+
+
+def _sentence_rows(job_id: str, pieces: list[Piece], first: int) -> list[dict[str, Any]]:
+    return [
+        {"job_id": job_id, "position": position, "text": piece.text, "pause": piece.pause}
+        for position, piece in enumerate(pieces[first : first + _ROWS_AT_A_TIME], first)
+    ]
 
 
 def _is_there() -> ColumnElement[bool]:

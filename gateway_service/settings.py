@@ -96,6 +96,8 @@ class Settings(AppSettings, ClientSettings):
 
     max_job_characters: int = Field(default=2_000_000, gt=0)
     """A longer text is refused; a long novel has one to two million."""
+    max_job_sentences: int = Field(default=50_000, gt=0)
+    """Of one job, each of up to 200 characters; a long novel has some 20,000."""
     max_jobs_waiting: int = Field(default=100, gt=0)
     """Jobs that are queued or running at a time; one more is refused with 429."""
     job_threads: int = Field(default=1, gt=0)

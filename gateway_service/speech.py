@@ -8,7 +8,7 @@ from client.chain import Chain, seed_or_new, silence, speakable_pieces, vocoded_
 from client.wav_stream import Int16Array
 from gateway_service.service_errors import as_api_errors
 from gateway_service.time_stretch import stretch
-from shared.errors import InvalidRequest
+from shared.errors import InvalidRequest, TooLarge
 from shared.sentences import Piece
 from shared.tensors import Float32Array
 
@@ -37,14 +37,25 @@ class Sentence:
         return sum(map(vocoded_length, _blocks(self.mel))) + len(silence(self.pause))
 
 
-def pieces_of(text: str, field: str = "input") -> list[Piece]:
-    """Raises InvalidRequest for nothing to say. field: what the caller calls the text."""
+def pieces_of(text: str, field: str = "input", most: int | None = None) -> list[Piece]:
+    """field: what the caller calls the text. most: pieces that are taken; any number if None.
+
+    Raises InvalidRequest for nothing to say, and TooLarge for too many pieces.
+    """
     try:
-        return speakable_pieces(text)
+        pieces = speakable_pieces(text, None if most is None else most + 1)
     except ValueError:
         raise InvalidRequest(
             f"{field}: there is nothing to say; send some text", param=field, code="empty"
         ) from None
+    if most is not None and len(pieces) > most:
+        raise TooLarge(
+            f"{field}: has over {most} sentences, which is the most in one job; send the text in "
+            "parts, or raise MAX_JOB_SENTENCES",
+            param=field,
+            code="too_many_sentences",
+        )
+    return pieces
 
 
 def check(chain: Chain, pieces: Sequence[Piece], field: str = "input") -> None:

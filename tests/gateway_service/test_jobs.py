@@ -1,5 +1,8 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from sqlalchemy import Engine, event
 
 from gateway_service.job_leases import Leases
 from gateway_service.jobs import Jobs
@@ -31,6 +34,27 @@ def test_text_of_every_script_is_kept(jobs: Jobs, leases: Leases) -> None:
     jobs.create(order(text))
 
     assert " ".join(piece.text for piece in leases.pieces(take(leases))) == text
+
+
+def test_rows_of_a_long_text_are_inserted_and_read_in_blocks(
+    jobs: Jobs, leases: Leases
+) -> None:
+    rows: list[int] = []
+
+    def note(*statement: Any) -> None:
+        _, _, sql, parameters, _, _ = statement
+        if "job_sentences" in sql:
+            rows.append(len(parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    jobs.create(order("Yes. " * 3_000))
+    event.remove(Engine, "before_cursor_execute", note)
+
+    assert len(rows) >= 6
+    # SQLite gets a list of rows, MariaDB one of all their values.
+    assert max(rows) <= 500 * 4
+    job = take(leases)
+    assert job.sentences == len([*leases.pieces(job)]) == 3_000
 
 
 def test_newest_are_listed_first_page_by_page(jobs: Jobs) -> None:
