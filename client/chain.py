@@ -169,8 +169,19 @@ class Chain:
     def check_texts(self, texts: Sequence[str]) -> None:
         """Raises ServiceError if the synthesizer cannot say one of them."""
         for start in range(0, len(texts), _CHARS_BATCH):
-            request = {"texts": texts[start : start + _CHARS_BATCH]}
-            self._synthesizer.call("/chars/", _json(request), "application/json")
+            self._chars(texts[start : start + _CHARS_BATCH])
+
+    def symbol_counts(self, texts: Sequence[str]) -> list[int]:
+        """How many symbols each is once its numbers are written out. Raises as `check_texts`."""
+        counts: list[int] = []
+        for start in range(0, len(texts), _CHARS_BATCH):
+            answer = self._chars(texts[start : start + _CHARS_BATCH])
+            chars = _array(self._synthesizer, answer, "chars", (None, None))
+            counts += np.count_nonzero(chars, axis=1).tolist()
+        return counts
+
+    def _chars(self, texts: Sequence[str]) -> dict[str, Any]:
+        return self._synthesizer.call("/chars/", _json({"texts": texts}), "application/json")
 
     def vocode(self, spec: Float32Array, seed: int | None = None) -> Iterator[Int16Array]:
         """[n] int16 samples of 16 kHz each, as they arrive, from a spec [80, T]."""

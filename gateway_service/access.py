@@ -71,7 +71,14 @@ def _cors(origins: tuple[str, ...]) -> Middleware:
         allow_origins=origins,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],  # openai in a browser sends a dozen of its own
-        expose_headers=[HEADER, "Retry-After", "Content-Disposition"],
+        expose_headers=[
+            HEADER,
+            "Retry-After",
+            "Content-Disposition",
+            "Content-Range",
+            "Accept-Ranges",
+            "ETag",
+        ],
     )
 
 

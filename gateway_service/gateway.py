@@ -15,9 +15,6 @@ from gateway_service.settings import Settings
 from gateway_service.storage import Storage, StorageUnavailable
 from gateway_service.voices import VoiceLibrary
 from shared.app import get_model
-from shared.compute import ComputeSlot
-
-_DOWNLOADS, _DOWNLOAD_THREADS = 16, 2  # at a time, and what encodes for them
 
 
 @dataclass(frozen=True)
@@ -28,8 +25,6 @@ class Gateway:
     voices: VoiceLibrary
     jobs: Jobs
     job_queue: JobQueue
-    downloads: ComputeSlot
-    """For the sound of jobs: who reads it slowly keeps a place, but none of the threads."""
 
 
 def open_gateway(settings: Settings) -> Gateway:
@@ -46,9 +41,6 @@ def open_gateway(settings: Settings) -> Gateway:
         voices=VoiceLibrary(storage, settings.max_voices),
         jobs=jobs,
         job_queue=job_queue,
-        downloads=ComputeSlot(
-            settings.queue_limit, settings.queue_seconds, _DOWNLOADS, _DOWNLOAD_THREADS
-        ),
     )
 
 

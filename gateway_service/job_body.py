@@ -25,9 +25,7 @@ OPENAPI: dict[str, Any] = {
                     "properties": {"file": BINARY, **_BESIDE_THE_TEXT},
                 }
             },
-            "text/plain": {
-                "schema": {"type": "string", "maxLength": settings.max_job_characters}
-            },
+            "text/plain": {"schema": {"type": "string", "maxLength": settings.max_job_characters}},
         },
     },
 }
@@ -52,8 +50,8 @@ async def read_job(request: Request, query: Annotated[JobQuery, Query()]) -> Job
     if kind == "text/plain":
         return _validated({**given, "input": _decoded(await request.body(), "body")})
     raise UnsupportedMediaType(
-        f"Content-Type is {kind[:80] or 'missing'}; send application/json, text/plain with the rest in "
-        "the query, or multipart/form-data with a file",
+        f"Content-Type is {kind[:80] or 'missing'}; send application/json, text/plain with the "
+        "rest in the query, or multipart/form-data with a file",
         param="content-type",
     )
 

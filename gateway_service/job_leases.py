@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
+from gateway_service.job_sound import Digest, JobSounds
 from gateway_service.jobs import UNFINISHED, changed, expiry, now
 from gateway_service.storage import Storage
-from gateway_service.tables_jobs import JobRow, SentenceRow
+from gateway_service.tables_jobs import JobRow, SentenceRow, SoundRow
 from shared.sentences import Piece
 
 _LONGEST_CODE, _LONGEST_REASON = 64, 4000  # characters, which the columns hold
@@ -106,8 +107,18 @@ class Leases:
         reason = reason and reason[:_LONGEST_REASON]
         self._change(job, status="queued", owner=None, due_at=due_at, error_message=reason)
 
-    def complete(self, job: JobRow) -> None:
-        self._finish(job, status="completed")
+    def keep_block(self, job: JobRow, position: int, data: bytes) -> bool:
+        """A block of the encoded sound. False if the job was cancelled, or is another worker's."""
+        block = insert(SoundRow).values(job_id=job.id, position=position, data=data)
+        renew = update(JobRow).where(_is_owned(job)).values(due_at=self._lease_end())
+        with self.storage.session() as session:
+            if is_owned := changed(session, renew):
+                session.execute(block)
+            return is_owned
+
+    def complete(self, job: JobRow, sound: Digest) -> None:
+        """sound: of all blocks, which are kept."""
+        self._finish(job, status="completed", sound_bytes=sound.size, sound_sha256=sound.sha256)
 
     def fail(self, job: JobRow, code: str, message: str) -> None:
         # What a service says may be of any length.
@@ -117,7 +128,8 @@ class Leases:
     def _finish(self, job: JobRow, **values: Any) -> None:
         expires_at = expiry(self.retention_days)
         # The voice is not needed any more, and may have been deleted meanwhile.
-        self._change(job, owner=None, due_at=None, expires_at=expires_at, embed=b"", **values)
+        final = {"owner": None, "due_at": None, "expires_at": expires_at, "caller": ""}
+        self._change(job, **final, embed=b"", **values)
 
     def _change(self, job: JobRow, **values: Any) -> bool:
         with self.storage.session() as session:
@@ -144,6 +156,7 @@ class Leases:
             return changed(session, take.values(due_at=self._lease_end()))
 
     def _delete(self, job_id: str, sentences: int) -> None:
+        JobSounds(self.storage).drop_blocks(job_id)
         for rows in _ranges(0, sentences):
             with self.storage.session() as session:
                 session.execute(

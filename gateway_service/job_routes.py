@@ -1,32 +1,38 @@
 """/v1/jobs: text of any length, spoken while nobody waits."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import anyio
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from client.chain import seed_or_new
 from gateway_service import job_body
 from gateway_service.gateway import GatewayState
 from gateway_service.job_body import JobBody
+from gateway_service.job_download import sound_response
 from gateway_service.job_schemas import DeletedJob, JobList, JobObject
 from gateway_service.jobs import UNFINISHED, Jobs, Order
-from gateway_service.sound_stream import MEDIA_TYPES, encode
+from gateway_service.sound_stream import MEDIA_TYPES
 from gateway_service.speech import pieces_of
-from gateway_service.speech_routes import or_break_off
-from gateway_service.storage import StorageUnavailable
+from gateway_service.storage import StorageUnavailable, in_storage_thread
 from gateway_service.string_limits import MAX_ID_CHARACTERS, JobId
 from gateway_service.tables_jobs import JobRow
-from shared.api_document import BINARY, QUEUED, content, errors
+from shared.api_document import BINARY, content, errors
 from shared.errors import NotFound
-from shared.wire import ChunksResponse, WireRoute
+from shared.wire import WireRoute
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=WireRoute, responses=errors(503))
 
-_SOUND = content(BINARY, *MEDIA_TYPES.values()) | QUEUED | errors(409)
+_WHOLE = content(BINARY, *MEDIA_TYPES.values())
+_SOUND = {
+    **_WHOLE,
+    206: {**_WHOLE[200], "description": "the bytes that Range asks for"},
+    304: {"description": "it is what If-None-Match names"},
+    **errors(409, 416),
+}
 _JOB_EVENTS = content({}, events=True)
 _LOOK_SECONDS = 0.5  # between two looks at a job whose events somebody follows
 _PING_SECONDS = 15
@@ -89,18 +95,10 @@ def cancel_or_delete_job(job_id: JobId, gateway: GatewayState) -> JobObject | De
 
 
 @router.get("/{job_id}/audio", response_class=Response, responses=_SOUND)
-async def get_audio(job_id: JobId, gateway: GatewayState) -> ChunksResponse:
-    """The whole sound of a completed job; 409 for another."""
-    job = await to_thread.run_sync(gateway.jobs.find, job_id)
-    response_format = JobObject.of(job).response_format
-
-    def start() -> Iterator[bytes]:
-        return encode(gateway.jobs.sound(job), response_format, gateway.jobs.length(job))
-
-    chunks = or_break_off(await gateway.downloads.stream(start))
-    response = ChunksResponse(chunks, MEDIA_TYPES[response_format])
-    response.headers["content-disposition"] = f'attachment; filename="{job.id}.{response_format}"'
-    return response
+async def get_audio(job_id: JobId, request: Request, gateway: GatewayState) -> Response:
+    """The sound of a completed job, or the part of it that `Range` asks for; 409 for another."""
+    job = await in_storage_thread(gateway.jobs.find, job_id)
+    return await sound_response(gateway.jobs.sounds, job, request.headers)
 
 
 @router.get("/{job_id}/events", response_class=Response, responses=_JOB_EVENTS)

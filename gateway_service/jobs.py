@@ -8,21 +8,18 @@ Every change is one conditional UPDATE, so that of several that are tried at onc
 
 import secrets
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, LargeBinary, Update, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from client.wav_stream import Int16Array
-from gateway_service.flac_head import HEAD_BYTES, length_of
-from gateway_service.sentence_sound import sound_of
+from gateway_service.job_sound import JobSounds, job_not_found
 from gateway_service.sound_stream import ResponseFormat
 from gateway_service.storage import Storage
 from gateway_service.tables import embed_bytes
 from gateway_service.tables_jobs import JobRow, SentenceRow
-from shared.errors import Conflict, NotFound, QueueFull
+from shared.errors import QueueFull
 from shared.sentences import Piece
 from shared.tensors import Float32Array
 
@@ -69,6 +66,7 @@ class Jobs:
 
     def __init__(self, storage: Storage, max_waiting: int, retention_days: float) -> None:
         self._storage = storage
+        self.sounds = JobSounds(storage)
         self._max_waiting = max_waiting
         self._retention_days = retention_days
 
@@ -97,7 +95,7 @@ class Jobs:
         with self._storage.read_session() as session:
             job = session.scalar(select(JobRow).where(JobRow.id == job_id, _is_there()))
         if job is None:
-            raise _not_found(job_id)
+            raise job_not_found(job_id)
         return job
 
     def newest(self, limit: int, after: str | None = None) -> list[JobRow]:
@@ -119,6 +117,7 @@ class Jobs:
             "due_at": None,
             "expires_at": expiry(self._retention_days),
             "embed": b"",  # nobody speaks in it any more
+            "caller": "",
         }
         with self._storage.session() as session:
             was_unfinished = changed(session, change.values(status="cancelled", **final))
@@ -132,35 +131,7 @@ class Jobs:
         with self._storage.session() as session:
             was_there = changed(session, change.values(expires_at=0))
         if not was_there:
-            raise _not_found(job_id)
-
-    def sound(self, job: JobRow) -> Iterator[Int16Array]:
-        """[n] int16 samples of 16 kHz: each sentence, with the pause after it, of a completed job.
-
-        Raises Conflict for another.
-        """
-        if job.status != "completed":
-            raise Conflict(
-                f"the job is {job.status}, there is no sound of it"
-                + ("; wait until it is completed" if job.status in UNFINISHED else ""),
-                code="job_not_completed",
-            )
-        return map(sound_of, self._sounds(job))
-
-    def length(self, job: JobRow) -> int:
-        """Samples of the sound of a completed job."""
-        head = func.substr(SentenceRow.sound, 1, HEAD_BYTES, type_=LargeBinary)
-        heads = select(head).where(SentenceRow.job_id == job.id, SentenceRow.sound.is_not(None))
-        with self._storage.read_session() as session:
-            return sum(map(length_of, session.scalars(heads)))
-
-    def _sounds(self, job: JobRow) -> Iterator[bytes]:
-        for position in range(job.sentences):
-            with self._storage.read_session() as session:
-                row = session.get(SentenceRow, (job.id, position))
-            if row is None or row.sound is None:  # it was deleted meanwhile
-                raise _not_found(job.id)
-            yield row.sound
+            raise job_not_found(job_id)
 
 
 def _row_of(order: Order) -> JobRow:
@@ -189,11 +160,3 @@ def _sentence_rows(job_id: str, pieces: list[Piece], first: int) -> list[dict[st
 
 def _is_there() -> ColumnElement[bool]:
     return or_(JobRow.expires_at.is_(None), JobRow.expires_at > now())
-
-
-def _not_found(job_id: str) -> NotFound:
-    return NotFound(
-        f"there is no job {job_id!r}, or no more; GET /v1/jobs lists them",
-        param="job_id",
-        code="job_not_found",
-    )

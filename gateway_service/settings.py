@@ -68,6 +68,12 @@ class Settings(AppSettings, ClientSettings):
     concurrency: int = Field(default=4, gt=0)
     """Speech requests that are worked on at a time; the next QUEUE_LIMIT wait."""
 
+    max_speech_seconds: float = Field(default=600.0, gt=0)
+    """Of sound that one request may make; a longer text is a job."""
+    max_sentence_seconds: float = Field(default=120.0, gt=0)
+    """Of sound that one sentence of a job may make; the synthesizer's MAX_FRAMES at the lowest
+    speed are 80."""
+
     watermark: bool = True
     """Whether sound that is given out carries an inaudible mark (docs/watermark.md)."""
     watermark_key: SecretStr = SecretStr(PUBLIC_WATERMARK_KEY)

@@ -72,9 +72,9 @@ def _strings(document: dict[str, Any], node: Any, name: str) -> Iterator[tuple[s
         for part in reference.removeprefix("#/").split("/"):
             target = target[part]
         yield from _strings(document, target, name)
-    if node.get("type") == "string" and not node.keys() & {"enum", "const"}:
-        if node.get("format") != "binary":
-            yield name, node.get("maxLength")
+    is_free = node.get("type") == "string" and not node.keys() & {"enum", "const"}
+    if is_free and node.get("format") != "binary":
+        yield name, node.get("maxLength")
     for within in (node.get("items"), node.get("additionalProperties")):
         yield from _strings(document, within, name)
     for kind in ("anyOf", "oneOf", "allOf"):

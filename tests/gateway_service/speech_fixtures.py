@@ -69,7 +69,7 @@ def _served(chain: Chain, settings: Settings) -> Iterator[str]:
         service="gateway",
         summary="Speech over stubs.",
         settings=settings,
-        load=lambda: SimpleNamespace(chain=chain, voices=StubVoices()),
+        load=lambda: SimpleNamespace(chain=chain, voices=StubVoices(), settings=settings),
         concurrency=settings.concurrency,
     )
     app.include_router(speech_routes.router)

@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway_service.job_leases import Leases
+from gateway_service.job_sound import Digest
 from gateway_service.jobs import Jobs, Order
 from gateway_service.storage import Storage
 from gateway_service.tables_jobs import JobRow, SentenceRow
@@ -74,7 +75,8 @@ def test_who_lost_a_job_changes_nothing(jobs: Jobs, storage: Storage) -> None:
         lambda: leases.keep_sound(loser, 0, b"lost"),
         lambda: leases.renew(loser),
         lambda: leases.put_back(loser),
-        lambda: leases.complete(loser),
+        lambda: leases.keep_block(loser, 0, b"lost"),
+        lambda: leases.complete(loser, Digest()),
         lambda: leases.fail(loser, "c", "m"),
     ]
 
@@ -246,7 +248,7 @@ def test_of_many_sweepers_none_stumbles(jobs: Jobs, storage: Storage) -> None:
 
 def test_job_that_is_over_holds_no_voice(jobs: Jobs, leases: Leases) -> None:
     ids = [jobs.create(order()).id for _ in range(3)]
-    leases.complete(take(leases))
+    leases.complete(take(leases), Digest())
     leases.fail(take(leases), "invalid_value", "it cannot be said")
     assert jobs.cancel(take(leases).id)
     assert [jobs.find(job_id).embed for job_id in ids] == [b"", b"", b""]

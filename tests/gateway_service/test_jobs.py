@@ -7,13 +7,12 @@ from sqlalchemy import Engine, event
 from gateway_service.job_leases import Leases
 from gateway_service.jobs import Jobs
 from gateway_service.storage import Storage
-from shared.errors import Conflict, NotFound, QueueFull
+from shared.errors import NotFound, QueueFull
 from tests.gateway_service.job_fixtures import (  # noqa: F401
     finish,
     jobs_fixture,
     leases_fixture,
     order,
-    samples_of,
     take,
 )
 from tests.gateway_service.stub_services import stub_embed
@@ -36,9 +35,7 @@ def test_text_of_every_script_is_kept(jobs: Jobs, leases: Leases) -> None:
     assert " ".join(piece.text for piece in leases.pieces(take(leases))) == text
 
 
-def test_rows_of_a_long_text_are_inserted_and_read_in_blocks(
-    jobs: Jobs, leases: Leases
-) -> None:
+def test_rows_of_a_long_text_are_inserted_and_read_in_blocks(jobs: Jobs, leases: Leases) -> None:
     rows: list[int] = []
 
     def note(*statement: Any) -> None:
@@ -125,41 +122,3 @@ def test_deleted_job_is_gone_at_once(jobs: Jobs, leases: Leases) -> None:
         jobs.find(job.id)
     with pytest.raises(NotFound):
         jobs.delete(job.id)
-
-
-def test_length_is_that_of_the_sound(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    job = finish(leases)
-
-    assert jobs.length(job) == sum(map(len, jobs.sound(jobs.find(job.id)))) == 3 * 160
-
-
-def test_sound_holds_each_sentence_in_its_order(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    job = jobs.find(finish(leases).id)
-
-    sound = np.concatenate(list(jobs.sound(job)))
-
-    assert np.array_equal(sound, np.concatenate([samples_of(i) for i in range(3)]))
-
-
-def test_sound_of_an_unfinished_job_is_a_conflict(jobs: Jobs) -> None:
-    job = jobs.create(order())
-
-    with pytest.raises(Conflict, match="job is queued") as raised:
-        jobs.sound(job)
-
-    assert raised.value.code == "job_not_completed"
-
-
-def test_sound_of_a_job_deleted_meanwhile_is_not_found(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    job = jobs.find(finish(leases).id)
-    sound = jobs.sound(job)
-    next(sound)
-
-    jobs.delete(job.id)
-    leases.delete_expired()
-
-    with pytest.raises(NotFound):
-        next(sound)
