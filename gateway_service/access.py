@@ -12,9 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway_service.api_keys import ApiKeys
 from gateway_service.rate_limit import RateLimit
-from gateway_service.settings import Settings
+from gateway_service.settings import Settings, is_loopback
 from shared.api_document import add_error
 from shared.errors import ApiError, Forbidden, Unauthorized
+from shared.fair_turns import caller
 from shared.request_id import HEADER
 from shared.wire import ErrorResponse
 
@@ -108,9 +109,11 @@ class Access:
         if scope["type"] != "http" or _is_open(scope):
             return await self.app(scope, receive, send)
         try:
-            scope["caller"] = self._caller(scope, Headers(scope=scope))
+            name = scope["caller"] = self._caller(scope, Headers(scope=scope))
         except ApiError as error:
             return await ErrorResponse(error)(scope, receive, send)
+        # Whoever sits at this machine needs no share of it.
+        caller.set("" if not self.keys and is_loopback(name) else name)
         return await self.app(scope, receive, send)
 
     def _caller(self, scope: Scope, headers: Headers) -> str:

@@ -26,6 +26,7 @@ app: FastAPI = create_app(
     load=partial(open_gateway, settings),
     unload=close_gateway,
     concurrency=settings.concurrency,
+    caller_share=settings.caller_share,
     middleware=access_middleware(settings),
     collectors=[
         SERVICE_SECONDS,

@@ -29,7 +29,7 @@ class Gateway:
 
 def open_gateway(settings: Settings) -> Gateway:
     storage = open_storage(settings)
-    jobs = Jobs(storage, settings.max_jobs_waiting, settings.retention_days)
+    jobs = Jobs(storage, settings.max_jobs_waiting, settings.retention_days, settings.caller_share)
     # With Redis the jobs are run by `better worker`.
     runs_jobs = not settings.redis_url.get_secret_value()
     job_queue = open_job_queue(settings, storage, runs_jobs=runs_jobs)

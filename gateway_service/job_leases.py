@@ -8,6 +8,7 @@ machines should agree within a lease; where they do not, work is done twice, but
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, u
 
 from gateway_service.job_sound import Digest, JobSounds
 from gateway_service.jobs import UNFINISHED, changed, expiry, now
-from gateway_service.storage import Storage
+from gateway_service.storage import Storage, StorageUnavailable
 from gateway_service.tables_jobs import JobRow, SentenceRow, SoundRow
 from shared.sentences import Piece
 
@@ -40,14 +41,17 @@ class Leases:
             return session.scalar(select(func.count()).where(_is_due())) or 0
 
     def take(self) -> JobRow | None:
-        """The job that has been due for longest, now with the `owner` of this lease."""
-        first = select(JobRow.id).where(_is_due()).order_by(JobRow.due_at, JobRow.id).limit(1)
+        """The job that has been due for longest, now with the `owner` of this lease; where there
+        are several callers, of the one whose last turn is longest ago."""
+        order = JobRow.served_at, JobRow.due_at, JobRow.id
+        first = select(JobRow.id).where(_is_due()).order_by(*order).limit(1)
         while True:
             with self.storage.read_session() as session:
                 job_id = session.scalar(first)
             if job_id is None:
                 return None
             if job := self._take(job_id):
+                self._note_turn(job)
                 return job
 
     def _take(self, job_id: str) -> JobRow | None:
@@ -65,6 +69,13 @@ class Leases:
         )
         with self.storage.session() as session:
             return session.get(JobRow, job_id) if changed(session, take) else None
+
+    def _note_turn(self, job: JobRow) -> None:
+        """Of its caller. Apart from the taking: two workers would wait for each other's rows."""
+        if job.caller:
+            of_caller = JobRow.status.in_(UNFINISHED), JobRow.caller == job.caller
+            with suppress(StorageUnavailable), self.storage.session() as session:
+                session.execute(update(JobRow).where(*of_caller).values(served_at=now()))
 
     def renew(self, job: JobRow) -> bool:
         """False if the job was cancelled, or is another worker's."""

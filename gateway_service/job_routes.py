@@ -1,6 +1,7 @@
 """/v1/jobs: text of any length, spoken while nobody waits."""
 
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from typing import Annotated, Any
 
 import anyio
@@ -22,6 +23,7 @@ from gateway_service.string_limits import MAX_ID_CHARACTERS, JobId
 from gateway_service.tables_jobs import JobRow
 from shared.api_document import BINARY, content, errors
 from shared.errors import NotFound
+from shared.fair_turns import caller
 from shared.wire import WireRoute
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=WireRoute, responses=errors(503))
@@ -54,12 +56,18 @@ async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
                 response_format=request.response_format,
                 speed=request.speed,
                 seed=seed_or_new(request.seed),
+                caller=_name_of(caller.get()),
             )
         )
 
     job = await to_thread.run_sync(create, limiter=_making)
     gateway.job_queue.wake()
     return JobObject.of(job)
+
+
+def _name_of(caller: str) -> str:
+    """As it is kept with a job: no address."""
+    return caller and sha256(caller.encode()).hexdigest()[:16]
 
 
 @router.get("", responses=errors(404))

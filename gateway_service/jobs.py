@@ -48,7 +48,10 @@ def changed(session: Session, change: Update) -> bool:
 
 @dataclass(frozen=True)
 class Order:
-    """What a job is to say. embed: [256], the voice of that name as it is now."""
+    """What a job is to say. embed: [256], the voice of that name as it is now.
+
+    caller: a name of who orders it, "" if callers are not told apart.
+    """
 
     pieces: list[Piece]
     voice: str
@@ -56,39 +59,49 @@ class Order:
     response_format: ResponseFormat
     speed: float
     seed: int
+    caller: str = ""
 
 
 class Jobs:
     """max_waiting: jobs that may be unfinished at a time. retention_days: until a final job goes.
+    caller_share: of the unfinished jobs, that one caller may have, 0 to 1.
 
     May be used by several threads at a time. Every call raises StorageUnavailable.
     """
 
-    def __init__(self, storage: Storage, max_waiting: int, retention_days: float) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        max_waiting: int,
+        retention_days: float,
+        caller_share: float = 1.0,
+    ) -> None:
         self._storage = storage
         self.sounds = JobSounds(storage)
         self._max_waiting = max_waiting
+        self._max_of_caller = max(1, int(caller_share * max_waiting))
         self._retention_days = retention_days
 
     def create(self, order: Order) -> JobRow:
         """Raises QueueFull."""
         job = _row_of(order)
         with self._storage.session() as session:
-            self._check_waiting(session)
+            self._check_waiting(session, order.caller)
+            job.served_at = _served_at(session, order.caller)
             session.add(job)
             session.flush()
             for first in range(0, len(order.pieces), _ROWS_AT_A_TIME):
                 session.execute(insert(SentenceRow), _sentence_rows(job.id, order.pieces, first))
         return job
 
-    def _check_waiting(self, session: Session) -> None:
+    def _check_waiting(self, session: Session, caller: str) -> None:
         unfinished = select(func.count()).where(JobRow.status.in_(UNFINISHED))
         if (waiting := session.scalar(unfinished) or 0) >= self._max_waiting:
-            raise QueueFull(
-                f"{waiting} jobs are waiting or running already, the limit is {self._max_waiting}; "
-                "try again when one is done, or cancel one",
-                retry_after_seconds=_RETRY_SECONDS,
-            )
+            raise _too_many(f"{waiting} jobs", f"the limit is {self._max_waiting}")
+        own = session.scalar(unfinished.where(JobRow.caller == caller)) or 0
+        if caller and own >= self._max_of_caller:
+            most = f"{self._max_of_caller} of {self._max_waiting}"
+            raise _too_many(f"{own} of your jobs", f"the limit of one caller is {most}")
 
     def find(self, job_id: str) -> JobRow:
         """Raises NotFound, also for a job whose time is over."""
@@ -146,6 +159,7 @@ def _row_of(order: Order) -> JobRow:
         response_format=order.response_format,
         speed=order.speed,
         seed=order.seed,
+        caller=order.caller,
         preview=" ".join(piece.text for piece in order.pieces[:_PREVIEW])[:_PREVIEW],
         sentences=len(order.pieces),
     )
@@ -156,6 +170,20 @@ def _sentence_rows(job_id: str, pieces: list[Piece], first: int) -> list[dict[st
         {"job_id": job_id, "position": position, "text": piece.text, "pause": piece.pause}
         for position, piece in enumerate(pieces[first : first + _ROWS_AT_A_TIME], first)
     ]
+
+
+def _served_at(session: Session, caller: str) -> int:
+    """When the caller's other jobs had their last turn."""
+    others = JobRow.status.in_(UNFINISHED), JobRow.caller == caller
+    return session.scalar(select(func.max(JobRow.served_at)).where(*others)) or 0
+
+
+def _too_many(jobs: str, limit: str) -> QueueFull:
+    return QueueFull(
+        f"{jobs} are waiting or running already, {limit}; try again when one is done, or cancel "
+        "one",
+        retry_after_seconds=_RETRY_SECONDS,
+    )
 
 
 def _is_there() -> ColumnElement[bool]:

@@ -68,6 +68,9 @@ class Settings(AppSettings, ClientSettings):
     concurrency: int = Field(default=4, gt=0)
     """Speech requests that are worked on at a time; the next QUEUE_LIMIT wait."""
 
+    max_caller_share: float = Field(default=0.5, gt=0, le=1)
+    """Of CONCURRENCY, QUEUE_LIMIT and MAX_JOBS_WAITING, that one key may take, or one address where
+    there are no keys. A single key, and who calls from this machine, may take all."""
     max_speech_seconds: float = Field(default=600.0, gt=0)
     """Of sound that one request may make; a longer text is a job."""
     max_sentence_seconds: float = Field(default=120.0, gt=0)
@@ -122,6 +125,10 @@ class Settings(AppSettings, ClientSettings):
         """All of API_KEYS and API_KEYS_FILE, read once."""
         return ApiKeys.read(self.api_keys.get_secret_value(), self.api_keys_file)
 
+    @property
+    def caller_share(self) -> float:
+        return 1.0 if len(self.keys) == 1 else self.max_caller_share
+
     @field_validator("rate_limit")
     @classmethod
     def _is_rate_limit(cls, limit: str) -> str:
@@ -145,7 +152,7 @@ class Settings(AppSettings, ClientSettings):
 
     @model_validator(mode="after")
     def _is_open_on_purpose(self) -> Self:
-        if not (self.keys or self.allow_anonymous or _is_loopback(self.bind_host)):
+        if not (self.keys or self.allow_anonymous or is_loopback(self.bind_host)):
             raise ValueError(
                 f"others can reach {self.bind_host}, and there are no keys: set API_KEYS, or "
                 "ALLOW_ANONYMOUS=true to let anybody in, or BIND_HOST=127.0.0.1"
@@ -153,7 +160,7 @@ class Settings(AppSettings, ClientSettings):
         return self
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

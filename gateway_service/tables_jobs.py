@@ -43,8 +43,8 @@ class JobRow(Base):
     caller: Mapped[str] = mapped_column(String(64), default="", server_default="")
     """A name of who ordered it, which does not give away a key or an address; "" if nobody told
     callers apart. Emptied with the final state."""
-    turn: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
-    """Jobs of a lower turn come first: so callers take turns."""
+    served_at: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """When a worker last took a job of this caller: whose is longest ago comes first."""
 
     sentences: Mapped[int]
     done: Mapped[int] = mapped_column(default=0)

@@ -19,8 +19,9 @@ from tests.gateway_service.stub_services import stub_embed
 TEXT = "One is here. Two is there. Three is gone."
 
 
-def order(text: str = TEXT) -> Order:
-    return Order(split_sentences(text), "rowan", stub_embed(3), "wav", speed=1.0, seed=7)
+def order(text: str = TEXT, caller: str = "") -> Order:
+    pieces = split_sentences(text)
+    return Order(pieces, "rowan", stub_embed(3), "wav", speed=1.0, seed=7, caller=caller)
 
 
 @pytest.fixture(name="jobs")

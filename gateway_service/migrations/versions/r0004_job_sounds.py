@@ -18,7 +18,7 @@ depends_on = None
 def _columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("caller", sa.String(64), nullable=False, server_default=""),
-        sa.Column("turn", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("served_at", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("sound_bytes", sa.BigInteger),
         sa.Column("sound_sha256", sa.String(64)),
     ]
