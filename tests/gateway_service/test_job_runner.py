@@ -285,8 +285,10 @@ def test_encoding_that_broke_off_begins_anew(
         if position == 1:
             raise StorageUnavailable
 
-    JobRunner(_EncodesUntil(storage, 0, 1, fail), chain, most_attempts=3).run_next()
+    JobRunner(_EncodesUntil(storage, 60, 1, fail), chain, most_attempts=3).run_next()
     assert (jobs.find(job.id).status, jobs.find(job.id).done) == ("running", 3)
+    with storage.session() as session:
+        session.get_one(JobRow, job.id).due_at = 0  # its lease runs out
 
     JobRunner(Leases(storage, 60, 1), chain, most_attempts=3).run_next()
 
