@@ -1,9 +1,14 @@
 """The sound of a job: made once, kept in blocks, and gone with the job."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from sqlalchemy import func, select
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, func, select, text
 
+from gateway_service import migrating
 from gateway_service.job_leases import Leases
 from gateway_service.job_sound import BLOCK_BYTES, in_blocks
 from gateway_service.jobs import Jobs
@@ -103,3 +108,30 @@ def test_blocks_of_another_job_stay(jobs: Jobs, leases: Leases, storage: Storage
     jobs.sounds.drop_blocks(job.id)
 
     assert (blocks_of(storage, job.id), blocks_of(storage, other.id)) == (0, 1)
+
+
+OLD_JOB = """INSERT INTO jobs (id, status, created_at, expires_at, voice, embed, response_format,
+speed, seed, preview, sentences, done, attempts) VALUES ('job_old', 'completed', 5, 1, 'rowan', '',
+'wav', 1.0, 7, 'One.', 1, 1, 0)"""
+OLD_SENTENCE = "INSERT INTO job_sentences VALUES ('job_old', 0, 'One.', 0.0, :sound)"
+
+
+def test_job_of_an_older_version_goes_to_a_worker_to_be_encoded(
+    database_url: str, storage: Storage, jobs: Jobs, leases: Leases
+) -> None:
+    engine, config = create_engine(database_url), Config()
+    config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.execute(text(OLD_JOB))
+        connection.execute(text(OLD_SENTENCE), {"sound": kept(samples_of(0))})
+    engine.dispose()
+
+    job = take(leases)
+
+    assert (job.id, job.done) == ("job_old", 1)
+    assert [len(sound) for sound in jobs.sounds.sentences(job)] == [160]
+    leases.complete(job, encoded(leases, job, FILE))
+    completed = jobs.find(job.id)
+    assert (completed.status, completed.sound_bytes) == ("completed", len(FILE))
