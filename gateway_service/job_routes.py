@@ -21,7 +21,7 @@ from gateway_service.speech import pieces_of
 from gateway_service.storage import StorageUnavailable, in_storage_thread
 from gateway_service.string_limits import MAX_ID_CHARACTERS, JobId
 from gateway_service.tables_jobs import JobRow
-from shared.api_document import BINARY, content, errors
+from shared.api_document import BINARY, Responses, content, errors
 from shared.errors import NotFound
 from shared.fair_turns import caller
 from shared.wire import WireRoute
@@ -29,7 +29,7 @@ from shared.wire import WireRoute
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=WireRoute, responses=errors(503))
 
 _WHOLE = content(BINARY, *MEDIA_TYPES.values())
-_SOUND = {
+_SOUND: Responses = {
     **_WHOLE,
     206: {**_WHOLE[200], "description": "the bytes that Range asks for"},
     304: {"description": "it is what If-None-Match names"},

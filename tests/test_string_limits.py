@@ -1,13 +1,12 @@
 """Every string of a request has a length limit, which is checked before anything else."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple
 
-import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -29,7 +28,7 @@ from tests.gateway_service.stub_services import stub_embed
 
 APPS = ["encoder", "synthesizer", "vocoder", "gateway"]
 FORM, JSON = "multipart/form-data", "application/json"
-HEAVY = {
+HEAVY: dict[str, Callable[[int], str]] = {
     "combining marks": lambda length: "a" + "\u0300" * (length - 1),  # quadratic to normalise
     "ligatures": lambda length: "\ufdfa" * length,  # 18 characters each, once normalised
 }
@@ -119,7 +118,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     storage.close()
 
 
-def send(client: TestClient, string: String, value: str) -> httpx.Response:
+def send(client: TestClient, string: String, value: str) -> Any:
     path, query = string.path, {}
     if string.place == "path":
         path = path.replace(f"{{{string.name}}}", value)
@@ -150,7 +149,7 @@ def test_string_over_its_limit_is_refused_before_anything_is_done_with_it(
     """A megabyte each, but in a path and a query, which the head's limit bounds."""
     normalised: list[int] = []
 
-    def normalize(form: str, text: str) -> str:
+    def normalize(form: Any, text: str) -> str:
         normalised.append(len(text))
         return unicodedata.normalize(form, text)
 
@@ -172,7 +171,11 @@ def test_string_over_its_limit_is_refused_before_anything_is_done_with_it(
 
 def test_name_of_a_file_has_a_limit(client: TestClient) -> None:
     sample = ("a" * 256 + ".wav", b"ash", "audio/wav")
-    files = {"name": (None, "Anna"), "consent": (None, "Yes."), "audio_sample": sample}
+    files: dict[str, Any] = {
+        "name": (None, "Anna"),
+        "consent": (None, "Yes."),
+        "audio_sample": sample,
+    }
     error = client.post("/v1/audio/voices", files=files).json()["error"]
     assert error["param"] == "audio_sample"
     assert "255" in error["message"]
