@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, delete, func, insert, or_, select, update
 
-from gateway_service.job_sound import Digest, JobSounds
+from gateway_service.job_sound import Digest, JobSounds, drop_last_blocks
 from gateway_service.jobs import UNFINISHED, changed, expiry, now
 from gateway_service.storage import Storage, StorageUnavailable
 from gateway_service.tables_jobs import JobRow, SentenceRow, SoundRow
@@ -118,29 +118,42 @@ class Leases:
         reason = reason and reason[:_LONGEST_REASON]
         self._change(job, status="queued", owner=None, due_at=due_at, error_message=reason)
 
+    def drop_blocks(self, job: JobRow) -> bool:
+        """What an earlier worker encoded. False if the job was cancelled, or is another's."""
+        are_left = True
+        while are_left:
+            with self.storage.session() as session:
+                if not changed(session, self._renewal(job)):
+                    return False
+                are_left = drop_last_blocks(session, job.id)
+        return True
+
     def keep_block(self, job: JobRow, position: int, data: bytes) -> bool:
         """A block of the encoded sound. False if the job was cancelled, or is another worker's."""
         block = insert(SoundRow).values(job_id=job.id, position=position, data=data)
-        renew = update(JobRow).where(_is_owned(job)).values(due_at=self._lease_end())
         with self.storage.session() as session:
-            if is_owned := changed(session, renew):
+            if is_owned := changed(session, self._renewal(job)):
                 session.execute(block)
             return is_owned
 
-    def complete(self, job: JobRow, sound: Digest) -> None:
-        """sound: of all blocks, which are kept."""
-        self._finish(job, status="completed", sound_bytes=sound.size, sound_sha256=sound.sha256)
+    def _renewal(self, job: JobRow) -> Update:
+        return update(JobRow).where(_is_owned(job)).values(due_at=self._lease_end())
+
+    def complete(self, job: JobRow, sound: Digest) -> bool:
+        """sound: of all blocks, which are kept. False if the job is no longer ours."""
+        made = {"sound_bytes": sound.size, "sound_sha256": sound.sha256}
+        return self._finish(job, status="completed", **made)
 
     def fail(self, job: JobRow, code: str, message: str) -> None:
         # What a service says may be of any length.
         reason = {"error_code": code[:_LONGEST_CODE], "error_message": message[:_LONGEST_REASON]}
         self._finish(job, status="failed", **reason)
 
-    def _finish(self, job: JobRow, **values: Any) -> None:
+    def _finish(self, job: JobRow, **values: Any) -> bool:
         expires_at = expiry(self.retention_days)
         # The voice is not needed any more, and may have been deleted meanwhile.
         final = {"owner": None, "due_at": None, "expires_at": expires_at, "caller": ""}
-        self._change(job, **final, embed=b"", **values)
+        return self._change(job, **final, embed=b"", **values)
 
     def _change(self, job: JobRow, **values: Any) -> bool:
         with self.storage.session() as session:

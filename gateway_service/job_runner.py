@@ -154,7 +154,8 @@ class JobRunner:
         It cannot be put back halfway, so others have their turns in between.
         """
         sounds, digest = JobSounds(self.leases.storage), Digest()
-        sounds.drop_blocks(job.id)
+        if not self.leases.drop_blocks(job):
+            return
         response_format = cast(ResponseFormat, job.response_format)
         turn_ends = time.monotonic() + self.turn_seconds
         with closing(encode(sounds.sentences(job), response_format, sounds.length(job))) as file:
@@ -168,8 +169,8 @@ class JobRunner:
                     self._take_and_run(between_blocks=True)
                     request_id.set(job.id)
                     turn_ends = time.monotonic() + self.turn_seconds
-        self.leases.complete(job, digest)
-        sounds.drop_sentences(job)
+        if self.leases.complete(job, digest):
+            sounds.drop_sentences(job)
 
     def _try_later(self, job: JobRow, error: Exception) -> None:
         attempts = job.attempts

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from sqlalchemy import LargeBinary, delete, func, select, update
+from sqlalchemy.orm import Session
 
 from client.wav_stream import Int16Array
 from gateway_service.flac_head import HEAD_BYTES, length_of
@@ -83,14 +84,21 @@ class JobSounds:
 
     def drop_blocks(self, job_id: str) -> None:
         """Deletes the encoded sound, or what there is of it, in short transactions."""
-        last = select(func.max(SoundRow.position)).where(SoundRow.job_id == job_id)
-        while True:
+        are_left = True
+        while are_left:
             with self.storage.session() as session:
-                position = session.scalar(last)
-                if position is None:
-                    return
-                rows = SoundRow.position > position - _ROWS_AT_A_TIME
-                session.execute(delete(SoundRow).where(SoundRow.job_id == job_id, rows))
+                are_left = drop_last_blocks(session, job_id)
+
+
+def drop_last_blocks(session: Session, job_id: str) -> bool:
+    """Deletes as many as one transaction may. Whether there were any."""
+    last = select(func.max(SoundRow.position)).where(SoundRow.job_id == job_id)
+    position = session.scalar(last)
+    if position is None:
+        return False
+    rows = SoundRow.position > position - _ROWS_AT_A_TIME
+    session.execute(delete(SoundRow).where(SoundRow.job_id == job_id, rows))
+    return True
 
 
 def in_blocks(parts: Iterable[bytes]) -> Iterator[bytes]:

@@ -76,6 +76,7 @@ def test_who_lost_a_job_changes_nothing(jobs: Jobs, storage: Storage) -> None:
         lambda: leases.renew(loser),
         lambda: leases.put_back(loser),
         lambda: leases.keep_block(loser, 0, b"lost"),
+        lambda: leases.drop_blocks(loser),
         lambda: leases.complete(loser, Digest()),
         lambda: leases.fail(loser, "c", "m"),
     ]

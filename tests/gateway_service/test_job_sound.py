@@ -99,6 +99,30 @@ def test_encoded_sound_goes_with_its_job(
         next(jobs.sounds.sentences(job))
 
 
+def test_worker_that_lost_its_job_deletes_nothing_of_the_next_ones(
+    jobs: Jobs, storage: Storage
+) -> None:
+    leases = Leases(storage, seconds=0, retention_days=1)
+    loser = said(jobs, leases)
+    owner = take(leases)
+    digest = encoded(leases, owner, FILE)
+
+    assert not leases.drop_blocks(loser)
+    assert not leases.complete(loser, digest)
+    assert leases.complete(owner, digest)
+    assert not leases.drop_blocks(loser)
+
+    assert blocks_of(storage, owner.id) == len(FILE) // BLOCK_BYTES
+
+
+def test_what_was_encoded_before_is_dropped(jobs: Jobs, leases: Leases, storage: Storage) -> None:
+    job = said(jobs, leases)
+    for position in range(230):  # more than one transaction deletes
+        assert leases.keep_block(job, position, b"block")
+    assert leases.drop_blocks(job)
+    assert blocks_of(storage, job.id) == 0
+
+
 def test_blocks_of_another_job_stay(jobs: Jobs, leases: Leases, storage: Storage) -> None:
     jobs.create(order())
     other = finish(leases)
