@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -187,7 +188,7 @@ def test_no_more_is_read_than_a_slow_reader_takes() -> None:
     """A block, and what the connection holds, and none of the threads."""
     jobs, readers = Counted(), 30
     with downloads_of(jobs) as http:
-        with suppress_all(http.stream("GET", PATH) for _ in range(readers)) as answers:
+        with all_open(http.stream("GET", PATH) for _ in range(readers)) as answers:
             assert all(answer.is_success for answer in answers)
             assert http.get(PATH, headers={"range": "bytes=0-4"}).status_code == 206
         # The kernel's buffers on both sides take some megabytes of each.
@@ -195,15 +196,7 @@ def test_no_more_is_read_than_a_slow_reader_takes() -> None:
 
 
 @contextmanager
-def suppress_all(streams: Iterator[object]) -> Iterator[list[httpx.Response]]:
-    entered = []
-    try:
-        answers = []
-        for stream in streams:
-            answers.append(stream.__enter__())  # type: ignore[attr-defined]
-            entered.append(stream)
-        yield answers
-    finally:
-        for stream in entered:
-            with suppress(httpx.HTTPError):
-                stream.__exit__(None, None, None)
+def all_open(streams: Iterator[AbstractContextManager[httpx.Response]]) -> Iterator[Any]:
+    """The answers of streams that are not read, and are broken off in the end."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(stream) for stream in streams]
