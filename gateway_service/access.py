@@ -10,11 +10,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway_service.api_keys import ApiKeys
 from gateway_service.rate_limit import RateLimit
-from gateway_service.settings import Settings
+from gateway_service.settings import Settings, is_loopback
 from shared import browser_guard
 from shared.api_document import add_error
 from shared.browser_guard import host_name, is_from_other_site, is_known, unknown_host
 from shared.errors import ApiError, Forbidden, Unauthorized
+from shared.fair_turns import caller
 from shared.request_id import HEADER
 from shared.wire import ErrorResponse
 
@@ -62,7 +63,14 @@ def _cors(origins: tuple[str, ...]) -> Middleware:
         allow_origins=origins,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],  # openai in a browser sends a dozen of its own
-        expose_headers=[HEADER, "Retry-After", "Content-Disposition"],
+        expose_headers=[
+            HEADER,
+            "Retry-After",
+            "Content-Disposition",
+            "Content-Range",
+            "Accept-Ranges",
+            "ETag",
+        ],
     )
 
 
@@ -92,9 +100,11 @@ class Access:
         if scope["type"] != "http" or _is_open(scope):
             return await self.app(scope, receive, send)
         try:
-            scope["caller"] = self._caller(scope, Headers(scope=scope))
+            name = scope["caller"] = self._caller(scope, Headers(scope=scope))
         except ApiError as error:
             return await ErrorResponse(error)(scope, receive, send)
+        # Whoever sits at this machine needs no share of it.
+        caller.set("" if not self.keys and is_loopback(name) else name)
         return await self.app(scope, receive, send)
 
     def _caller(self, scope: Scope, headers: Headers) -> str:

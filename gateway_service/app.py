@@ -27,6 +27,7 @@ app: FastAPI = create_app(
     unload=close_gateway,
     check_ready=Gateway.check_ready,
     concurrency=settings.concurrency,
+    caller_share=settings.caller_share,
     middleware=access_middleware(settings),
     collectors=[
         SERVICE_SECONDS,

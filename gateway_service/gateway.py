@@ -17,10 +17,7 @@ from gateway_service.storage import Storage, StorageUnavailable
 from gateway_service.tables_jobs import JobRow
 from gateway_service.voices import VoiceLibrary
 from shared.app import get_model
-from shared.compute import ComputeSlot
 from shared.errors import NotReady
-
-_DOWNLOADS, _DOWNLOAD_THREADS = 16, 2  # at a time, and what encodes for them
 
 
 @dataclass(frozen=True)
@@ -31,8 +28,6 @@ class Gateway:
     voices: VoiceLibrary
     jobs: Jobs
     job_queue: JobQueue
-    downloads: ComputeSlot
-    """For the sound of jobs: who reads it slowly keeps a place, but none of the threads."""
 
     def check_ready(self) -> None:
         """Raises StorageFull, StorageDamaged and QueueUnreachable. Never blocks."""
@@ -50,7 +45,7 @@ class Gateway:
 
 def open_gateway(settings: Settings) -> Gateway:
     storage = open_storage(settings)
-    jobs = Jobs(storage, settings.max_jobs_waiting, settings.retention_days)
+    jobs = Jobs(storage, settings.max_jobs_waiting, settings.retention_days, settings.caller_share)
     # With Redis the jobs are run by `better worker`.
     runs_jobs = not settings.redis_url.get_secret_value()
     job_queue = open_job_queue(settings, storage, runs_jobs=runs_jobs)
@@ -62,9 +57,6 @@ def open_gateway(settings: Settings) -> Gateway:
         voices=VoiceLibrary(storage, settings.max_voices),
         jobs=jobs,
         job_queue=job_queue,
-        downloads=ComputeSlot(
-            settings.queue_limit, settings.queue_seconds, _DOWNLOADS, _DOWNLOAD_THREADS
-        ),
     )
 
 

@@ -200,4 +200,9 @@ def _runner(settings: Settings, leases: Leases) -> JobRunner:
         attempts=2, longest_retry_after=1, deadline_seconds=settings.deadline_seconds
     )
     chain = Chain(settings=settings, retries=retries, on_call=note_call)
-    return JobRunner(leases, chain, settings.job_attempts)
+    return JobRunner(
+        leases,
+        chain,
+        settings.job_attempts,
+        max_sentence_seconds=settings.max_sentence_seconds,
+    )

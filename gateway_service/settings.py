@@ -61,6 +61,15 @@ class Settings(AppSettings, ClientSettings):
     concurrency: int = Field(default=4, gt=0)
     """Speech requests that are worked on at a time; the next QUEUE_LIMIT wait."""
 
+    max_caller_share: float = Field(default=0.5, gt=0, le=1)
+    """Of CONCURRENCY, QUEUE_LIMIT and MAX_JOBS_WAITING, that one key may take, or one address where
+    there are no keys. A single key, and who calls from this machine, may take all."""
+    max_speech_seconds: float = Field(default=600.0, gt=0)
+    """Of sound that one request may make; a longer text is a job."""
+    max_sentence_seconds: float = Field(default=120.0, gt=0)
+    """Of sound that one sentence of a job may make; the synthesizer's MAX_FRAMES at the lowest
+    speed are 80."""
+
     watermark: bool = True
     """Whether sound that is given out carries an inaudible mark (docs/watermark.md)."""
     watermark_key: SecretStr = SecretStr(PUBLIC_WATERMARK_KEY)
@@ -89,6 +98,8 @@ class Settings(AppSettings, ClientSettings):
 
     max_job_characters: int = Field(default=2_000_000, gt=0)
     """A longer text is refused; a long novel has one to two million."""
+    max_job_sentences: int = Field(default=50_000, gt=0)
+    """Of one job, each of up to 200 characters; a long novel has some 20,000."""
     max_jobs_waiting: int = Field(default=100, gt=0)
     """Jobs that are queued or running at a time; one more is refused with 429."""
     job_threads: int = Field(default=1, gt=0)
@@ -110,7 +121,11 @@ class Settings(AppSettings, ClientSettings):
     @property
     def is_reached_by_others(self) -> bool:
         """As far as the settings tell: there are keys, or it listens beyond the loopback."""
-        return bool(self.keys) or not _is_loopback(self.bind_host)
+        return bool(self.keys) or not is_loopback(self.bind_host)
+
+    @property
+    def caller_share(self) -> float:
+        return 1.0 if len(self.keys) == 1 else self.max_caller_share
 
     @field_validator("rate_limit")
     @classmethod
@@ -135,7 +150,7 @@ class Settings(AppSettings, ClientSettings):
 
     @model_validator(mode="after")
     def _is_open_on_purpose(self) -> Self:
-        if not (self.keys or self.allow_anonymous or _is_loopback(self.bind_host)):
+        if not (self.keys or self.allow_anonymous or is_loopback(self.bind_host)):
             raise ValueError(
                 f"others can reach {self.bind_host}, and there are no keys: set API_KEYS, or "
                 "ALLOW_ANONYMOUS=true to let anybody in, or BIND_HOST=127.0.0.1"
@@ -143,7 +158,7 @@ class Settings(AppSettings, ClientSettings):
         return self
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

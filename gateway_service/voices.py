@@ -80,10 +80,9 @@ def _preset_id(name: str) -> str:
 
 def find_preset(name_or_id: str) -> Voice | None:
     """Needs no database, so it never blocks."""
-    for preset in presets().values():
-        if name_or_id == preset.id or _key(name_or_id) == preset.name:
-            return preset
-    return None
+    if preset := presets().get(_key(name_or_id)):
+        return preset
+    return next((preset for preset in presets().values() if preset.id == name_or_id), None)
 
 
 class VoiceLibrary:
@@ -202,6 +201,7 @@ def _count(session: Session) -> int:
 
 
 def _key(name: str) -> str:
+    """name: of at most MAX_VOICE_CHARACTERS, for the time grows with their square."""
     return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
 
 

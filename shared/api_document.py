@@ -16,6 +16,7 @@ _WHY = {
     409: "the thing is not in the state that this asks for",
     413: "over a limit",
     415: "a content type or sound format that is not read here",
+    416: "the part that is asked for is not there",
     429: "too many ask; try again after Retry-After seconds",
     502: "a service behind the gateway failed",
     503: "not ready, or stopping",
@@ -99,6 +100,8 @@ def _add_errors(operation: dict[str, Any], method: str) -> None:
         follows |= {400}
     if "path" in places:
         follows |= {404}
+    if any("maxLength" in parameter["schema"] for parameter in operation.get("parameters", ())):
+        follows |= {400}
     if method in ("post", "delete"):
         follows |= {503}
     for status in sorted(follows):

@@ -49,6 +49,7 @@ def create_app(
     load: Callable[[], Any],
     example: Callable[[], dict[str, Any]] | None = None,
     concurrency: int = 1,
+    caller_share: float = 1.0,
     unload: Callable[[Any], None] = lambda model: None,
     middleware: Sequence[Middleware] = (),
     collectors: Sequence[Collector] = (),
@@ -61,6 +62,7 @@ def create_app(
     example: a request body for POST /inference/ that works, shown by the page at /; without one the
     app brings a page of its own.
     concurrency: requests that may compute at a time.
+    caller_share: of them, and of the queue, that one caller may have, 0 to 1.
     middleware: the app's own, outermost first; it sees a request before its body is read.
     collectors: the app's own metrics.
     check_ready: gets the model; raises NotReady, and never blocks.
@@ -70,7 +72,9 @@ def create_app(
         title=f"Better API: {service}",
         summary=summary,
         version="0.1.0",
-        lifespan=_lifespan(service, settings, concurrency, load, unload, middleware, check_ready),
+        lifespan=_lifespan(
+            service, settings, concurrency, caller_share, load, unload, middleware, check_ready
+        ),
         redoc_url=None,
         static_url="/static-docs",
     )
@@ -95,6 +99,7 @@ def _lifespan(
     service: str,
     settings: AppSettings,
     concurrency: int,
+    caller_share: float,
     load: Callable[[], Any],
     unload: Callable[[Any], None],
     own: Sequence[Middleware],
@@ -104,7 +109,9 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         share_heaps()
         share_the_lock()
-        app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency)
+        app.state.slot = ComputeSlot(
+            settings.queue_limit, settings.queue_seconds, concurrency, share=caller_share
+        )
         app.state.parsing = CapacityLimiter(1)
         app.state.model = await to_thread.run_sync(load)
         app.state.check_ready = partial(check_ready, app.state.model)

@@ -28,6 +28,7 @@ def add_error_handlers(app: FastAPI) -> None:
     answer(Exception, lambda *_: _unforeseen())
 
 
+_SHOWN = 200  # characters of a path
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _NO_OBJECT = "must be a JSON object"
 _PLAIN = {
@@ -42,8 +43,8 @@ _PLAIN = {
     "model_attributes_type": _NO_OBJECT,
     "too_long": "the list has over {max_length} entries, which is the most in one request; send "
     "the others in another",
-    "string_too_long": "is over {max_length} characters long; split it at its sentences and send "
-    "them one by one",
+    "string_too_long": "is over {max_length} characters long, which is the most; send a shorter "
+    "one, a long text sentence by sentence",
 }
 
 
@@ -72,11 +73,12 @@ def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
 
 
 def _from_http(request: Request, error: HTTPException) -> ApiError:
+    path = request.url.path[:_SHOWN]
     if error.status_code == 404:
-        return NotFound(f"there is no {request.url.path} here; what there is is at /docs")
+        return NotFound(f"there is no {path} here; what there is is at /docs")
     if error.status_code == 405:
         allowed = _allowed(request)
-        wrong = MethodNotAllowed(f"{request.method} is not for {request.url.path}; use {allowed}")
+        wrong = MethodNotAllowed(f"{request.method[:20]} is not for {path}; use {allowed}")
         wrong.headers = {"Allow": allowed}
         return wrong
     return InvalidRequest(str(error.detail))

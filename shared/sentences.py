@@ -12,7 +12,7 @@ SENTENCE_PAUSE = 0.35
 CLAUSE_PAUSE = 0.15
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     text: str
     pause: float
@@ -31,19 +31,33 @@ def split_sentences(text: str, max_characters: int = MAX_CHARACTERS) -> list[Pie
     at ends of paragraphs and sentences; a sentence that is too long is cut at clauses, then
     between words, then anywhere. Nothing is lost but whitespace.
     """
-    pieces: list[Piece] = []
-    for paragraph in re.split(r"\n\s*\n", text):
+    return list(iter_sentences(text, max_characters))
+
+
+def iter_sentences(text: str, max_characters: int = MAX_CHARACTERS) -> Iterator[Piece]:
+    """As `split_sentences`, one piece at a time: a book has tens of thousands."""
+    last: Piece | None = None  # whose pause depends on what follows
+    for paragraph in _paragraphs(text):
         for sentence in _sentences(" ".join(paragraph.split())):
-            pieces += _clauses(sentence, max_characters)
-            _set_pause(pieces, SENTENCE_PAUSE)
-        _set_pause(pieces, PARAGRAPH_PAUSE)
-    _set_pause(pieces, 0.0)
-    return pieces
+            for piece in _clauses(sentence, max_characters):
+                if last:
+                    yield last
+                last = piece
+            last = last and Piece(last.text, SENTENCE_PAUSE)
+        last = last and Piece(last.text, PARAGRAPH_PAUSE)
+    if last:
+        yield Piece(last.text, 0.0)
 
 
-def _set_pause(pieces: list[Piece], pause: float) -> None:
-    if pieces:
-        pieces[-1] = Piece(pieces[-1].text, pause)
+_BETWEEN_PARAGRAPHS = re.compile(r"\n\s*\n")
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    start = 0
+    for between in _BETWEEN_PARAGRAPHS.finditer(text):
+        yield text[start : between.start()]
+        start = between.end()
+    yield text[start:]
 
 
 # Ends of sentences
@@ -134,22 +148,30 @@ _SPOKEN_LONG_WEIGHT = 4  # "7" becomes "seven" or "seventy", a Chinese character
 
 
 def _clauses(sentence: str, max_characters: int) -> Iterator[Piece]:
-    while (fitting := _fitting(sentence, max_characters)) < len(sentence):
-        at, pause = _cut(sentence, fitting)
-        yield Piece(sentence[:at].strip(), pause)
-        sentence = sentence[at:].strip()
-    yield Piece(sentence, 0.0)
+    """The pieces of a sentence, whose only whitespace is single spaces."""
+    start = 0
+    while True:
+        # Not all of the rest: the time stays linear in the sentence.
+        window = sentence[start : start + max_characters + 2]
+        fitting = _fitting(window, max_characters)
+        if fitting == len(window):
+            yield Piece(window, 0.0)
+            return
+        at, pause = _cut(window, fitting)
+        yield Piece(window[:at].strip(), pause)
+        start += at
+        start += sentence.startswith(" ", start)
 
 
-def _fitting(sentence: str, max_characters: int) -> int:
+def _fitting(window: str, max_characters: int) -> int:
     """How many of the first characters make one piece, at least one."""
     weight = 0
-    for at, character in enumerate(sentence):
+    for at, character in enumerate(window):
         long = character.isnumeric() or character in _SPOKEN_LONG or character >= "\u2e80"
         weight += _SPOKEN_LONG_WEIGHT if long else 1
         if weight > max_characters:
             return max(1, at)
-    return len(sentence)
+    return len(window)
 
 
 def _cut(sentence: str, max_characters: int) -> tuple[int, float]:

@@ -39,6 +39,8 @@ _BAND = 4  # bins of 31.25 Hz
 _LOWEST_BIN = 9
 BANDS = 25
 
+_BLOCK = SAMPLE_RATE  # samples that are marked at a time
+
 SEARCH_HOP = HOP // 2  # how finely the search tries shifts
 _HALF = HALF_TILE * HOP // SEARCH_HOP  # search hops
 _PERIOD = TILES * 2 * _HALF  # search hops
@@ -72,30 +74,40 @@ class Finding:
 def mark(chunks: Iterable[Array], key: str = PUBLIC_WATERMARK_KEY) -> Iterator[Float32Array]:
     """The same sound with the mark in it, as many samples. It lags behind by 32 ms at most.
 
-    chunks: [n] each, 16 kHz, one utterance after the other: the pattern goes on across them.
+    chunks: [n] each, 16 kHz, one utterance after the other: the pattern goes on across them. What
+    is kept while a reader is slow is a block of a second, however long they are.
     """
     gains = _gains(key)
     window = _sqrt_hann()
     pending = np.zeros(HOP, np.float32)  # so that the first samples lie in two frames as well
     tail, frame, owed, lead = np.zeros(HOP), 0, 0, HOP
-    for chunk in _and_flush(chunks):
-        flushing = chunk is None
-        new = np.zeros(2 * FRAME, np.float32) if chunk is None else chunk
+    for block in _blocks(chunks):
+        flushing = block is None
+        new = np.zeros(2 * FRAME, np.float32) if block is None else block
         owed += 0 if flushing else len(new)
         pending = np.concatenate([pending, new])
         count = max(0, len(pending) // HOP - 1)
         if not count:
             continue
         frames = np.lib.stride_tricks.sliding_window_view(pending, FRAME)[: count * HOP : HOP]
-        spectrum = np.fft.rfft(frames * window)  # [count, bins]
-        spectrum *= gains[(frame + np.arange(count)) % PERIOD]
-        halves = (np.fft.irfft(spectrum) * window).reshape(count, 2, HOP)
-        before = np.concatenate([tail[None], halves[:-1, 1]])
-        ready = (halves[:, 0] + before).reshape(-1)[lead:][:owed]
-        tail, pending, frame = halves[-1, 1], pending[count * HOP :], frame + count
+        marked, tail = _marked(frames * window, gains[(frame + np.arange(count)) % PERIOD], tail)
+        # Copies, as a view would keep the whole array that it is of.
+        ready = marked[lead:][:owed].astype(np.float32)
+        pending, frame = pending[count * HOP :].copy(), frame + count
         lead, owed = max(0, lead - count * HOP), owed - len(ready)
+        del block, new, frames, marked
         if len(ready):
-            yield ready.astype(np.float32)
+            yield ready
+
+
+def _marked(frames: Array, gains: Array, tail: Array) -> tuple[Array, Array]:
+    """The overlapped sound [count · HOP] of windowed frames [count, FRAME], and the new tail [HOP].
+
+    tail: the second half of the frame before.
+    """
+    halves = (np.fft.irfft(np.fft.rfft(frames) * gains) * _sqrt_hann()).reshape(-1, 2, HOP)
+    before = np.concatenate([tail[None], halves[:-1, 1]])
+    return (halves[:, 0] + before).reshape(-1), halves[-1, 1].copy()
 
 
 def find(wav: Float32Array, key: str = PUBLIC_WATERMARK_KEY) -> Finding:
@@ -152,8 +164,11 @@ def _sqrt_hann() -> Array:
     return window
 
 
-def _and_flush(chunks: Iterable[Array]) -> Iterator[Array | None]:
-    yield from chunks
+def _blocks(chunks: Iterable[Array]) -> Iterator[Array | None]:
+    """The chunks in blocks of a second at most, and None at their end."""
+    for chunk in chunks:
+        for start in range(0, len(chunk), _BLOCK):
+            yield chunk[start : start + _BLOCK]
     yield None
 
 

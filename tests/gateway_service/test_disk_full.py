@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway_service.job_leases import Leases
+from gateway_service.job_sound import Digest
 from gateway_service.jobs import Jobs
 from gateway_service.storage import Storage, StorageFull
 from gateway_service.voices import VoiceLibrary
@@ -106,7 +107,7 @@ def test_much_is_deleted_on_a_full_disk(small_disk: Path, storage: Storage) -> N
         job = take(leases)
         for position in range(3):
             leases.keep_sound(job, position, bytes(2 * MIB))
-        leases.complete(job)
+        leases.complete(job, Digest())
     fill(small_disk)
 
     for job in jobs.newest(10):

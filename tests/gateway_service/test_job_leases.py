@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway_service.job_leases import Leases
+from gateway_service.job_sound import Digest
 from gateway_service.jobs import Jobs, Order
 from gateway_service.storage import Storage
 from gateway_service.tables_jobs import JobRow, SentenceRow
@@ -79,7 +80,9 @@ def test_who_lost_a_job_changes_nothing(jobs: Jobs, storage: Storage) -> None:
         lambda: leases.keep_sound(loser, 0, b"lost"),
         lambda: leases.renew(loser),
         lambda: leases.put_back(loser),
-        lambda: leases.complete(loser),
+        lambda: leases.keep_block(loser, 0, b"lost"),
+        lambda: leases.drop_blocks(loser),
+        lambda: leases.complete(loser, Digest()),
         lambda: leases.fail(loser, "c", "m"),
     ]
 
@@ -251,7 +254,7 @@ def test_of_many_sweepers_none_stumbles(jobs: Jobs, storage: Storage) -> None:
 
 def test_job_that_is_over_holds_no_voice(jobs: Jobs, leases: Leases) -> None:
     ids = [jobs.create(order()).id for _ in range(3)]
-    leases.complete(take(leases))
+    leases.complete(take(leases), Digest())
     leases.fail(take(leases), "invalid_value", "it cannot be said")
     assert jobs.cancel(take(leases).id)
     assert [jobs.find(job_id).embed for job_id in ids] == [b"", b"", b""]
@@ -321,7 +324,7 @@ def test_deleting_of_megabytes_leaves_a_small_file_and_a_small_log(tmp_path: Pat
         job = take(leases)
         for position in range(3):
             leases.keep_sound(job, position, os.urandom(2**20))
-        leases.complete(job)
+        leases.complete(job, Digest())
     file, wal = tmp_path / "gateway.sqlite3", tmp_path / "gateway.sqlite3-wal"
     assert file.stat().st_size > 25 * 2**20
     sizes, is_over = [0], threading.Event()

@@ -1,4 +1,5 @@
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -110,6 +111,25 @@ def test_nothing_marked_is_nothing() -> None:
 def test_chunks_do_not_change_the_mark() -> None:
     wav = speech()[:30_000]
     np.testing.assert_allclose(marked(wav, chunks=37), marked(wav), atol=1e-6)
+
+
+def test_slow_reader_holds_little_of_a_long_sound() -> None:
+    sound = np.zeros(60 * SAMPLE_RATE, np.float32)
+    marked = mark([sound])
+    next(marked)
+    tracemalloc.start()
+    next(marked)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 2**18
+    assert peak < 2**21
+
+
+def test_long_chunk_is_marked_as_its_parts_are() -> None:
+    rng = np.random.default_rng(0)
+    sound = rng.normal(0, 0.1, 100_003).astype(np.float32)
+    parts = [sound[start : start + 777] for start in range(0, len(sound), 777)]
+    assert np.array_equal(np.concatenate([*mark([sound])]), np.concatenate([*mark(parts)]))
 
 
 def test_sound_comes_out_while_it_comes_in() -> None:
