@@ -6,8 +6,8 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PORT_BASE ?= 8000
 
 BIN := .venv/bin
-FUZZED := tests/test_fuzz.py tests/shared/test_hostile_bytes.py tests/shared/test_tensors.py \
-	tests/shared/text/test_sentences.py tests/shared/test_checkpoint_manifest.py \
+FUZZED := tests/test_fuzz.py tests/shared/test_hostile_bytes.py tests/shared/test_decoding.py tests/shared/test_tensors.py \
+	tests/shared/text/test_sentences.py tests/shared/text/test_markup.py tests/shared/test_checkpoint_manifest.py \
 	tests/synthesizer_service/test_text.py tests/synthesizer_service/test_cleaners.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
@@ -37,9 +37,10 @@ test-gateway: .venv/installed-dev
 test-others: .venv/installed-dev
 	$(BIN)/pytest --ignore=tests/gateway_service
 
-# Minutes; FUZZ_EXAMPLES sets how many. What it finds, it prints with the seed and a curl command.
+# Minutes; FUZZ_EXAMPLES sets how many, and FUZZ_FILES of hostile sound files, which take half an hour.
+# What it finds, it prints with the seed and a curl command.
 fuzz: .venv/installed-dev
-	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(BIN)/pytest -o faulthandler_timeout=0 --hypothesis-profile=fuzz $(FUZZED)
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} FUZZ_FILES=$${FUZZ_FILES:-20000} $(BIN)/pytest -o faulthandler_timeout=0 --hypothesis-profile=fuzz $(FUZZED)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check

@@ -1,5 +1,7 @@
 """`python -m benchmarks.load`: an app at 1, 2 and 10 times what it can do, driven from outside.
 
+The multiples take turns, so that what else the machine does meets all of them alike.
+
 Requests come at an even pace, whether those before were answered or not, as from many people. The
 run is bounded in its requests and its seconds. People are elsewhere and take no time of the app's
 machine; the driver is beside the app, so that it has the lowest priority, and takes what is left.
@@ -25,13 +27,14 @@ import click
 import httpx
 
 from benchmarks.load_client import TIMEOUT, Prober, Request, send
-from benchmarks.loads import JSON, ordinary
+from benchmarks.loads import JSON, clip_of_the_chain, ordinary
 from benchmarks.machine import load_average, machine_facts
 from benchmarks.results import MEGABYTES, MILLISECONDS, Row, Table
 from benchmarks.services import SERVICES, running
 
 T = TypeVar("T")
 MULTIPLES = (1, 2, 10)
+ROUNDS = 3  # in which the multiples take turns
 MOST_REQUESTS = 2_000  # of one multiple
 AT_ONCE = 8  # clients that find out what an app can do
 HEALTH_LIMIT = 100  # milliseconds
@@ -68,6 +71,18 @@ class Run:
     @property
     def refused(self) -> list[Outcome]:
         return [outcome for outcome in self.outcomes if outcome.status in (429, 503)]
+
+
+def joined(runs: Sequence[Run]) -> Run:
+    """One run of several at the same pace; the memory is that after the last."""
+    return Run(
+        outcomes=[outcome for run in runs for outcome in run.outcomes],
+        seconds=sum(run.seconds for run in runs),
+        probes={
+            path: [look for run in runs for look in run.probes[path]] for path in runs[0].probes
+        },
+        megabytes=runs[-1].megabytes,
+    )
 
 
 def drive(url: str, request: Request, moments: Sequence[float]) -> Run:
@@ -139,11 +154,14 @@ async def capacity(url: str, request: Request, seconds: float) -> float:
     return done / (time.perf_counter() - started)
 
 
-def request_of(app: str) -> Request:
+def requests_to(app: str) -> dict[str, Request]:
+    """By a name for the table. The encoder gets a clip as our chain sends it, and as users may."""
     if app == "gateway":
-        return Request("/v1/audio/speech", json.dumps(SPEECH).encode(), JSON)
-    load = ordinary(app)
-    return Request("/inference/", load.body, load.headers)
+        return {app: Request("/v1/audio/speech", json.dumps(SPEECH).encode(), JSON)}
+    loads = {app: ordinary(app)}
+    if app == "encoder":
+        loads = {app: clip_of_the_chain(), f"{app}, JSON": ordinary(app)}
+    return {name: Request("/inference/", load.body, load.headers) for name, load in loads.items()}
 
 
 @contextmanager
@@ -162,23 +180,23 @@ def started(app: str) -> Iterator[str]:
             yield gateway.urls["gateway"]
 
 
-def measure(app: str, seconds: float) -> Table:
-    request = request_of(app)
-    with started(app) as url:
-        rate = _gently(capacity(url, request, seconds))
-        runs = {
-            multiple: drive(url, request, _moments(rate * multiple, seconds))
-            for multiple in MULTIPLES
-        }
+def measure(name: str, url: str, request: Request, seconds: float) -> Table:
+    rate = _gently(capacity(url, request, seconds))
+    rounds: dict[int, list[Run]] = {multiple: [] for multiple in MULTIPLES}
+    for _ in range(ROUNDS):
+        for multiple, runs_so_far in rounds.items():
+            moments = _moments(rate * multiple, seconds / ROUNDS)
+            runs_so_far.append(drive(url, request, moments))
+    runs = {multiple: joined(of_multiple) for multiple, of_multiple in rounds.items()}
     rows = [Row("capacity", "1/s", [rate])]
     for multiple, run in runs.items():
         rows += _rows(f"{multiple}x", run, runs[MULTIPLES[0]])
-    note = f"{seconds:g} s each at an even pace, at most {MOST_REQUESTS} requests"
-    return Table(f"Load of the {app}", note, rows)
+    note = f"{seconds:g} s each at an even pace, in {ROUNDS} turns"
+    return Table(f"Load of the {name}", note, rows)
 
 
 def _moments(rate: float, seconds: float) -> list[float]:
-    requests = min(MOST_REQUESTS, max(1, round(rate * seconds)))
+    requests = min(MOST_REQUESTS // ROUNDS, max(1, round(rate * seconds)))
     return [n / rate for n in range(requests)]
 
 
@@ -215,9 +233,11 @@ def main(apps: tuple[str, ...], seconds: float, json_path: Path | None) -> None:
         click.echo(f"{name:20} {fact}")
     tables = {}
     for app in apps or (*SERVICES, "gateway"):
-        tables[app] = measure(app, seconds)
-        for line in ["", *tables[app].lines()]:
-            click.echo(line)
+        with started(app) as url:
+            for name, request in requests_to(app).items():
+                tables[name] = measure(name, url, request, seconds)
+                for line in ["", *tables[name].lines()]:
+                    click.echo(line)
     click.echo(f"\nload average after   {load_average()}")
     if json_path:
         content = {"machine": facts, "tables": {k: t.to_dict() for k, t in tables.items()}}

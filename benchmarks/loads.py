@@ -13,6 +13,7 @@ import orjson
 import soundfile
 
 from benchmarks.stages import SENTENCE
+from shared.audio import encode_float_wav
 from shared.mel import MEL_FORMAT
 from shared.samples import DEFAULT_VOICE, sample_clip, sample_embeds
 from synthesizer_service.text import SYMBOLS
@@ -83,6 +84,12 @@ def ordinary(service: str) -> Load:
         embed = sample_embeds()[DEFAULT_VOICE]
         return Load(f"{name}, ten words", _dumps({"text": SENTENCE, "embed": embed, "seed": 1}))
     return Load(f"{name}, 2 s of mel", _spec(ORDINARY_FRAMES))
+
+
+def clip_of_the_chain() -> Load:
+    """What our own chain sends to the encoder: a third of the bytes of JSON."""
+    body = encode_float_wav(sample_clip(seconds=5))
+    return Load("5 s of sound as a float WAV", body, headers={"Content-Type": "audio/wav"})
 
 
 def largest(service: str) -> list[Load]:

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,10 +22,11 @@ from client.service import OnCall, Service, ignore_call
 from client.settings import Settings
 from client.watchful_transport import WatchfulTransport
 from client.wav_stream import Int16Array, NotWav, samples_of_wav
-from shared.audio import Clip
+from shared.audio import Clip, encode_float_wav
 from shared.mel import MEL_FORMAT
-from shared.text.sentences import Piece, split_sentences
 from shared.tensors import Float32Array
+from shared.text.markup import TextFormat
+from shared.text.sentences import Piece, iter_sentences
 
 log = logging.getLogger("better")
 
@@ -168,8 +170,19 @@ class Chain:
     def check_texts(self, texts: Sequence[str]) -> None:
         """Raises ServiceError if the synthesizer cannot say one of them."""
         for start in range(0, len(texts), _CHARS_BATCH):
-            request = {"texts": texts[start : start + _CHARS_BATCH]}
-            self._synthesizer.call("/chars/", _json(request), "application/json")
+            self._chars(texts[start : start + _CHARS_BATCH])
+
+    def symbol_counts(self, texts: Sequence[str]) -> list[int]:
+        """How many symbols each is once its numbers are written out. Raises as `check_texts`."""
+        counts: list[int] = []
+        for start in range(0, len(texts), _CHARS_BATCH):
+            answer = self._chars(texts[start : start + _CHARS_BATCH])
+            chars = _array(self._synthesizer, answer, "chars", (None, None))
+            counts += np.count_nonzero(chars, axis=1).tolist()
+        return counts
+
+    def _chars(self, texts: Sequence[str]) -> dict[str, Any]:
+        return self._synthesizer.call("/chars/", _json({"texts": texts}), "application/json")
 
     def vocode(self, spec: Float32Array, seed: int | None = None) -> Iterator[Int16Array]:
         """[n] int16 samples of 16 kHz each, as they arrive, from a spec [80, T]."""
@@ -230,15 +243,20 @@ class Chain:
             executor.shutdown(wait=False, cancel_futures=True)
 
 
-def speakable_pieces(text: str) -> list[Piece]:
+def speakable_pieces(
+    text: str, most: int | None = None, text_format: TextFormat = "plain"
+) -> list[Piece]:
     """What is said one after the other, without pieces that leave nothing to say.
 
-    A text of signs alone is left to the synthesizer. Raises ValueError for an empty text.
+    most: pieces that are returned; all if None. A text of signs alone is left to the synthesizer.
+    Raises ValueError for an empty text, and its MarkupError.
     """
-    pieces = split_sentences(text)
-    if not pieces:
+    pieces = iter_sentences(text, text_format=text_format)
+    speakable = (piece for piece in pieces if piece.speakable)
+    found = list(islice(speakable, most)) or list(islice(iter_sentences(text), most))
+    if not found:
         raise ValueError("the text is empty")
-    return [piece for piece in pieces if piece.speakable] or pieces
+    return found
 
 
 def vocoded_length(spec: Float32Array) -> int:
@@ -261,7 +279,7 @@ def _mounts() -> dict[str, httpx.BaseTransport]:
 def _clip_body(clip: Path | bytes | Clip) -> tuple[bytes, str]:
     """With its content type."""
     if isinstance(clip, Clip):
-        return _json({"wav": clip.wav, "sr": clip.rate}), "application/json"
+        return encode_float_wav(clip), "audio/wav"  # a third of the bytes of JSON
     if isinstance(clip, bytes):
         return clip, "audio/wav"  # any audio type will do: the encoder looks into the file itself
     return clip.read_bytes(), _MEDIA_TYPES.get(clip.suffix.lower(), "audio/wav")

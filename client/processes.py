@@ -28,7 +28,7 @@ import click
 import httpx
 
 from client.errors import ChainError
-from client.stop_signals import stop_signals_held
+from client.stop_signals import StopSignalOnce, stop_signals_held
 from shared.settings import REPOSITORY
 
 PORT_OFFSETS = {"gateway": 0, "encoder": 1, "synthesizer": 2, "vocoder": 3}
@@ -77,18 +77,20 @@ class ServiceProcesses:
         self._ports, self._host, self._log, self._root = dict(ports), host, log, root
         self._chosen = {"CHECKPOINTS_DIR": str(checkpoints.resolve())} if checkpoints else {}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._signals = StopSignalOnce()
 
     def __enter__(self) -> Self:
         """Raises PortTaken before anything is started."""
         for name, port in self._ports.items():
             _check_port(name, self._host, port)
+        self._signals.install()
         try:
             # A child between its start and its entry in the table would be forgotten.
             with stop_signals_held():
                 for name in self._ports:
                     self._children[name] = self._start(name)
         except BaseException:
-            self.stop()
+            self._stop()
             raise
         return self
 
@@ -98,7 +100,7 @@ class ServiceProcesses:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.stop()
+        self._stop()
 
     @property
     def groups(self) -> dict[str, int]:
@@ -130,18 +132,25 @@ class ServiceProcesses:
             self.check_alive()
             time.sleep(0.2)
 
-    def stop(self) -> None:
-        """Lets requests under way end; a further Ctrl-C or SIGTERM does not wait for them."""
-        with stop_signals_held() as impatient:
-            for child in self._children.values():
-                child.terminate()
-            deadline = time.monotonic() + GRACE_SECONDS
-            while self._any_runs() and not impatient and time.monotonic() < deadline:
-                time.sleep(0.05)
-            for child in self._children.values():
-                with suppress(ProcessLookupError):  # workers whose master died stay in its group
-                    os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
+    def _stop(self) -> None:
+        """Lets requests under way end; a Ctrl-C or SIGTERM that arrives more than a second after
+        the first does not wait for them."""
+        self._signals.hold()
+        try:
+            self._end_children()
+        finally:
+            self._signals.restore()
+
+    def _end_children(self) -> None:
+        for child in self._children.values():
+            child.terminate()
+        deadline = time.monotonic() + GRACE_SECONDS
+        while self._any_runs() and not self._signals.is_impatient and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for child in self._children.values():
+            with suppress(ProcessLookupError):  # workers whose master died stay in its group
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
 
     def _any_runs(self) -> bool:
         return any(child.poll() is None for child in self._children.values())

@@ -1,11 +1,16 @@
 """Ctrl-C, SIGTERM and a closed terminal, turned into an exception that lets everything clean up."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+MAX_BURST_SECONDS = 1.0
+"""Stop signals that arrive within this time are one request to stop: a supervisor signals the whole
+process group, and `make` then signals its child again."""
 
 
 class StopSignal(SystemExit):
@@ -38,3 +43,47 @@ def stop_signals_held() -> Iterator[list[int]]:
             signal.signal(number, handler)
         if held:
             signal.raise_signal(held[0])
+
+
+class StopSignalOnce:
+    """Between `install` and `restore`, lets the first stop signal act and no further one, so that
+    none interrupts the cleanup that the first began.
+
+    is_impatient: set by a signal that arrives more than MAX_BURST_SECONDS after the first, or by a
+    first one after `hold`.
+    """
+
+    def __init__(self) -> None:
+        self.is_impatient = False
+        self._before: dict[int, Any] = {}
+        self._first_seconds: float | None = None
+        self._is_held = False
+        self._pending: int | None = None
+
+    def install(self) -> None:
+        for number in STOP_SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                self._before[number] = signal.signal(number, self._handle)
+
+    def hold(self) -> None:
+        """From now on a first signal does not act before `restore` either."""
+        self._is_held = True
+
+    def restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self._pending is not None:
+            signal.raise_signal(self._pending)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._first_seconds is not None:
+            self.is_impatient |= now - self._first_seconds > MAX_BURST_SECONDS
+            return
+        self._first_seconds = now
+        if self._is_held:
+            self.is_impatient, self._pending = True, number
+        elif callable(handler := self._before[number]):
+            handler(number, frame)
+        else:
+            _raise(number, frame)

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from shared.errors import ApiError
-from shared.media import read_media
+from shared.media import stream_media
 from shared.settings import PUBLIC_WATERMARK_KEY
-from shared.watermark import LEAST_SECONDS, SAMPLE_RATE, find
+from shared.watermark import LEAST_SECONDS, SAMPLE_RATE, find_in_stream
 
 _MAX_SECONDS = 3600.0
 
@@ -30,10 +30,9 @@ def verify(file: Path, key: str) -> None:
     Exit code 1 if there is none, 2 if FILE cannot be read.
     """
     try:
-        wav = read_media(file.read_bytes(), SAMPLE_RATE, _MAX_SECONDS)
+        finding = find_in_stream(stream_media(file.read_bytes(), SAMPLE_RATE, _MAX_SECONDS), key)
     except ApiError as error:
         raise Unreadable(f"{file}: {error.message}") from None
-    finding = find(wav, key)
     figures = f"score {finding.score:.1f}, {finding.seconds:.1f} s searched"
     if finding.found:
         click.echo(f"{file}: marked ({figures})")

@@ -38,8 +38,8 @@ async def read_clip(request: Request) -> Decode:
         assert isinstance(request, WireRequest)
         return partial(Clip, *await request.read_json(_wav_and_rate))
     raise UnsupportedMediaType(
-        f"Content-Type is {kind or 'missing'}; send application/json, a sound file as audio/wav "
-        "(or another audio type), or multipart/form-data with a file",
+        f"Content-Type is {kind[:80] or 'missing'}; send application/json, a sound file as "
+        "audio/wav (or another audio type), or multipart/form-data with a file",
         param="content-type",
     )
 

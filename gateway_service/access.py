@@ -1,8 +1,6 @@
 """Who may call the gateway. It is decided from the request's head, before its body is read."""
 
-import ipaddress
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers
@@ -12,24 +10,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway_service.api_keys import ApiKeys
 from gateway_service.rate_limit import RateLimit
-from gateway_service.settings import Settings
+from gateway_service.settings import Settings, is_loopback
+from shared import browser_guard
 from shared.api_document import add_error
+from shared.browser_guard import host_name, is_from_other_site, is_known, unknown_host
 from shared.errors import ApiError, Forbidden, Unauthorized
+from shared.fair_turns import caller
 from shared.request_id import HEADER
 from shared.wire import ErrorResponse
 
-OPEN_PATHS = frozenset(
-    {
-        "/",
-        "/check",
-        "/docs",
-        "/openapi.json",
-        "/health/live",
-        "/health/ready",
-        "/v1/audio/voices",  # the list: Open WebUI asks for it without a key
-    }
-)
-_OPEN_FOLDERS = ("/static/", "/static-docs/")
+# The list: Open WebUI asks for it without a key.
+OPEN_PATHS = browser_guard.OPEN_PATHS | {"/v1/audio/voices"}
+_OPEN_FOLDERS = (*browser_guard.OPEN_FOLDERS, "/static/")
 
 
 def access_middleware(settings: Settings) -> list[Middleware]:
@@ -71,7 +63,14 @@ def _cors(origins: tuple[str, ...]) -> Middleware:
         allow_origins=origins,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],  # openai in a browser sends a dozen of its own
-        expose_headers=[HEADER, "Retry-After", "Content-Disposition"],
+        expose_headers=[
+            HEADER,
+            "Retry-After",
+            "Content-Disposition",
+            "Content-Range",
+            "Accept-Ranges",
+            "ETag",
+        ],
     )
 
 
@@ -101,17 +100,25 @@ class Access:
         if scope["type"] != "http" or _is_open(scope):
             return await self.app(scope, receive, send)
         try:
-            scope["caller"] = self._caller(scope, Headers(scope=scope))
+            name = scope["caller"] = self._caller(scope, Headers(scope=scope))
         except ApiError as error:
             return await ErrorResponse(error)(scope, receive, send)
+        # Whoever sits at this machine needs no share of it.
+        caller.set("" if not self.keys and is_loopback(name) else name)
         return await self.app(scope, receive, send)
 
     def _caller(self, scope: Scope, headers: Headers) -> str:
         """A name of who calls, for limits: never the key. Raises Unauthorized or Forbidden."""
         if self.keys:
             return self._holder(headers)
-        self._refuse_other_hosts(headers)
-        self._refuse_other_sites(headers)
+        name = host_name(headers)
+        if not is_known(name, self.hosts):
+            raise unknown_host("gateway", name)
+        if is_from_other_site(headers, self.origins):
+            raise Forbidden(
+                "pages of other sites may not use this gateway; add their origin to CORS_ORIGINS",
+                param="origin",
+            )
         host, _ = scope.get("client") or ("unknown", 0)
         return str(host)
 
@@ -124,47 +131,9 @@ class Access:
             raise _unauthorized("this API key is not one of ours; ask who runs the gateway for one")
         return holder
 
-    def _refuse_other_hosts(self, headers: Headers) -> None:
-        name = _host_name(headers.get("host", ""))
-        if not (name == "localhost" or _is_address(name) or name in self.hosts):
-            raise Forbidden(
-                f"this gateway is not known as {name[:80]!r}; add the name to ALLOWED_HOSTS",
-                param="host",
-            )
-
-    def _refuse_other_sites(self, headers: Headers) -> None:
-        # Browsers send Sec-Fetch-Site to addresses they trust only: https and this machine's own.
-        origin = headers.get("origin")
-        other_site = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
-        if origin is not None:
-            other_site |= origin.partition("://")[2] != headers.get("host", "").lower()
-        if other_site and origin not in self.origins:
-            raise Forbidden(
-                "pages of other sites may not use this gateway; add their origin to CORS_ORIGINS",
-                param="origin",
-            )
-
 
 def _is_open(scope: Scope) -> bool:
-    path: str = scope["path"]
-    is_open = path in OPEN_PATHS or path.startswith(_OPEN_FOLDERS)
-    return is_open and scope["method"] in {"GET", "HEAD"}
-
-
-def _host_name(host: str) -> str:
-    """Of a Host header: without the port, and the brackets around an IPv6 address."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return host
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    return browser_guard.is_open(scope, OPEN_PATHS, _OPEN_FOLDERS)
 
 
 def _unauthorized(message: str) -> Unauthorized:

@@ -25,8 +25,8 @@ class ApiKeys:
             keys += _read_file(file)
         return cls(keys)
 
-    def __bool__(self) -> bool:
-        return bool(self._digests)
+    def __len__(self) -> int:
+        return len(self._digests)
 
     def holder(self, key: bytes) -> str | None:
         """A name for who sends this key, which does not give it away; None if it is not one of

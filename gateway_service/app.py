@@ -13,8 +13,8 @@ from gateway_service import (
     voice_routes,
 )
 from gateway_service.access import access_middleware, describe_access
-from gateway_service.gateway import close_gateway, open_gateway
-from gateway_service.job_metrics import JobsByStatus
+from gateway_service.gateway import Gateway, close_gateway, open_gateway
+from gateway_service.job_metrics import JobNumbers
 from gateway_service.service_metrics import SERVICE_SECONDS
 from gateway_service.settings import settings
 from shared.app import create_app
@@ -25,11 +25,13 @@ app: FastAPI = create_app(
     settings=settings,
     load=partial(open_gateway, settings),
     unload=close_gateway,
+    check_ready=Gateway.check_ready,
     concurrency=settings.concurrency,
+    caller_share=settings.caller_share,
     middleware=access_middleware(settings),
     collectors=[
         SERVICE_SECONDS,
-        JobsByStatus(lambda: app.state.model.storage if app.state.ready else None),
+        JobNumbers(lambda: app.state.model.storage if app.state.ready else None),
     ],
 )
 describe_access(app, settings)

@@ -9,15 +9,15 @@ from fastapi import Depends
 from client.chain import Chain
 from client.retries import RetryPolicy
 from gateway_service.job_queue import JobQueue, open_job_queue
+from gateway_service.job_schemas import JobObject
 from gateway_service.jobs import Jobs
 from gateway_service.service_metrics import note_call
 from gateway_service.settings import Settings
 from gateway_service.storage import Storage, StorageUnavailable
+from gateway_service.tables_jobs import JobRow
 from gateway_service.voices import VoiceLibrary
 from shared.app import get_model
-from shared.compute import ComputeSlot
-
-_DOWNLOADS, _DOWNLOAD_THREADS = 16, 2  # at a time, and what encodes for them
+from shared.errors import NotReady
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,24 @@ class Gateway:
     voices: VoiceLibrary
     jobs: Jobs
     job_queue: JobQueue
-    downloads: ComputeSlot
-    """For the sound of jobs: who reads it slowly keeps a place, but none of the threads."""
+
+    def check_ready(self) -> None:
+        """Raises StorageFull, StorageDamaged and QueueUnreachable. Never blocks."""
+        self.storage.check_ready()
+        self.job_queue.check_reachable()
+
+    def job_object(self, job: JobRow) -> JobObject:
+        """As it stands on the wire; a job that waits says for what."""
+        try:
+            self.check_ready()
+        except NotReady as error:
+            return JobObject.of(job, all_wait_for=error.message)
+        return JobObject.of(job)
 
 
 def open_gateway(settings: Settings) -> Gateway:
     storage = open_storage(settings)
-    jobs = Jobs(storage, settings.max_jobs_waiting, settings.retention_days)
+    jobs = Jobs(storage, settings.max_jobs_waiting, settings.retention_days, settings.caller_share)
     # With Redis the jobs are run by `better worker`.
     runs_jobs = not settings.redis_url.get_secret_value()
     job_queue = open_job_queue(settings, storage, runs_jobs=runs_jobs)
@@ -46,9 +57,6 @@ def open_gateway(settings: Settings) -> Gateway:
         voices=VoiceLibrary(storage, settings.max_voices),
         jobs=jobs,
         job_queue=job_queue,
-        downloads=ComputeSlot(
-            settings.queue_limit, settings.queue_seconds, _DOWNLOADS, _DOWNLOAD_THREADS
-        ),
     )
 
 
@@ -60,7 +68,12 @@ def _patience(settings: Settings) -> RetryPolicy:
 def open_storage(settings: Settings) -> Storage:
     """Raises StorageMisconfigured; a database that is merely away is looked for again later."""
     url = settings.database_url.get_secret_value()
-    storage = Storage(url, settings.data_dir, settings.database_connections)
+    storage = Storage(
+        url,
+        settings.data_dir,
+        settings.database_connections,
+        min_free_bytes=settings.min_free_bytes,
+    )
     with suppress(StorageUnavailable):
         storage.migrate()
     return storage

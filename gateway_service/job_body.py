@@ -25,7 +25,7 @@ OPENAPI: dict[str, Any] = {
                     "properties": {"file": BINARY, **_BESIDE_THE_TEXT},
                 }
             },
-            "text/plain": {"schema": {"type": "string"}},
+            "text/plain": {"schema": {"type": "string", "maxLength": settings.max_job_characters}},
         },
     },
 }
@@ -40,15 +40,18 @@ async def read_job(request: Request, query: Annotated[JobQuery, Query()]) -> Job
     given = query.model_dump(exclude_unset=True)
     kind = media_type(request)
     if kind == "application/json":
+        size = len(await request.body())
         body = await request.json()
+        # Its text waits for its turn to become a job, and takes about as much memory.
+        request.scope["body_hold"].add(size)
         return _validated({**given, **body} if isinstance(body, dict) else body)
     if kind == "multipart/form-data":
         return _validated({**given, **await _form(request)}, strict=False)
     if kind == "text/plain":
         return _validated({**given, "input": _decoded(await request.body(), "body")})
     raise UnsupportedMediaType(
-        f"Content-Type is {kind or 'missing'}; send application/json, text/plain with the rest in "
-        "the query, or multipart/form-data with a file",
+        f"Content-Type is {kind[:80] or 'missing'}; send application/json, text/plain with the "
+        "rest in the query, or multipart/form-data with a file",
         param="content-type",
     )
 
@@ -81,16 +84,16 @@ def _decoded(text: bytes, param: str) -> str:
 
 def _validated(fields: Any, strict: bool | None = None) -> JobRequest:
     """strict: as the schema says if None; False for a form, where everything is text."""
-    with body_validation():
-        request = JobRequest.model_validate(fields, strict=strict)
-    if (characters := len(request.input)) > settings.max_job_characters:
+    text = fields.get("input") if isinstance(fields, dict) else None
+    if isinstance(text, str) and len(text) > settings.max_job_characters:
         raise TooLarge(
-            f"input has {characters} characters, at most {settings.max_job_characters} are taken; "
+            f"input has {len(text)} characters, at most {settings.max_job_characters} are taken; "
             "send it in parts, or raise MAX_JOB_CHARACTERS",
             param="input",
             code="too_long",
         )
-    return request
+    with body_validation():
+        return JobRequest.model_validate(fields, strict=strict)
 
 
 JobBody = Annotated[JobRequest, Depends(read_job)]

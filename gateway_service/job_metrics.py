@@ -1,42 +1,88 @@
-"""How many jobs there are, asked of the database whenever somebody looks at the metrics."""
+"""How many jobs there are and how long they wait, read whenever somebody looks at the metrics.
 
+A database that is silent holds up nobody who looks: after LIMIT_SECONDS the numbers of the last
+answer stand for those of now.
+"""
+
+import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
+from gateway_service.jobs import UNFINISHED, now
 from gateway_service.storage import Storage, StorageUnavailable
 from gateway_service.tables_jobs import JobRow
 
+LIMIT_SECONDS = 1.0
 
-class JobsByStatus(Collector):
-    """Without a database there is no number, and the other metrics are there.
+
+@dataclass(frozen=True)
+class _Numbers:
+    by_status: list[tuple[str, int]]
+    oldest_due: int | None
+    """Unix milliseconds."""
+
+
+class JobNumbers(Collector):
+    """Without a database there are no numbers, or old ones, and the other metrics are there.
 
     storage: gives None until it is open.
     """
 
     def __init__(self, storage: Callable[[], Storage | None]) -> None:
         self._storage = storage
+        self._numbers: _Numbers | None = None
+        self._asking: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        return [_gauge()]
+        return [_by_status(), _oldest_due()]
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        storage = self._storage()
-        if storage is None:
+        if storage := self._storage():
+            self._ask(storage).join(LIMIT_SECONDS)
+        if (numbers := self._numbers) is None:
             return
+        by_status = _by_status()
+        for status, count in numbers.by_status:
+            by_status.add_metric([status], count)
+        yield by_status
+        oldest_due = _oldest_due()
+        waits = 0 if numbers.oldest_due is None else max(0, now() - numbers.oldest_due)
+        oldest_due.add_metric([], waits / 1000)
+        yield oldest_due
+
+    def _ask(self, storage: Storage) -> threading.Thread:
+        """One at a time, however many look."""
+        with self._lock:
+            if self._asking is None or not self._asking.is_alive():
+                name = "job metrics"
+                self._asking = threading.Thread(target=self._read, args=[storage], name=name)
+                self._asking.daemon = True  # the process need not wait for the database to end
+                self._asking.start()
+            return self._asking
+
+    def _read(self, storage: Storage) -> None:
+        by_status = select(JobRow.status, func.count()).group_by(JobRow.status)
+        due = select(func.min(JobRow.due_at)).where(
+            JobRow.due_at <= now(), JobRow.status.in_(UNFINISHED)
+        )
         try:
             with storage.read_session() as session:
-                rows = session.execute(select(JobRow.status, func.count()).group_by(JobRow.status))
-                counts = rows.tuples().all()
+                counts = [(status, count) for status, count in session.execute(by_status)]
+                self._numbers = _Numbers(counts, session.scalar(due))
         except StorageUnavailable:
-            return
-        gauge = _gauge()
-        for status, count in counts:
-            gauge.add_metric([status], count)
-        yield gauge
+            pass  # which is in the log already
 
 
-def _gauge() -> GaugeMetricFamily:
+def _by_status() -> GaugeMetricFamily:
     return GaugeMetricFamily("jobs", "Jobs that are kept", labels=["status"])
+
+
+def _oldest_due() -> GaugeMetricFamily:
+    return GaugeMetricFamily(
+        "job_oldest_due_seconds", "How long the job that is due for longest waits for a worker"
+    )

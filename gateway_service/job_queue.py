@@ -1,52 +1,62 @@
-"""The queue that wakes workers, and the thread that tends it.
+"""The threads that run jobs, wake those that do, and delete what is over.
 
-What is to be done stands in the database alone. An entry of the queue (Huey's; in a SQLite file, or
-in Redis) bears no job, it says that there is one: the worker who gets it takes the oldest job that
-is due. So an entry that is lost costs nothing but a moment, and one too many nothing at all: every
-few seconds each gateway and worker adds as many as are missing.
+What is to be done stands in the database alone. Without Redis the threads of this process look into
+it: at once when a job is made here, else every second. With Redis an entry of the queue there bears
+no job, it says that there is one: the worker who gets it takes the oldest job that is due. So an
+entry that is lost costs nothing but a moment, and one too many nothing at all: every few seconds
+each gateway and worker adds as many as are missing.
 """
 
-import json
 import logging
-import sqlite3
 import threading
-from pathlib import Path
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from huey import Huey, RedisHuey, SqliteHuey
-from huey.registry import Message
+from huey import Huey
 from redis import RedisError
 
 from client.chain import Chain
 from client.retries import RetryPolicy
-from gateway_service.database_url import StorageMisconfigured
 from gateway_service.job_leases import Leases
 from gateway_service.job_runner import JobRunner
-from gateway_service.redis_pools import redis_pool
+from gateway_service.redis_queue import entry_maker, is_reachable, make_consumer, open_huey
 from gateway_service.service_metrics import note_call
 from gateway_service.settings import Settings
 from gateway_service.storage import Storage, StorageUnavailable
+from shared.errors import NotReady
 
 log = logging.getLogger("better")
-# It tells of every entry, and of Redis being away with a traceback every time.
-logging.getLogger("huey").setLevel(logging.CRITICAL)
 
 STOP_SECONDS = 5.0
-_NAME = "better"
-_LONGEST_POLL = 1.0  # seconds between two looks into an empty queue in SQLite
-_REDIS_SECONDS = 5.0
+_POLL_SECONDS = 1.0  # between two looks for a job that this process was not told of
+
+
+class QueueUnreachable(NotReady):
+    """Redis is away. Jobs are taken, and wait."""
+
+    code = "queue_unreachable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the job queue cannot be reached: the Redis of REDIS_URL does not answer; jobs wait, "
+            "and go on by themselves when it does"
+        )
+        self.headers = {"Retry-After": "5"}
 
 
 class JobQueue:
-    """runner: runs the jobs of the queue in `threads` of this process; if None, others do.
-
+    """huey: the queue in Redis; without one the threads of this process need none.
+    runner: runs the jobs in `threads` of this process; if None, others do.
     sweep_seconds: between two rounds in which lost entries are replaced and what is over is
     deleted.
+    Raises StorageMisconfigured for a Redis that refuses us.
     """
 
     def __init__(
         self,
-        huey: Huey,
+        huey: Huey | None,
         leases: Leases,
         runner: JobRunner | None,
         *,
@@ -54,67 +64,129 @@ class JobQueue:
         sweep_seconds: float = 2.0,
     ) -> None:
         self._huey, self._leases, self._runner = huey, leases, runner
-        self._sweep_seconds = sweep_seconds
-        self._add_entry = huey.task(name="run_next")(runner.run_next if runner else _run_nothing)
-        self._consumer = _consumer(huey, threads) if runner else None
-        self._woken, self._stopping = threading.Event(), False
-        self._is_away = False
-        self._tending = threading.Thread(target=self._tend, name="job queue", daemon=True)
+        self._is_away = huey is not None and not is_reachable(huey)
+        self._has_swept = False
+        self._threads = [_Repeating("job sweep", self._sweep, sweep_seconds)]
+        self._consumer: Any = None
+        if huey:
+            self._add_entry = entry_maker(huey, runner.run_next if runner else None)
+            self._consumer = make_consumer(huey, threads, STOP_SECONDS) if runner else None
+            fill = partial(self._add_missing_entries, huey)
+            self._threads.append(_Repeating("job queue", fill, sweep_seconds))
+        elif runner:
+            pause = min(_POLL_SECONDS, sweep_seconds)
+            self._threads += [_Repeating("jobs", runner.run_next, pause) for _ in range(threads)]
 
     def start(self) -> None:
-        self._tending.start()
+        for thread in self._threads:
+            thread.start()
         if self._consumer:
             self._consumer.start()
 
     def wake(self) -> None:
         """To be called when a job has been made. Returns at once, whatever the queue does."""
-        self._woken.set()
+        for thread in self._threads:
+            thread.wake()
+
+    def check_reachable(self) -> None:
+        """Raises QueueUnreachable, by what the last round found. Never blocks."""
+        if self._is_away:
+            raise QueueUnreachable
 
     def stop(self) -> None:
         """Returns within STOP_SECONDS or little more. A job at which this process works goes back,
         with all its sentences that are done."""
-        self._stopping = True
-        self._woken.set()
-        if self._runner and self._consumer:
+        for thread in self._threads:
+            thread.stop()
+        if self._runner:
             self._runner.stop()
+        if self._consumer:
             self._consumer.stop(graceful=True)
-            try:
-                self._runner.give_back()
-            except StorageUnavailable:
-                log.warning("a job could not be given back; it goes on when its lease runs out")
-            self._runner.chain.close()
-        self._tending.join(STOP_SECONDS)
-        self._huey.storage.close()
+        deadline = time.monotonic() + STOP_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if self._runner:
+            self._give_back(self._runner)
+        if self._huey:
+            self._huey.storage.close()
 
-    def _tend(self) -> None:
-        while not self._stopping:
-            try:
-                self._add_missing_entries()
-                self._leases.delete_expired()
-                self._is_away = False
-            except StorageUnavailable:
-                pass  # which is in the log already
-            except (RedisError, sqlite3.Error) as error:
-                if not self._is_away:
-                    log.warning("the job queue is away, jobs wait: %s", error)
-                self._is_away = True
-            except Exception:
-                log.exception("the job queue's round broke off")
-            self._woken.wait(self._sweep_seconds)
-            self._woken.clear()
+    def _give_back(self, runner: JobRunner) -> None:
+        try:
+            runner.give_back()
+        except StorageUnavailable:
+            log.warning("a job could not be given back; it goes on when its lease runs out")
+        runner.chain.close()
 
-    def _add_missing_entries(self) -> None:
-        if due := self._leases.count_due():
-            for _ in range(due - self._huey.pending_count()):
+    def _sweep(self) -> None:
+        storage = self._leases.storage
+        try:
+            if (
+                not self._has_swept
+            ):  # a process that was killed may have left space to be given back
+                storage.give_back_space()
+                self._has_swept = True
+            storage.keep_reserve()
+            if self._runner:
+                self._leases.release_void()
+            self._leases.delete_expired()
+        except StorageUnavailable:
+            pass  # which is in the log already
+
+    def _add_missing_entries(self, huey: Huey) -> None:
+        try:
+            waiting = huey.pending_count()
+            self._is_away = False
+            for _ in range(self._leases.count_due() - waiting):
                 self._add_entry()
+        except StorageUnavailable:
+            pass  # which is in the log already
+        except RedisError as error:
+            if not self._is_away:
+                log.warning("the job queue is away, jobs wait: %s", error)
+            self._is_away = True
+
+
+class _Repeating:
+    """A thread that takes a step at once when it is woken, or after True from the step before, and
+    else every so many seconds."""
+
+    def __init__(self, name: str, step: Callable[[], bool | None], seconds: float) -> None:
+        self._name, self._step, self._seconds = name, step, seconds
+        self._woken, self._is_stopping = threading.Event(), False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def stop(self) -> None:
+        """It takes no further step."""
+        self._is_stopping = True
+        self._woken.set()
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            self._woken.clear()
+            try:
+                is_done = not self._step()
+            except Exception:
+                log.exception("a round of the %s broke off", self._name)
+                is_done = True
+            if is_done and not self._is_stopping:
+                self._woken.wait(self._seconds)
 
 
 def open_job_queue(settings: Settings, storage: Storage, *, runs_jobs: bool) -> JobQueue:
     """Not started yet. Raises StorageMisconfigured."""
     leases = Leases(storage, settings.job_lease_seconds, settings.retention_days)
-    huey = open_huey(settings.redis_url.get_secret_value(), settings.data_dir)
+    redis_url = settings.redis_url.get_secret_value()
     return JobQueue(
-        huey,
+        open_huey(redis_url) if redis_url else None,
         leases,
         _runner(settings, leases) if runs_jobs else None,
         threads=settings.job_threads,
@@ -128,50 +200,9 @@ def _runner(settings: Settings, leases: Leases) -> JobRunner:
         attempts=2, longest_retry_after=1, deadline_seconds=settings.deadline_seconds
     )
     chain = Chain(settings=settings, retries=retries, on_call=note_call)
-    return JobRunner(leases, chain, settings.job_attempts)
-
-
-def open_huey(redis_url: str, data_dir: Path) -> Huey:
-    """The queue in Redis, or if there is no address in a SQLite file in `data_dir`.
-
-    Raises StorageMisconfigured.
-    """
-    options = {"results": False, "serializer": _JsonMessages()}
-    if redis_url:
-        pool = redis_pool(redis_url, _REDIS_SECONDS)
-        return RedisHuey(_NAME, connection_pool=pool, **options)
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        return SqliteHuey(_NAME, filename=str(data_dir / "queue.sqlite3"), **options)
-    except (OSError, sqlite3.Error) as error:
-        raise StorageMisconfigured(
-            f"{data_dir} cannot hold the job queue ({error}); set DATA_DIR to a folder that can be "
-            "written to, or REDIS_URL"
-        ) from None
-
-
-class _JsonMessages:
-    """In place of Huey's pickle: who can write to the queue can run jobs, but no code."""
-
-    def serialize(self, message: Message) -> bytes:
-        return json.dumps(message).encode()
-
-    def deserialize(self, data: bytes) -> Message:
-        return Message(*json.loads(data))
-
-
-def _run_nothing() -> None:
-    raise NotImplementedError("this process only fills the queue")
-
-
-def _consumer(huey: Huey, threads: int) -> Any:
-    consumer = huey.create_consumer(
-        workers=threads,
-        periodic=False,
-        max_delay=_LONGEST_POLL,
-        scheduler_interval=60,  # nothing is ever scheduled
-        shutdown_timeout=STOP_SECONDS,
+    return JobRunner(
+        leases,
+        chain,
+        settings.job_attempts,
+        max_sentence_seconds=settings.max_sentence_seconds,
     )
-    # The process has its own; and signals are the main thread's business.
-    consumer._set_signal_handlers = lambda: None
-    return consumer

@@ -1,34 +1,45 @@
 """/v1/jobs: text of any length, spoken while nobody waits."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from hashlib import sha256
 from typing import Annotated, Any
 
 import anyio
-from anyio import to_thread
-from fastapi import APIRouter, Query, Response
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from client.chain import seed_or_new
 from gateway_service import job_body
-from gateway_service.gateway import GatewayState
+from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.job_body import JobBody
+from gateway_service.job_download import sound_response
 from gateway_service.job_schemas import DeletedJob, JobList, JobObject
-from gateway_service.jobs import UNFINISHED, Jobs, Order
-from gateway_service.sound_stream import MEDIA_TYPES, encode
+from gateway_service.jobs import UNFINISHED, Order
+from gateway_service.sound_stream import MEDIA_TYPES
 from gateway_service.speech import pieces_of
-from gateway_service.speech_routes import or_break_off
-from gateway_service.storage import StorageUnavailable
+from gateway_service.storage import StorageUnavailable, in_storage_thread
+from gateway_service.string_limits import MAX_ID_CHARACTERS, JobId
 from gateway_service.tables_jobs import JobRow
-from shared.api_document import BINARY, QUEUED, content, errors
+from shared.api_document import BINARY, Responses, content, errors
 from shared.errors import NotFound
-from shared.wire import ChunksResponse, WireRoute
+from shared.fair_turns import caller
+from shared.wire import WireRoute
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=WireRoute, responses=errors(503))
 
-_SOUND = content(BINARY, *MEDIA_TYPES.values()) | QUEUED | errors(409)
+_WHOLE = content(BINARY, *MEDIA_TYPES.values())
+_SOUND: Responses = {
+    **_WHOLE,
+    206: {**_WHOLE[200], "description": "the bytes that Range asks for"},
+    304: {"description": "it is what If-None-Match names"},
+    **errors(409, 416),
+}
 _JOB_EVENTS = content({}, events=True)
 _LOOK_SECONDS = 0.5  # between two looks at a job whose events somebody follows
 _PING_SECONDS = 15
+_making = CapacityLimiter(2)
+"""Jobs that are made at a time: a book in pieces takes tens of megabytes."""
 
 
 @router.post("", status_code=202, openapi_extra=job_body.OPENAPI, responses=errors(404, 429))
@@ -39,18 +50,24 @@ async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
         voice = gateway.voices.find(request.voice)
         return gateway.jobs.create(
             Order(
-                pieces=pieces_of(request.input),
+                pieces=pieces_of(request.input, most=gateway.settings.max_job_sentences),
                 voice=voice.name,
                 embed=voice.embed,
                 response_format=request.response_format,
                 speed=request.speed,
                 seed=seed_or_new(request.seed),
+                caller=_name_of(caller.get()),
             )
         )
 
-    job = await to_thread.run_sync(create)
+    job = await to_thread.run_sync(create, limiter=_making)
     gateway.job_queue.wake()
-    return JobObject.of(job)
+    return gateway.job_object(job)
+
+
+def _name_of(caller: str) -> str:
+    """As it is kept with a job: no address."""
+    return caller and sha256(caller.encode()).hexdigest()[:16]
 
 
 @router.get("", responses=errors(404))
@@ -58,21 +75,25 @@ def list_jobs(
     gateway: GatewayState,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     after: Annotated[
-        str | None, Query(description="The id of the last job of the page before.")
+        str | None,
+        Query(
+            max_length=MAX_ID_CHARACTERS, description="The id of the last job of the page before."
+        ),
     ] = None,
 ) -> JobList:
     """The newest first. after: the id of the last job of the page before."""
     found = gateway.jobs.newest(limit + 1, after)
-    return JobList(data=[JobObject.of(job) for job in found[:limit]], has_more=len(found) > limit)
+    shown = [gateway.job_object(job) for job in found[:limit]]
+    return JobList(data=shown, has_more=len(found) > limit)
 
 
 @router.get("/{job_id}")
-def get_job(job_id: str, gateway: GatewayState) -> JobObject:
-    return JobObject.of(gateway.jobs.find(job_id))
+def get_job(job_id: JobId, gateway: GatewayState) -> JobObject:
+    return gateway.job_object(gateway.jobs.find(job_id))
 
 
 @router.delete("/{job_id}")
-def cancel_or_delete_job(job_id: str, gateway: GatewayState) -> JobObject | DeletedJob:
+def cancel_or_delete_job(job_id: JobId, gateway: GatewayState) -> JobObject | DeletedJob:
     """Cancels a job that is queued or running; deletes one that is completed, failed or
     cancelled."""
     if cancelled := gateway.jobs.cancel(job_id):
@@ -83,39 +104,31 @@ def cancel_or_delete_job(job_id: str, gateway: GatewayState) -> JobObject | Dele
 
 
 @router.get("/{job_id}/audio", response_class=Response, responses=_SOUND)
-async def get_audio(job_id: str, gateway: GatewayState) -> ChunksResponse:
-    """The whole sound of a completed job; 409 for another."""
-    job = await to_thread.run_sync(gateway.jobs.find, job_id)
-    response_format = JobObject.of(job).response_format
-
-    def start() -> Iterator[bytes]:
-        return encode(gateway.jobs.sound(job), response_format, gateway.jobs.length(job))
-
-    chunks = or_break_off(await gateway.downloads.stream(start))
-    response = ChunksResponse(chunks, MEDIA_TYPES[response_format])
-    response.headers["content-disposition"] = f'attachment; filename="{job.id}.{response_format}"'
-    return response
+async def get_audio(job_id: JobId, request: Request, gateway: GatewayState) -> Response:
+    """The sound of a completed job, or the part of it that `Range` asks for; 409 for another."""
+    job = await in_storage_thread(gateway.jobs.find, job_id)
+    return await sound_response(gateway.jobs.sounds, job, request.headers)
 
 
 @router.get("/{job_id}/events", response_class=Response, responses=_JOB_EVENTS)
-async def get_events(job_id: str, gateway: GatewayState) -> EventSourceResponse:
+async def get_events(job_id: JobId, gateway: GatewayState) -> EventSourceResponse:
     """The job now, and again whenever it has changed, as server-sent events; the last one bears a
     final state."""
     job = await to_thread.run_sync(gateway.jobs.find, job_id)
-    return EventSourceResponse(_changes(gateway.jobs, job), ping=_PING_SECONDS, sep="\n")
+    return EventSourceResponse(_changes(gateway, job), ping=_PING_SECONDS, sep="\n")
 
 
-async def _changes(jobs: Jobs, job: JobRow) -> AsyncIterator[dict[str, Any]]:
+async def _changes(gateway: Gateway, job: JobRow) -> AsyncIterator[dict[str, Any]]:
     shown = ""
     while True:
-        if (current := JobObject.of(job).model_dump_json()) != shown:
+        if (current := gateway.job_object(job).model_dump_json()) != shown:
             yield {"data": current}
             shown = current
         if job.status not in UNFINISHED:
             return
         await anyio.sleep(_LOOK_SECONDS)
         try:
-            job = await to_thread.run_sync(jobs.find, job.id)
+            job = await to_thread.run_sync(gateway.jobs.find, job.id)
         except StorageUnavailable:
             continue
         except NotFound:

@@ -4,27 +4,29 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
 from client.chain import Chain, silence
 from client.wav_stream import Int16Array
 from gateway_service import speech
-from gateway_service.job_leases import Leases
+from gateway_service.job_leases import MAX_BACKOFF_SECONDS, Leases
+from gateway_service.job_sound import Digest, JobSounds, in_blocks
 from gateway_service.sentence_sound import kept
+from gateway_service.sound_stream import ResponseFormat, encode
 from gateway_service.storage import StorageUnavailable
 from gateway_service.tables import embed_of
 from gateway_service.tables_jobs import JobRow
-from shared.errors import ApiError, InvalidRequest
+from shared.errors import ApiError, InvalidRequest, TooLarge
 from shared.request_id import request_id
 from shared.text.sentences import Piece
 
 log = logging.getLogger("better")
 
-_LONGEST_WAIT = 300.0  # seconds between two attempts
 _SKIPPED = silence(0.2)  # in place of a sentence that cannot be said
 _RENEWALS = 10  # of a lease before it would run out
 
@@ -38,6 +40,7 @@ class JobRunner:
     """Runs jobs, each by whichever thread calls `run_next`.
 
     most_attempts: begun in a row, at waits of up to 5 minutes, without one sentence made.
+    max_sentence_seconds: of sound; a sentence of more is skipped as one that cannot be said.
     turn_seconds: after which a job makes room for another that waits, so that a line need not wait
     for a book.
     """
@@ -46,21 +49,31 @@ class JobRunner:
     chain: Chain
     most_attempts: int
     turn_seconds: float = 30.0
+    max_sentence_seconds: float = 120.0
     _stopping: threading.Event = field(default_factory=threading.Event)
     _at_work: set[JobRow] = field(default_factory=set)
 
-    def run_next(self) -> None:
-        """Takes the next job, if there is one, and returns when it is final, put back into the
-        queue, or lost: cancelled, or taken by another worker."""
-        if self._stopping.is_set():
-            return
+    def run_next(self) -> bool:
+        """Takes the next job, if there is one and room for its sound, and returns when it is final,
+        put back into the queue, or lost: cancelled, or taken by another worker.
+
+        True if it had a job, so that there may be another.
+        """
+        return self._take_and_run()
+
+    def _take_and_run(self, *, between_blocks: bool = False) -> bool:
+        """between_blocks: of a file that this thread encodes meanwhile."""
+        if self._stopping.is_set() or not self.leases.storage.has_space():
+            return False
         try:
             if job := self.leases.take():
-                self._run(job)
+                self._run(job, between_blocks)
+                return True
         except StorageUnavailable:
             log.warning("a job rests until its lease runs out: the database does not answer")
         except Exception:
             log.exception("a job rests until its lease runs out")
+        return False
 
     def stop(self) -> None:
         """`run_next` returns soon: after the next piece of a sentence's sound."""
@@ -71,7 +84,7 @@ class JobRunner:
         for job in list(self._at_work):
             self.leases.put_back(job)
 
-    def _run(self, job: JobRow) -> None:
+    def _run(self, job: JobRow, between_blocks: bool) -> None:
         self._at_work.add(job)
         request_id.set(job.id)  # for the log, here and in the services
         try:
@@ -80,41 +93,57 @@ class JobRunner:
                 self.leases.fail(job, "workers_died", died)
                 return
             with self._renewed(job) as lost:
-                self._say(job, lost)
+                self._work(job, lost, between_blocks)
         except _Interrupted:
             self.leases.put_back(job)
         finally:
             request_id.set(None)
             self._at_work.remove(job)
 
-    def _say(self, job: JobRow, lost: threading.Event) -> None:
-        attempts, skipped, pieces = job.attempts, job.skipped, self.leases.pieces(job)
-        refused = InvalidRequest("there is nothing that can be said", code="nothing_to_speak")
-        turn_ends = time.monotonic() + self.turn_seconds
+    def _work(self, job: JobRow, lost: threading.Event, between_blocks: bool) -> None:
         try:
-            for position, piece in enumerate(pieces, job.done):
-                is_over = position > job.done and time.monotonic() > turn_ends
-                if is_over and self.leases.count_due():
-                    raise _Interrupted
-                try:
-                    sound, is_said = self._sound(job, piece, lost), True
-                except InvalidRequest as error:
-                    sound, is_said, refused = _SKIPPED, False, error
-                    skipped += 1
-                if not self.leases.keep_sound(job, position, kept(sound), skipped=not is_said):
-                    return
-                attempts = 1
-            if skipped == job.sentences:
-                self.leases.fail(job, refused.code, refused.message)
-            else:
-                self.leases.complete(job)
+            if self._say(job, lost):
+                self._encode(job, lost, between_blocks)
         except (_Interrupted, StorageUnavailable):
             raise
         except Exception as error:
-            self._try_later(job, attempts, error)
+            self._try_later(job, error)
+
+    def _say(self, job: JobRow, lost: threading.Event) -> bool:
+        """Whether there is something to encode now: all is said, and not all of it skipped."""
+        skipped, pieces = job.skipped, self.leases.pieces(job)
+        refused: ApiError = InvalidRequest(
+            "there is nothing that can be said", code="nothing_to_speak"
+        )
+        turn_ends = time.monotonic() + self.turn_seconds
+        for position, piece in enumerate(pieces, job.done):
+            is_over = position > job.done and time.monotonic() > turn_ends
+            if is_over and self.leases.count_due():
+                raise _Interrupted
+            if not self.leases.storage.has_space():
+                raise _Interrupted
+            try:
+                sound, is_said = self._sound(job, piece, lost), True
+            except (InvalidRequest, TooLarge) as error:
+                sound, is_said, refused = _SKIPPED, False, error
+                skipped += 1
+            if not self.leases.keep_sound(job, position, kept(sound), skipped=not is_said):
+                return False
+            job.attempts = 1
+        if skipped < job.sentences:
+            return True
+        self.leases.fail(job, refused.code, refused.message)
+        return False
 
     def _sound(self, job: JobRow, piece: Piece, lost: threading.Event) -> Int16Array:
-        said = speech.say(self.chain, piece, embed_of(job.embed), speed=job.speed, seed=job.seed)
+        said = speech.say(
+            self.chain,
+            piece,
+            embed_of(job.embed),
+            speed=job.speed,
+            seed=job.seed,
+            max_seconds=self.max_sentence_seconds,
+        )
         chunks = []
         try:
             for chunk in said:
@@ -122,11 +151,37 @@ class JobRunner:
                 if lost.is_set() or self._stopping.is_set():
                     raise _Interrupted
         finally:
-            if isinstance(said, Generator):
-                said.close()
+            said.close()
         return np.concatenate(chunks)
 
-    def _try_later(self, job: JobRow, attempts: int, error: Exception) -> None:
+    def _encode(self, job: JobRow, lost: threading.Event, between_blocks: bool) -> None:
+        """Makes the file that is downloaded, once; from its start if that broke off before.
+
+        It cannot be put back halfway, so others have their turns in between.
+        """
+        sounds, digest = JobSounds(self.leases.storage), Digest()
+        if not self.leases.drop_blocks(job):
+            return
+        response_format = cast(ResponseFormat, job.response_format)
+        turn_ends = time.monotonic() + self.turn_seconds
+        with closing(encode(sounds.sentences(job), response_format, sounds.length(job))) as file:
+            for position, block in enumerate(in_blocks(file)):
+                if lost.is_set() or self._stopping.is_set():
+                    raise _Interrupted
+                if not self.leases.storage.has_space():
+                    raise _Interrupted
+                if not self.leases.keep_block(job, position, block):
+                    return
+                digest.add(block)
+                if not between_blocks and time.monotonic() > turn_ends:
+                    self._take_and_run(between_blocks=True)
+                    request_id.set(job.id)
+                    turn_ends = time.monotonic() + self.turn_seconds
+        if self.leases.complete(job, digest):
+            sounds.drop_sentences(job)
+
+    def _try_later(self, job: JobRow, error: Exception) -> None:
+        attempts = job.attempts
         if isinstance(error, ApiError):
             code, reason = error.code, error.message
         else:
@@ -136,7 +191,7 @@ class JobRunner:
             tried = f"tried {attempts} times, at last: {reason}"
             self.leases.fail(job, code, tried)
         else:
-            wait = min(2.0 ** min(attempts - 1, 30), _LONGEST_WAIT)
+            wait = min(2.0 ** min(attempts - 1, 30), MAX_BACKOFF_SECONDS)
             # The jitter keeps jobs that failed together from coming back together.
             self.leases.put_back(job, wait * random.uniform(0.5, 1.0), reason)
 

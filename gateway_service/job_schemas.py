@@ -1,20 +1,22 @@
 """Requests and responses of jobs, as they stand on the wire."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from gateway_service.jobs import JobStatus
+from gateway_service.settings import settings
 from gateway_service.sound_stream import ResponseFormat
 from gateway_service.speech_schemas import Seed, SeedNumber, Speed, VoiceName
+from gateway_service.string_limits import MAX_VOICE_CHARACTERS
 from gateway_service.tables_jobs import JobRow
 
 
 class JobRequest(BaseModel):
     model_config = ConfigDict(strict=True)
 
-    input: str
+    input: Annotated[str, Field(max_length=settings.max_job_characters)]
     """Of any length up to MAX_JOB_CHARACTERS."""
     voice: VoiceName
     response_format: ResponseFormat = "mp3"
@@ -26,7 +28,7 @@ class JobRequest(BaseModel):
 class JobQuery(BaseModel):
     """What may stand in the query too, for a body that is the text itself."""
 
-    voice: str | SkipJsonSchema[None] = None
+    voice: Annotated[str, Field(max_length=MAX_VOICE_CHARACTERS)] | SkipJsonSchema[None] = None
     response_format: ResponseFormat = "mp3"
     speed: Speed = 1.0
     seed: SeedNumber | SkipJsonSchema[None] = None
@@ -64,7 +66,8 @@ class JobObject(BaseModel):
     """What holds the job up, such as a service that does not answer; it goes on by itself."""
 
     @classmethod
-    def of(cls, job: JobRow) -> Self:
+    def of(cls, job: JobRow, all_wait_for: str | None = None) -> Self:
+        """all_wait_for: what holds every job up."""
         failed = job.status == "failed"
         return cls.model_validate(
             {
@@ -81,7 +84,9 @@ class JobObject(BaseModel):
                     "skipped": job.skipped,
                 },
                 "error": {"code": job.error_code, "message": job.error_message} if failed else None,
-                "waiting_for": job.error_message if job.status == "queued" else None,
+                "waiting_for": (
+                    all_wait_for or job.error_message if job.status == "queued" else None
+                ),
             }
         )
 

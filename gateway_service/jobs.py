@@ -8,29 +8,29 @@ Every change is one conditional UPDATE, so that of several that are tried at onc
 
 import secrets
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, LargeBinary, Update, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from client.wav_stream import Int16Array
-from gateway_service.flac_head import HEAD_BYTES, length_of
-from gateway_service.sentence_sound import sound_of
+from gateway_service.job_sound import JobSounds, job_not_found
 from gateway_service.sound_stream import ResponseFormat
+from gateway_service.steady_clock import SteadyClock
 from gateway_service.storage import Storage
 from gateway_service.tables import embed_bytes
 from gateway_service.tables_jobs import JobRow, SentenceRow
-from shared.errors import Conflict, NotFound, QueueFull
-from shared.text.sentences import Piece
+from shared.errors import QueueFull
 from shared.tensors import Float32Array
+from shared.text.sentences import Piece
 
 JobStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
 UNFINISHED = ("queued", "running")
 _PREVIEW = 80  # characters
+_ROWS_AT_A_TIME = 500  # that one statement inserts: all of a book's would take much memory
 _RETRY_SECONDS = 60
 _DAY = 86_400_000  # milliseconds
+_retention_clock = SteadyClock()
 
 
 def now() -> int:
@@ -38,9 +38,14 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
+def retention_now() -> int:
+    """Unix time in milliseconds by which jobs expire. A short step of the clock changes nothing."""
+    return int(_retention_clock.seconds() * 1000)
+
+
 def expiry(retention_days: float) -> int:
     """When a job that is final now is to go."""
-    return now() + int(retention_days * _DAY)
+    return retention_now() + int(retention_days * _DAY)
 
 
 def changed(session: Session, change: Update) -> bool:
@@ -50,7 +55,10 @@ def changed(session: Session, change: Update) -> bool:
 
 @dataclass(frozen=True)
 class Order:
-    """What a job is to say. embed: [256], the voice of that name as it is now."""
+    """What a job is to say. embed: [256], the voice of that name as it is now.
+
+    caller: a name of who orders it, "" if callers are not told apart.
+    """
 
     pieces: list[Piece]
     voice: str
@@ -58,48 +66,57 @@ class Order:
     response_format: ResponseFormat
     speed: float
     seed: int
+    caller: str = ""
 
 
 class Jobs:
     """max_waiting: jobs that may be unfinished at a time. retention_days: until a final job goes.
+    caller_share: of the unfinished jobs, that one caller may have, 0 to 1.
 
     May be used by several threads at a time. Every call raises StorageUnavailable.
     """
 
-    def __init__(self, storage: Storage, max_waiting: int, retention_days: float) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        max_waiting: int,
+        retention_days: float,
+        caller_share: float = 1.0,
+    ) -> None:
         self._storage = storage
+        self.sounds = JobSounds(storage)
         self._max_waiting = max_waiting
+        self._max_of_caller = max(1, int(caller_share * max_waiting))
         self._retention_days = retention_days
 
     def create(self, order: Order) -> JobRow:
-        """Raises QueueFull."""
+        """Raises QueueFull and StorageFull."""
+        self._storage.require_space()
         job = _row_of(order)
-        sentences = [
-            {"job_id": job.id, "position": i, "text": piece.text, "pause": piece.pause}
-            for i, piece in enumerate(order.pieces)
-        ]
         with self._storage.session() as session:
-            self._check_waiting(session)
+            self._check_waiting(session, order.caller)
+            job.served_at = _served_at(session, order.caller)
             session.add(job)
             session.flush()
-            session.execute(insert(SentenceRow), sentences)
+            for first in range(0, len(order.pieces), _ROWS_AT_A_TIME):
+                session.execute(insert(SentenceRow), _sentence_rows(job.id, order.pieces, first))
         return job
 
-    def _check_waiting(self, session: Session) -> None:
+    def _check_waiting(self, session: Session, caller: str) -> None:
         unfinished = select(func.count()).where(JobRow.status.in_(UNFINISHED))
         if (waiting := session.scalar(unfinished) or 0) >= self._max_waiting:
-            raise QueueFull(
-                f"{waiting} jobs are waiting or running already, the limit is {self._max_waiting}; "
-                "try again when one is done, or cancel one",
-                retry_after_seconds=_RETRY_SECONDS,
-            )
+            raise _too_many(f"{waiting} jobs", f"the limit is {self._max_waiting}")
+        own = session.scalar(unfinished.where(JobRow.caller == caller)) or 0
+        if caller and own >= self._max_of_caller:
+            most = f"{self._max_of_caller} of {self._max_waiting}"
+            raise _too_many(f"{own} of your jobs", f"the limit of one caller is {most}")
 
     def find(self, job_id: str) -> JobRow:
         """Raises NotFound, also for a job whose time is over."""
         with self._storage.read_session() as session:
             job = session.scalar(select(JobRow).where(JobRow.id == job_id, _is_there()))
         if job is None:
-            raise _not_found(job_id)
+            raise job_not_found(job_id)
         return job
 
     def newest(self, limit: int, after: str | None = None) -> list[JobRow]:
@@ -121,6 +138,7 @@ class Jobs:
             "due_at": None,
             "expires_at": expiry(self._retention_days),
             "embed": b"",  # nobody speaks in it any more
+            "caller": "",
         }
         with self._storage.session() as session:
             was_unfinished = changed(session, change.values(status="cancelled", **final))
@@ -134,35 +152,7 @@ class Jobs:
         with self._storage.session() as session:
             was_there = changed(session, change.values(expires_at=0))
         if not was_there:
-            raise _not_found(job_id)
-
-    def sound(self, job: JobRow) -> Iterator[Int16Array]:
-        """[n] int16 samples of 16 kHz: each sentence, with the pause after it, of a completed job.
-
-        Raises Conflict for another.
-        """
-        if job.status != "completed":
-            raise Conflict(
-                f"the job is {job.status}, there is no sound of it"
-                + ("; wait until it is completed" if job.status in UNFINISHED else ""),
-                code="job_not_completed",
-            )
-        return map(sound_of, self._sounds(job))
-
-    def length(self, job: JobRow) -> int:
-        """Samples of the sound of a completed job."""
-        head = func.substr(SentenceRow.sound, 1, HEAD_BYTES, type_=LargeBinary)
-        heads = select(head).where(SentenceRow.job_id == job.id, SentenceRow.sound.is_not(None))
-        with self._storage.read_session() as session:
-            return sum(map(length_of, session.scalars(heads)))
-
-    def _sounds(self, job: JobRow) -> Iterator[bytes]:
-        for position in range(job.sentences):
-            with self._storage.read_session() as session:
-                row = session.get(SentenceRow, (job.id, position))
-            if row is None or row.sound is None:  # it was deleted meanwhile
-                raise _not_found(job.id)
-            yield row.sound
+            raise job_not_found(job_id)
 
 
 def _row_of(order: Order) -> JobRow:
@@ -177,18 +167,32 @@ def _row_of(order: Order) -> JobRow:
         response_format=order.response_format,
         speed=order.speed,
         seed=order.seed,
+        caller=order.caller,
         preview=" ".join(piece.text for piece in order.pieces[:_PREVIEW])[:_PREVIEW],
         sentences=len(order.pieces),
     )
 
 
-def _is_there() -> ColumnElement[bool]:
-    return or_(JobRow.expires_at.is_(None), JobRow.expires_at > now())
+def _sentence_rows(job_id: str, pieces: list[Piece], first: int) -> list[dict[str, Any]]:
+    return [
+        {"job_id": job_id, "position": position, "text": piece.text, "pause": piece.pause}
+        for position, piece in enumerate(pieces[first : first + _ROWS_AT_A_TIME], first)
+    ]
 
 
-def _not_found(job_id: str) -> NotFound:
-    return NotFound(
-        f"there is no job {job_id!r}, or no more; GET /v1/jobs lists them",
-        param="job_id",
-        code="job_not_found",
+def _served_at(session: Session, caller: str) -> int:
+    """When the caller's other jobs had their last turn."""
+    others = JobRow.status.in_(UNFINISHED), JobRow.caller == caller
+    return session.scalar(select(func.max(JobRow.served_at)).where(*others)) or 0
+
+
+def _too_many(jobs: str, limit: str) -> QueueFull:
+    return QueueFull(
+        f"{jobs} are waiting or running already, {limit}; try again when one is done, or cancel "
+        "one",
+        retry_after_seconds=_RETRY_SECONDS,
     )
+
+
+def _is_there() -> ColumnElement[bool]:
+    return or_(JobRow.expires_at.is_(None), JobRow.expires_at > retention_now())

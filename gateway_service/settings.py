@@ -20,11 +20,10 @@ from redis import ConnectionPool
 
 from client.settings import Settings as ClientSettings
 from gateway_service.api_keys import ApiKeys
-from shared.settings import MIB, PUBLIC_WATERMARK_KEY, REPOSITORY, AppSettings
+from shared.settings import MIB, PUBLIC_WATERMARK_KEY, REPOSITORY, AppSettings, HostNames
 from shared.starting import read_settings
 
 _ORIGIN = re.compile(r"https?://[^/*\s]+")
-_HOST_NAME = re.compile(r"[\w.-]+")
 
 
 def _origins(listed: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -37,20 +36,14 @@ def _origins(listed: str | tuple[str, ...]) -> tuple[str, ...]:
     return origins
 
 
-def _host_names(listed: str | tuple[str, ...]) -> tuple[str, ...]:
-    parts = listed.split(",") if isinstance(listed, str) else listed
-    names = tuple(stripped.lower() for part in parts if (stripped := part.strip()))
-    for name in names:
-        if not _HOST_NAME.fullmatch(name):
-            raise ValueError(f"{name} is no host name; write each out, as tts.example.org")
-    return names
-
-
 class Settings(AppSettings, ClientSettings):
     """The addresses of the services and the time limits of calls to them are the client's."""
 
     data_dir: Path = REPOSITORY / "data"
-    """Where SQLite's files are kept: voices, jobs and the queue."""
+    """Where SQLite's files are kept: voices and jobs."""
+    min_free_bytes: int = Field(default=64 * MIB, ge=0)
+    """On the disk of a SQLite database: with less, nothing new is stored and no job is run. An
+    eighth of it is set aside beside the database, for deleting once the disk is full."""
     database_url: SecretStr = Field(
         default=SecretStr(""),
         validation_alias=AliasChoices("database_url", "jawsdb_url", "jawsdb_maria_url"),
@@ -67,6 +60,15 @@ class Settings(AppSettings, ClientSettings):
     """Of one sample, where MAX_BODY_BYTES is the most for all of them together."""
     concurrency: int = Field(default=4, gt=0)
     """Speech requests that are worked on at a time; the next QUEUE_LIMIT wait."""
+
+    max_caller_share: float = Field(default=0.5, gt=0, le=1)
+    """Of CONCURRENCY, QUEUE_LIMIT and MAX_JOBS_WAITING, that one key may take, or one address where
+    there are no keys. A single key, and who calls from this machine, may take all."""
+    max_speech_seconds: float = Field(default=600.0, gt=0)
+    """Of sound that one request may make; a longer text is a job."""
+    max_sentence_seconds: float = Field(default=120.0, gt=0)
+    """Of sound that one sentence of a job may make; the synthesizer's MAX_FRAMES at the lowest
+    speed are 80."""
 
     watermark: bool = True
     """Whether sound that is given out carries an inaudible mark (docs/watermark.md)."""
@@ -85,7 +87,7 @@ class Settings(AppSettings, ClientSettings):
     """The address listened on, as gunicorn.conf.py says it."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = ()
     """Separated by commas: the sites whose pages may call the gateway from a browser."""
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = ()
+    allowed_hosts: HostNames = ()
     """Separated by commas: the names by which a gateway without keys may be called, besides
     localhost and every address."""
     rate_limit: str = ""
@@ -96,6 +98,8 @@ class Settings(AppSettings, ClientSettings):
 
     max_job_characters: int = Field(default=2_000_000, gt=0)
     """A longer text is refused; a long novel has one to two million."""
+    max_job_sentences: int = Field(default=50_000, gt=0)
+    """Of one job, each of up to 200 characters; a long novel has some 20,000."""
     max_jobs_waiting: int = Field(default=100, gt=0)
     """Jobs that are queued or running at a time; one more is refused with 429."""
     job_threads: int = Field(default=1, gt=0)
@@ -113,6 +117,15 @@ class Settings(AppSettings, ClientSettings):
     def keys(self) -> ApiKeys:
         """All of API_KEYS and API_KEYS_FILE, read once."""
         return ApiKeys.read(self.api_keys.get_secret_value(), self.api_keys_file)
+
+    @property
+    def is_reached_by_others(self) -> bool:
+        """As far as the settings tell: there are keys, or it listens beyond the loopback."""
+        return bool(self.keys) or not is_loopback(self.bind_host)
+
+    @property
+    def caller_share(self) -> float:
+        return 1.0 if len(self.keys) == 1 else self.max_caller_share
 
     @field_validator("rate_limit")
     @classmethod
@@ -137,7 +150,7 @@ class Settings(AppSettings, ClientSettings):
 
     @model_validator(mode="after")
     def _is_open_on_purpose(self) -> Self:
-        if not (self.keys or self.allow_anonymous or _is_loopback(self.bind_host)):
+        if not (self.keys or self.allow_anonymous or is_loopback(self.bind_host)):
             raise ValueError(
                 f"others can reach {self.bind_host}, and there are no keys: set API_KEYS, or "
                 "ALLOW_ANONYMOUS=true to let anybody in, or BIND_HOST=127.0.0.1"
@@ -145,7 +158,7 @@ class Settings(AppSettings, ClientSettings):
         return self
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -41,6 +41,7 @@ MEDIA_TYPES: dict[ResponseFormat, str] = {
 """opus is in Ogg, aac in ADTS frames; pcm is 16-bit little-endian samples without a header."""
 
 RATE = 24_000  # Hz
+_BLOCK = SAMPLE_RATE  # samples that are worked on at a time
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,9 @@ def _wav_header(samples: int | None) -> bytes:
 def resampled(chunks: Iterable[Int16Array], rate: int) -> Iterator[Float32Array]:
     """In ±1, at another rate than 16 kHz, marked as made here if the settings say so."""
     floats: Iterator[Float32Array] = (
-        chunk.astype(np.float32) / np.float32(32_767) for chunk in chunks
+        chunk[start : start + _BLOCK].astype(np.float32) / np.float32(32_767)
+        for chunk in chunks
+        for start in range(0, len(chunk), _BLOCK)
     )
     if settings.watermark:
         floats = mark(floats, settings.watermark_key.get_secret_value())

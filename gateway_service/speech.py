@@ -1,16 +1,24 @@
 """A text in a voice, sentence by sentence, through the services."""
 
+import math
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from client.chain import Chain, seed_or_new, silence, speakable_pieces, vocoded_length
+from client.chain import (
+    SAMPLE_RATE,
+    Chain,
+    seed_or_new,
+    silence,
+    speakable_pieces,
+    vocoded_length,
+)
 from client.wav_stream import Int16Array
 from gateway_service.service_errors import as_api_errors
 from gateway_service.time_stretch import stretch
-from shared.errors import InvalidRequest
-from shared.text.sentences import Piece
+from shared.errors import InvalidRequest, TooLarge
 from shared.tensors import Float32Array
+from shared.text.sentences import Piece
 
 _FIELDS = {"text": "input"}
 _MOST_FRAMES = 4_000
@@ -37,14 +45,25 @@ class Sentence:
         return sum(map(vocoded_length, _blocks(self.mel))) + len(silence(self.pause))
 
 
-def pieces_of(text: str, field: str = "input") -> list[Piece]:
-    """Raises InvalidRequest for nothing to say. field: what the caller calls the text."""
+def pieces_of(text: str, field: str = "input", most: int | None = None) -> list[Piece]:
+    """field: what the caller calls the text. most: pieces that are taken; any number if None.
+
+    Raises InvalidRequest for nothing to say, and TooLarge for too many pieces.
+    """
     try:
-        return speakable_pieces(text)
+        pieces = speakable_pieces(text, None if most is None else most + 1)
     except ValueError:
         raise InvalidRequest(
             f"{field}: there is nothing to say; send some text", param=field, code="empty"
         ) from None
+    if most is not None and len(pieces) > most:
+        raise TooLarge(
+            f"{field}: has over {most} sentences, which is the most in one job; send the text in "
+            "parts, or raise MAX_JOB_SENTENCES",
+            param=field,
+            code="too_many_sentences",
+        )
+    return pieces
 
 
 def check(chain: Chain, pieces: Sequence[Piece], field: str = "input") -> None:
@@ -62,9 +81,20 @@ def say(
     *,
     speed: float = 1.0,
     seed: int | None = None,
+    max_seconds: float = math.inf,
 ) -> Generator[Int16Array]:
-    """[n] int16 samples of 16 kHz each: one piece, and its pause. Raises ApiErrors."""
-    return sound_of(chain, synthesize(chain, [piece], voice_embed, speed=speed, seed=seed), seed)
+    """[n] int16 samples of 16 kHz each: one piece, and its pause. Raises ApiErrors, TooLarge for
+    one of more than `max_seconds` before any sound of it."""
+    (sentence,) = synthesize(chain, [piece], voice_embed, speed=speed, seed=seed)
+    if sentence.samples > max_seconds * SAMPLE_RATE:
+        seconds = sentence.samples / SAMPLE_RATE
+        raise TooLarge(
+            f"input: {piece.text[:40]!r} would be {seconds:.0f} s of speech, "
+            f"a sentence may have {max_seconds:g} s (MAX_SENTENCE_SECONDS); say it in shorter ones",
+            param="input",
+            code="sentence_too_long",
+        )
+    yield from sound_of(chain, [sentence], seed)
 
 
 def synthesize(

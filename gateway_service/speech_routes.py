@@ -9,21 +9,22 @@ from functools import partial
 from fastapi import APIRouter, Response
 from starlette.requests import ClientDisconnect
 
-from client.chain import Chain
 from gateway_service import speech
 from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.sound_stream import MEDIA_TYPES, encode
 from gateway_service.speech import Sentence
 from gateway_service.speech_events import speech_events
+from gateway_service.speech_length import require_short, within
 from gateway_service.speech_schemas import MODEL, Model, ModelList, SpeechRequest
 from gateway_service.storage import in_storage_thread
+from gateway_service.string_limits import ModelPath
 from gateway_service.voices import Voice, find_preset
 from shared.api_document import BINARY, QUEUED, content, errors
 from shared.app import Slot
 from shared.errors import ApiError, NotFound
 from shared.request_log import note_problem
-from shared.text.sentences import Piece
 from shared.tensors import Float32Array
+from shared.text.sentences import Piece
 from shared.wire import ChunksResponse, WireRoute
 
 log = logging.getLogger("better")
@@ -44,7 +45,7 @@ async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slo
     find_model(request.model)
     pieces = speech.pieces_of(request.input)
     voice = await _voice(gateway, request.voice)
-    start = partial(_begin, gateway.chain, request, pieces, voice.embed)
+    start = partial(_begin, gateway, request, pieces, voice.embed)
     chunks = or_break_off(await slot.stream(start))
     with_events = request.stream_format == "sse"
     kind = EVENT_STREAM if with_events else MEDIA_TYPES[request.response_format]
@@ -61,7 +62,7 @@ async def list_models() -> ModelList:
 
 
 @router.get("/models/{name}")
-async def retrieve_model(name: str) -> Model:
+async def retrieve_model(name: ModelPath) -> Model:
     return find_model(name)
 
 
@@ -98,11 +99,13 @@ async def _voice(gateway: Gateway, name_or_id: str) -> Voice:
 
 
 def _begin(
-    chain: Chain, request: SpeechRequest, pieces: list[Piece], embed: Float32Array
+    gateway: Gateway, request: SpeechRequest, pieces: list[Piece], embed: Float32Array
 ) -> Iterator[bytes]:
+    chain, most = gateway.chain, gateway.settings.max_speech_seconds
     speech.check(chain, pieces)
+    require_short(chain, pieces, request.speed, most)
     with_events = request.stream_format == "sse"
-    sentences: Iterable[Sentence] = speech.synthesize(
+    made = speech.synthesize(
         chain,
         pieces,
         embed,
@@ -110,6 +113,7 @@ def _begin(
         seed=request.seed,
         attention=with_events and request.details,
     )
+    sentences: Iterable[Sentence] = within(made, most)
     samples = None
     if request.response_format == "flac":
         # Many readers refuse a FLAC file that does not say its length, so that has to be known.

@@ -6,7 +6,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from client.chain import EMBED_SIZE
+from gateway_service.consent import MAX_CONSENT_CHARACTERS
 from gateway_service.sound_stream import ResponseFormat
+from gateway_service.string_limits import MAX_MODEL_CHARACTERS, MAX_VOICE_CHARACTERS
 from shared.audio import MAX_ABS, MAX_RATE, MIN_RATE
 from shared.tensors import Axis, Float32Array, Tensor
 from shared.wire import MOST_VALUES
@@ -43,16 +45,13 @@ Input = Annotated[
     BeforeValidator(_require_length),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS}),
 ]
+_NAME = {"type": "string", "maxLength": MAX_VOICE_CHARACTERS}
 VoiceName = Annotated[
     str,
+    Field(max_length=MAX_VOICE_CHARACTERS),
     BeforeValidator(_name_of),
     WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
-            ]
-        }
+        {"anyOf": [_NAME, {"type": "object", "properties": {"id": _NAME}, "required": ["id"]}]}
     ),
 ]
 """A name or {"id": …}; GET /v1/audio/voices lists them."""
@@ -61,6 +60,7 @@ SeedNumber = Annotated[int, Field(ge=0, lt=2**63)]
 Seed = SeedNumber | None
 """The same request and seed give the same sound."""
 Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
+Consent = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MAX_CONSENT_CHARACTERS})]
 
 
 class SpeechRequest(BaseModel):
@@ -68,7 +68,7 @@ class SpeechRequest(BaseModel):
 
     input: Input
     voice: VoiceName
-    model: str = MODEL
+    model: Annotated[str, Field(max_length=MAX_MODEL_CHARACTERS)] = MODEL
     """There is one; the names of OpenAI's are taken for it."""
     response_format: ResponseFormat = "mp3"
     speed: Speed = 1.0
@@ -100,6 +100,9 @@ class _PredecessorRequest(BaseModel):
     sr: Rate
     """Samples a second, of the answer too."""
     seed: Seed = None
+    consent: Consent | None = None
+    """Who allowed this voice to be cloned, and for what; required where others can reach the
+    gateway."""
 
 
 class WavRequest(_PredecessorRequest):

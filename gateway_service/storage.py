@@ -10,6 +10,10 @@ A database that is silent would hold each caller for seconds. So for REST_SECOND
 nobody asks it, and then one caller alone looks whether it is back: all others have their 503 at
 once.
 
+A full disk stops what stores more, by name, and nothing else: what is stored can be read, and be
+deleted. Jobs are refused before that, when less than `min_free_bytes` are free. A SQLite file that
+is damaged means 503 `storage_damaged`, until it is restored and the process started again.
+
 No error and no log line holds the address, which holds the password, nor a statement's values.
 """
 
@@ -18,7 +22,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -26,8 +30,10 @@ from anyio import CapacityLimiter, to_thread
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 from sqlalchemy.orm import Session
 
+from gateway_service import sqlite_space
 from gateway_service.database_url import StorageMisconfigured, parse_database_url
-from gateway_service.migrating import upgrade
+from gateway_service.disk_space import DiskSpace
+from gateway_service.migrating import DatabaseDamaged, upgrade
 from shared.errors import NotReady
 
 log = logging.getLogger("better")
@@ -39,6 +45,8 @@ REST_SECONDS = 2.0
 _CONNECT_SECONDS = 5
 _ANSWER_SECONDS = 10  # for one statement, or the greeting of a new connection (MariaDB)
 _OF_THE_CLIENT = range(2000, 3000)  # MariaDB's numbers for what the server did not say
+_MARIADB_FULL = {1021, 1114}  # disk full, table full
+_SQLITE_ON_FULL_DISK = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}  # for its smaller files
 _MARIADB: dict[str, Any] = {
     "isolation_level": "READ COMMITTED",
     "pool_pre_ping": True,
@@ -54,10 +62,32 @@ class StorageUnavailable(NotReady):
     """The database is away or busy; the same request works once it is back."""
 
     code = "storage_unavailable"
+    reason = "the database does not answer; nothing was stored; try again in a moment"
+    retry_after_seconds = 5
 
     def __init__(self) -> None:
-        super().__init__("the database does not answer; nothing was stored; try again in a moment")
-        self.headers = {"Retry-After": "5"}
+        super().__init__(self.reason)
+        self.headers = {"Retry-After": str(self.retry_after_seconds)}
+
+
+class StorageFull(StorageUnavailable):
+    """The disk is full, or nearly; what is stored can be read and deleted."""
+
+    code = "storage_full"
+    reason = (
+        "the disk of the database is full; nothing was stored; delete jobs that are over, or free "
+        "space on that disk"
+    )
+    retry_after_seconds = 60
+
+
+class StorageDamaged(StorageUnavailable):
+    code = "storage_damaged"
+    reason = (
+        "the file of the database is damaged; nothing was stored; stop the gateway, restore the "
+        "file from a backup and start it again"
+    )
+    retry_after_seconds = 60
 
 
 class Storage:
@@ -65,33 +95,62 @@ class Storage:
 
     url: as DATABASE_URL; "" for a SQLite file in `data_dir`. Nothing is opened yet.
     connections: the most that are open at a time. busy_seconds: to wait for one of them, and on
-    SQLite for another's transaction.
+    SQLite for another's transaction. min_free_bytes: on SQLite's disk, for `require_space`.
     Raises StorageMisconfigured for an address that names no database.
     """
 
     def __init__(
-        self, url: str, data_dir: Path, connections: int = 5, busy_seconds: float = 10
+        self,
+        url: str,
+        data_dir: Path,
+        connections: int = 5,
+        busy_seconds: float = 10,
+        min_free_bytes: int = 0,
     ) -> None:
-        self._engine = _engine(parse_database_url(url, data_dir), connections, busy_seconds)
+        parsed = parse_database_url(url, data_dir)
+        self._engine = _engine(parsed, connections, busy_seconds)
         self._busy_seconds = busy_seconds
         self._writing = self._engine.execution_options(begin="BEGIN IMMEDIATE")
         self._reading = self._engine.execution_options(begin="BEGIN")
-        self._migrated = False
+        is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._file = Path(parsed.database or "") if is_sqlite else None
+        self._disk = DiskSpace(self._file, min_free_bytes) if self._file else None
+        self._migrated, self._is_damaged = False, False
         self._migrating = threading.Lock()
         self._rests_until: float | None = None  # it failed, and has not answered since
 
     def close(self) -> None:
         self._engine.dispose()
 
+    def has_space(self) -> bool:
+        """Whether there is room for new data. Asks nothing of a MariaDB, so it never blocks."""
+        return not (self._disk and self._disk.is_low())
+
+    def require_space(self) -> None:
+        """For what would store more. Raises StorageFull."""
+        if not self.has_space():
+            raise StorageFull
+
+    def check_ready(self) -> None:
+        """Raises StorageFull and StorageDamaged, for which somebody has to do something; not for a
+        database that is merely away. Never blocks."""
+        if self._is_damaged:
+            raise StorageDamaged
+        self.require_space()
+
+    def keep_reserve(self) -> None:
+        """Of SQLite's disk, for deleting when it is full. To be called every few seconds."""
+        if self._disk:
+            self._disk.keep_reserve()
+
     def give_back_space(self) -> None:
-        """Of what was deleted: SQLite's file shrinks, if it was made so; MariaDB sees to that."""
-        if self._engine.dialect.name != "sqlite":
-            return
-        with self._outage_as_503(), self._engine.connect() as connection:
-            sqlite: Any = connection.connection.driver_connection
-            with suppress(sqlite3.OperationalError):  # others write for long; it can wait
-                # As a statement of its own it would end after the first page.
-                sqlite.executescript("PRAGMA incremental_vacuum")
+        """Of deleted rows: SQLite's file shrinks; MariaDB sees to that itself.
+
+        Raises StorageUnavailable.
+        """
+        if self._file and self._file.exists():
+            with self._outage_as_503():
+                sqlite_space.give_back_space(self._file)
 
     def session(self) -> AbstractContextManager[Session]:
         """One transaction that may write: committed at the end of the block, rolled back if that
@@ -122,6 +181,7 @@ class Storage:
         try:
             self._require_rested()  # who was at it before may have found it away
             if not self._migrated:
+                self._make_room()
                 with self._outage_as_503():
                     upgrade(self._engine)
                 self._migrated, self._rests_until = True, None
@@ -132,13 +192,22 @@ class Storage:
         if self._rests_until is not None and time.monotonic() < self._rests_until:
             raise StorageUnavailable
 
+    def _make_room(self) -> None:
+        if self._disk:
+            self._disk.make_room()
+
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Session]:
         try:
             self.migrate()
         except StorageMisconfigured as error:  # the database was away at the start
             log.error("storage: %s", error)
+            if isinstance(error, DatabaseDamaged):
+                self._is_damaged = True
+                raise StorageDamaged from None
             raise StorageUnavailable from None
+        if engine is self._writing:
+            self._make_room()
         with (
             self._outage_as_503(),
             Session(engine, expire_on_commit=False) as session,
@@ -150,14 +219,40 @@ class Storage:
     def _outage_as_503(self) -> Iterator[None]:
         try:
             yield
-        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+        except (exc.DatabaseError, exc.InterfaceError, exc.TimeoutError, sqlite3.Error) as error:
+            cause = error.orig if isinstance(error, exc.DBAPIError) else error
+            outage = self._outage(error, cause)
+            if outage is None:
+                raise
             # The cause alone: with the statement it could fill the log.
-            log.warning("storage: %s", error.orig if isinstance(error, exc.DBAPIError) else error)
-            # It may come back as another: restored from a backup, or empty.
-            self._migrated = False
-            if self._engine.dialect.name != "sqlite" and _is_away(error):
-                self._rests_until = time.monotonic() + REST_SECONDS
-            raise StorageUnavailable from None
+            log.warning("storage: %s", cause)
+            raise outage from None
+
+    def _outage(self, error: Exception, cause: BaseException | None) -> StorageUnavailable | None:
+        """None for an error that is no outage, such as a broken constraint."""
+        if self._is_full(cause):
+            if self._disk:
+                self._disk.release_reserve()
+            return StorageFull()
+        # It may come back as another: restored from a backup, or empty.
+        if type(cause) is sqlite3.DatabaseError:
+            self._migrated, self._is_damaged = False, True
+            self._engine.dispose()
+            return StorageDamaged()
+        if isinstance(error, exc.DatabaseError) and not isinstance(error, exc.OperationalError):
+            return None
+        self._migrated = False
+        if self._engine.dialect.name != "sqlite" and _is_away(error):
+            self._rests_until = time.monotonic() + REST_SECONDS
+        return StorageUnavailable()
+
+    def _is_full(self, cause: BaseException | None) -> bool:
+        if self._disk is None:
+            return bool(cause and cause.args and cause.args[0] in _MARIADB_FULL)
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # without what SQLite adds to it
+        return code == sqlite3.SQLITE_FULL or (
+            code in _SQLITE_ON_FULL_DISK and self._disk.is_exhausted()
+        )
 
 
 _threads = CapacityLimiter(16)
@@ -196,6 +291,7 @@ def _engine(url: URL, connections: int, busy_seconds: float) -> Engine:
 def _leave_transactions_to_us(connection: Any, _: Any) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {sqlite_space.MAX_WAL_BYTES}")
 
 
 def _begin(connection: Connection) -> None:

@@ -40,11 +40,21 @@ class JobRow(Base):
     preview: Mapped[str] = mapped_column(String(80))
     """The first words of the text."""
 
+    caller: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """A name of who ordered it, which does not give away a key or an address; "" if nobody told
+    callers apart. Emptied with the final state."""
+    served_at: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """When a worker last took a job of this caller: whose is longest ago comes first."""
+
     sentences: Mapped[int]
     done: Mapped[int] = mapped_column(default=0)
     """They are made in their order: this is also the position of the next one."""
     skipped: Mapped[int] = mapped_column(default=0, server_default="0")
     """Of these: sentences that the synthesizer cannot say, with silence in their place."""
+
+    sound_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """Of its encoded sound, which stands in job_sounds; set with the state completed."""
+    sound_sha256: Mapped[str | None] = mapped_column(String(64))
 
     due_at: Mapped[int | None] = mapped_column(BigInteger)
     """From when on a worker may take it. For a running job that is when its worker's lease runs
@@ -68,4 +78,17 @@ class SentenceRow(Base):
     pause: Mapped[float] = mapped_column(Double)
     """Seconds of silence after it."""
     sound: Mapped[bytes | None] = mapped_column(_SOUND)
-    """FLAC of 16 kHz, its pause included; NULL until it is made."""
+    """FLAC of 16 kHz, its pause included; NULL until it is made, and again once the job is
+    encoded."""
+
+
+class SoundRow(Base):
+    """A block of a job's sound, encoded as it was ordered."""
+
+    __tablename__ = "job_sounds"
+    __table_args__ = EVERY_SCRIPT
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(_SOUND)
+    """As long as `job_sound.BLOCK_BYTES`, but for the last."""

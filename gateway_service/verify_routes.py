@@ -1,5 +1,7 @@
 """Whether sound was made by this gateway."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 
 from fastapi import APIRouter, Request
@@ -10,8 +12,10 @@ from shared.api_document import QUEUED, sound_file
 from shared.app import Slot
 from shared.audio import listed
 from shared.forms import uploaded_file
-from shared.media import READ_FORMATS, read_media
-from shared.watermark import SAMPLE_RATE, find
+from shared.media import READ_FORMATS, stream_media
+from shared.patience import check_caller
+from shared.tensors import Float32Array
+from shared.watermark import SAMPLE_RATE, find_in_stream
 from shared.wire import WireRoute, media_type
 
 router = APIRouter(prefix="/v1/audio", tags=["speech"], route_class=WireRoute)
@@ -23,7 +27,8 @@ class Verdict(BaseModel):
     marked: bool
     """Whether the mark of this gateway's WATERMARK_KEY is in it."""
     score: float
-    """By how many standard deviations the sound follows the mark; marked from 6 on."""
+    """By how many standard deviations the sound follows the mark, 1.5 less where it was found at
+    another speed; marked from 6 on."""
     seconds: float
     """Of sound that was searched. Under 3 s of speech a mark may be missed."""
 
@@ -37,6 +42,12 @@ async def verify(request: Request, slot: Slot) -> Verdict:
 
 
 def _verdict(data: bytes) -> Verdict:
-    wav = read_media(data, SAMPLE_RATE, settings.max_verified_seconds)
-    finding = find(wav, settings.watermark_key.get_secret_value())
+    with closing(stream_media(data, SAMPLE_RATE, settings.max_verified_seconds)) as sound:
+        finding = find_in_stream(_while_awaited(sound), settings.watermark_key.get_secret_value())
     return Verdict(marked=finding.found, score=finding.score, seconds=finding.seconds)
+
+
+def _while_awaited(sound: Iterator[Float32Array]) -> Iterator[Float32Array]:
+    for block in sound:
+        check_caller()
+        yield block

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 
+from gateway_service.consent import MAX_CONSENT_CHARACTERS, require_consent
 from gateway_service.gateway import GatewayState
 from gateway_service.settings import Settings
+from gateway_service.string_limits import MAX_FILE_NAME_CHARACTERS, MAX_VOICE_CHARACTERS
 from shared.api_document import BINARY
 from shared.audio import listed
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
@@ -16,7 +18,6 @@ from shared.media import READ_FORMATS
 from shared.settings import MIB
 from shared.wire import media_type
 
-LONGEST_CONSENT = 2000
 _LONGEST_FILE_NAME = 100
 _FIELDS = 100  # that are read at all
 OPENAPI: dict[str, Any] = {
@@ -28,14 +29,14 @@ OPENAPI: dict[str, Any] = {
                     "type": "object",
                     "required": ["name", "audio_sample", "consent"],
                     "properties": {
-                        "name": {"type": "string"},
+                        "name": {"type": "string", "maxLength": MAX_VOICE_CHARACTERS},
                         "audio_sample": {
                             "oneOf": [BINARY, {"type": "array", "items": BINARY}],
                             "description": f"{listed(READ_FORMATS)}; the field may be repeated",
                         },
                         "consent": {
                             "type": "string",
-                            "maxLength": LONGEST_CONSENT,
+                            "maxLength": MAX_CONSENT_CHARACTERS,
                             "description": "who allowed this voice to be cloned, and for what",
                         },
                     },
@@ -77,22 +78,30 @@ async def read_voice_form(request: Request, gateway: GatewayState) -> VoiceForm:
                 "type: voices are made from audio_sample here, and from nothing else", param="type"
             )
         return VoiceForm(
-            name=_text(form, "name"),
-            consent=_text(form, "consent", LONGEST_CONSENT),
+            name=_text(form, "name", MAX_VOICE_CHARACTERS),
+            consent=_consent(form),
             samples=await _samples(form, gateway.settings),
         )
 
 
-def _text(form: FormData, name: str, longest: int = 1000) -> str:
+def _text(form: FormData, name: str, longest: int) -> str:
     value = form.get(name)
-    text = value.strip() if isinstance(value, str) else ""
-    if not text:
-        purpose = {"consent": " that says who allowed this voice to be cloned"}.get(name, "")
-        raise InvalidRequest(f"{name}: is missing; send a text{purpose}", param=name)
+    text = value if isinstance(value, str) else ""
     if len(text) > longest:
         raise InvalidRequest(
-            f"{name}: has {len(text)} characters, at most {longest} are kept", param=name
+            f"{name}: has {len(text)} characters, at most {longest} are taken; send a shorter one",
+            param=name,
+            code="string_too_long",
         )
+    if not text.strip():
+        purpose = {"consent": " that says who allowed this voice to be cloned"}.get(name, "")
+        raise InvalidRequest(f"{name}: is missing; send a text{purpose}", param=name)
+    return text.strip()
+
+
+def _consent(form: FormData) -> str:
+    text = _text(form, "consent", MAX_CONSENT_CHARACTERS)
+    require_consent(text)
     return text
 
 
@@ -116,7 +125,13 @@ async def _samples(form: FormData, settings: Settings) -> list[Sample]:
 
 
 def _name_of(part: UploadFile) -> str:
-    return (part.filename or "sample")[:_LONGEST_FILE_NAME]
+    name = part.filename or "sample"
+    if len(name) > MAX_FILE_NAME_CHARACTERS:
+        raise _invalid(
+            f"a file's name has {len(name)} characters, at most {MAX_FILE_NAME_CHARACTERS} are "
+            "taken; rename it"
+        )
+    return name[:_LONGEST_FILE_NAME]
 
 
 def _invalid(problem: str) -> InvalidRequest:

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from gateway_service import voice_form
 from gateway_service.gateway import GatewayState
 from gateway_service.storage import in_storage_thread
+from gateway_service.string_limits import VoicePath
 from gateway_service.voice_cloning import clone
 from gateway_service.voice_form import NewVoice
 from gateway_service.voice_schemas import (
@@ -40,13 +41,13 @@ async def list_voices(gateway: GatewayState) -> VoiceList:
 
 
 @router.get("/{voice}")
-async def retrieve_voice(voice: str, gateway: GatewayState) -> VoiceDetails:
+async def retrieve_voice(voice: VoicePath, gateway: GatewayState) -> VoiceDetails:
     """By its name or id."""
     return details_of(await in_storage_thread(gateway.voices.find, voice))
 
 
 @router.delete("/{voice}", responses=errors(400))
-async def delete_voice(voice: str, gateway: GatewayState) -> VoiceDeleted:
+async def delete_voice(voice: VoicePath, gateway: GatewayState) -> VoiceDeleted:
     """By its name or id. What is known of its samples and consent goes with it."""
     removed = await in_storage_thread(gateway.voices.remove, voice)
     return VoiceDeleted(id=removed.id)

@@ -80,10 +80,9 @@ def _preset_id(name: str) -> str:
 
 def find_preset(name_or_id: str) -> Voice | None:
     """Needs no database, so it never blocks."""
-    for preset in presets().values():
-        if name_or_id == preset.id or _key(name_or_id) == preset.name:
-            return preset
-    return None
+    if preset := presets().get(_key(name_or_id)):
+        return preset
+    return next((preset for preset in presets().values() if preset.id == name_or_id), None)
 
 
 class VoiceLibrary:
@@ -110,7 +109,8 @@ class VoiceLibrary:
 
     def check_new(self, name: str) -> str:
         """The name in its normal form. Raises InvalidRequest if it is none, or taken, or if there
-        are as many voices as there may be."""
+        are as many voices as there may be; StorageFull."""
+        self._storage.require_space()
         name = _checked(name)
         if _key(name) in presets():
             raise _taken(f"name: {name!r} is a preset voice's; choose another name")
@@ -201,6 +201,7 @@ def _count(session: Session) -> int:
 
 
 def _key(name: str) -> str:
+    """name: of at most MAX_VOICE_CHARACTERS, for the time grows with their square."""
     return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
 
 

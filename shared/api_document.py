@@ -10,12 +10,13 @@ Responses = dict[int | str, dict[str, Any]]
 _WHY = {
     400: "what was sent cannot be used",
     401: "no key, or a wrong one",
-    403: "a page of another site asks",
+    403: "a page of another site asks, or a name that is not known",
     404: "there is no such thing",
     408: "the body did not come in time",
     409: "the thing is not in the state that this asks for",
     413: "over a limit",
     415: "a content type or sound format that is not read here",
+    416: "the part that is asked for is not there",
     429: "too many ask; try again after Retry-After seconds",
     502: "a service behind the gateway failed",
     503: "not ready, or stopping",
@@ -99,6 +100,8 @@ def _add_errors(operation: dict[str, Any], method: str) -> None:
         follows |= {400}
     if "path" in places:
         follows |= {404}
+    if any("maxLength" in parameter["schema"] for parameter in operation.get("parameters", ())):
+        follows |= {400}
     if method in ("post", "delete"):
         follows |= {503}
     for status in sorted(follows):

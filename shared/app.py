@@ -8,6 +8,7 @@ the worker process, never before a fork.
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
@@ -20,6 +21,7 @@ from starlette.middleware import Middleware
 
 from shared.api_document import content, describe_errors, errors
 from shared.bodies import BodyLimit
+from shared.browser_guard import BrowserGuard, describe_guard
 from shared.compute import ComputeSlot, get_slot, share_the_lock
 from shared.connections import ConnectionLimit
 from shared.draining import Draining
@@ -33,7 +35,7 @@ from shared.page import service_page
 from shared.patience import StopForNobody
 from shared.refusing import Door
 from shared.request_log import RequestLog
-from shared.settings import AppSettings
+from shared.settings import AppSettings, ServiceSettings
 from shared.starting import OneLineStart
 from shared.wire import ArrayResponse, SendDeadline, WireRoute
 
@@ -47,9 +49,11 @@ def create_app(
     load: Callable[[], Any],
     example: Callable[[], dict[str, Any]] | None = None,
     concurrency: int = 1,
+    caller_share: float = 1.0,
     unload: Callable[[Any], None] = lambda model: None,
     middleware: Sequence[Middleware] = (),
     collectors: Sequence[Collector] = (),
+    check_ready: Callable[[Any], None] = lambda model: None,
 ) -> FastAPI:
     """A service's app without its own routes.
 
@@ -58,20 +62,26 @@ def create_app(
     example: a request body for POST /inference/ that works, shown by the page at /; without one the
     app brings a page of its own.
     concurrency: requests that may compute at a time.
+    caller_share: of them, and of the queue, that one caller may have, 0 to 1.
     middleware: the app's own, outermost first; it sees a request before its body is read.
     collectors: the app's own metrics.
+    check_ready: gets the model; raises NotReady, and never blocks.
     """
     # Its page at /docs brings its scripts along: none comes from a CDN.
     app = FastAPIOffline(
         title=f"Better API: {service}",
         summary=summary,
         version="0.1.0",
-        lifespan=_lifespan(service, settings, concurrency, load, unload, middleware),
+        lifespan=_lifespan(
+            service, settings, concurrency, caller_share, load, unload, middleware, check_ready
+        ),
         redoc_url=None,
         static_url="/static-docs",
     )
     app.router.route_class = WireRoute
     describe_errors(app)
+    if isinstance(settings, ServiceSettings):
+        describe_guard(app)
     _add_state(app, settings)
     add_error_handlers(app)
     _add_health(app)
@@ -81,7 +91,7 @@ def create_app(
     metrics = Metrics(lambda: app.state.slot.queued if app.state.ready else 0, collectors)
     _add_metrics(app, metrics)
     app.state.metrics, app.state.door = metrics, Door(app.state)
-    _add_middleware(app, settings, metrics, middleware)
+    _add_middleware(app, service, settings, metrics, middleware)
     return app
 
 
@@ -89,17 +99,22 @@ def _lifespan(
     service: str,
     settings: AppSettings,
     concurrency: int,
+    caller_share: float,
     load: Callable[[], Any],
     unload: Callable[[Any], None],
     own: Sequence[Middleware],
+    check_ready: Callable[[Any], None],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         share_heaps()
         share_the_lock()
-        app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency)
+        app.state.slot = ComputeSlot(
+            settings.queue_limit, settings.queue_seconds, concurrency, share=caller_share
+        )
         app.state.parsing = CapacityLimiter(1)
         app.state.model = await to_thread.run_sync(load)
+        app.state.check_ready = partial(check_ready, app.state.model)
         if not own:  # else it has to see a request first
             app.state.door.watch(app.routes)
         app.state.ready = True
@@ -114,12 +129,17 @@ def _lifespan(
 def _add_state(app: FastAPI, settings: AppSettings) -> None:
     """What is there before the app starts: its middleware and its server look at it."""
     app.state.ready = False
+    app.state.check_ready = lambda: None
     app.state.receive_seconds = settings.receive_seconds
     app.state.max_connections = settings.max_connections
 
 
 def _add_middleware(
-    app: FastAPI, settings: AppSettings, metrics: Metrics, own: Sequence[Middleware]
+    app: FastAPI,
+    service: str,
+    settings: AppSettings,
+    metrics: Metrics,
+    own: Sequence[Middleware],
 ) -> None:
     """Innermost first. own: the app's own, outermost first."""
     app.add_middleware(HeadAsGet)
@@ -132,6 +152,9 @@ def _add_middleware(
     app.add_middleware(SendDeadline, seconds=settings.send_seconds)
     app.add_middleware(StopForNobody)
     app.add_middleware(Draining, state=app.state)
+    if isinstance(settings, ServiceSettings):
+        hosts = None if settings.dyno else settings.allowed_hosts
+        app.add_middleware(BrowserGuard, service=service, hosts=hosts)
     for its in reversed(own):
         app.add_middleware(its.cls, *its.args, **its.kwargs)
     app.add_middleware(ConnectionLimit, state=app.state)
@@ -178,6 +201,7 @@ def _add_health(app: FastAPI) -> None:
         """Weights are verified and loaded, and new work is taken."""
         if not request.app.state.ready:
             raise NotReady("the model is not loaded, or the service is stopping; try again later")
+        request.app.state.check_ready()
         return {"status": "ready"}
 
 

@@ -4,6 +4,7 @@ import asyncio
 import math
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 
 from shared.errors import QueueFull, TooSlow
+from shared.fair_turns import FairTurns, caller
 from shared.patience import HEADER, seconds_left
 
 T = TypeVar("T")
@@ -37,12 +39,15 @@ class _Place:
 
     def __init__(self, slot: "ComputeSlot") -> None:
         self._slot: ComputeSlot | None = slot
+        self._caller = caller.get()
         slot.arriving += 1
+        slot.count(self._caller, 1)
 
     def give_up(self, slot: "ComputeSlot | None" = None) -> None:
         """slot: only if it is of that one; of whichever it is if None."""
         if self._slot and slot in (None, self._slot):
             self._slot.arriving -= 1
+            self._slot.count(self._caller, -1)
             self._slot = None
 
 
@@ -50,12 +55,14 @@ _place: ContextVar[_Place | None] = ContextVar("place", default=None)
 
 
 class ComputeSlot:
-    """Runs blocking work in a thread, one request after the other, in the order they came.
+    """Runs blocking work in a thread, one request after the other, in the order they came; where
+    there are several callers, they take turns.
 
     concurrency: requests that may compute at a time, where they share their work.
     threads: that they share; one for each if None.
     queue_limit: requests that may wait, those whose bodies come in included; one more raises
         QueueFull.
+    share: of the turns and of the queue that one caller may have, 0 to 1.
     queue_seconds: a request that waited longer raises TooSlow before any work is done; so does one
         whose caller waits no longer.
     """
@@ -66,13 +73,16 @@ class ComputeSlot:
         queue_seconds: float,
         concurrency: int = 1,
         threads: int | None = None,
+        share: float = 1.0,
     ) -> None:
         self.queue_limit = queue_limit
         self.concurrency = concurrency
         self.queue_seconds = queue_seconds
         self.waiting = 0
         self.arriving = 0
-        self._turn = asyncio.Semaphore(concurrency)
+        self._of_caller: Counter[str] = Counter()
+        self._most_of_one = max(1, int(share * (queue_limit + concurrency)))
+        self._turns = FairTurns(concurrency, max(1, int(share * concurrency)))
         self._thread = CapacityLimiter(threads or concurrency)
         self._typical_seconds: float | None = None
         self._begun: list[float] = []  # when each that has its turn began
@@ -115,9 +125,17 @@ class ComputeSlot:
     def require_room(self) -> None:
         """Raises QueueFull if one more request could not even wait."""
         taken, most = self.queued + len(self._begun), self.queue_limit + self.concurrency
-        if taken < most:
+        own = self._of_caller[caller.get()]
+        has_share = own < self._most_of_one or not caller.get()
+        if taken < most and has_share:
             return
         seconds = self.seconds_until_turn()
+        if taken < most:
+            raise QueueFull(
+                f"{own} of your requests are computed, wait or are on their way here already, the "
+                f"limit of one caller is {self._most_of_one} of {most}; try again in {seconds} s",
+                retry_after_seconds=seconds,
+            )
         raise QueueFull(
             f"{taken} requests are computed, wait or are on their way here already, the limit is "
             f"{most}; try again in {seconds} s",
@@ -143,17 +161,34 @@ class ComputeSlot:
         if place := _place.get():
             place.give_up(self)
         self.require_room()
-        await self._wait_for_turn()
-        begun = time.monotonic()
-        self._begun.append(begun)
-        try:
-            yield
-        finally:
-            self._turn.release()
-            self._begun.remove(begun)
-            self._note(time.monotonic() - begun)
+        with self._counted() as who:
+            await self._wait_for_turn(who)
+            begun = time.monotonic()
+            self._begun.append(begun)
+            try:
+                yield
+            finally:
+                self._turns.release(who)
+                self._begun.remove(begun)
+                self._note(time.monotonic() - begun)
 
-    async def _wait_for_turn(self) -> None:
+    @contextmanager
+    def _counted(self) -> Iterator[str]:
+        """Among the requests of its caller, who is given."""
+        who = caller.get()
+        self.count(who, 1)
+        try:
+            yield who
+        finally:
+            self.count(who, -1)
+
+    def count(self, who: str, n: int) -> None:
+        """That a caller has n requests more here."""
+        self._of_caller[who] += n
+        if not self._of_caller[who]:
+            del self._of_caller[who]
+
+    async def _wait_for_turn(self, who: str) -> None:
         self.waiting += 1
         callers = seconds_left()
         seconds = min(self.queue_seconds, callers)
@@ -161,7 +196,7 @@ class ComputeSlot:
             if seconds <= 0:
                 raise TimeoutError
             async with asyncio.timeout(seconds):
-                await self._turn.acquire()
+                await self._turns.acquire(who)
         except TimeoutError:
             waited = f"waited {max(0, seconds):.3g} s for its turn; nothing was done"
             if callers < self.queue_seconds:

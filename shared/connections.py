@@ -4,7 +4,7 @@ answer that comes before the whole request is not lost."""
 import asyncio
 import time
 from asyncio import AbstractEventLoop as Loop
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import h11
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from shared.errors import ApiError, InvalidRequest, NotReady
+from shared.framing import UnambiguousConnection
 from shared.request_id import HEADER, accepted_or_new, request_id
 from shared.request_log import note
 from shared.wire import ErrorResponse
@@ -20,7 +21,7 @@ PATIENCE = 1.5
 """Times the seconds that a body may take: where an app waits for it, `bodies.BodyLimit` answers 408
 first."""
 RESERVE = 64
-"""Connections over the limit on which that is still said; any further one is closed at once."""
+"""Connections over the limit on which that is still said."""
 
 LINGER_SECONDS = 0.5
 """Until what a refused client still sends is read, to be thrown away. Most clients see the answer
@@ -33,7 +34,7 @@ _ALWAYS_ANSWERED = ("/health/", "/check", "/metrics")
 
 class ConnectionLimit:
     """Answers 503, but for the health calls, on connections that came when `state.max_connections`
-    were open."""
+    were busy."""
 
     def __init__(self, app: ASGIApp, state: Any) -> None:
         self.app = app
@@ -45,7 +46,7 @@ class ConnectionLimit:
         if not is_one_too_many or scope["path"].startswith(_ALWAYS_ANSWERED):
             return await self.app(scope, receive, send)
         crowded = NotReady(
-            f"{most} connections are open, which is the most; close those that you do not use, or "
+            f"{most} connections are busy, which is the most; close those that you do not use, or "
             "try again in 1 s",
             code="too_many_connections",
         )
@@ -58,25 +59,29 @@ class PunctualProtocol(H11Protocol):
     if no app waits for it: its head is not there yet, or it was answered before its body came.
     What `state.door` refuses is answered here: no app hears of it.
 
-    RESERVE connections more than `state.max_connections` may hear that they are too many.
+    Beyond `state.max_connections` a new connection takes the place of one that is idle: the one
+    that has been so for longest, of those without a request so far if there are any. If all are
+    busy, it is one of RESERVE that hear that they are too many.
     """
 
     def __init__(self, state: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.conn: UnambiguousConnection = UnambiguousConnection(h11.SERVER, _HEAD_BYTES)
         self._state = state
         self._seconds = PATIENCE * state.receive_seconds
         self._deadline: asyncio.TimerHandle | None = None
         self._is_cut_short = False  # more comes of a request that is answered here
         self._last_word: _LastWord
+        self._idle_since = self.loop.time()  # if it is idle
+        self._is_reserve = self._is_evicted = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
         self._last_word = _LastWord(transport, self._is_sending, self.loop, self._seconds)
         super().connection_made(cast(asyncio.Transport, self._last_word))
-        too_many = len(self.connections) - self._state.max_connections
-        self.app_state = {**self.app_state, "is_one_too_many": too_many > 0}
-        if too_many > RESERVE:
-            transport.abort()
+        if len(self.connections) > self._state.max_connections:
+            self._make_room()
+        self.app_state = {**self.app_state, "is_one_too_many": self._is_reserve}
         self._watch(arriving=True)
 
     def data_received(self, data: bytes) -> None:
@@ -107,7 +112,10 @@ class PunctualProtocol(H11Protocol):
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        if len(self.conn.trailing_data[0]) > _HEAD_BYTES:
+        if self.conn.problem:
+            error = InvalidRequest(self.conn.problem, code="malformed_request")
+            self._is_cut_short = True  # there may be a body
+        elif len(self.conn.trailing_data[0]) > _HEAD_BYTES:
             error = InvalidRequest(
                 f"the request's head is over {_HEAD_BYTES} bytes; send fewer or shorter "
                 "headers, and what is long in the body",
@@ -126,6 +134,7 @@ class PunctualProtocol(H11Protocol):
             self.transport.close()
 
     def on_response_complete(self) -> None:
+        self._idle_since = self.loop.time()
         self.cycle.body.clear()
         super().on_response_complete()
 
@@ -136,6 +145,7 @@ class PunctualProtocol(H11Protocol):
 
     def _say_last(self, error: ApiError, method: str, route: str, given_id: str | None) -> None:
         """Answers here, and closes."""
+        self._idle_since = self.loop.time()
         started = time.perf_counter()
         current = accepted_or_new(given_id)
         error.headers |= {"Connection": "close", HEADER: current}
@@ -151,6 +161,32 @@ class PunctualProtocol(H11Protocol):
         sent = len(answer.body)
         note(self._state.metrics, method, route, error.status, seconds, sent, error.code)
         request_id.reset(token)
+
+    def _make_room(self) -> None:
+        others = [
+            other
+            for other in self.connections
+            if isinstance(other, PunctualProtocol) and other is not self and not other._is_evicted
+        ]
+        regular = [other for other in others if not other._is_reserve]
+        if len(regular) < self._state.max_connections or _evict_one(regular):
+            return
+        self._is_reserve = True
+        reserve = [other for other in others if other._is_reserve]
+        if len(reserve) >= RESERVE and not _evict_one(reserve):
+            self.transport.abort()
+
+    def _evict(self) -> None:
+        self._is_evicted = True  # until the event loop takes it off the list
+        self.transport.abort()
+
+    def _has_asked(self) -> bool:
+        return self.cycle is not None or self._last_word.is_said
+
+    def _is_evictable(self) -> bool:
+        """No request is under way, and its client has taken what was answered."""
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        return not (is_busy or self._last_word.get_write_buffer_size())
 
     def _is_idle(self) -> bool:
         return self.conn.our_state is h11.IDLE and self.conn.their_state is h11.IDLE
@@ -168,6 +204,15 @@ class PunctualProtocol(H11Protocol):
         elif not arriving and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _evict_one(connections: Iterable[PunctualProtocol]) -> bool:
+    """Closes the connection that can be spared most; whether there is one."""
+    idle = [connection for connection in connections if connection._is_evictable()]
+    if not idle:
+        return False
+    min(idle, key=lambda other: (other._has_asked(), other._idle_since))._evict()
+    return True
 
 
 class _LastWord:

@@ -28,17 +28,23 @@ def add_error_handlers(app: FastAPI) -> None:
     answer(Exception, lambda *_: _unforeseen())
 
 
+_SHOWN = 200  # characters of a path
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _NO_OBJECT = "must be a JSON object"
 _PLAIN = {
     "missing": "is missing",
+    **dict.fromkeys(
+        ("int_parsing", "int_parsing_size", "int_type", "int_from_float"), "must be a whole number"
+    ),
+    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "must be a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
     "dict_type": _NO_OBJECT,
     "model_type": _NO_OBJECT,
     "model_attributes_type": _NO_OBJECT,
     "too_long": "the list has over {max_length} entries, which is the most in one request; send "
     "the others in another",
-    "string_too_long": "is over {max_length} characters long; split it at its sentences and send "
-    "them one by one",
+    "string_too_long": "is over {max_length} characters long, which is the most; send a shorter "
+    "one, a long text sentence by sentence",
 }
 
 
@@ -51,12 +57,13 @@ def _unforeseen() -> InternalError:
 
 def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
     first = invalid.errors()[0]
+    # Where it was, the field, and what pydantic adds to it: an entry, a type of a union.
     names = [part for part in first["loc"] if isinstance(part, str)]
     context = first.get("ctx", {})
     plain = _PLAIN.get(first["type"])
     # The second name of a body that is no object is only that of a form it might have had.
     least = 2 if plain == _NO_OBJECT else 1
-    param = names[-1] if len(names) > least else None
+    param = names[1] if len(names) > least else None
     message = plain.format(**context) if plain else first["msg"]
     return InvalidRequest(
         f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; what belongs here is at /docs",
@@ -66,11 +73,12 @@ def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
 
 
 def _from_http(request: Request, error: HTTPException) -> ApiError:
+    path = request.url.path[:_SHOWN]
     if error.status_code == 404:
-        return NotFound(f"there is no {request.url.path} here; what there is is at /docs")
+        return NotFound(f"there is no {path} here; what there is is at /docs")
     if error.status_code == 405:
         allowed = _allowed(request)
-        wrong = MethodNotAllowed(f"{request.method} is not for {request.url.path}; use {allowed}")
+        wrong = MethodNotAllowed(f"{request.method[:20]} is not for {path}; use {allowed}")
         wrong.headers = {"Allow": allowed}
         return wrong
     return InvalidRequest(str(error.detail))

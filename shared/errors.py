@@ -10,6 +10,7 @@
     ├── Conflict                409  not in the state that a thing is in
     ├── TooLarge                413  over a limit
     ├── UnsupportedMediaType    415  a content type or sound format that is not read here
+    ├── RangeNotSatisfiable     416  the part that is asked for is not there
     ├── InternalError           500  our fault; the log has the rest
     ├── QueueFull               429  come back after Retry-After seconds
     │   └── RateLimited         429  so, too: more than one caller may ask for
@@ -92,6 +93,12 @@ class UnsupportedMediaType(ApiError):
     status = 415
     type = "invalid_request_error"
     code = "unsupported_media_type"
+
+
+class RangeNotSatisfiable(ApiError):
+    status = 416
+    type = "invalid_request_error"
+    code = "range_not_satisfiable"
 
 
 class InternalError(ApiError):

@@ -4,13 +4,16 @@ The services read what libsndfile reads (shared/audio.py), which takes less memo
 """
 
 import io
+from collections.abc import Generator, Iterator
+from contextlib import closing
 
 import av
 import numpy as np
 from av.error import FFmpegError
 
 from shared import audio
-from shared.audio import MAX_ABS, MAX_CHANNELS, check_rate
+from shared.audio import MAX_CHANNELS, check_rate, check_values
+from shared.decoding import Block, decode
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.tensors import Float32Array
 
@@ -37,21 +40,56 @@ def read_media(data: bytes, rate: int, max_seconds: float) -> Float32Array:
     Decoding stops as soon as it has passed `max_seconds`. Raises UnsupportedMediaType, TooLarge or
     InvalidRequest.
     """
+    return np.concatenate([*stream_media(data, rate, max_seconds)])
+
+
+def stream_media(data: bytes, rate: int, max_seconds: float) -> Generator[Float32Array]:
+    """What `read_media` reads, block by block. Closing the iterator stops decoding."""
+    with closing(decode("ffmpeg", data, max_seconds, rate)) as blocks:
+        for _, wav in blocks:
+            yield wav
+
+
+def decode_media(data: bytes, rate: int, max_seconds: float) -> Iterator[Block]:
+    """The blocks of a media file, at `rate` Hz, decoded by FFmpeg in this process.
+
+    Raises as `read_media`, and MemoryError.
+    """
+    is_silent = True
+    left = max_seconds * rate
     try:
-        chunks = _decode(data, rate, max_seconds)
+        for wav in _resampled(data, rate):
+            is_silent = False
+            check_values(wav, "the file")
+            left -= len(wav)
+            if left < 0:
+                raise TooLarge(
+                    f"the file is over {max_seconds:g} s long; send less of it",
+                    param="file",
+                    code="clip_too_long",
+                )
+            yield rate, wav
+    except MemoryError:  # FFmpeg's own is an FFmpegError as well
+        raise
     except (FFmpegError, ValueError) as error:
         raise UnsupportedMediaType(
             f"the file cannot be decoded ({type(error).__name__}); {READ_HERE}", param="file"
         ) from None
-    if not chunks:
+    if is_silent:
         raise UnsupportedMediaType("the file holds no sound", param="file")
-    wav = np.concatenate(chunks)
-    if wav.size and not np.abs(wav).max() <= MAX_ABS:  # NaN fails it too
-        raise InvalidRequest(
-            f"the file holds values beyond ±{MAX_ABS:g} or not finite; scale them to ±1",
-            param="file",
-        )
-    return wav
+
+
+def _resampled(data: bytes, rate: int) -> Iterator[Float32Array]:
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+    with av.open(io.BytesIO(data), "r", options=_OPTIONS) as container:
+        is_empty = True
+        for frame in container.decode(audio=0) if container.streams.audio else ():
+            _check(frame)
+            is_empty = False
+            for resampled in resampler.resample(frame):
+                yield resampled.to_ndarray()[0]
+        for last in [] if is_empty else resampler.resample(None):
+            yield last.to_ndarray()[0]
 
 
 def _check(frame: av.AudioFrame) -> None:
@@ -62,23 +100,3 @@ def _check(frame: av.AudioFrame) -> None:
             f"the file has {frame.layout.nb_channels} channels, at most {MAX_CHANNELS} are read",
             param="file",
         )
-
-
-def _decode(data: bytes, rate: int, max_seconds: float) -> list[Float32Array]:
-    chunks: list[Float32Array] = []
-    left = max_seconds * rate
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-    with av.open(io.BytesIO(data), "r", options=_OPTIONS) as container:
-        for frame in container.decode(audio=0) if container.streams.audio else ():
-            _check(frame)
-            for resampled in resampler.resample(frame):
-                chunks.append(resampled.to_ndarray()[0])
-                left -= len(chunks[-1])
-            if left < 0:
-                raise TooLarge(
-                    f"the file is over {max_seconds:g} s long; send less of it",
-                    param="file",
-                    code="clip_too_long",
-                )
-        chunks += [last.to_ndarray()[0] for last in (resampler.resample(None) if chunks else [])]
-    return chunks

@@ -1,14 +1,30 @@
 """What a deployment sets through the environment. What a checkpoint fixes lives in its manifest."""
 
+import re
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 2**20
 REPOSITORY = Path(__file__).parents[1]
 PUBLIC_WATERMARK_KEY = "better-api"
 """The key of those who set none: anyone can find the mark, anyone can forge it."""
+_HOST_NAME = re.compile(r"[\w.-]+")
+
+
+def _host_names(listed: str | tuple[str, ...]) -> tuple[str, ...]:
+    parts = listed.split(",") if isinstance(listed, str) else listed
+    names = tuple(stripped.lower() for part in parts if (stripped := part.strip()))
+    for name in names:
+        if not _HOST_NAME.fullmatch(name):
+            raise ValueError(f"{name} is no host name; write each out, as tts.example.org")
+    return names
+
+
+HostNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)]
+"""Separated by commas; one that begins with a dot stands for all names that end with it."""
 
 
 class AppSettings(BaseSettings):
@@ -40,3 +56,9 @@ class ServiceSettings(AppSettings):
     """Holds a folder encoder, synthesizer or vocoder: manifest.json and one .pt per parameter."""
     torch_threads: int = Field(default=1, gt=0)
     """Threads that one model uses. More than there are idle cores is slower, not faster."""
+    allowed_hosts: HostNames = ()
+    """The names by which it may be called, besides localhost, every address and every name without
+    a dot. A page can make a browser on this machine call it by another."""
+    dyno: str = ""
+    """Set by Heroku, whose router passes on what is sent to the app's own names only: there all
+    names are allowed."""

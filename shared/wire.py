@@ -123,7 +123,7 @@ def require_identity_encoding(request: Request) -> None:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding != "identity":
         raise UnsupportedMediaType(
-            f"Content-Encoding {encoding} is not read here; send the body as it is",
+            f"Content-Encoding {encoding[:80]} is not read here; send the body as it is",
             param="content-encoding",
         )
 
@@ -162,7 +162,7 @@ class WireRequest(Request):
         if media_type(self) != "application/json":
             given = self.headers.get("content-type", "none")
             raise UnsupportedMediaType(
-                f"Content-Type is {given}; send JSON with Content-Type: application/json",
+                f"Content-Type is {given[:80]}; send JSON with Content-Type: application/json",
                 param="content-type",
             )
         body = await self.body()

@@ -69,15 +69,15 @@ def _tidy(blocks: Iterable[Block]) -> Iterator[Block]:
         yield last
 
 
-_PARAGRAPH = re.compile(r"\S.*?(?=\n[^\S\n]*\n|\Z)", re.DOTALL)
+_BETWEEN_PARAGRAPHS = re.compile(r"\n[^\S\n]*+\n\s*+")
 
 
 def _paragraphs(text: str) -> Iterator[Block]:
     start = 0
-    for end in [*re.finditer(r"\n[^\S\n]*+\n\s*+", text), None]:
-        stop = end.start() if end else len(text)
-        yield Block(SpannedText.plain(text[start:stop], start), PARAGRAPH_PAUSE)
-        start = end.end() if end else stop
+    for between in _BETWEEN_PARAGRAPHS.finditer(text):
+        yield Block(SpannedText.plain(text[start : between.start()], start), PARAGRAPH_PAUSE)
+        start = between.end()
+    yield Block(SpannedText.plain(text[start:], start), PARAGRAPH_PAUSE)
 
 
 # Markdown

@@ -1,8 +1,10 @@
+import io
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from client.chain import Chain
 from client.errors import BadResponse, ServiceError, TimedOut
@@ -61,8 +63,9 @@ def test_a_clip_may_be_given_in_samples(chain: Chain, stand_ins: StandIns) -> No
     chain.embed(Clip(np.array([0.5, -0.25], np.float32), 22_050))
 
     request = stand_ins.encoder.received[0]
-    assert request.headers["content-type"] == "application/json"
-    assert request.json == {"wav": [0.5, -0.25], "sr": 22_050}
+    assert request.headers["content-type"] == "audio/wav"
+    wav, rate = soundfile.read(io.BytesIO(request.body), dtype="float32")
+    assert (wav.tolist(), rate) == ([0.5, -0.25], 22_050)
 
 
 def test_a_spectrogram_is_asked_for_with_text_voice_and_seed(

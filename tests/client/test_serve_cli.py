@@ -3,6 +3,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -55,6 +56,28 @@ def test_all_services_run_until_ctrl_c(port_base: int) -> None:
     assert list(shown) == installed_services()
     assert serve.returncode == 0, log
     assert "Traceback" not in log
+
+
+def test_a_group_that_is_signalled_with_make_leaves_no_process(port_base: int) -> None:
+    """`make` passes SIGTERM on to the child that has had it already."""
+    variables = [f"PORT_BASE={port_base}", f"BIN={Path(sys.executable).parent}"]
+    with subprocess.Popen(
+        ["make", "serve", *variables, "--assume-old=.venv/installed"],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TORCH_THREADS": "1"},
+        start_new_session=True,
+    ) as serve:
+        try:
+            assert serve.stdout
+            assert any("All are ready" in line for line in serve.stdout)
+            os.killpg(serve.pid, signal.SIGTERM)
+            serve.communicate(timeout=60)
+            assert processes("sess", serve.pid) == []
+        finally:
+            subprocess.run(["pkill", "-KILL", "-s", str(serve.pid)], check=False)
 
 
 def test_a_port_in_use_is_one_line(port_base: int) -> None:

@@ -3,12 +3,20 @@ from collections.abc import Iterator
 
 import pytest
 
+from client import stop_signals
 from client.stop_signals import (
     STOP_SIGNALS,
     StopSignal,
+    StopSignalOnce,
     raise_on_stop_signals,
     stop_signals_held,
 )
+
+
+def stop_once() -> StopSignalOnce:
+    stop = StopSignalOnce()
+    stop.install()
+    return stop
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +69,52 @@ def test_handlers_are_as_before_once_nothing_is_held() -> None:
         assert signal.getsignal(signal.SIGTERM) != before
 
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_only_the_first_signal_is_raised() -> None:
+    raise_on_stop_signals()
+    before = signal.getsignal(signal.SIGTERM)
+    stop = stop_once()
+
+    with pytest.raises(StopSignal) as raised:
+        signal.raise_signal(signal.SIGTERM)
+    for number in STOP_SIGNALS:
+        signal.raise_signal(number)
+    stop.restore()
+
+    assert raised.value.code == 128 + signal.SIGTERM
+    assert not stop.is_impatient
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_signal_that_follows_later_is_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    raise_on_stop_signals()
+    stop = stop_once()
+    with pytest.raises(StopSignal):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(stop_signals, "MAX_BURST_SECONDS", -1)
+    signal.raise_signal(signal.SIGINT)
+    stop.restore()
+
+    assert stop.is_impatient
+
+
+def test_a_first_signal_that_is_held_acts_at_the_end() -> None:
+    raise_on_stop_signals()
+    stop = stop_once()
+    stop.hold()
+
+    signal.raise_signal(signal.SIGTERM)
+    assert stop.is_impatient
+    with pytest.raises(StopSignal):
+        stop.restore()
+
+
+def test_a_signal_that_would_end_the_program_at_once_is_raised() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    stop = stop_once()
+
+    with pytest.raises(StopSignal):
+        signal.raise_signal(signal.SIGTERM)
+    stop.restore()

@@ -1,12 +1,14 @@
-"""Fixtures of the gateway's tests: databases, SQLite and a private MariaDB."""
+"""Fixtures of the gateway's tests: databases, SQLite and a private MariaDB, and a Redis."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway_service.storage import Storage
+from tests.gateway_service.job_processes import RedisServer
 from tests.gateway_service.mariadb_server import MariaDB
 
 
@@ -52,3 +54,24 @@ def storage(database_url: str, tmp_path: Path) -> Iterator[Storage]:
     storage = Storage(database_url, tmp_path)
     yield storage
     storage.close()
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    if not shutil.which("redis-server"):
+        pytest.skip("redis-server is not on the PATH")
+    server = RedisServer(tmp_path)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 48 MiB, in memory."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here: that takes root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)

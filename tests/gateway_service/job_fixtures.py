@@ -8,6 +8,7 @@ import pytest
 
 from client.wav_stream import Int16Array
 from gateway_service.job_leases import Leases
+from gateway_service.job_sound import Digest, in_blocks
 from gateway_service.jobs import Jobs, Order
 from gateway_service.sentence_sound import kept
 from gateway_service.storage import Storage
@@ -18,8 +19,9 @@ from tests.gateway_service.stub_services import stub_embed
 TEXT = "One is here. Two is there. Three is gone."
 
 
-def order(text: str = TEXT) -> Order:
-    return Order(split_sentences(text), "rowan", stub_embed(3), "wav", speed=1.0, seed=7)
+def order(text: str = TEXT, caller: str = "") -> Order:
+    pieces = split_sentences(text)
+    return Order(pieces, "rowan", stub_embed(3), "wav", speed=1.0, seed=7, caller=caller)
 
 
 @pytest.fixture(name="jobs")
@@ -48,8 +50,17 @@ def finish(leases: Leases) -> JobRow:
     job = take(leases)
     for position in range(job.done, job.sentences):
         assert leases.keep_sound(job, position, kept(samples_of(position)))
-    leases.complete(job)
+    leases.complete(job, encoded(leases, job))
     return job
+
+
+def encoded(leases: Leases, job: JobRow, file: bytes = b"encoded") -> Digest:
+    """Keeps a file as the encoded sound of a job."""
+    digest = Digest()
+    for position, block in enumerate(in_blocks([file])):
+        assert leases.keep_block(job, position, block)
+        digest.add(block)
+    return digest
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:

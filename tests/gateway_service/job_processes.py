@@ -121,6 +121,11 @@ class RedisServer:
             return bool(client.ping())
         return False
 
+    def require_password(self, password: str) -> None:
+        """Of those who connect from now on."""
+        with redis.Redis.from_url(self.url) as client:
+            client.config_set("requirepass", password)
+
     def entries(self) -> int:
         """Of the job queue."""
         with redis.Redis.from_url(self.url) as client:

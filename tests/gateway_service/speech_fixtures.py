@@ -11,6 +11,7 @@ import pytest
 from client.chain import Chain
 from client.retries import RetryPolicy
 from gateway_service import predecessor_routes, speech_routes
+from gateway_service.access import access_middleware
 from gateway_service.settings import Settings
 from shared.app import create_app
 from shared.errors import NotFound
@@ -69,8 +70,10 @@ def _served(chain: Chain, settings: Settings) -> Iterator[str]:
         service="gateway",
         summary="Speech over stubs.",
         settings=settings,
-        load=lambda: SimpleNamespace(chain=chain, voices=StubVoices()),
+        load=lambda: SimpleNamespace(settings=settings, chain=chain, voices=StubVoices()),
         concurrency=settings.concurrency,
+        caller_share=settings.caller_share,
+        middleware=access_middleware(settings),
     )
     app.include_router(speech_routes.router)
     app.include_router(predecessor_routes.router)

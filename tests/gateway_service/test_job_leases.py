@@ -1,10 +1,16 @@
-from collections.abc import Callable
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from gateway_service.job_leases import Leases
+from gateway_service.job_sound import Digest
 from gateway_service.jobs import Jobs, Order
 from gateway_service.storage import Storage
 from gateway_service.tables_jobs import JobRow, SentenceRow
@@ -74,7 +80,9 @@ def test_who_lost_a_job_changes_nothing(jobs: Jobs, storage: Storage) -> None:
         lambda: leases.keep_sound(loser, 0, b"lost"),
         lambda: leases.renew(loser),
         lambda: leases.put_back(loser),
-        lambda: leases.complete(loser),
+        lambda: leases.keep_block(loser, 0, b"lost"),
+        lambda: leases.drop_blocks(loser),
+        lambda: leases.complete(loser, Digest()),
         lambda: leases.fail(loser, "c", "m"),
     ]
 
@@ -246,7 +254,92 @@ def test_of_many_sweepers_none_stumbles(jobs: Jobs, storage: Storage) -> None:
 
 def test_job_that_is_over_holds_no_voice(jobs: Jobs, leases: Leases) -> None:
     ids = [jobs.create(order()).id for _ in range(3)]
-    leases.complete(take(leases))
+    leases.complete(take(leases), Digest())
     leases.fail(take(leases), "invalid_value", "it cannot be said")
     assert jobs.cancel(take(leases).id)
     assert [jobs.find(job_id).embed for job_id in ids] == [b"", b"", b""]
+
+
+@contextmanager
+def clock_ahead(hours: float) -> Iterator[None]:
+    """Of the whole process; the time since boot is as it was."""
+    true = time.time_ns
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: true() + int(hours * 3600e9))
+        yield
+
+
+def test_clock_that_is_days_ahead_for_a_moment_deletes_nothing(
+    jobs: Jobs, leases: Leases, storage: Storage
+) -> None:
+    jobs.create(order())
+    job = finish(leases)
+
+    with clock_ahead(hours=8 * 24):
+        leases.delete_expired()
+        assert jobs.find(job.id).status == "completed"
+
+    assert jobs.find(job.id).status == "completed"
+    assert count(storage, SentenceRow) == 3
+
+
+def test_job_that_is_deleted_while_the_clock_is_wrong_is_gone(
+    jobs: Jobs, leases: Leases, storage: Storage
+) -> None:
+    jobs.create(order())
+    job = finish(leases)
+
+    with clock_ahead(hours=-8 * 24):
+        jobs.delete(job.id)
+        leases.delete_expired()
+
+    assert count(storage, JobRow) == 0
+
+
+def test_lease_and_wait_of_a_clock_that_was_ahead_are_void(jobs: Jobs, leases: Leases) -> None:
+    with clock_ahead(hours=1):
+        taken, made = jobs.create(order()), jobs.create(order())
+        take(leases)
+    leases.release_void()
+
+    assert {take(leases).id for _ in range(2)} == {taken.id, made.id}
+
+
+def test_leases_and_waits_as_long_as_they_may_be_are_not_void(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(order())
+    leases.put_back(take(leases), seconds=300)
+    jobs.create(order())
+    take(leases)
+
+    leases.release_void()
+
+    assert leases.take() is None
+
+
+def test_deleting_of_megabytes_leaves_a_small_file_and_a_small_log(tmp_path: Path) -> None:
+    storage = Storage("", tmp_path)
+    jobs, leases = Jobs(storage, 100, 0), Leases(storage, 60, retention_days=0)
+    for _ in range(10):
+        jobs.create(order())
+        job = take(leases)
+        for position in range(3):
+            leases.keep_sound(job, position, os.urandom(2**20))
+        leases.complete(job, Digest())
+    file, wal = tmp_path / "gateway.sqlite3", tmp_path / "gateway.sqlite3-wal"
+    assert file.stat().st_size > 25 * 2**20
+    sizes, is_over = [0], threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.002):
+            sizes.append(wal.stat().st_size)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    leases.delete_expired()
+    is_over.set()
+    watching.join()
+
+    assert file.stat().st_size < 2**20
+    assert wal.stat().st_size < 2**20
+    assert max(sizes) < 8 * 2**20
+    storage.close()

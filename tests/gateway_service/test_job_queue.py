@@ -2,18 +2,19 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
+from huey import Huey, MemoryHuey
 
 from client.chain import Chain
 from gateway_service import job_queue
 from gateway_service.database_url import StorageMisconfigured
 from gateway_service.job_leases import Leases
-from gateway_service.job_queue import JobQueue, open_huey
+from gateway_service.job_queue import JobQueue, QueueUnreachable
 from gateway_service.job_runner import JobRunner
 from gateway_service.jobs import Jobs
+from gateway_service.redis_queue import open_huey
 from gateway_service.storage import Storage, StorageUnavailable
 from gateway_service.tables_jobs import JobRow
 from tests.gateway_service.job_fixtures import (  # noqa: F401
@@ -22,6 +23,7 @@ from tests.gateway_service.job_fixtures import (  # noqa: F401
     order,
     wait_until,
 )
+from tests.gateway_service.job_processes import RedisServer
 from tests.gateway_service.stub_services import StubServices
 
 OFTEN = 0.02  # seconds
@@ -40,14 +42,20 @@ def runner(leases: Leases, services: StubServices) -> JobRunner:
 
 
 @pytest.fixture
-def huey(tmp_path: Path) -> Any:
-    return open_huey("", tmp_path / "queue")
+def huey() -> Any:
+    return MemoryHuey("better", results=False)
+
+
+@pytest.fixture(params=["none", "memory"])
+def any_huey(request: pytest.FixtureRequest, huey: Any) -> Huey | None:
+    """The queue of a gateway without Redis, and one as it is with it."""
+    return None if request.param == "none" else huey
 
 
 def test_job_is_run_when_it_is_made(
-    jobs: Jobs, leases: Leases, runner: JobRunner, huey: Any
+    jobs: Jobs, leases: Leases, runner: JobRunner, any_huey: Any
 ) -> None:
-    queue = JobQueue(huey, leases, runner, sweep_seconds=600)
+    queue = JobQueue(any_huey, leases, runner, sweep_seconds=600)
     queue.start()
 
     job = jobs.create(order())
@@ -58,9 +66,9 @@ def test_job_is_run_when_it_is_made(
 
 
 def test_job_that_nobody_was_told_of_is_found(
-    jobs: Jobs, leases: Leases, runner: JobRunner, huey: Any
+    jobs: Jobs, leases: Leases, runner: JobRunner, any_huey: Any
 ) -> None:
-    queue = JobQueue(huey, leases, runner, sweep_seconds=OFTEN)
+    queue = JobQueue(any_huey, leases, runner, sweep_seconds=OFTEN)
     queue.start()
 
     job = jobs.create(order())
@@ -94,11 +102,13 @@ def test_queue_does_not_grow_while_jobs_wait(jobs: Jobs, storage: Storage, huey:
     queue.stop()
 
 
-def test_what_is_over_is_deleted(jobs: Jobs, leases: Leases, huey: Any, storage: Storage) -> None:
+def test_what_is_over_is_deleted(
+    jobs: Jobs, leases: Leases, any_huey: Any, storage: Storage
+) -> None:
     job = jobs.create(order())
     jobs.cancel(job.id)
     jobs.delete(job.id)
-    queue = JobQueue(huey, leases, None, sweep_seconds=OFTEN)
+    queue = JobQueue(any_huey, leases, None, sweep_seconds=OFTEN)
     queue.start()
 
     def is_deleted() -> bool:
@@ -121,7 +131,10 @@ def test_database_that_comes_back_is_looked_into_again(
     queue.stop()
 
 
-def test_entry_is_json_and_names_no_job(jobs: Jobs, leases: Leases, huey: Any) -> None:
+def test_entry_is_json_and_names_no_job(
+    jobs: Jobs, leases: Leases, redis_server: RedisServer
+) -> None:
+    huey = open_huey(redis_server.url)
     job = jobs.create(order())
     queue = JobQueue(huey, leases, None, sweep_seconds=OFTEN)
     queue.start()
@@ -138,7 +151,7 @@ def test_hanging_service_does_not_hold_up_the_stop(
     jobs: Jobs,
     leases: Leases,
     runner: JobRunner,
-    huey: Any,
+    any_huey: Any,
     services: StubServices,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -150,7 +163,7 @@ def test_hanging_service_does_not_hold_up_the_stop(
         hanging.wait(60)
 
     services.synthesizer.before = hang
-    queue = JobQueue(huey, leases, runner, sweep_seconds=OFTEN)
+    queue = JobQueue(any_huey, leases, runner, sweep_seconds=OFTEN)
     job = jobs.create(order())
     queue.start()
     assert asked.wait(60)
@@ -162,12 +175,12 @@ def test_hanging_service_does_not_hold_up_the_stop(
 
 
 def test_two_queues_on_one_database_do_each_job_once(
-    jobs: Jobs, leases: Leases, services: StubServices, tmp_path: Path
+    jobs: Jobs, leases: Leases, services: StubServices
 ) -> None:
     urls = [services.encoder.url, services.synthesizer.url, services.vocoder.url]
     queues = [
         JobQueue(
-            open_huey("", tmp_path / "queue"),
+            None,
             leases,
             JobRunner(leases, Chain(*urls), most_attempts=3),
             threads=2,
@@ -186,11 +199,48 @@ def test_two_queues_on_one_database_do_each_job_once(
     assert len(services.vocoder.requests) == 18
 
 
-def test_folder_that_cannot_hold_the_queue_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
+@pytest.mark.parametrize("address", ["redis://:wrong@{host}/0", "redis://{host}/0"])
+def test_redis_that_wants_another_password_is_named(
+    leases: Leases, redis_server: RedisServer, address: str
+) -> None:
+    redis_server.require_password("secret")
+    host = f"127.0.0.1:{redis_server.port}"
 
-    with pytest.raises(StorageMisconfigured, match="DATA_DIR"):
-        open_huey("", tmp_path / "file")
+    with pytest.raises(StorageMisconfigured, match="REDIS_URL") as caught:
+        JobQueue(open_huey(address.format(host=host)), leases, None)
+
+    assert "wrong" not in str(caught.value)
+
+
+def test_redis_that_has_no_such_database_is_named(
+    leases: Leases, redis_server: RedisServer
+) -> None:
+    with pytest.raises(StorageMisconfigured, match="REDIS_URL"):
+        JobQueue(open_huey(f"{redis_server.url}99"), leases, None)
+
+
+def test_queue_that_cannot_be_reached_is_told_until_it_can(
+    leases: Leases, redis_server: RedisServer
+) -> None:
+    redis_server.kill()
+    queue = JobQueue(open_huey(redis_server.url), leases, None, sweep_seconds=OFTEN)
+    assert not is_reachable(queue)
+    queue.start()
+
+    redis_server.start()
+    wait_until(lambda: is_reachable(queue))
+
+    redis_server.kill()
+    wait_until(lambda: not is_reachable(queue))
+    queue.stop()
+
+
+def is_reachable(queue: JobQueue) -> bool:
+    try:
+        queue.check_reachable()
+    except QueueUnreachable:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def http(
         "DATABASE_URL": database_url_of_module,
         "DATA_DIR": str(tmp_path_factory.mktemp("data")),
         "MAX_JOB_CHARACTERS": "1000",
+        "MAX_JOB_SENTENCES": "100",
         "JOB_LEASE_SECONDS": "2",
         **services.environment,
     }
@@ -226,6 +227,15 @@ def test_text_over_the_limit_is_refused(http: httpx.Client) -> None:
     error = error_of(answer, 413)
     assert error["param"] == "input"
     assert "1000" in error["message"]
+
+
+def test_text_of_too_many_sentences_is_refused(http: httpx.Client) -> None:
+    answer = http.post("/v1/jobs", json={"input": "Yes. " * 101, "voice": "rowan"})
+
+    error = error_of(answer, 413)
+    assert (error["param"], error["code"]) == ("input", "too_many_sentences")
+    assert "100 sentences" in error["message"]
+    assert "MAX_JOB_SENTENCES" in error["message"]
 
 
 @pytest.mark.parametrize("path", ["", "/audio", "/events"])

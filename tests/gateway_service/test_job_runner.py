@@ -1,17 +1,21 @@
+import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import numpy as np
 import pytest
+import soundfile
 
 from client.chain import Chain
 from client.retries import RetryPolicy
-from client.wav_stream import Int16Array
 from gateway_service import speech
 from gateway_service.job_leases import Leases
 from gateway_service.job_runner import JobRunner
+from gateway_service.job_sound import BLOCK_BYTES
 from gateway_service.jobs import Jobs
+from gateway_service.sound_stream import encode
 from gateway_service.storage import Storage, StorageUnavailable
 from gateway_service.tables_jobs import JobRow
 from tests.gateway_service.job_fixtures import (  # noqa: F401
@@ -20,7 +24,12 @@ from tests.gateway_service.job_fixtures import (  # noqa: F401
     leases_fixture,
     order,
 )
-from tests.gateway_service.stub_services import Refusal, StubServices, stub_embed
+from tests.gateway_service.stub_services import (
+    FRAMES_PER_CHARACTER,
+    Refusal,
+    StubServices,
+    stub_embed,
+)
 
 SENTENCES = ["One is here.", "Two is there.", "Three is gone."]
 
@@ -43,14 +52,20 @@ def runner(leases: Leases, chain: Chain) -> JobRunner:
     return JobRunner(leases, chain, most_attempts=3)
 
 
-def said(chain: Chain) -> Int16Array:
+def said(chain: Chain) -> bytes:
     """What the job of `order` sounds like."""
     sounds = [speech.say(chain, piece, stub_embed(3)) for piece in order().pieces]
-    return np.concatenate([chunk for sound in sounds for chunk in sound])
+    chunks = [chunk for sound in sounds for chunk in sound]
+    return b"".join(encode(chunks, "wav", sum(map(len, chunks))))
 
 
-def sound_of_job(jobs: Jobs, job_id: str) -> Int16Array:
-    return np.concatenate(list(jobs.sound(jobs.find(job_id))))
+def sound_of_job(jobs: Jobs, job_id: str) -> bytes:
+    job, sounds = jobs.find(job_id), jobs.sounds
+    assert job.sound_bytes
+    blocks = range(-(-job.sound_bytes // BLOCK_BYTES))
+    file = b"".join(sounds.block(job_id, position) for position in blocks)
+    assert (len(file), sha256(file).hexdigest()) == (job.sound_bytes, job.sound_sha256)
+    return file
 
 
 def run_until_final(runner: JobRunner, jobs: Jobs, job_id: str, storage: Storage) -> JobRow:
@@ -77,7 +92,7 @@ def test_job_is_said_sentence_by_sentence(
 
     assert jobs.find(job.id).status == "completed"
     assert services.synthesizer.texts == SENTENCES
-    assert np.array_equal(sound_of_job(jobs, job.id), said(chain))
+    assert sound_of_job(jobs, job.id) == said(chain)
 
 
 def test_job_goes_on_where_the_last_worker_stopped(
@@ -92,7 +107,7 @@ def test_job_goes_on_where_the_last_worker_stopped(
 
     assert jobs.find(job.id).status == "completed"
     assert services.synthesizer.texts == [*SENTENCES[:2], *SENTENCES[1:]]
-    assert np.array_equal(sound_of_job(jobs, job.id), said(chain))
+    assert sound_of_job(jobs, job.id) == said(chain)
 
 
 def test_job_waits_for_a_service_that_is_away(
@@ -172,11 +187,24 @@ def test_sentence_that_cannot_be_said_is_a_short_silence(
 
     completed = jobs.find(job.id)
     assert (completed.status, completed.done, completed.skipped) == ("completed", 3, 1)
-    first, skipped, last = jobs.sound(completed)
-    assert len(skipped) == 3200
-    assert not skipped.any()
-    assert first.any()
-    assert last.any()
+    wav, _ = soundfile.read(io.BytesIO(sound_of_job(jobs, job.id)))
+    first = 1.5 * ((FRAMES_PER_CHARACTER * 12 - 1) * 200 + 0.35 * 16_000)  # at 24 kHz
+    skipped = wav[int(first) + 200 : int(first) + 4_600]  # 0.2 s, but for the resampler's edges
+    assert np.abs(skipped).max() < 0.001
+    assert np.abs(wav[: int(first)]).max() > 0.1
+    assert np.abs(wav[int(first) + 5_000 :]).max() > 0.1
+
+
+def test_sentence_of_too_many_seconds_is_skipped(
+    jobs: Jobs, leases: Leases, chain: Chain, services: StubServices
+) -> None:
+    job = jobs.create(order("One is here. " + "a" * 60 + ". Two is there."))
+
+    JobRunner(leases, chain, most_attempts=3, max_sentence_seconds=3).run_next()
+
+    completed = jobs.find(job.id)
+    assert (completed.status, completed.done, completed.skipped) == ("completed", 3, 1)
+    assert len(services.vocoder.requests) == 2
 
 
 @pytest.mark.parametrize("text", ["안녕하세요.", "안녕하세요. 반갑습니다. 잘 가요."])
@@ -235,6 +263,70 @@ def test_long_job_makes_room_for_one_that_waits(
 
     assert jobs.find(book.id).status == "completed"
     assert services.synthesizer.texts == [SENTENCES[0], "A line.", *SENTENCES[1:]]
+
+
+@dataclass(frozen=True)
+class _EncodesUntil(Leases):
+    """before: is called with the position of each block before it is kept."""
+
+    before: Callable[[int], None] = lambda position: None
+
+    def keep_block(self, job: JobRow, position: int, data: bytes) -> bool:
+        self.before(position)
+        return super().keep_block(job, position, data)
+
+
+def test_encoding_that_broke_off_begins_anew(
+    jobs: Jobs, storage: Storage, chain: Chain, services: StubServices
+) -> None:
+    job = jobs.create(order())
+
+    def fail(position: int) -> None:
+        if position == 1:
+            raise StorageUnavailable
+
+    JobRunner(_EncodesUntil(storage, 60, 1, fail), chain, most_attempts=3).run_next()
+    assert (jobs.find(job.id).status, jobs.find(job.id).done) == ("running", 3)
+    with storage.session() as session:
+        session.get_one(JobRow, job.id).due_at = 0  # its lease runs out
+
+    JobRunner(Leases(storage, 60, 1), chain, most_attempts=3).run_next()
+
+    assert jobs.find(job.id).status == "completed"
+    assert services.synthesizer.texts == SENTENCES
+    assert sound_of_job(jobs, job.id) == said(chain)
+
+
+def test_others_have_their_turns_while_a_file_is_encoded(
+    jobs: Jobs, storage: Storage, chain: Chain
+) -> None:
+    book = jobs.create(order())
+    made: list[str] = []
+
+    def make_another(position: int) -> None:
+        if not made:
+            made.append(jobs.create(order("A line.")).id)
+        elif position == 2:
+            assert jobs.find(made[0]).status == "completed"
+
+    leases = _EncodesUntil(storage, 60, 1, make_another)
+    JobRunner(leases, chain, most_attempts=3, turn_seconds=0).run_next()
+
+    assert {job.status for job in jobs.newest(9)} == {"completed"}
+    assert sound_of_job(jobs, book.id) == said(chain)
+
+
+def test_job_cancelled_while_it_is_encoded_stays_cancelled(
+    jobs: Jobs, storage: Storage, chain: Chain
+) -> None:
+    job = jobs.create(order())
+
+    def cancel(position: int) -> None:
+        jobs.cancel(job.id)
+
+    JobRunner(_EncodesUntil(storage, 60, 1, cancel), chain, most_attempts=3).run_next()
+
+    assert (jobs.find(job.id).status, jobs.find(job.id).sound_bytes) == ("cancelled", None)
 
 
 def test_stopped_runner_takes_no_job(runner: JobRunner, jobs: Jobs) -> None:

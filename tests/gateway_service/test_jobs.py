@@ -1,16 +1,18 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from sqlalchemy import Engine, event
 
 from gateway_service.job_leases import Leases
 from gateway_service.jobs import Jobs
 from gateway_service.storage import Storage
-from shared.errors import Conflict, NotFound, QueueFull
+from shared.errors import NotFound, QueueFull
 from tests.gateway_service.job_fixtures import (  # noqa: F401
     finish,
     jobs_fixture,
     leases_fixture,
     order,
-    samples_of,
     take,
 )
 from tests.gateway_service.stub_services import stub_embed
@@ -31,6 +33,25 @@ def test_text_of_every_script_is_kept(jobs: Jobs, leases: Leases) -> None:
     jobs.create(order(text))
 
     assert " ".join(piece.text for piece in leases.pieces(take(leases))) == text
+
+
+def test_rows_of_a_long_text_are_inserted_and_read_in_blocks(jobs: Jobs, leases: Leases) -> None:
+    rows: list[int] = []
+
+    def note(*statement: Any) -> None:
+        _, _, sql, parameters, _, _ = statement
+        if "job_sentences" in sql:
+            rows.append(len(parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    jobs.create(order("Yes. " * 3_000))
+    event.remove(Engine, "before_cursor_execute", note)
+
+    assert len(rows) >= 6
+    # SQLite gets a list of rows, MariaDB one of all their values.
+    assert max(rows) <= 500 * 4
+    job = take(leases)
+    assert job.sentences == len([*leases.pieces(job)]) == 3_000
 
 
 def test_newest_are_listed_first_page_by_page(jobs: Jobs) -> None:
@@ -101,41 +122,3 @@ def test_deleted_job_is_gone_at_once(jobs: Jobs, leases: Leases) -> None:
         jobs.find(job.id)
     with pytest.raises(NotFound):
         jobs.delete(job.id)
-
-
-def test_length_is_that_of_the_sound(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    job = finish(leases)
-
-    assert jobs.length(job) == sum(map(len, jobs.sound(jobs.find(job.id)))) == 3 * 160
-
-
-def test_sound_holds_each_sentence_in_its_order(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    job = jobs.find(finish(leases).id)
-
-    sound = np.concatenate(list(jobs.sound(job)))
-
-    assert np.array_equal(sound, np.concatenate([samples_of(i) for i in range(3)]))
-
-
-def test_sound_of_an_unfinished_job_is_a_conflict(jobs: Jobs) -> None:
-    job = jobs.create(order())
-
-    with pytest.raises(Conflict, match="job is queued") as raised:
-        jobs.sound(job)
-
-    assert raised.value.code == "job_not_completed"
-
-
-def test_sound_of_a_job_deleted_meanwhile_is_not_found(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    job = jobs.find(finish(leases).id)
-    sound = jobs.sound(job)
-    next(sound)
-
-    jobs.delete(job.id)
-    leases.delete_expired()
-
-    with pytest.raises(NotFound):
-        next(sound)

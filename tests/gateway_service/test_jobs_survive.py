@@ -1,6 +1,9 @@
 """Jobs outlive what runs them: every process is killed in the middle of one."""
 
-import shutil
+import os
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from itertools import chain as joined
@@ -12,6 +15,7 @@ from client.chain import Chain
 from gateway_service import speech
 from gateway_service.sound_stream import encode
 from shared.samples import sample_embeds
+from tests.conftest import REPOSITORY, free_port
 from tests.gateway_service.job_fixtures import wait_until
 from tests.gateway_service.job_processes import GatewayProcess, RedisServer, WorkerProcess
 from tests.gateway_service.mariadb_server import MariaDB
@@ -64,15 +68,6 @@ def environment(services: StubServices, tmp_path: Path) -> dict[str, str]:
         "JOB_LEASE_SECONDS": SOON,
         "JOB_SWEEP_SECONDS": "0.2",
     }
-
-
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    if not shutil.which("redis-server"):
-        pytest.skip("redis-server is not on the PATH")
-    server = RedisServer(tmp_path)
-    yield server
-    server.kill()
 
 
 @pytest.fixture
@@ -280,3 +275,48 @@ def test_jobs_outlive_redis(
             assert gateway.wait_for(job_id)["state"] == "completed"
         for job_id in [running, waiting, made_meanwhile]:
             assert gateway.audio(job_id) == expected_sound()
+
+
+def test_redis_that_is_away_is_told_and_jobs_wait_for_it(
+    environment: dict[str, str], redis_server: RedisServer
+) -> None:
+    environment["REDIS_URL"] = redis_server.url
+    with GatewayProcess(**environment) as gateway:
+        redis_server.kill()
+        job_id = gateway.order(TEXT)
+        wait_until(lambda: gateway.http.get("/health/ready").status_code == 503)
+
+        not_ready = gateway.http.get("/health/ready").json()["error"]
+        assert not_ready["code"] == "queue_unreachable"
+        assert "REDIS_URL" in gateway.job(job_id)["waiting_for"]
+        metrics = gateway.http.get("/metrics").text
+        (waits,) = re.findall(r"^job_oldest_due_seconds (\S+)$", metrics, re.M)
+        assert float(waits) > 0
+
+        redis_server.start()
+
+        wait_until(lambda: gateway.http.get("/health/ready").status_code == 200)
+        assert gateway.job(job_id)["waiting_for"] is None
+
+
+def test_gateway_does_not_start_with_a_wrong_password_of_redis(
+    environment: dict[str, str], redis_server: RedisServer
+) -> None:
+    redis_server.require_password("secret")
+    url = redis_server.url.replace("//", "//:wrong@")
+    own = {"SERVICE": "gateway", "BIND_HOST": "127.0.0.1", "PORT": str(free_port())}
+    command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
+
+    ended = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, **own, **environment, "REDIS_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode != 0
+    assert sum("REDIS_URL" in line for line in ended.stderr.splitlines()) == 1
+    assert "Traceback" not in ended.stderr
+    assert "wrong@" not in ended.stderr

@@ -5,8 +5,14 @@ import httpx
 import numpy as np
 import pytest
 
+from gateway_service.settings import Settings
 from shared.wire import wav_json_stream
-from tests.gateway_service.speech_fixtures import SpeechServer, server, server_of_module
+from tests.gateway_service.speech_fixtures import (
+    SpeechServer,
+    server,
+    server_of_module,
+    speech_server,
+)
 from tests.gateway_service.stub_services import (
     FRAMES_PER_CHARACTER,
     Refusal,
@@ -35,7 +41,8 @@ def test_clip_and_text_become_sound_at_the_clips_rate(server: SpeechServer) -> N
     wav = np.array(answer.json()["wav"])
     assert len(wav) / 22_050 == pytest.approx(SECONDS, abs=0.001)
     assert np.abs(wav).max() == pytest.approx(0.5, abs=0.1)
-    assert server.services.encoder.requests == [CLIP]
+    (sent,) = server.services.encoder.headers
+    assert sent["content-type"] == "audio/wav"
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
@@ -77,6 +84,34 @@ def test_bad_field_is_named(
 
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == param
+
+
+REACHABLE: list[dict[str, Any]] = [
+    {"bind_host": "0.0.0.0", "allow_anonymous": True},
+    {"api_keys": "sk-one"},
+]
+
+
+@pytest.mark.parametrize("settings", REACHABLE)
+@pytest.mark.parametrize("consent", [None, "", ".", "\u200b" * 20, "x" * 2_001])
+@pytest.mark.parametrize("path", ["/inference-c/", "/inference-w/"])
+def test_voice_needs_consent_where_others_can_reach_the_gateway(
+    settings: dict[str, Any], consent: str | None, path: str
+) -> None:
+    with speech_server(Settings(**settings)) as server:
+        answer = post(server, path, **{**CLIP, **EMBED}, text="Hi.", consent=consent)
+
+        assert answer.status_code == 400
+        assert answer.json()["error"]["param"] == "consent"
+        assert server.services.encoder.requests == []
+
+
+@pytest.mark.parametrize("path", ["/inference-c/", "/inference-w/"])
+def test_voice_with_consent_speaks_where_others_can_reach_the_gateway(path: str) -> None:
+    with speech_server(Settings(**REACHABLE[0])) as server:
+        answer = post(server, path, **{**CLIP, **EMBED}, text="Hi.", consent="It is mine.")
+
+        assert answer.status_code == 200
 
 
 def test_clip_without_a_voice_is_the_callers_fault(server: SpeechServer) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 import gateway_service.storage
+from gateway_service import sqlite_space
 from gateway_service.database_url import StorageMisconfigured
 from gateway_service.storage import Storage, StorageUnavailable, in_storage_thread
 from gateway_service.tables import Base, VoiceRow
@@ -344,6 +345,88 @@ def test_file_shrinks_when_space_is_given_back(tmp_path: Path) -> None:
         with storage.read_session() as session:
             assert session.scalar(text("PRAGMA freelist_count")) == 0
     assert file.stat().st_size < 500_000
+
+
+def test_file_of_an_older_version_shrinks_too(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.sqlite3"
+    with closing(Storage("", tmp_path)) as storage, storage.session() as session:
+        session.execute(text("CREATE TABLE sounds (sound BLOB)"))
+        session.execute(text("INSERT INTO sounds VALUES (randomblob(2000000))"))
+    with closing(sqlite3.connect(file)) as older:
+        older.execute("PRAGMA auto_vacuum = NONE")
+        older.execute("VACUUM")
+        assert older.execute("PRAGMA auto_vacuum").fetchone() == (0,)
+
+    with closing(Storage("", tmp_path)) as storage:
+        with storage.session() as session:
+            session.execute(text("DELETE FROM sounds"))
+        storage.give_back_space()
+
+    assert file.stat().st_size < 500_000
+
+
+def test_older_file_that_is_too_large_to_be_rebuilt_is_used_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "gateway.sqlite3")) as older:
+        older.execute("PRAGMA auto_vacuum = NONE")
+        older.execute("CREATE TABLE sounds (sound BLOB)")
+    monkeypatch.setattr(sqlite_space, "MAX_REBUILT_BYTES", 0)
+
+    with closing(Storage("", tmp_path)) as storage:
+        storage.migrate()
+        storage.give_back_space()
+
+    assert "too large to be rebuilt" in caplog.text
+
+
+@pytest.fixture
+def read_only_file(small_disk: Path) -> Iterator[Path]:
+    """A migrated database that root cannot write to either."""
+    with closing(Storage("", small_disk)) as storage:
+        storage.migrate()
+    file = str(small_disk / "gateway.sqlite3")
+    subprocess.run(["mount", "--bind", file, file], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", file], check=True)
+    yield small_disk
+    subprocess.run(["umount", "--lazy", file], check=True)
+
+
+def test_file_that_is_read_only_is_named(read_only_file: Path) -> None:
+    with (
+        closing(Storage("", read_only_file)) as storage,
+        pytest.raises(
+            StorageMisconfigured, match=r"gateway\.sqlite3 cannot be written to"
+        ) as caught,
+    ):
+        storage.migrate()
+    assert "\n" not in str(caught.value)
+
+
+def test_file_that_is_damaged_meanwhile_is_a_503_by_name(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "gateway.sqlite3"
+    settings = {"DATA_DIR": str(tmp_path), "DATABASE_URL": ""}
+    with (
+        running("gateway", **settings) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
+        assert client.get("/v1/jobs").status_code == 200
+        with closing(sqlite3.connect(file)) as other:  # so that nothing stands in a cache
+            other.execute("CREATE TABLE news (id INTEGER)")
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with file.open("r+b") as garbled:
+            garbled.seek(4096)
+            garbled.write(b"\xa5" * (file.stat().st_size - 4096))
+
+        for path in ("/v1/jobs", "/v1/audio/voices", "/v1/jobs/job_1", "/health/ready"):
+            answer = client.get(path)
+            assert answer.status_code == 503, path
+            assert answer.json()["error"]["code"] == "storage_damaged"
+        assert client.get("/metrics").status_code == 200
+        assert client.get("/v1/audio/voices/rowan").status_code == 200
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_tables_of_a_newer_program_are_left_alone(storage: Storage, database_url: str) -> None:

@@ -16,7 +16,7 @@ from shared.media import READ_HERE
 from shared.samples import sample_embeds
 from tests.gateway_service.fake_encoder import FakeEncoder
 from tests.gateway_service.stub_services import StubServices, stub_embed
-from tests.shared.test_media import media_file
+from tests.media_files import media_file
 
 
 @pytest.fixture

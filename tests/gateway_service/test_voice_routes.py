@@ -104,6 +104,12 @@ def test_form_without_a_name_or_a_consent_is_refused(
     assert error_of(answer)["param"] == missing
 
 
+@pytest.mark.parametrize("consent", [".", "\u200b", "\u0301\u0301", "\u3164\u3164"])
+def test_consent_without_letters_is_refused(client: TestClient, consent: str) -> None:
+    error = error_of(client.post(URL, data={**FORM, "consent": consent}, files=[ASH]))
+    assert error["param"] == "consent"
+
+
 @pytest.mark.parametrize(
     ("form", "files"),
     [

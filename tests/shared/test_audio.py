@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 import soundfile
 
+from shared import audio
 from shared.audio import (
     Clip,
     SoundFormat,
     check_writable,
+    decode_sound,
+    encode_float_wav,
     encode_sound,
     encode_sound_stream,
     read_sound,
     resample_stream,
     resampled_length,
 )
+from shared.decoding import Block
 from shared.errors import InvalidRequest, TooLarge
 from shared.tensors import Float32Array
 
@@ -106,6 +110,33 @@ def test_channels_that_add_up_to_infinity_are_refused() -> None:
         read_sound(file.getvalue(), max_seconds=1)
 
 
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_U8", "FLOAT", "DOUBLE"])
+@pytest.mark.parametrize("container", ["WAV", "WAVEX"])
+def test_plain_wav_is_read_without_another_process(
+    container: str, subtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, tone(0.5, 8_000), 8_000, format=container, subtype=subtype)
+    monkeypatch.setattr(audio, "decode", None)
+    clip = read_sound(file.getvalue() + b"LIST" * 1_000, max_seconds=1)
+    np.testing.assert_allclose(clip.wav, tone(0.5, 8_000), atol=0.01)
+
+
+def test_wav_of_another_codec_has_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def note(decoder: str, data: bytes, max_seconds: float) -> list[Block]:
+        asked.append(decoder)
+        return [(8_000, tone(max_seconds, 8_000))]
+
+    monkeypatch.setattr(audio, "decode", note)
+    for subtype in ("MS_ADPCM", "ULAW"):
+        file = io.BytesIO()
+        soundfile.write(file, tone(0.5, 8_000), 8_000, format="WAV", subtype=subtype)
+        read_sound(file.getvalue(), max_seconds=1)
+    assert asked == ["libsndfile"] * 2
+
+
 def test_file_that_unpacks_large_stops_at_the_limit() -> None:
     hour = np.zeros(8_000 * 3600, np.float32)
     data = encode_sound(hour, 8_000, "flac")
@@ -130,7 +161,7 @@ def test_streamed_flac_of_any_length_reads_back(rate: int) -> None:
         samples = resampled_length(len(wav), 16_000, rate)
         resampled = resample_stream(chunks(wav, 200), 16_000, rate)
         data = b"".join(encode_sound_stream(resampled, rate, samples, "flac"))
-        assert len(read_sound(data, max_seconds=2).wav) == samples
+        assert sum(len(wav) for _, wav in decode_sound(data, max_seconds=2)) == samples
 
 
 @pytest.mark.parametrize("sound_format", FILES)
@@ -145,3 +176,10 @@ def test_rate_that_mp3_has_not_is_refused() -> None:
     check_writable(10_000, "flac")
     with pytest.raises(InvalidRequest, match="MP3 has no 10000 Hz; choose one of 8000, 11025, "):
         check_writable(10_000, "mp3")
+
+
+def test_wav_of_floats_holds_the_same_samples() -> None:
+    wav = np.array([0, 0.1, -1e-9, 1, -1, 7.5, -8], np.float32)
+    read = read_sound(encode_float_wav(Clip(wav, 22_050)), max_seconds=1)
+    assert read.rate == 22_050
+    np.testing.assert_array_equal(read.wav, wav)

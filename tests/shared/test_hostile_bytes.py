@@ -6,6 +6,7 @@
 import faulthandler
 import io
 import random
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from shared.audio import MAX_ABS, MAX_RATE, MIN_RATE, read_sound
+from shared.audio import MAX_ABS, MAX_RATE, MIN_RATE, decode_sound
 from shared.errors import ApiError, InvalidRequest, TooLarge, UnsupportedMediaType
-from shared.media import read_media
+from shared.media import decode_media
 from shared.tensors import Axis, Tensor
 from shared.wire import parse_json
-from tests.shared.test_media import media_file
+from tests.media_files import media_file
 
 SECONDS = 0.2
 HANGS_AFTER_SECONDS = 300
@@ -94,23 +95,25 @@ def no_hang() -> Iterator[None]:
 @given(damaged(SOUNDS) | st.binary(max_size=300))
 def test_damaged_sound_is_read_or_refused(data: bytes) -> None:
     try:
-        clip = read_sound(data, max_seconds=1)
+        blocks = [*decode_sound(data, max_seconds=1)]
     except (InvalidRequest, TooLarge, UnsupportedMediaType):
         return
-    assert clip.wav.dtype == np.float32
-    assert clip.wav.ndim == 1
-    assert 0 < len(clip.wav) <= clip.rate
-    assert np.abs(clip.wav).max() <= MAX_ABS
-    assert MIN_RATE <= clip.rate <= MAX_RATE
+    for rate, wav in blocks:
+        assert wav.dtype == np.float32
+        assert wav.ndim == 1
+        assert np.abs(wav).max() <= MAX_ABS
+        assert MIN_RATE <= rate <= MAX_RATE
+    assert sum(len(wav) / rate for rate, wav in blocks) <= 1
 
 
 @hostile
 @given(damaged(SOUNDS + MEDIA) | st.binary(max_size=300))
 def test_damaged_media_is_read_or_refused(data: bytes) -> None:
     try:
-        wav = read_media(data, 16_000, max_seconds=2)
+        blocks = [wav for _, wav in decode_media(data, 16_000, max_seconds=2)]
     except (InvalidRequest, TooLarge, UnsupportedMediaType):
         return
+    wav = np.concatenate(blocks)
     assert wav.dtype == np.float32
     assert wav.ndim == 1
     assert len(wav) <= 3 * 16_000
@@ -149,9 +152,9 @@ def test_damaged_tensor_is_parsed_or_refused(data: bytes) -> None:
 def _read_all(files: list[bytes]) -> None:
     for data in files:
         with suppress(ApiError):
-            read_sound(data, max_seconds=1)
+            deque(decode_sound(data, max_seconds=1), maxlen=0)
         with suppress(ApiError):
-            read_media(data, 16_000, max_seconds=1)
+            deque(decode_media(data, 16_000, max_seconds=1), maxlen=0)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")

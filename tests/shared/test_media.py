@@ -2,7 +2,6 @@ import io
 import re
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import soundfile
@@ -10,34 +9,8 @@ import soundfile
 from shared import audio
 from shared.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.media import READ_FORMATS, READ_HERE, read_media
-from shared.tensors import Float32Array
 from tests.conftest import REPOSITORY
-
-RATE, SECONDS = 24_000, 1.5
-
-
-def tone() -> Float32Array:
-    seconds = np.arange(int(SECONDS * RATE)) / RATE
-    wav: Float32Array = (0.5 * np.sin(2 * np.pi * 440 * seconds)).astype(np.float32)
-    return wav
-
-
-def media_file(container: str, codec: str) -> bytes:
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=RATE, layout="mono")
-        assert isinstance(stream, av.AudioStream)
-        frame = av.AudioFrame.from_ndarray(tone()[None], format="flt", layout="mono")
-        frame.sample_rate = RATE
-        output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
-    return file.getvalue()
-
-
-def sound_file(kind: str, channels: int = 1) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, np.stack([tone()] * channels, axis=1), RATE, format=kind)
-    return file.getvalue()
+from tests.media_files import RATE, SECONDS, media_file, sound_file
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,7 +10,20 @@ from shared import watermark
 from shared.samples import sample_path
 from shared.settings import PUBLIC_WATERMARK_KEY
 from shared.tensors import Float32Array
-from shared.watermark import FOUND_SCORE, SAMPLE_RATE, find, mark
+from shared.watermark import (
+    FOUND_SCORE,
+    OVERLAP,
+    SAMPLE_RATE,
+    WINDOW,
+    find,
+    find_in_stream,
+    mark,
+    score_at_other_speeds,
+    score_at_own_speed,
+    signs_of,
+    spectrum_of,
+    windows_of,
+)
 
 
 def speech(voice: str = "ash") -> Float32Array:
@@ -99,6 +113,25 @@ def test_chunks_do_not_change_the_mark() -> None:
     np.testing.assert_allclose(marked(wav, chunks=37), marked(wav), atol=1e-6)
 
 
+def test_slow_reader_holds_little_of_a_long_sound() -> None:
+    sound = np.zeros(60 * SAMPLE_RATE, np.float32)
+    marked = mark([sound])
+    next(marked)
+    tracemalloc.start()
+    next(marked)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 2**18
+    assert peak < 2**21
+
+
+def test_long_chunk_is_marked_as_its_parts_are() -> None:
+    rng = np.random.default_rng(0)
+    sound = rng.normal(0, 0.1, 100_003).astype(np.float32)
+    parts = [sound[start : start + 777] for start in range(0, len(sound), 777)]
+    assert np.array_equal(np.concatenate([*mark([sound])]), np.concatenate([*mark(parts)]))
+
+
 def test_sound_comes_out_while_it_comes_in() -> None:
     wav = speech()[:16_000]
     chunks = iter(np.array_split(wav, 10))
@@ -108,9 +141,43 @@ def test_sound_comes_out_while_it_comes_in() -> None:
 
 
 def test_speech_without_a_mark_stays_below_the_score_with_any_key() -> None:
-    changes = watermark.changes_of(speech("rowan"))
-    scores = [watermark.score_of(changes, f"key {i}") for i in range(100)]
-    assert 1 < max(scores) < FOUND_SCORE
+    spectrum = spectrum_of(speech("rowan"))
+    keys = [signs_of(f"key {i}") for i in range(100)]
+    assert 1 < max(score_at_own_speed(spectrum, key) for key in keys) < FOUND_SCORE
+    assert 1 < max(score_at_other_speeds(spectrum, key) for key in keys[:10]) < FOUND_SCORE
+
+
+@pytest.mark.parametrize("speed", [0.9, 0.9525, 0.99, 1.0025, 1.01, 1.0775, 1.1])
+def test_mark_outlives_another_speed(speed: float) -> None:
+    """Of playback, which changes the pitch as well; also between two that are tried."""
+    sound = soxr.resample(marked(speech("elm")), round(SAMPLE_RATE * speed), SAMPLE_RATE)
+    assert find(np.asarray(sound, np.float32)).found
+    other = soxr.resample(speech("elm"), round(SAMPLE_RATE * speed), SAMPLE_RATE)
+    assert not find(np.asarray(other, np.float32)).found
+
+
+def test_speed_and_mp3_at_once_leave_the_mark() -> None:
+    sound = soxr.resample(marked(speech()), round(SAMPLE_RATE * 1.03), SAMPLE_RATE)
+    assert find(through_mp3(np.asarray(sound, np.float32), 24_000, kilobits=64)).found
+
+
+@pytest.mark.parametrize("seconds", [0, 0.1, 14.9, 15, 15.1, 29.9, 30, 30.1, 45, 45.1, 61])
+@pytest.mark.parametrize("chunks", [1, 50])
+def test_windows_overlap_by_half_and_leave_nothing_out(seconds: float, chunks: int) -> None:
+    wav = np.arange(round(seconds * SAMPLE_RATE), dtype=np.float32)
+    starts = range(0, max(1, len(wav) - OVERLAP), OVERLAP)
+    windows = [*windows_of(np.array_split(wav, chunks))]
+    for (window, _), start in zip(windows, starts, strict=True):
+        np.testing.assert_array_equal(window, wav[start : start + WINDOW])
+    assert sum(new for _, new in windows) == len(wav)
+
+
+@pytest.mark.parametrize("start", [0, 44])
+def test_mark_is_found_wherever_it_is_in_a_stream(start: int) -> None:
+    wav = np.resize(speech("elm"), 60 * SAMPLE_RATE)
+    here = slice(start * SAMPLE_RATE, (start + 16) * SAMPLE_RATE)
+    wav[here] = marked(wav[here])
+    assert find_in_stream(np.array_split(wav, 200)).found
 
 
 @pytest.mark.parametrize("samples", [0, 1, 500, 4_000])

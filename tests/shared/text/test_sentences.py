@@ -1,9 +1,19 @@
+import tracemalloc
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.text import sentences
 from shared.text.markup import PARAGRAPH_PAUSE
-from shared.text.sentences import CLAUSE_PAUSE, SENTENCE_PAUSE, Piece, split_sentences
+from shared.text.sentences import (
+    CLAUSE_PAUSE,
+    SENTENCE_PAUSE,
+    Piece,
+    iter_sentences,
+    split_sentences,
+)
 
 # Letters and words that the rules are about come up far more often than by chance.
 TEXTS = st.lists(
@@ -169,4 +179,36 @@ def test_a_text_made_to_be_slow_is_split_all_the_same(unit: str) -> None:
 
 @pytest.mark.parametrize("unit", ["7", "%", "北京", "서울", "½", "&"])
 def test_what_is_spoken_long_is_cut_short(unit: str) -> None:
-    assert max(map(len, texts_of(unit * 300))) == 50
+    assert max(map(len, texts_of(unit * 300))) == 200 // 6
+
+
+def test_pieces_are_made_one_at_a_time() -> None:
+    """The first of a long text are there before the rest has been looked at."""
+    looked_at = "Yes. No.\n\n" * 3 + "Left alone. " * 100_000
+    pieces = iter_sentences(looked_at)
+    assert [next(pieces).text for _ in range(4)] == ["Yes.", "No."] * 2
+
+    tracemalloc.start()
+    count = sum(1 for _ in pieces)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert count == 100_002
+    assert peak < 30 * 2**20  # of the pieces alone there would be more
+
+
+def test_time_is_linear_in_a_sentence_without_an_end() -> None:
+    """Each piece is cut from a window of the text, not from a copy of all that is left."""
+
+    class Counted(str):
+        copied = 0
+
+        def __getitem__(self, key: Any) -> str:
+            part = super().__getitem__(key)
+            Counted.copied += len(part)
+            return part
+
+    pieces = [*sentences._cuts(Counted("a" * 20_000), 200)]
+
+    assert len(pieces) == 100
+    assert Counted.copied < 2 * 20_000

@@ -1,0 +1,77 @@
+"""Turns at something of which there is not enough, given to callers one after the other.
+
+Who has many requests waiting gets no more turns than who has one: the next turn is for the caller
+whose last one is longest ago, and of its requests for the oldest. With one caller this is a plain
+queue.
+"""
+
+import asyncio
+from collections import Counter, deque
+from contextvars import ContextVar
+
+caller: ContextVar[str] = ContextVar("caller", default="")
+"""Who sends the request, in an app that tells callers apart; "" for all others, who have no limit
+of their own."""
+
+
+class FairTurns:
+    """turns: that are held at a time. most_of_one: of them by one caller."""
+
+    def __init__(self, turns: int, most_of_one: int) -> None:
+        self._free = turns
+        self._most_of_one = most_of_one
+        self._held: Counter[str] = Counter()
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._given = 0
+        self._last: dict[str, int] = {}  # the number of each caller's last turn
+
+    async def acquire(self, who: str) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(who, deque()).append(turn)
+        self._give()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._remove(who, turn)
+                self._forget_absent(who)
+            else:  # it was given in the same moment
+                self.release(who)
+            raise
+
+    def release(self, who: str) -> None:
+        self._free += 1
+        self._held[who] -= 1
+        self._give()
+        self._forget_absent(who)
+
+    def _give(self) -> None:
+        while self._free and (who := self._next()) is not None:
+            turn = self._waiting[who][0]
+            self._remove(who, turn)
+            if not turn.done():
+                self._free -= 1
+                self._held[who] += 1
+                self._given += 1
+                self._last[who] = self._given
+                turn.set_result(None)
+
+    def _next(self) -> str | None:
+        """The caller whose turn it is; of those that had none yet, who came first."""
+        may_have_one = [
+            who for who in self._waiting if not who or self._held[who] < self._most_of_one
+        ]
+        return min(may_have_one, key=lambda who: self._last.get(who, 0), default=None)
+
+    def _remove(self, who: str, turn: "asyncio.Future[None]") -> None:
+        line = self._waiting.get(who)
+        if line and turn in line:
+            line.remove(turn)
+            if not line:
+                del self._waiting[who]
+
+    def _forget_absent(self, who: str) -> None:
+        if not self._held[who]:
+            del self._held[who]
+            if who not in self._waiting:
+                self._last.pop(who, None)
