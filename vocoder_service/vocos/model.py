@@ -8,7 +8,7 @@ the paper:
 - 256 channels of 768 within a block (the paper: 512 and 1,536), and an FFT of four hops: 3.5
   million parameters for 16 kHz.
 - The sound is pre-emphasised, as the mel is. Its spectrum is flat, and so is the work of the loss.
-  `vocoder_service.vocos.streaming` undoes it.
+  `vocoder_service.vocos.vocoder` undoes it.
 - GELU is the tanh approximation.
 - A spectrum's log magnitude is limited to 5, the paper's to log 100.
 
