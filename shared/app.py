@@ -47,6 +47,7 @@ def create_app(
     load: Callable[[], Any],
     example: Callable[[], dict[str, Any]] | None = None,
     concurrency: int = 1,
+    threads: int | None = None,
     unload: Callable[[Any], None] = lambda model: None,
     middleware: Sequence[Middleware] = (),
     collectors: Sequence[Collector] = (),
@@ -58,6 +59,7 @@ def create_app(
     example: a request body for POST /inference/ that works, shown by the page at /; without one the
     app brings a page of its own.
     concurrency: requests that may compute at a time.
+    threads: that they share; one for each if None.
     middleware: the app's own, outermost first; it sees a request before its body is read.
     collectors: the app's own metrics.
     """
@@ -66,7 +68,7 @@ def create_app(
         title=f"Better API: {service}",
         summary=summary,
         version="0.1.0",
-        lifespan=_lifespan(service, settings, concurrency, load, unload, middleware),
+        lifespan=_lifespan(service, settings, concurrency, threads, load, unload, middleware),
         redoc_url=None,
         static_url="/static-docs",
     )
@@ -89,6 +91,7 @@ def _lifespan(
     service: str,
     settings: AppSettings,
     concurrency: int,
+    threads: int | None,
     load: Callable[[], Any],
     unload: Callable[[Any], None],
     own: Sequence[Middleware],
@@ -97,7 +100,9 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         share_heaps()
         share_the_lock()
-        app.state.slot = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency)
+        app.state.slot = ComputeSlot(
+            settings.queue_limit, settings.queue_seconds, concurrency, threads
+        )
         app.state.parsing = CapacityLimiter(1)
         app.state.model = await to_thread.run_sync(load)
         if not own:  # else it has to see a request first

@@ -22,6 +22,7 @@ app = create_app(
     load=partial(inference.load, settings),
     example=inference.example,
     concurrency=settings.concurrency,
+    threads=settings.compute_threads,
 )
 Network = Annotated[inference.Vocoder, Depends(get_model)]
 _SOUND = content(BINARY, *MEDIA_TYPES.values())

@@ -10,6 +10,7 @@ import torch
 
 from shared.audio import resample_stream, resampled_length
 from shared.mel import MEL_FORMAT, mel_spectrogram
+from shared.memory import return_freed_memory
 from shared.samples import sample_clip
 from shared.tensors import Float32Array
 from vocoder_service.answer import AnswerFormat
@@ -31,6 +32,7 @@ class Vocoder(Protocol):
 
 def load(settings: Settings) -> Vocoder:
     """The network that VOCODER names. Raises CheckpointError, with the file and the remedy."""
+    return_freed_memory(2**20)  # bodies and mels; with less, each block would pay
     torch.set_num_threads(settings.torch_threads)
     if settings.vocoder == "vocos":
         return vocos.load(settings.checkpoints_dir / "vocos")

@@ -22,11 +22,17 @@ class Settings(ServiceSettings):
     concurrency: int = Field(default=16, gt=0)
     """Requests that are vocoded at a time; WaveRNN makes them in one batch."""
     vocoder_threads: int = Field(default_factory=lambda: min(4, len(os.sched_getaffinity(0))), gt=0)
-    """WaveRNN: threads of the native sample loop; each makes some of the batch's folds."""
+    """WaveRNN: of the native sample loop; each makes some of the batch's folds. Vocos: that the
+    requests share, each for a block at a time."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     """WaveRNN: of the sample loop's products; bfloat16 only where the CPU multiplies it."""
     correction_passes: int = Field(default=PASSES, ge=0, le=10)
     """WaveRNN: times that the sound is brought nearer to its mel; 0 leaves it alone."""
+
+    @property
+    def compute_threads(self) -> int | None:
+        """That the requests share; None for one each, which WaveRNN needs to gather its batch."""
+        return self.vocoder_threads if self.vocoder == "vocos" else None
 
 
 settings = read_settings(Settings)
