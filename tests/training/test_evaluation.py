@@ -196,4 +196,4 @@ def test_the_log_of_a_service_that_fails_is_shown(
     (tmp_path / "encoder").symlink_to(CHECKPOINTS / "encoder")
     with pytest.raises(ServiceDied, match="its log says why"):
         evaluate(tmp_path, [sample_path("rowan")])
-    assert str(tmp_path / "vocoder") in capfd.readouterr().err
+    assert str(tmp_path / "vocos") in capfd.readouterr().err
