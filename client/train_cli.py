@@ -2,6 +2,7 @@
 are worth. docs/training.md walks through it."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from training.recipes import Pace
 
 SIZES = ["compact", "full"]
+NETWORKS = ["vocos", "wavernn"]
 MAX_R = 20  # the model's, which needs torch
 AT_LEAST_ONE = click.IntRange(min=1)
 
@@ -139,28 +141,53 @@ def listener_command(
 @train.command("vocoder")
 @run_options
 @size_option
+@click.option("--network", type=click.Choice(NETWORKS), default=NETWORKS[0], show_default=True)
 @click.option("--synthesized", is_flag=True, help="Fine-tune on a synthesizer's mels.")
+@click.option(
+    "--adversarial-from",
+    type=click.IntRange(min=0),
+    help="Steps of a Vocos, those before the run among them, until its discriminators come in.  "
+    "[default: 3000]",
+)
+@click.option(
+    "--recorded",
+    type=click.FloatRange(0, 1),
+    help="Share of a Vocos' windows that come from recordings, where a teacher's clips are there, "
+    "too.  [default: 0.6]",
+)
 def vocoder_command(
-    data: Path,
-    run: Path,
-    start: Path | None,
-    size: str,
-    device: str,
-    synthesized: bool,
-    **overrides: Any,
+    data: Path, run: Path, start: Path | None, device: str, network: str, **overrides: Any
 ) -> None:
     """Train a vocoder on DATA in the folder RUN; go on where it was stopped."""
     _prepare(overrides.pop("threads"))
     from training.clips import ClipFolder
+
+    make = {"vocos": _vocos_task, "wavernn": _wavernn_task}[network]
+    _train(make(ClipFolder(data), overrides, start=start, device=device), run)
+
+
+def _vocos_task(data: Any, overrides: dict[str, Any], **others: Any) -> Any:
+    from training.recipes import VOCOS_SIZES, VocosRecipe
+    from training.vocos import VocosTask
+
+    hparams = VOCOS_SIZES[overrides.pop("size")]
+    return VocosTask(data, hparams, _changed(VocosRecipe(), **overrides), **others)
+
+
+def _wavernn_task(data: Any, overrides: dict[str, Any], **others: Any) -> Any:
     from training.recipes import VOCODER_SIZES, VocoderRecipe
     from training.vocoder import VocoderTask
 
-    recipe = _changed(VocoderRecipe(synthesized=synthesized), **overrides)
-    hparams = VOCODER_SIZES[size]
-    _train(VocoderTask(ClipFolder(data), hparams, recipe, start=start, device=device), run)
+    for name in ("adversarial_from", "recorded"):
+        if overrides.pop(name) is not None:
+            raise click.UsageError(f"--{name.replace('_', '-')} is of --network vocos alone")
+    hparams = VOCODER_SIZES[overrides.pop("size")]
+    return VocoderTask(data, hparams, _changed(VocoderRecipe(), **overrides), **others)
 
 
 def _prepare(threads: int) -> None:
+    # Before numpy is imported: in products as small as its are, OpenBLAS' threads but wait.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import matplotlib  # noqa: F401  wanted after the first thousand steps: say so now
     import torch
 

@@ -46,6 +46,8 @@ class Windows:
 
 
 class VocoderTask:
+    discriminators = None
+
     def __init__(
         self,
         data: ClipFolder,

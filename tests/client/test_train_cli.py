@@ -19,6 +19,7 @@ from training.recipes import (
     SPEAKING_DROPOUT,
     SYNTHESIZER_SIZES,
     VOCODER_SIZES,
+    VOCOS_SIZES,
     SynthesizerRecipe,
 )
 from training.teachers import kokoro
@@ -38,7 +39,7 @@ def test_every_stage_has_a_command() -> None:
 
 def test_choices_are_those_that_there_are() -> None:
     assert sorted(TEACHERS) == sorted(training.teachers.TEACHERS)
-    assert SIZES == [*SYNTHESIZER_SIZES] == [*VOCODER_SIZES]
+    assert SIZES == [*SYNTHESIZER_SIZES] == [*VOCODER_SIZES] == [*VOCOS_SIZES]
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,7 @@ def test_choices_are_those_that_there_are() -> None:
         ("data", "--hours=0"),
         ("vocoder", "--threads=0"),
         ("vocoder", "--rate=-1"),
+        ("vocoder", "--recorded=1.1"),
         ("evaluate", "--rounds=0"),
     ],
 )
@@ -75,9 +77,11 @@ def test_weights_that_are_missing_or_anothers_are_told_in_short(tmp_path: Path) 
     assert len(others.stderr) < 600
 
 
-def test_run_says_where_it_goes_on_and_when_it_is_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", [["--network", "wavernn"], ["--adversarial-from", "1"]])
+def test_run_says_where_it_goes_on_and_when_it_is_done(network: list[str], tmp_path: Path) -> None:
     data = tiny_data(tmp_path / "data", frames=40).folder
-    arguments = ("vocoder", data, tmp_path / "run", "--batch", "1", "--steps")
+    arguments: list[str | Path] = ["vocoder", data, tmp_path / "run", *network]
+    arguments += ["--batch", "1", "--steps"]
     begun = run(*arguments, "1").output
     assert "goes on" not in begun
     assert f"all 1 steps are made and saved in {tmp_path / 'run'}" in begun
@@ -92,9 +96,25 @@ def test_table_that_cannot_be_written_is_known_before_the_work(tmp_path: Path) -
 
 
 def test_recordings_without_features_are_refused_by_the_trainers(tmp_path: Path) -> None:
-    result = run("vocoder", tmp_path / "data", tmp_path / "run")
+    for network, command in (("wavernn", "features"), ("vocos", "data")):
+        result = run("vocoder", tmp_path / "data", tmp_path / "run", "--network", network)
+        assert result.exit_code == 1
+        assert f"better train {command}" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--adversarial-from=5", "--recorded=0.5"])
+def test_option_of_one_network_is_refused_by_the_other(option: str, tmp_path: Path) -> None:
+    data = tiny_data(tmp_path / "data").folder
+    result = run("vocoder", data, tmp_path / "run", "--network", "wavernn", option)
+    assert result.exit_code == 2
+    assert f"{option.partition('=')[0]} is of --network vocos alone" in result.stderr
+
+
+def test_vocoder_is_fine_tuned_on_mels_that_there_are(tmp_path: Path) -> None:
+    data = tiny_data(tmp_path / "data", frames=40).folder
+    result = run("vocoder", data, tmp_path / "run", "--synthesized")
     assert result.exit_code == 1
-    assert "better train features" in result.stderr
+    assert "no mels of a synthesizer; run `better train features" in result.stderr
 
 
 def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
