@@ -91,6 +91,16 @@ size_option = click.option("--size", type=click.Choice(SIZES), default="compact"
     help="Frames a decoder step.  [default: the run's, else the start's, else 4]",
 )
 @click.option("--listener", type=existing, help="A run of `better train listener`, to teach it.")
+@click.option(
+    "--by-speaker/--by-clip",
+    default=None,
+    help="Each speaker as often as others, or each clip.  [default: by speaker]",
+)
+@click.option(
+    "--recorded",
+    type=click.FloatRange(0, 1),
+    help="Share that recordings have beside teachers' clips, by speaker.  [default: 0.5]",
+)
 def synthesizer_command(
     data: Path,
     run: Path,

@@ -6,6 +6,7 @@ tempo.
 """
 
 import math
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from training.errors import TrainingError
 from training.sound import tidy
 
 TEMPOS = (0.98, 1.12)
+_VOICE = re.compile(r"[a-z]+-\d+-\d{6}(-variant-\d+)?")  # as `teach` and `add_variants` name them
 
 V = TypeVar("V")
 
@@ -54,6 +56,11 @@ class Share:
         if not 0 <= index < of:
             raise TrainingError(f"a share is {text!r}, must be like 0/2 and 1/2")
         return cls(index, of)
+
+
+def is_taught(voice: str) -> bool:
+    """Whether a clip of this voice was spoken by a teacher, not recorded."""
+    return _VOICE.fullmatch(voice) is not None
 
 
 def teach(
