@@ -51,7 +51,7 @@ bench: .venv/installed-dev
 	$(BIN)/python -m benchmarks
 
 # A stamp is as new as the last installation that ended well.
-.venv/installed: requirements.txt pyproject.toml setup.py $(wildcard */native/*)
+.venv/installed: requirements.txt pyproject.toml setup.py $(wildcard */native/* */*/native/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --no-deps --retries 1 --timeout 15 --extra-index-url $(TORCH_INDEX) '$(TORCH)'
 	$(BIN)/pip install -r requirements.txt

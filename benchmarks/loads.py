@@ -16,7 +16,7 @@ from benchmarks.stages import SENTENCE
 from shared.mel import MEL_FORMAT
 from shared.samples import DEFAULT_VOICE, sample_clip, sample_embeds
 from synthesizer_service.text import SYMBOLS
-from vocoder_service.folding import FIRST_ROUND, GROWTH
+from vocoder_service.wavernn.folding import FIRST_ROUND, GROWTH
 
 BODY_BYTES = 16 * 2**20  # the services' default limit
 CLIP_SECONDS, CLIP_RATE = 60, 96_000

@@ -10,10 +10,10 @@ from benchmarks.sample_loop import cases, engines_of, network, plain_loop, rando
 from benchmarks.threads import threads_called, torch_threads
 from shared.mel import MEL_FORMAT
 from shared.tensors import Float32Array
-from vocoder_service.correction import PASSES
-from vocoder_service.engine import Engine
-from vocoder_service.generation import generate
-from vocoder_service.hparams import Hparams
+from vocoder_service.wavernn.correction import PASSES
+from vocoder_service.wavernn.engine import Engine
+from vocoder_service.wavernn.generation import generate
+from vocoder_service.wavernn.hparams import Hparams
 
 SECONDS, QUICK_SECONDS = 5, 1
 RTVC_TARGET, RTVC_OVERLAP = 8_000, 800  # samples, of `infer_waveform` in vocoder/inference.py

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 import synthesizer_service.hparams
-import vocoder_service.hparams
 from shared.checkpoint_writing import write
 from synthesizer_service.model import Tacotron
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
+from vocoder_service.wavernn.model import WaveRNN
 
 
 def write_full_size(folder: Path) -> None:
@@ -20,6 +20,9 @@ def write_full_size(folder: Path) -> None:
     torch.manual_seed(0)
     tacotron = Tacotron(synthesizer_service.hparams.Hparams())
     nn.init.constant_(tacotron.decoder.stop_proj.bias, -1e3)  # speaks to the last frame allowed
-    models = {"synthesizer": tacotron, "vocoder": WaveRNN(vocoder_service.hparams.Hparams())}
+    models = {
+        "synthesizer": tacotron,
+        "vocoder": WaveRNN(WaveRNNHparams()),
+    }
     for name, model in models.items():
         write(folder / name, model.state_dict(), source="random numbers", licence="none")

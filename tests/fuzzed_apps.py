@@ -11,14 +11,14 @@ from torch import nn
 
 import encoder_service.hparams
 import synthesizer_service.hparams
-import vocoder_service.hparams
 from encoder_service.model import SpeakerEncoder
 from shared.audio import endless_wav_header
 from shared.checkpoint_writing import write
 from synthesizer_service.model import Tacotron
 from tests.conftest import running
 from tests.gateway_service.stub_services import StubServices
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
+from vocoder_service.wavernn.model import WaveRNN
 
 KEY = "sk-of-the-fuzzer"
 APPS = ["encoder", "synthesizer", "vocoder", "gateway"]
@@ -74,7 +74,5 @@ def _network(name: str) -> nn.Module:
             num_highways=1,
         )
         return Tacotron(small)
-    tiny = vocoder_service.hparams.Hparams(
-        rnn_dims=32, fc_dims=32, compute_dims=16, res_out_dims=16, res_blocks=1
-    )
+    tiny = WaveRNNHparams(rnn_dims=32, fc_dims=32, compute_dims=16, res_out_dims=16, res_blocks=1)
     return WaveRNN(tiny)

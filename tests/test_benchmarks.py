@@ -14,8 +14,8 @@ from benchmarks import plain_wavernn
 from benchmarks.__main__ import main
 from benchmarks.plain_wavernn import PlainLoop
 from benchmarks.results import Row, Table
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
 
 ROWS_OF_A_HOP = {
     "whole request": "ms",

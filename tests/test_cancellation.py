@@ -16,10 +16,10 @@ import vocoder_service.app as vocoder
 from tests.gateway_service.speech_fixtures import SpeechServer, speech_server
 from tests.leaving_clients import Leaver, wait_until
 from tests.served_app import served
-from vocoder_service.batching import SharedEngine
-from vocoder_service.engine import FoldState, TorchEngine
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.batching import SharedEngine
+from vocoder_service.wavernn.engine import FoldState, TorchEngine
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
 
 MANY = 200
 FRAMES = 400

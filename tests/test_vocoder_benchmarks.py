@@ -15,10 +15,10 @@ from benchmarks.speech_clips import SpeechClip, cross_entropy, read_clips, shipp
 from benchmarks.threads import thread_counts
 from shared.audio import endless_wav_header
 from tests.vocoder_service.conftest import small_network
-from vocoder_service.engine import TorchEngine
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
-from vocoder_service.native_engine import built
+from vocoder_service.wavernn.engine import TorchEngine
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.native_engine import built
 
 SMALL = Hparams(rnn_dims=32, fc_dims=24, compute_dims=16, res_out_dims=16, res_blocks=3)
 

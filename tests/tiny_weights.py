@@ -6,8 +6,8 @@ from encoder_service.hparams import Hparams as EncoderHparams
 from encoder_service.model import SpeakerEncoder
 from synthesizer_service.hparams import Hparams as TacotronHparams
 from synthesizer_service.model import Tacotron
-from vocoder_service.hparams import Hparams as WaveRNNHparams
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
+from vocoder_service.wavernn.model import WaveRNN
 
 StateDict = dict[str, torch.Tensor]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from synthesizer_service.hparams import Hparams as SynthesizerHparams
-from vocoder_service.hparams import Hparams as VocoderHparams
+from vocoder_service.wavernn.hparams import Hparams as VocoderHparams
 
 SYNTHESIZER_SIZES = {
     "compact": SynthesizerHparams(

@@ -18,7 +18,7 @@ from tests.tiny_weights import (
     tiny_tacotron,
     tiny_wavernn,
 )
-from vocoder_service.hparams import Hparams as WaveRNNHparams
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
 
 CASES: list[tuple[ModelName, StateDict, Any]] = [
     ("encoder", tiny_encoder(), ENCODER),

@@ -25,8 +25,8 @@ from shared.settings import REPOSITORY
 from synthesizer_service.hparams import Hparams as TacotronHparams
 from synthesizer_service.model import Tacotron
 from tests.tiny_weights import ENCODER, TACOTRON, StateDict, tiny_encoder, tiny_tacotron
-from vocoder_service.hparams import Hparams as WaveRNNHparams
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
+from vocoder_service.wavernn.model import WaveRNN
 
 SCALAR = "001_step.pt"
 MATRIX = "003_encoder.embedding.weight.pt"

@@ -27,7 +27,6 @@ from training.run_folder import RunFolder
 from training.synthesizer import SynthesizerTask
 from training.trainer import Trainer
 from training.weights import read_weights
-from vocoder_service.generation import generate
 from vocoder_service.settings import Settings as VocoderSettings
 
 STEPS = 8
@@ -134,8 +133,9 @@ def test_services_load_what_is_exported(
         spoken = tacotron.generate(chars, embeds, [torch.Generator()], max_frames=8)
         assert spoken.mels[0].shape == (80, 8)
     else:
-        engine = vocoder_service.inference.load(VocoderSettings(checkpoints_dir=tmp_path))
-        wav = np.concatenate([*generate(engine, np.zeros((80, 3), np.float32), seed=1)])
+        settings = VocoderSettings(vocoder="wavernn", checkpoints_dir=tmp_path)
+        vocoder = vocoder_service.inference.load(settings)
+        wav = np.concatenate([*vocoder.generate(np.zeros((80, 3), np.float32), 1, 1.0)])
         assert wav.shape == (400,)
 
 

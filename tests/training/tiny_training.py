@@ -25,7 +25,7 @@ from training.run_folder import RunFolder
 from training.synthesizer import SynthesizerTask
 from training.trainer import Trainer
 from training.vocoder import VocoderTask
-from vocoder_service.hparams import Hparams as WaveRNNHparams
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
 
 TACOTRON = TacotronHparams(
     embed_dims=8, encoder_dims=8, decoder_dims=8, postnet_dims=8, encoder_K=2, lstm_dims=8,

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vocoder_service.hparams import Hparams
+from vocoder_service.wavernn.hparams import Hparams
 
 
 class ResBlock(nn.Module):

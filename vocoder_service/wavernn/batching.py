@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.patience import check_caller
-from vocoder_service.engine import Engine, FoldState
-from vocoder_service.waveform import Labels
+from vocoder_service.wavernn.engine import Engine, FoldState
+from vocoder_service.wavernn.mu_law import Labels
 
 Array = NDArray[np.float32]
 

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vocoder_service.engine import Array, Engine, FoldState, TorchEngine
-from vocoder_service.folding import FADE, REACH, plan
-from vocoder_service.generation import HELD_BACK, MEL_MAX, generate, output_length
-from vocoder_service.hparams import Hparams
-from vocoder_service.waveform import Labels, Wave, de_emphasis, mu_law_levels
+from vocoder_service.waveform import MEL_MAX, Wave, de_emphasis, output_length
+from vocoder_service.wavernn.engine import Array, Engine, FoldState, TorchEngine
+from vocoder_service.wavernn.folding import FADE, REACH, plan
+from vocoder_service.wavernn.generation import HELD_BACK, generate
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.mu_law import Labels, mu_law_levels
 
 HOP = 200
 

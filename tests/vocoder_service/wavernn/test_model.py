@@ -2,8 +2,8 @@ import numpy as np
 import torch
 
 from tests.vocoder_service.conftest import Golden
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
 
 
 def test_state_dict_is_named_ordered_shaped_and_typed_as_rtvc(

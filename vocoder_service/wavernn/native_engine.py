@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from shared import native_modules
-from vocoder_service.engine import Engine, FoldState, TorchEngine, Weights
-from vocoder_service.model import WaveRNN
-from vocoder_service.waveform import Labels
+from vocoder_service.wavernn.engine import Engine, FoldState, TorchEngine, Weights
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.mu_law import Labels
 
 Array = NDArray[np.float32]
 Precision = Literal["float32", "bfloat16"]
 
 log = logging.getLogger("better")
 
-LOOP = "vocoder_service._sample_loop"
+LOOP = "vocoder_service.wavernn._sample_loop"
 
 
 def engine_for(model: WaveRNN, threads: int, precision: Precision) -> Engine:

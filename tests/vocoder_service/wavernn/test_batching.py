@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from shared.tensors import Float32Array
 from tests.vocoder_service.conftest import precisions
-from vocoder_service.batching import MOST_FOLDS, SharedEngine
-from vocoder_service.engine import Engine, FoldState, TorchEngine
-from vocoder_service.generation import generate
-from vocoder_service.model import WaveRNN
-from vocoder_service.native_engine import NativeEngine
-from vocoder_service.waveform import Labels
+from vocoder_service.wavernn.batching import MOST_FOLDS, SharedEngine
+from vocoder_service.wavernn.engine import Engine, FoldState, TorchEngine
+from vocoder_service.wavernn.generation import generate
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.mu_law import Labels
+from vocoder_service.wavernn.native_engine import NativeEngine
 
 Array = NDArray[np.float32]
 

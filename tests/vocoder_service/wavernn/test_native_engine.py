@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 
 from shared import native_modules
 from tests.vocoder_service.conftest import precisions, small_network
-from vocoder_service.engine import FoldState, TorchEngine
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
-from vocoder_service.native_engine import NativeEngine, Precision, built, engine_for, supported
-from vocoder_service.waveform import Labels
+from vocoder_service.wavernn.engine import FoldState, TorchEngine
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.mu_law import Labels
+from vocoder_service.wavernn.native_engine import (
+    NativeEngine,
+    Precision,
+    built,
+    engine_for,
+    supported,
+)
 
 Array = NDArray[np.float32]
 FOLDS, FRAMES = 5, 10

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
-from vocoder_service.waveform import Labels
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.mu_law import Labels
 
 Array = NDArray[np.float32]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vocoder_service.folding import (
+from vocoder_service.wavernn.folding import (
     FADE,
     FIRST_ROUND,
     GROWTH,

@@ -8,26 +8,17 @@ import numpy as np
 from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
-from shared.mel import MEL_FORMAT
-from vocoder_service.correction import corrected
-from vocoder_service.engine import Engine, FoldState
-from vocoder_service.folding import FADE, Round, first_seam, join, plan
-from vocoder_service.waveform import Labels, Wave, de_emphasis, mu_law_levels
+from vocoder_service.waveform import MEL_MAX, Wave, de_emphasis, finished, output_length
+from vocoder_service.wavernn.correction import corrected
+from vocoder_service.wavernn.engine import Engine, FoldState
+from vocoder_service.wavernn.folding import Round, first_seam, join, plan
+from vocoder_service.wavernn.mu_law import Labels, mu_law_levels
 
 Array = NDArray[np.float32]
 T = TypeVar("T")
 
-MEL_MAX = MEL_FORMAT.max_abs  # RTVC divides mels by it before the network
 FIRST_CHUNK = 2  # frames: 25 ms; of a fold that is still being made
 HELD_BACK = 10  # frames, of which the correction gives nothing out; the chunks after them double
-
-
-def output_length(frames: int, hop_length: int) -> int:
-    """Samples for a mel of so many frames: (T - 1) * hop, as RTVC; one hop for a single frame.
-
-    The mel of a clip of n samples has 1 + n // hop frames, so the clip's own length comes back.
-    """
-    return max(1, frames - 1) * hop_length
 
 
 def generate(
@@ -62,18 +53,7 @@ def generate(
         raise ValueError(f"temperature is {temperature}; it must be above 0")
     total = output_length(mel.shape[1], hparams.hop_length)
     rounds = _Rounds(engine, mel, seed, temperature)
-    return _ended(corrected(rounds.sound(), mel, passes), total)
-
-
-def _ended(chunks: Iterator[Wave], total: int) -> Iterator[Wave]:
-    """Cut to `total` samples, faded out at the end, kept within ±1."""
-    done = 0
-    for chunk in chunks:
-        wanted = chunk[: total - done]
-        left = total - done - np.arange(len(wanted))  # samples, 1 at the last
-        done += len(wanted)
-        if len(wanted):
-            yield np.clip(wanted * np.minimum(1, left / FADE), -1, 1, dtype=np.float32)
+    return finished(corrected(rounds.sound(), mel, passes), total)
 
 
 class _Rounds:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from shared.hparams import hparams_from
-from vocoder_service.hparams import Hparams
+from vocoder_service.wavernn.hparams import Hparams
 
 
 def test_hparams_default_to_the_size_of_rtvc() -> None:

@@ -8,7 +8,7 @@ import pytest
 from shared.mel import mel_spectrogram
 from shared.tensors import Float32Array
 from tests.conftest import Service, running
-from vocoder_service.correction import PASSES, corrected
+from vocoder_service.wavernn.correction import PASSES, corrected
 
 HOP, LAG = 200, 800  # samples; of one pass, at most
 FRAMES = 81

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from vocoder_service.engine import Array, FoldState, TorchEngine
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
-from vocoder_service.waveform import Labels
+from vocoder_service.wavernn.engine import Array, FoldState, TorchEngine
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.mu_law import Labels
 
 HOP, CONTEXT = 200, 4  # samples a frame, frames around a mel
 
