@@ -86,13 +86,14 @@ class Kept:
         return Kept(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
     def __str__(self) -> str:
+        recorded = f"{self.recordings} recordings, {self.seconds / 60:.1f} minutes"
+        plain = 100 * self.plain / max(1, self.words)
         return (
-            f"of {self.recordings} recordings, {self.seconds / 60:.1f} minutes, "
-            f"{self.clips} clips, {self.clips_seconds / 60:.1f} minutes, are kept; {self.long} of "
-            f"them, {self.long_seconds / 60:.1f} minutes, are longer than {MAX_PHRASE_SECONDS:g} s; "
-            f"{self.misheard} phrases, {self.misheard_seconds / 60:.1f} minutes, are left out as "
-            f"misheard; {100 * self.plain / max(1, self.words):.1f} % of the words kept are not "
-            "those that the recogniser heard"
+            f"of {recorded}, {self.clips} clips, {self.clips_seconds / 60:.1f} minutes, are kept; "
+            f"{self.long} of them, {self.long_seconds / 60:.1f} minutes, are longer than "
+            f"{MAX_PHRASE_SECONDS:g} s; {self.misheard} phrases, "
+            f"{self.misheard_seconds / 60:.1f} minutes, are left out as misheard; of the words "
+            f"kept the recogniser took {plain:.1f} % for others"
         )
 
 

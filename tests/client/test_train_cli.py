@@ -10,7 +10,7 @@ import training.recognition
 import training.synthesizer
 import training.teachers
 from client.cli import better
-from client.train_cli import MAX_R, SIZES
+from client.train_cli import MAX_R, SIZES, VOCODERS
 from client.train_data_cli import TEACHERS
 from shared.checkpoints import load
 from synthesizer_service import model
@@ -27,6 +27,7 @@ from training.recipes import (
 from training.recognition import HeardWord
 from training.teachers import kokoro
 from training.teachers.kokoro import Kokoro
+from vocoder_service.settings import NETWORK_NAMES
 
 
 def run(*arguments: str | Path) -> Result:
@@ -35,7 +36,16 @@ def run(*arguments: str | Path) -> Result:
 
 def test_every_stage_has_a_command() -> None:
     result = run("--help")
-    stages = ("data", "features", "listener", "synthesizer", "vocoder", "export", "evaluate")
+    stages = (
+        "data",
+        "features",
+        "listener",
+        "synthesizer",
+        "vocoder",
+        "export",
+        "evaluate",
+        "copies",
+    )
     for name in stages:
         assert f"\n  {name}" in result.output
 
@@ -43,6 +53,7 @@ def test_every_stage_has_a_command() -> None:
 def test_choices_are_those_that_there_are() -> None:
     assert sorted(TEACHERS) == sorted(training.teachers.TEACHERS)
     assert SIZES == [*SYNTHESIZER_SIZES] == [*VOCODER_SIZES]
+    assert [*NETWORK_NAMES] == VOCODERS
 
 
 @pytest.mark.parametrize(
