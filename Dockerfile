@@ -32,6 +32,7 @@ COPY checkpoints/synthesizer checkpoints/synthesizer
 COPY --from=native /app/synthesizer_service/ synthesizer_service/
 
 FROM torch AS vocoder
+COPY checkpoints/vocos checkpoints/vocos
 COPY checkpoints/vocoder checkpoints/vocoder
 COPY --from=native /app/vocoder_service/ vocoder_service/
 

@@ -85,6 +85,17 @@ def test_vocoding_compares_each_engine_with_the_plain_loop() -> None:
 
 
 @pytest.mark.usefixtures("small_sizes")
+def test_vocos_is_compared_with_the_best_of_wavernns_engines() -> None:
+    rows = {row.name: row for row in vocoding.measure(runs=1, quick=True).rows}
+    best = "native float32" if built() else "torch"
+    (ratio,) = [row for name, row in rows.items() if name.endswith("/ Vocos")]
+    assert ratio.name.startswith("Vocos, 1 thread: WaveRNN")
+    assert best.split()[0] in ratio.name
+    assert ratio.runs[0] > 0
+    assert rows["Vocos, 1 thread"].limit == vocoding.VOCOS_LIMIT
+
+
+@pytest.mark.usefixtures("small_sizes")
 def test_rtvcs_loop_is_charged_for_all_of_its_steps() -> None:
     def a_second_each(works: list[object], runs: int) -> list[list[float]]:
         return [[1.0] * runs for _ in works]

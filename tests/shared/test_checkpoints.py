@@ -503,7 +503,7 @@ def test_full_size_load_holds_no_weight_twice(
     assert peak < 450e6
 
 
-@pytest.mark.parametrize("model", ["encoder", "synthesizer", "vocoder"])
+@pytest.mark.parametrize("model", ["encoder", "synthesizer", "vocoder", "vocos"])
 def test_bundled_checkpoint_is_whole_and_says_where_it_is_from(model: str) -> None:
     folder = REPOSITORY / "checkpoints" / model
     manifest = verify(folder)

@@ -107,6 +107,6 @@ class Vocos(nn.Module):
 
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Linear | nn.Conv1d):
-        nn.init.trunc_normal_(module.weight, std=INITIAL_STD)
+        nn.init.normal_(module.weight, std=INITIAL_STD)
         assert module.bias is not None
         nn.init.zeros_(module.bias)

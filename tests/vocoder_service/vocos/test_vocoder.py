@@ -171,6 +171,20 @@ def test_weights_of_another_mel_format_are_refused_in_a_line(tmp_path: Path) -> 
         vocos.load(tmp_path / "a/vocos")
 
 
+def test_weights_are_loaded_whatever_the_memory_held_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An initialisation that draws until it likes the values would never end: nothing is drawn."""
+    folder = tmp_path / "vocos"
+    write_vocos(folder, Hparams(dims=8, hidden_dims=8, blocks=1))
+    expected = whole(vocos.load(folder).generate(random_mel(3)))
+    used = torch.empty
+    monkeypatch.setattr(
+        torch, "empty", lambda *size, **options: used(*size, **options).copy_(torch.tensor(1e9))
+    )
+    np.testing.assert_array_equal(whole(vocos.load(folder).generate(random_mel(3))), expected)
+
+
 def test_absent_weights_are_told_with_where_they_are_and_with_what_speaks_without(
     tmp_path: Path,
 ) -> None:

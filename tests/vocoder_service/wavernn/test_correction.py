@@ -7,7 +7,7 @@ import pytest
 
 from shared.mel import mel_spectrogram
 from shared.tensors import Float32Array
-from tests.conftest import Service, running
+from tests.conftest import running
 from vocoder_service.wavernn.correction import PASSES, corrected
 
 HOP, LAG = 200, 800  # samples; of one pass, at most
@@ -135,14 +135,14 @@ def test_without_passes_sound_is_the_networks_alone() -> None:
     assert np.array_equal(whole([wave], mel_spectrogram(voice()), 0), wave)
 
 
-def test_service_corrects_unless_told_not_to(service: Service, mel: Float32Array) -> None:
+def test_service_corrects_unless_told_not_to(wavernn: httpx.Client, mel: Float32Array) -> None:
     def heard(url: str) -> Float32Array:
         body = {"spec": mel.tolist(), "seed": 1}
         answer = httpx.post(f"{url}/inference/", json=body, timeout=60).raise_for_status()
         return np.array(answer.json()["wav"], np.float32)
 
-    corrected_wave = heard(str(service("vocoder").base_url))
-    with running("vocoder", CORRECTION_PASSES="0") as url:
+    corrected_wave = heard(str(wavernn.base_url))
+    with running("vocoder", VOCODER="wavernn", CORRECTION_PASSES="0") as url:
         raw = heard(url)
     assert len(raw) == len(corrected_wave)
     target = mel[:, : 1 + len(raw) // HOP]
