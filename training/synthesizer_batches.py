@@ -86,7 +86,7 @@ class Batches:
         """Indices of `count` clips, the recipe's share of them of recorded speakers."""
         speakers: dict[bool, dict[str, list[int]]] = {False: {}, True: {}}
         for index, clip in enumerate(self._clips):
-            speakers[is_taught(clip.voice)].setdefault(clip.voice, []).append(index)
+            speakers[is_taught(clip)].setdefault(clip.voice, []).append(index)
         recorded, taught = (list(speakers[kind].values()) for kind in (False, True))
         share = self._recipe.recorded if recorded and taught else float(bool(recorded))
         of_recorded = round(share * count)

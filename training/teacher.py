@@ -21,7 +21,7 @@ from training.errors import TrainingError
 from training.sound import tidy
 
 TEMPOS = (0.98, 1.12)
-_VOICE = re.compile(r"[a-z]+-\d+-\d{6}(-variant-\d+)?")  # as `teach` and `add_variants` name them
+TAUGHT_VOICE = re.compile(r"\w+-\d+-\d{6}(-variant-\d+)*")
 
 V = TypeVar("V")
 
@@ -56,11 +56,6 @@ class Share:
         if not 0 <= index < of:
             raise TrainingError(f"a share is {text!r}, must be like 0/2 and 1/2")
         return cls(index, of)
-
-
-def is_taught(voice: str) -> bool:
-    """Whether a clip of this voice was spoken by a teacher, not recorded."""
-    return _VOICE.fullmatch(voice) is not None
 
 
 def teach(
@@ -101,3 +96,8 @@ def teach(
         folder.add(clip, wav)
         seconds_left -= clip.seconds
         yield clip
+
+
+def is_taught(clip: Clip) -> bool:
+    """Whether a teacher spoke it. The voices of recordings have other names."""
+    return TAUGHT_VOICE.fullmatch(clip.voice) is not None
