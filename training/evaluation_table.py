@@ -29,12 +29,14 @@ def markdown(evaluation: Evaluation) -> str:
 
 
 def copies_markdown(copies: Sequence[Copy]) -> str:
+    """The columns in which something was measured."""
     return _table([*_copied_rows(copies)])
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    head = [COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 1)]]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [*head, *rows])
+    used = [at for at in range(len(COLUMNS)) if any(row[at] not in ("", "–") for row in rows)]
+    rule = ["---", *["---:"] * (len(COLUMNS) - 1)]
+    return "".join(f"| {' | '.join(row[at] for at in used)} |\n" for row in (COLUMNS, rule, *rows))
 
 
 def _spoken_rows(spoken: Sequence[Utterance]) -> Iterator[Sequence[str]]:

@@ -19,12 +19,18 @@ from shared.mel import mel_spectrogram
 from shared.samples import sample_path
 from shared.tensors import Float32Array
 from tests.training.tiny_training import tone
-from training.copies import RECORDING, Copy, clips_in_turn, copy_all
+from training.copies import RECORDING, Copy, copy_all
 from training.errors import TrainingError
 from training.evaluate import Evaluation, Utterance, evaluate, speak_all
-from training.evaluation_table import markdown
+from training.evaluation_table import copies_markdown, markdown
 from training.evaluation_texts import FORTY_WORDS, SENTENCES, TEXTS
-from training.evaluation_voices import Recorded, Voice, read_voices, recorded_voices
+from training.evaluation_voices import (
+    Recorded,
+    Voice,
+    clips_in_turn,
+    read_voices,
+    recorded_voices,
+)
 from training.features import CHECKPOINTS
 from training.griffin_lim import griffin_lim
 from training.judging import Judge, Judgement, likeness
@@ -99,6 +105,13 @@ def test_table_sums_up_words_not_rates_and_names_failures() -> None:
     assert table.endswith("\nFailures: 1 repeated.\n")
     rows = [line for line in table.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in rows} == {12}
+
+
+def test_table_of_copies_has_the_columns_that_were_measured() -> None:
+    unheard = replace(JUDGED, heard={}, errors={})
+    copies = [Copy("rowan", maker, unheard, 0.125) for maker in (RECORDING, "Griffin-Lim")]
+    table = copies_markdown(copies)
+    assert cells(table, "recordings") == ["1", "3.00", "3.50", "4.00", "3.25", "0.90", "0.125"]
 
 
 def test_likeness_is_a_mean_of_voices() -> None:
