@@ -55,10 +55,12 @@ class Phrase:
 
 @dataclass(frozen=True)
 class _Word:
-    """start, end: seconds; not a number where no word of the recogniser's stands for it alone."""
+    """written: as the text has it, with all its marks. start, end: seconds; not a number where no
+    word of the recogniser's stands for it alone."""
 
     text: str
     mark: str = ""
+    written: str = ""
     heard: bool = False
     start: float = math.nan
     end: float = math.nan
@@ -99,34 +101,29 @@ def phrases(
     words = _timed(_words(transcript), heard)
     cuts = [*_cuts(words, _pauses(wav))] if split else []
     parts = _parts((0, len(words)), (0, len(wav)), cuts)
-    return [_phrase(words, transcript, part, span, punctuate) for part, span in parts]
+    return [_phrase(words[slice(*part)], span, punctuate) for part, span in parts]
 
 
-def _phrase(
-    words: Sequence[_Word],
-    transcript: str,
-    part: tuple[int, int],
-    span: tuple[int, int],
-    punctuate: bool,
-) -> Phrase:
-    spoken = words[slice(*part)]
+def _phrase(spoken: Sequence[_Word], span: tuple[int, int], punctuate: bool) -> Phrase:
     if punctuate:
         text = " ".join(word.text + word.mark for word in spoken)
         text += "" if spoken and spoken[-1].mark else ","
     else:
-        text = " ".join(normalize(transcript).split()[slice(*part)])
+        text = " ".join(word.written for word in spoken)
     return Phrase(text, *span, len(spoken), sum(not word.heard for word in spoken))
 
 
 def _words(text: str) -> list[_Word]:
     """As they are spoken, one for each that `normalize` sets apart by spaces."""
-    return [_word(piece) for piece in normalize(text).split()]
-
-
-def _word(piece: str) -> _Word:
-    bare = _EDGES.sub("", piece)
-    mark = _MARKS.search(piece, piece.rfind(bare[-1:]) + 1) if bare else _MARKS.search(piece)
-    return _Word(bare, mark[0] if mark else "")
+    words = list[_Word]()
+    for piece in normalize(text).split():
+        bare = _EDGES.sub("", piece)
+        if bare:
+            mark = _MARKS.search(piece, piece.rfind(bare) + len(bare))
+            words.append(_Word(bare, mark[0] if mark else "", written=piece))
+        elif words:  # a dash that stands alone
+            words[-1] = replace(words[-1], written=f"{words[-1].written} {piece}")
+    return words
 
 
 def _timed(transcript: Sequence[_Word], heard: Sequence[HeardWord]) -> list[_Word]:
@@ -139,11 +136,11 @@ def _timed(transcript: Sequence[_Word], heard: Sequence[HeardWord]) -> list[_Wor
     keys, others = [word.key for word in transcript], [word.key for word in other]
     timed = list[_Word]()
     for tag, i, j, k, m in SequenceMatcher(None, keys, others, autojunk=False).get_opcodes():
-        plain = [_Word(word.text) for word in transcript[i:j]]
+        plain = [replace(word, mark="") for word in transcript[i:j]]
         same = "".join(keys[i:j]) == "".join(others[k:m])  # any one, anyone
         if j - i == m - k:
             plain = [
-                replace(theirs, text=ours.text, heard=same)
+                replace(theirs, text=ours.text, written=ours.written, heard=same)
                 for ours, theirs in zip(transcript[i:j], other[k:m], strict=True)
             ]
         elif tag == "replace":

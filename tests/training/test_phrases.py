@@ -69,6 +69,15 @@ def test_words_stay_the_transcripts_and_marks_come_from_the_recogniser() -> None
     assert phrase.understood
 
 
+def test_marks_of_a_transcript_stay_where_none_are_asked_for() -> None:
+    wav, text = speech((0, 4), seconds=4), 'He said: "Rain" -- and left!'
+    said = heard("He said rain and left.", 0.2, 4.0)
+    [kept] = phrases(wav, text, said, punctuate=False)
+    assert kept.text == 'he said: "rain" -- and left!'
+    [heard_ones] = phrases(wav, text, said)
+    assert heard_ones.text == "he said rain and left."
+
+
 def test_numbers_are_compared_as_they_are_spoken() -> None:
     said = heard("Chapter 21. In 1987, it rained", 0.2, 4.0)
     transcript = "CHAPTER TWENTY ONE IN NINETEEN EIGHTY SEVEN IT RAINED"
