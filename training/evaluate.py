@@ -97,7 +97,7 @@ def evaluate(
     vocoder = vocoder or next(iter(networks_in(checkpoints)), "vocos")
     recognisers = {name: Recogniser(name) for name in RECOGNISERS}
     judge = Judge(load_encoder(checkpoints), recognisers, Dnsmos())
-    embeds = _embeds(judge, voices)
+    embeds, makers = _embeds(judge, voices), makers_of(checkpoints)
     with (
         ready_services(SERVICES, checkpoints, {"VOCODER": vocoder}) as services,
         Chain(*(services.urls[name] for name in SERVICES)) as chain,
@@ -106,7 +106,7 @@ def evaluate(
             _let_hear(chain, embeds, listen, vocoder)
         utterances = list(_told(speak_all(chain, judge, embeds, rounds, limit), details, say))
     heard = _writer(listen) if listen else _ignore
-    copying = copy_all(voices, makers_of(checkpoints), judge, limit, heard)
+    copying = copy_all(voices, makers, judge, limit, heard)
     copies = list(_told(copying, details, say))
     return Evaluation(utterances, copies, *_references(judge, voices, embeds))
 
