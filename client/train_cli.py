@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from training.recipes import Pace
 
 SIZES = ["compact", "full"]
-VOCODERS = ["vocos", "wavernn"]
+NETWORKS = ["vocos", "wavernn"]
 MAX_R = 20  # the model's, which needs torch
 AT_LEAST_ONE = click.IntRange(min=1)
 
@@ -253,7 +253,7 @@ checkpoints_option = click.option(
 @checkpoints_option
 @click.option(
     "--vocoder",
-    type=click.Choice(VOCODERS),
+    type=click.Choice(NETWORKS),
     help="The network that speaks.  [default: the first of them that has weights]",
 )
 @click.option(

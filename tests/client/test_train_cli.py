@@ -10,7 +10,7 @@ import training.recognition
 import training.synthesizer
 import training.teachers
 from client.cli import better
-from client.train_cli import MAX_R, SIZES, VOCODERS
+from client.train_cli import MAX_R, NETWORKS, SIZES
 from client.train_data_cli import TEACHERS
 from shared.checkpoints import load
 from synthesizer_service import model
@@ -53,7 +53,7 @@ def test_every_stage_has_a_command() -> None:
 def test_choices_are_those_that_there_are() -> None:
     assert sorted(TEACHERS) == sorted(training.teachers.TEACHERS)
     assert SIZES == [*SYNTHESIZER_SIZES] == [*VOCODER_SIZES]
-    assert [*NETWORK_NAMES] == VOCODERS
+    assert [*NETWORK_NAMES] == NETWORKS
 
 
 @pytest.mark.parametrize(
