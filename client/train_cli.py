@@ -93,6 +93,16 @@ size_option = click.option("--size", type=click.Choice(SIZES), default="compact"
     help="Frames a decoder step.  [default: the run's, else the start's, else 4]",
 )
 @click.option("--listener", type=existing, help="A run of `better train listener`, to teach it.")
+@click.option(
+    "--by-speaker/--by-clip",
+    default=None,
+    help="Each speaker as often as others, or each clip.  [default: by speaker]",
+)
+@click.option(
+    "--recorded",
+    type=click.FloatRange(0, 1),
+    help="Share that recordings have beside teachers' clips, by speaker.  [default: 0.5]",
+)
 def synthesizer_command(
     data: Path,
     run: Path,
@@ -257,12 +267,20 @@ def export_command(
     click.echo(f"{folder}: {manifest.model}, {len(manifest.parameters)} parameters")
 
 
-@train.command("evaluate")
-@click.option(
+checkpoints_option = click.option(
     "--checkpoints",
     type=existing,
     default=REPOSITORY / "checkpoints",
-    help="Holds the three folders.  [default: the repository's]",
+    help="Holds the folders of all networks.  [default: the repository's]",
+)
+
+
+@train.command("evaluate")
+@checkpoints_option
+@click.option(
+    "--vocoder",
+    type=click.Choice(NETWORKS),
+    help="The network that speaks.  [default: the first of them that has weights]",
 )
 @click.option(
     "--voice",
@@ -272,32 +290,94 @@ def export_command(
     help="A held-out clip; several times.  [default: samples/]",
 )
 @click.option(
+    "--recordings",
+    type=existing,
+    help="Held-out speakers with transcripts, as `data` takes them: voices in place of samples/.",
+)
+@click.option(
     "--rounds",
     type=AT_LEAST_ONE,
     default=1,
     show_default=True,
     help="How often each text is spoken, each time in another voice.",
 )
-@click.option("--limit", type=AT_LEAST_ONE, help="Texts of a kind, for a quick look.")
+@click.option("--limit", type=AT_LEAST_ONE, help="Texts of a kind, and copies: a quick look.")
 @click.option("--out", type=path_type, help="Where the table goes; else to the terminal.")
 @click.option("--details", type=path_type, help="JSON lines, one for each utterance and copy.")
+@click.option("--listen", type=path_type, help="A folder for sound files: each voice, and copies.")
 def evaluate_command(
     checkpoints: Path,
+    vocoder: str | None,
     voices: tuple[Path, ...],
+    recordings: Path | None,
     rounds: int,
     limit: int | None,
     out: Path | None,
     details: Path | None,
+    listen: Path | None,
 ) -> None:
-    """Measure what is understood, how like the voices are, and what goes wrong."""
+    """Measure what is understood, how clean and how like the voices are, and what goes wrong."""
     from training.evaluate import evaluate
     from training.evaluation_table import markdown
+    from training.evaluation_voices import read_voices, recorded_voices
 
     if out:
         out.touch()  # whether it can be written is known before the work
-    clips = voices or tuple(sorted((REPOSITORY / "samples").glob("*.wav")))
-    result = evaluate(checkpoints, clips, rounds=rounds, limit=limit, details=details, say=_say)
-    table = markdown(result)
+    if not voices and not recordings:
+        voices = tuple(sorted((REPOSITORY / "samples").glob("*.wav")))
+    speakers = read_voices(voices) + (recorded_voices(recordings) if recordings else [])
+    result = evaluate(
+        checkpoints,
+        speakers,
+        vocoder=vocoder,
+        rounds=rounds,
+        limit=limit,
+        details=details,
+        listen=listen,
+        say=_say,
+    )
+    _show(markdown(result), out)
+
+
+@train.command("copies")
+@click.argument("recordings", type=existing)
+@checkpoints_option
+@click.option(
+    "--vocoder",
+    "vocoders",
+    multiple=True,
+    type=existing,
+    help="A folder of weights, to be compared with those in use; several times.",
+)
+@click.option("--limit", type=AT_LEAST_ONE, help="Clips.  [default: two of each speaker]")
+@click.option("--out", type=path_type, help="Where the table goes; else to the terminal.")
+def copies_command(
+    recordings: Path,
+    checkpoints: Path,
+    vocoders: tuple[Path, ...],
+    limit: int | None,
+    out: Path | None,
+) -> None:
+    """Measure copies of RECORDINGS from their mels, by each vocoder: how clean, how alike."""
+    from training.copies import copy_all, maker_of, makers_of
+    from training.evaluation_table import copies_markdown
+    from training.evaluation_voices import recorded_voices
+    from training.features import load_encoder
+    from training.judging import Judge
+    from training.quality import Dnsmos
+
+    if out:
+        out.touch()
+    makers = makers_of(checkpoints) | {str(folder): maker_of(folder) for folder in vocoders}
+    judge = Judge(load_encoder(checkpoints), {}, Dnsmos())
+    copies = []
+    for copy in copy_all(recorded_voices(recordings), makers, judge, limit):
+        copies.append(copy)
+        _say(f"{len(copies)}: {copy.voice} by {copy.maker}, {copy.judged.quality.ovrl:.2f}")
+    _show(copies_markdown(copies), out)
+
+
+def _show(table: str, out: Path | None) -> None:
     if out:
         out.write_text(table)
     else:

@@ -83,6 +83,12 @@ class SynthesizerRecipe:
     voice: float = 2.0
     """Weights of what a listener hears: the phonemes, how far its layers are from what they make
     of the true mel, and the voice. The mel's error counts 1."""
+    by_speaker: bool = True
+    """Draw a speaker, then a clip of theirs, so that a hundred people of one clip teach more than
+    one of a hundred. Otherwise each clip comes once an epoch."""
+    recorded: float = 0.5
+    """With `by_speaker`, share of the utterances that recorded speakers have, where teachers' are
+    there as well: each two lines of a teacher are another voice, thousands in all."""
     seed: int = 1
     pace: Pace = Pace(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300, cooldown=0.4)
 

@@ -2,16 +2,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 from click.testing import CliRunner, Result
 
+import training.recognition
 import training.synthesizer
 import training.teachers
 from client.cli import better
-from client.train_cli import MAX_R, SIZES
+from client.train_cli import MAX_R, NETWORKS, SIZES
 from client.train_data_cli import TEACHERS
 from shared.checkpoints import load
 from synthesizer_service import model
+from tests.training.test_phrases import LONG, SAID, TRANSCRIPT
 from tests.training.tiny_training import tiny_data, tiny_trainer
 from training.clips import ClipFolder
 from training.errors import TrainingError
@@ -22,8 +25,10 @@ from training.recipes import (
     VOCOS_SIZES,
     SynthesizerRecipe,
 )
+from training.recognition import HeardWord
 from training.teachers import kokoro
 from training.teachers.kokoro import Kokoro
+from vocoder_service.settings import NETWORK_NAMES
 
 
 def run(*arguments: str | Path) -> Result:
@@ -32,7 +37,16 @@ def run(*arguments: str | Path) -> Result:
 
 def test_every_stage_has_a_command() -> None:
     result = run("--help")
-    stages = ("data", "features", "listener", "synthesizer", "vocoder", "export", "evaluate")
+    stages = (
+        "data",
+        "features",
+        "listener",
+        "synthesizer",
+        "vocoder",
+        "export",
+        "evaluate",
+        "copies",
+    )
     for name in stages:
         assert f"\n  {name}" in result.output
 
@@ -40,6 +54,7 @@ def test_every_stage_has_a_command() -> None:
 def test_choices_are_those_that_there_are() -> None:
     assert sorted(TEACHERS) == sorted(training.teachers.TEACHERS)
     assert SIZES == [*SYNTHESIZER_SIZES] == [*VOCODER_SIZES] == [*VOCOS_SIZES]
+    assert [*NETWORK_NAMES] == NETWORKS
 
 
 @pytest.mark.parametrize(
@@ -130,6 +145,33 @@ def test_data_wants_one_source(tmp_path: Path) -> None:
     assert "one of --text, --recordings" in both.stderr
 
 
+@pytest.mark.parametrize("option", ["--split-at-pauses", "--punctuate"])
+def test_editing_is_for_recordings(option: str, tmp_path: Path) -> None:
+    result = run("data", tmp_path, "--text", __file__, option)
+    assert result.exit_code == 2
+    assert "are for --recordings" in result.stderr
+
+
+def test_recordings_are_edited_with_the_recogniser(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Listening:
+        def __init__(self, name: str) -> None:
+            assert name == "base"
+
+        def words(self, wav: object) -> list[HeardWord]:
+            return SAID
+
+    monkeypatch.setattr(training.recognition, "Recogniser", Listening)
+    (tmp_path / "LJ" / "wavs").mkdir(parents=True)
+    soundfile.write(tmp_path / "LJ" / "wavs" / "1.wav", LONG, 16_000)
+    (tmp_path / "LJ" / "metadata.csv").write_text(f"1|{TRANSCRIPT}\n")
+    source = ("--recordings", tmp_path / "LJ")
+    result = run("data", tmp_path / "data", *source, "--split-at-pauses", "--punctuate")
+    assert "of 1 recordings, 0.2 minutes, 2 clips" in result.output
+    assert "new clips: 2, " in result.output
+
+
 def test_most_frames_a_step_are_the_models() -> None:
     assert MAX_R == model.MAX_R
 
@@ -188,7 +230,10 @@ def recipes(monkeypatch: pytest.MonkeyPatch) -> list[SynthesizerRecipe]:
 
 def test_options_change_the_recipe(recipes: list[SynthesizerRecipe], tmp_path: Path) -> None:
     run("synthesizer", tmp_path, tmp_path / "run", "--r", "2", "--steps", "7", "--batch", "3")
-    run("synthesizer", tmp_path, tmp_path / "run")
+    run("synthesizer", tmp_path, tmp_path / "run", "--by-clip", "--recorded", "0.3")
+    assert [(recipe.by_speaker, recipe.recorded) for recipe in recipes] == [
+        (True, SynthesizerRecipe.recorded), (False, 0.3),
+    ]  # fmt: skip
     assert [(recipe.r, recipe.pace.steps, recipe.batch) for recipe in recipes] == [
         (2, 7, 3),
         (SynthesizerRecipe.r, SynthesizerRecipe.pace.steps, SynthesizerRecipe.batch),
