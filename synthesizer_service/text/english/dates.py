@@ -1,0 +1,181 @@
+"""Dates, months and weekdays: 2026-11-30, 11/30/2026, "Wed, Apr 3", "the 3rd of May"."""
+
+import re
+
+from synthesizer_service.text.english.number_words import integer_words, ordinal_words
+from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, before, rule
+from synthesizer_service.text.english.times import clock_words
+
+MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
+_MONTH_OF = {month[:3]: month for month in MONTHS} | {"Sept": "September"}
+_WEEKDAY_OF = {
+    "Mon": "Monday",
+    "Tue": "Tuesday",
+    "Tues": "Tuesday",
+    "Wed": "Wednesday",
+    "Weds": "Wednesday",
+    "Thu": "Thursday",
+    "Thur": "Thursday",
+    "Thurs": "Thursday",
+    "Fri": "Friday",
+    "Sat": "Saturday",
+    "Sun": "Sunday",
+}
+_MONTH = rf"(?:{'|'.join(MONTHS)}|(?:{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})\b\.?)"
+_DAY = r"(?:3[01]|[12][0-9]|0?[1-9])"
+_YEAR = r"(?:1[0-9]{3}|20[0-9]{2})"
+_ORDINAL = r"(?:st|nd|rd|th)?"
+
+
+def _full(month: str) -> str:
+    return _MONTH_OF.get(month.rstrip("."), month)
+
+
+def _date_words(month: int, day: int, year: str) -> str | None:
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    year_words = f", {_year_words(year)}" if year else ""
+    return f"{MONTHS[month - 1]} {ordinal_words(str(day))}{year_words}"
+
+
+def _year_words(year: str) -> str:
+    if len(year) == 2:
+        year = ("20" if year < "70" else "19") + year
+    return integer_words(year)
+
+
+def _iso(match: re.Match[str]) -> str | None:
+    words = _date_words(int(match["month"]), int(match["day"]), match["year"])
+    if words and match["hour"]:
+        words += f", {clock_words(match['hour'], match['minute'], match['second'] or '')}"
+        words += " you tee see" if match["zone"] else ""
+    return words
+
+
+def _american(match: re.Match[str]) -> str | None:
+    """Month first; day first where that is no month."""
+    first, second = int(match["first"]), int(match["second"])
+    return _date_words(first, second, match["year"]) or _date_words(second, first, match["year"])
+
+
+def _european(match: re.Match[str]) -> str | None:
+    return _date_words(int(match["month"]), int(match["day"]), match["year"])
+
+
+def _month_and_day(match: re.Match[str]) -> str | None:
+    rest = after(match)
+    if re.match(r"[:%]|,[0-9]{3}|\.[0-9]|/", rest):
+        return None
+    return f"{_full(match['month'])} {ordinal_words(match['day'])}"
+
+
+def _year_after_day(match: re.Match[str]) -> str:
+    return f"the {ordinal_words(match['day'])} of {_full(match['month'])}"
+
+
+def _day_and_month(match: re.Match[str]) -> str | None:
+    ordinal = ordinal_words(match["day"])
+    article = "" if re.search(r"\bthe $", before(match), re.IGNORECASE) else "the "
+    month = match["month"]
+    if month == "May" and re.match(r" [a-z]", after(match)) and not match["th"]:
+        return None
+    if month in {"March", "May"} and not match["th"] and not re.match(r",? [0-9]{4}|[.,;:)]|$", after(match)):
+        return None
+    words = f"{article}{ordinal} of {_full(month)}"
+    return f"{words}, {integer_words(match['year'])}" if match["year"] else words
+
+
+def _slashed_day(match: re.Match[str]) -> str | None:
+    """11/30 after a word that leads to a date."""
+    return _date_words(int(match["month"]), int(match["day"]), "")
+
+
+_DATE_BEFORE = (
+    r"(?:(?<=\b[oO]n )|(?<=\b[bB]y )|(?<=\b[dD]ue )|(?<=[sS]ince )|(?<=[uU]ntil )|(?<=[bB]efore )"
+    r"|(?<=[aA]fter )|(?<=[fF]rom )|(?<=[dD]ate )|(?<=[dD]ate: ))"
+)
+
+
+def _month(match: re.Match[str]) -> str | None:
+    """An abbreviated month on its own; "Jan", "Mar" and "Jun" may be names."""
+    month, rest, lead = match["month"], after(match), before(match)
+    if month in {"Jan", "Mar", "Jun", "May"}:
+        leads = re.search(r"\b(?:in|since|until|by|early|late|mid|from|to|of|last|next|and|[A-Z][a-z]{2}) ?[-/]?$|[-–/]$", lead)
+        follows = re.match(r",? [0-9]|[-/] ?[A-Z]| ?'[0-9]{2}", rest)
+        if not (follows or (leads and not re.match(r" [a-z]+ed\b", rest))):
+            return None
+    return _MONTH_OF[month]
+
+
+def _weekday(match: re.Match[str]) -> str | None:
+    """ "Sat", "Sun" and "Wed" are weekdays beside a date, a time or another weekday."""
+    day, lead, rest = match["day"], before(match), after(match)
+    if day in {"Sat", "Sun", "Wed"}:
+        days = "|".join(_WEEKDAY_OF)
+        months = "|".join(_MONTH_OF)
+        follows = re.match(rf"\.?,? ?(?:the )?[0-9]|,? (?:{months})|[-/,&] ?(?:{days})|(?: and| or| to| through|[ ]?[&-]) (?:{days})|s\b| (?:at|morning|afternoon|evening|night)\b", rest)
+        leads = re.search(rf"\b(?:{days})[a-z]{{0,6}}\.?(?:[-/,&] ?| (?:and|or|to|through|&|-) )$|\b(?:[oO]n|[eE]very|[uU]ntil|[bB]y|[nN]ext|[lL]ast) $", lead)
+        if day == "Sun" and not follows and leads and "n " in leads[0][-3:]:
+            leads = None  # "on Sun" may be the star
+            if re.match(r"[.,;!?]|$", rest):
+                leads = True  # type: ignore[assignment]
+        if not (follows or leads):
+            return None
+    return _WEEKDAY_OF[day]
+
+
+def _century(match: re.Match[str]) -> str:
+    return plural_short(match[1])
+
+
+def plural_short(digits: str) -> str:
+    from synthesizer_service.text.english.number_words import cardinal_words, plural_words
+
+    return plural_words(cardinal_words(digits))
+
+
+RULES = (
+    rule(
+        rf"(?P<year>{_YEAR})[-/](?P<month>[01]?[0-9])[-/](?P<day>{_DAY})(?![0-9-])"
+        r"(?:[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,9})?)?"
+        r"(?P<zone>Z)?(?![0-9A-Za-z]))?",
+        _iso,
+    ),
+    rule(
+        r"(?P<first>[0-3]?[0-9])/(?P<second>[0-3]?[0-9])/(?P<year>[12][0-9]{3}|[0-9]{2})(?![0-9/])",
+        _american,
+    ),
+    rule(
+        r"(?P<first>[01]?[0-9])-(?P<second>[0-3]?[0-9])-(?P<year>[12][0-9]{3})(?![0-9-])", _american
+    ),
+    rule(
+        r"(?P<day>[0-3]?[0-9])\.(?P<month>[01]?[0-9])\.(?P<year>[12][0-9]{3})(?![0-9]|\.[0-9])",
+        _european,
+    ),
+    rule(rf"{_DATE_BEFORE}(?P<month>1[0-2]|0?[1-9])/(?P<day>{_DAY})(?![0-9/])", _slashed_day),
+    rule(
+        rf"(?P<month>{_MONTH}) (?P<day>{_DAY})(?:st|nd|rd|th)?(?![0-9A-Za-z])",
+        _month_and_day,
+        LETTER,
+    ),
+    rule(
+        rf"(?<![0-9:.,/-])(?P<day>{_DAY})(?P<th>st|nd|rd|th)?(?P<of> of)? (?P<month>{_MONTH})(?![A-Za-z])"
+        rf"(?:,? (?P<year>{_YEAR})(?![0-9:-]))?",
+        _day_and_month,
+    ),
+    rule(
+        rf"(?<=[0-9] )(?P<month>{'|'.join(MONTHS)})(?![A-Za-z])", lambda match: match["month"], LETTER
+    ),
+    rule(
+        rf"(?P<day>{'|'.join(sorted(_WEEKDAY_OF, key=len, reverse=True))})(?![A-Za-z'])(?P<dot>\.(?= ?[A-Za-z0-9,;]))?",
+        _weekday,
+        LETTER,
+    ),
+    rule(
+        rf"(?P<month>{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})(?![A-Za-z'])(?P<dot>\.(?= ?[A-Za-z0-9,;]))?",
+        _month,
+        LETTER,
+    ),
+)
