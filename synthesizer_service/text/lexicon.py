@@ -62,7 +62,11 @@ class Lexicon:
         for length in self._lengths:
             end = at + length
             written = text[at:end]
-            if len(written) < length or (written[-1] + text[end : end + 1]).isalnum() and end < len(text):
+            if (
+                len(written) < length
+                or (written[-1] + text[end : end + 1]).isalnum()
+                and end < len(text)
+            ):
                 continue
             respelling = self._exact.get(written) or self._folded.get(written.lower())
             if respelling is not None:

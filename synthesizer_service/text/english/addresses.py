@@ -25,7 +25,14 @@ _SIGNS = {
     "*": "star",
     "$": "dollar",
 }
-_SAID_AS = {"src": "source", "usr": "user", "img": "image", "tmp": "temp", "pkg": "package", "etc": "et cetera"}
+_SAID_AS = {
+    "src": "source",
+    "usr": "user",
+    "img": "image",
+    "tmp": "temp",
+    "pkg": "package",
+    "etc": "et cetera",
+}
 _PARTS = re.compile(r"[A-Za-z]+|[0-9]+|.", re.DOTALL)
 _DOMAINS = any_of(
     "com org net edu gov mil int info biz io dev app ai co uk de fr jp kr cn ru eu us ca au nl ch se dk fi pl es br mx nz "
@@ -36,7 +43,16 @@ _EXTENSIONS = any_of(
     "c h cpp hpp cc java go rs rb php sh bat exe dll so msi dmg iso zip tar gz tgz bz2 xz rar 7z jpg jpeg png gif svg webp bmp tiff ico "
     "mp3 mp4 wav flac ogg opus m4a m4b avi mov mkv webm srt vtt epub mobi sql db bak tmp lock pt pth onnx bin dat ipynb"
 )
-_SPOKEN_EXTENSIONS = {"txt": "tee ex tee", "exe": "ee ex ee", "go": "go", "so": "ess oh", "md": "em dee", "py": "pie", "js": "jay ess", "pt": "pee tee"}
+_SPOKEN_EXTENSIONS = {
+    "txt": "tee ex tee",
+    "exe": "ee ex ee",
+    "go": "go",
+    "so": "ess oh",
+    "md": "em dee",
+    "py": "pie",
+    "js": "jay ess",
+    "pt": "pee tee",
+}
 _URL_CHARACTERS = r"[^\s<>\"`{}|\\^\[\]]"
 _URL_END = r"(?<![.,;:!?'()*_])"
 
@@ -55,7 +71,11 @@ def _part(match: re.Match[str]) -> str:
     if part.isascii() and part.isalpha():
         if match.string[match.start() - 1 : match.start()] == "." and part in _SPOKEN_EXTENSIONS:
             return _SPOKEN_EXTENSIONS[part]
-        if match.string[match.start() - 1 : match.start()] == "." and len(part) == 2 and part not in {"co", "go", "so"}:
+        if (
+            match.string[match.start() - 1 : match.start()] == "."
+            and len(part) == 2
+            and part not in {"co", "go", "so"}
+        ):
             return spell(part)
         return _SAID_AS.get(part) or word_or_letters(part)
     return _SIGNS.get(part, "")
@@ -75,7 +95,9 @@ def _path(match: re.Match[str]) -> str | None:
 
 RULES = (
     rule(
-        rf"(?i:https?|ftps?|wss?|file|s3|ssh|git)://(?P<rest>{_URL_CHARACTERS}*{_URL_END})", _url, LETTER
+        rf"(?i:https?|ftps?|wss?|file|s3|ssh|git)://(?P<rest>{_URL_CHARACTERS}*{_URL_END})",
+        _url,
+        LETTER,
     ),
     rule(rf"(?i:www)\.(?P<rest>[A-Za-z0-9]{_URL_CHARACTERS}*{_URL_END})", _url, LETTER),
     rule(
@@ -91,9 +113,7 @@ RULES = (
         LETTER,
         DIGIT,
     ),
-    rule(
-        rf"localhost(?::[0-9]{{1,5}})(?:/{_URL_CHARACTERS}*{_URL_END})?", _whole, LETTER
-    ),
+    rule(rf"localhost(?::[0-9]{{1,5}})(?:/{_URL_CHARACTERS}*{_URL_END})?", _whole, LETTER),
     rule(r"[A-Za-z]:\\(?:[^\s\"<>|*?:]*(?<![.,;!]))", _path, LETTER),
     rule(r"\\\\[A-Za-z0-9][^\s\"<>|*?:]*(?<![.,;!])", _path, SIGN),
     rule(
@@ -114,7 +134,11 @@ RULES = (
     ),
     rule(
         r"(?<![A-Za-z0-9])--(?P<rest>[a-z][a-z0-9-]{1,40})(?![A-Za-z0-9])",
-        lambda match: f"dash dash {address_words(match['rest']).replace(' dash ', ' ')}" if before(match)[-1:] in {"", " ", "'", "("} else None,
+        lambda match: (
+            f"dash dash {address_words(match['rest']).replace(' dash ', ' ')}"
+            if before(match)[-1:] in {"", " ", "'", "("}
+            else None
+        ),
         SIGN,
     ),
 )

@@ -2,7 +2,8 @@
 
 import re
 
-from synthesizer_service.text.english.initialisms import SAID_AS, is_spelled, pronounceable
+from synthesizer_service.text.english.initialism_words import SAID_AS
+from synthesizer_service.text.english.initialisms import is_spelled, pronounceable
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import (
     cardinal_words,
@@ -48,27 +49,23 @@ _ASKED_FOR = re.compile(
     re.IGNORECASE,
 )
 _SHORT_CALLS = frozenset({"911", "411", "311", "999", "112", "988"})
-_STATE_BEFORE = re.compile(r"\b(?:[A-Z]{2}|[A-Z][a-z]+),? $")
 
 
 def _digits_by_context(match: re.Match[str]) -> str | None:
-    """A bare number where a code is spoken of; ten digits and more without grouping anywhere."""
+    """A bare number where a code is spoken of; ten digits and more anywhere."""
     digits, lead = match["digits"], before(match)
-    if len(digits) >= 10 or digits.startswith("0") and len(digits) > 2:
+    if len(digits) >= 10 or digits.startswith("0"):
         return digit_words(digits)
     asked = _ASKED_FOR.search(lead)
-    if asked and (len(digits) >= 4 or digits in _SHORT_CALLS or re.search("ext", asked[0], re.IGNORECASE)):
-        if len(digits) == 4 and re.search(r"\b(?:number|no|case|order)\b[.:]? ?$", lead) and False:
-            return None
+    if asked and (len(digits) >= 4 or digits in _SHORT_CALLS or "ext" in asked[0].lower()):
         return digit_words(digits)
-    if len(digits) == 5 and re.search(r"\b[A-Z]{2} $", lead):
-        return digit_words(digits)  # a ZIP code
-    return None
+    zip_code = len(digits) == 5 and re.search(r"\b[A-Z]{2} $", lead)
+    return digit_words(digits) if zip_code else None
 
 
 def _hash_number(match: re.Match[str]) -> str:
     digits = match["digits"]
-    return f"number {digit_words(digits) if len(digits) > 4 else integer_words(digits) if len(digits) != 4 else digit_words(digits)}"
+    return f"number {digit_words(digits) if len(digits) > 3 else integer_words(digits)}"
 
 
 def _address(match: re.Match[str]) -> str | None:
@@ -109,20 +106,19 @@ def _mixed_part(part: str) -> str:
     runs = _RUNS.findall(part)
     if len(runs) > 4 or (len(part) >= 8 and len(runs) > 2):
         return spell(part)  # a hash, a key, a licence plate
-    return " ".join(_run(run, short=len(runs) < 4) for run in runs)
+    return " ".join(map(_run_words, runs))
 
 
-def _run(run: str, *, short: bool) -> str:
+def _run_words(run: str) -> str:
+    """Digits or letters, as a part of a code."""
+    if run.isdecimal():
+        if run[0] == "0" or len(run) > 4:
+            return digit_words(run)
+        return cardinal_words(run) if len(run) < 3 else paired_words(run)
     if run in SAID_AS:
         return SAID_AS[run]
-    if run.isdecimal():
-        if len(run) > 2 and short and len(run) in (3, 4) and run[0] != "0":
-            return paired_words(run)
-        return cardinal_words(run) if len(run) < 3 and (run[0] != "0" or run == "0") else digit_words(run)
-    if len(run) > 5 and (not run.isupper() or pronounceable(run.lower())):
-        return run.lower()
     if run.isupper():
-        return spell(run) if len(run) == 1 or is_spelled(run, "", "") else run.lower()
+        return spell(run) if len(run) == 1 or is_spelled(run) else run.lower()
     return run.lower() if len(run) > 2 and pronounceable(run.lower()) else spell(run)
 
 
@@ -131,17 +127,18 @@ def _resolution(match: re.Match[str]) -> str:
 
 
 def _code_with_dashes(match: re.Match[str]) -> str | None:
-    token = match[0]
-    if not re.search("[0-9]", token):
+    """XK-4402-B"""
+    if not re.search("[0-9]", match[0]):
         return None
-    parts = token.split("-")
-    words = []
-    for part in parts:
-        if part.isdecimal():
-            words.append(digit_words(part) if len(part) > 2 else cardinal_words(part))
-        else:
-            words.append(spell(part))
-    return " ".join(words)
+    return " ".join(
+        cardinal_words(part) if part.isdecimal() and len(part) < 3 else spell(part)
+        for part in match[0].split("-")
+    )
+
+
+def _iban(match: re.Match[str]) -> str:
+    plain = match[0].replace(" ", "")
+    return ", ".join(spell(plain[at : at + 4]) for at in range(0, len(plain), 4))
 
 
 RULES = (
@@ -166,19 +163,29 @@ RULES = (
         DIGIT,
         SIGN,
     ),
-    rule(r"(?P<number>1-8[0-9]{2})-(?P<words>[A-Z]{3,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])", _vanity),
     rule(
-        rf"{_STARTS}(?:[0-9]{{4}}(?:[ -][0-9]{{4}}){{2,4}}(?:[ -][0-9]{{1,4}})?|[0-9]{{4}}[ -][0-9]{{6}}[ -][0-9]{{5}}"
+        r"(?P<number>1-8[0-9]{2})-(?P<words>[A-Z]{3,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])", _vanity
+    ),
+    rule(
+        rf"{_STARTS}(?:[0-9]{{4}}(?:[ -][0-9]{{4}}){{3,4}}(?:[ -][0-9]{{1,4}})?|[0-9]{{4}}[ -][0-9]{{6}}[ -][0-9]{{5}}"
         rf"|[0-9]{{3}}-[0-9]{{2}}-[0-9]{{4}}|[0-9]{{1,7}}(?:-[0-9]{{1,7}}){{3,6}}(?:-[0-9X])?|[0-9]{{5}}-[0-9]{{4}}){_ENDS}",
         _digits,
     ),
-    rule(r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])", _iban := (
-        lambda match: ", ".join(spell(group) for group in _fours(match[0]))), LETTER),
+    rule(
+        r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])",
+        _iban,
+        LETTER,
+    ),
     rule(
         r"(?P<address>[0-9]{1,3}(?:\.[0-9]{1,3}){3})(?![0-9.])(?::(?P<port>[0-9]{1,5}))?(?:/(?P<bits>[0-9]{1,2}))?(?![0-9/])",
         _address,
     ),
-    rule(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}(?![0-9A-Za-z:])", lambda match: _groups(match[0]), DIGIT, LETTER),
+    rule(
+        r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}(?![0-9A-Za-z:])",
+        lambda match: _groups(match[0]),
+        DIGIT,
+        LETTER,
+    ),
     rule(
         r"[vV](?:er\.? ?)?(?P<numbers>[0-9]{1,6}(?:\.[0-9]{1,6}){1,4})(?![0-9])(?:[-.]?(?P<suffix>(?:alpha|beta|rc|b|a|dev|post)[.-]?[0-9]{0,4})(?![A-Za-z0-9]))?",
         _version,
@@ -186,15 +193,17 @@ RULES = (
     ),
     rule(r"v(?P<numbers>[0-9]{1,4})(?P<suffix>)(?![A-Za-z0-9])", _version, LETTER),
     rule(r"#(?P<digits>[0-9]{1,15})(?![0-9A-Za-z]|[.,][0-9])", _hash_number, SIGN),
-    rule(r"(?P<digits>[0-9]{3,15})(?! hours| hrs)(?![0-9A-Za-z]|[.,'][0-9]|[-/:][0-9])", _digits_by_context),
+    rule(
+        r"(?P<digits>[0-9]{3,15})(?! hours| hrs)(?![0-9A-Za-z]|[.,'][0-9]|[-/:][0-9])",
+        _digits_by_context,
+    ),
     rule(r"(?P<lines>[0-9]{3,4})(?P<kind>[pi])(?![A-Za-z0-9])", _resolution),
 )
 MIXED_RULES = (
-    rule(r"[A-Z]{1,4}(?:-[A-Z0-9]{1,12}){2,6}(?![A-Za-z0-9])|[A-Z]{1,4}-(?=[0-9A-Z]{0,11}[0-9])[0-9A-Z]{3,12}(?![A-Za-z0-9])", _code_with_dashes, LETTER),
+    rule(
+        r"[A-Z]{1,4}(?:-[A-Z0-9]{1,12}){2,6}(?![A-Za-z0-9])|[A-Z]{1,4}-(?=[0-9A-Z]{0,11}[0-9])[0-9A-Z]{3,12}(?![A-Za-z0-9])",
+        _code_with_dashes,
+        LETTER,
+    ),
     rule(r"[A-Za-z0-9]++(?:-[0-9]{1,4}(?![A-Za-z0-9-]))?", _mixed, LETTER, DIGIT),
 )
-
-
-def _fours(iban: str) -> list[str]:
-    plain = iban.replace(" ", "")
-    return [plain[at : at + 4] for at in range(0, len(plain), 4)]

@@ -71,19 +71,14 @@ def _month_and_day(match: re.Match[str]) -> str | None:
     return f"{_full(match['month'])} {ordinal_words(match['day'])}"
 
 
-def _year_after_day(match: re.Match[str]) -> str:
-    return f"the {ordinal_words(match['day'])} of {_full(match['month'])}"
-
-
 def _day_and_month(match: re.Match[str]) -> str | None:
-    ordinal = ordinal_words(match["day"])
+    """ "3 April 2026"; "march" and "may" are verbs, too."""
+    month, rest = match["month"], after(match)
+    ends = re.match(r",? [0-9]{4}|[.,;:)]|$", rest)
+    if month in {"March", "May"} and not (match["th"] or match["year"] or ends):
+        return None
     article = "" if re.search(r"\bthe $", before(match), re.IGNORECASE) else "the "
-    month = match["month"]
-    if month == "May" and re.match(r" [a-z]", after(match)) and not match["th"]:
-        return None
-    if month in {"March", "May"} and not match["th"] and not re.match(r",? [0-9]{4}|[.,;:)]|$", after(match)):
-        return None
-    words = f"{article}{ordinal} of {_full(month)}"
+    words = f"{article}{ordinal_words(match['day'])} of {_full(month)}"
     return f"{words}, {integer_words(match['year'])}" if match["year"] else words
 
 
@@ -98,42 +93,40 @@ _DATE_BEFORE = (
 )
 
 
+_MONTH_LEADS = re.compile(
+    r"\b(?:in|since|until|by|early|late|mid|from|to|of|last|next|and)[ -]$|[A-Z][a-z]{2}[-/]$"
+)
+_MONTH_FOLLOWS = re.compile(r",? [0-9]|[-/] ?[A-Z]| ?'[0-9]{2}")
+
+
 def _month(match: re.Match[str]) -> str | None:
     """An abbreviated month on its own; "Jan", "Mar" and "Jun" may be names."""
-    month, rest, lead = match["month"], after(match), before(match)
+    month, rest = match["month"], after(match)
     if month in {"Jan", "Mar", "Jun", "May"}:
-        leads = re.search(r"\b(?:in|since|until|by|early|late|mid|from|to|of|last|next|and|[A-Z][a-z]{2}) ?[-/]?$|[-–/]$", lead)
-        follows = re.match(r",? [0-9]|[-/] ?[A-Z]| ?'[0-9]{2}", rest)
-        if not (follows or (leads and not re.match(r" [a-z]+ed\b", rest))):
+        led_to = _MONTH_LEADS.search(before(match)) and not re.match(r" [a-z]+ed\b", rest)
+        if not led_to and not _MONTH_FOLLOWS.match(rest):
             return None
     return _MONTH_OF[month]
 
 
+_DAYS, _MONTHS = "|".join(_WEEKDAY_OF), "|".join(_MONTH_OF)
+_DAY_FOLLOWS = re.compile(
+    rf"\.?,? ?(?:the )?[0-9]|\.?,? (?:{_MONTHS})|[-/,&] ?(?:{_DAYS})|s\b"
+    rf"| (?:and|or|to|through|&|-) (?:{_DAYS})| (?:at|morning|afternoon|evening|night)\b"
+)
+_DAY_LEADS = re.compile(
+    rf"\b(?:{_DAYS})[a-z]{{0,6}}\.?(?:[-/,&] ?| (?:and|or|to|through|&|-) )$"
+    r"|\b(?:[oO]n|[eE]very|[uU]ntil|[bB]y|[nN]ext|[lL]ast) $"
+)
+
+
 def _weekday(match: re.Match[str]) -> str | None:
     """ "Sat", "Sun" and "Wed" are weekdays beside a date, a time or another weekday."""
-    day, lead, rest = match["day"], before(match), after(match)
+    day = match["day"]
     if day in {"Sat", "Sun", "Wed"}:
-        days = "|".join(_WEEKDAY_OF)
-        months = "|".join(_MONTH_OF)
-        follows = re.match(rf"\.?,? ?(?:the )?[0-9]|,? (?:{months})|[-/,&] ?(?:{days})|(?: and| or| to| through|[ ]?[&-]) (?:{days})|s\b| (?:at|morning|afternoon|evening|night)\b", rest)
-        leads = re.search(rf"\b(?:{days})[a-z]{{0,6}}\.?(?:[-/,&] ?| (?:and|or|to|through|&|-) )$|\b(?:[oO]n|[eE]very|[uU]ntil|[bB]y|[nN]ext|[lL]ast) $", lead)
-        if day == "Sun" and not follows and leads and "n " in leads[0][-3:]:
-            leads = None  # "on Sun" may be the star
-            if re.match(r"[.,;!?]|$", rest):
-                leads = True  # type: ignore[assignment]
-        if not (follows or leads):
+        if not _DAY_FOLLOWS.match(after(match)) and not _DAY_LEADS.search(before(match)):
             return None
     return _WEEKDAY_OF[day]
-
-
-def _century(match: re.Match[str]) -> str:
-    return plural_short(match[1])
-
-
-def plural_short(digits: str) -> str:
-    from synthesizer_service.text.english.number_words import cardinal_words, plural_words
-
-    return plural_words(cardinal_words(digits))
 
 
 RULES = (
@@ -166,7 +159,9 @@ RULES = (
         _day_and_month,
     ),
     rule(
-        rf"(?<=[0-9] )(?P<month>{'|'.join(MONTHS)})(?![A-Za-z])", lambda match: match["month"], LETTER
+        rf"(?<=[0-9] )(?P<month>{'|'.join(MONTHS)})(?![A-Za-z])",
+        lambda match: match["month"],
+        LETTER,
     ),
     rule(
         rf"(?P<day>{'|'.join(sorted(_WEEKDAY_OF, key=len, reverse=True))})(?![A-Za-z'])(?P<dot>\.(?= ?[A-Za-z0-9,;]))?",

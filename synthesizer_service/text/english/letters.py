@@ -1,7 +1,6 @@
 """Letters by their names, spelled so that the network says them: FBI is "eff bee eye"."""
 
-from synthesizer_service.text.english.number_words import cardinal_words, digit_words, paired_words
-from synthesizer_service.text.english.rules import any_of  # noqa: F401
+from synthesizer_service.text.english.number_words import digit_words
 
 LETTER_NAMES = {
     "a": "ay",
@@ -40,8 +39,3 @@ def spell(characters: str) -> str:
         for character in characters.lower()
         if character in LETTER_NAMES or character.isdecimal()
     )
-
-
-def spell_plural(characters: str) -> str:
-    """ "GPU" -> "jee pee yous"."""
-    return f"{spell(characters)}s"

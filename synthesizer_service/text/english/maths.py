@@ -122,19 +122,20 @@ RULES = (
         r"(?P<unit> ?mm ?Hg\b)?",
         _pressure,
     ),
-    rule(
-        rf"(?P<amount>{NUMBER})[eE](?P<exponent>[-−+]?[0-9]{{1,4}})(?![0-9A-Za-z])", _scientific
-    ),
+    rule(rf"(?P<amount>{NUMBER})[eE](?P<exponent>[-−+]?[0-9]{{1,4}})(?![0-9A-Za-z])", _scientific),
     rule(
         r"(?<![0-9][/:-])(?:(?P<whole>[0-9]{1,4})[ -])?(?P<over>[0-9]{1,3})/(?P<under>[0-9]{1,4})"
         r"(?![0-9/:]|[.,-][0-9])",
         _fraction,
     ),
-    rule(r"([0-9]{1,4}):([0-9]{1,4})(?![0-9:])", _ratio),
+    rule(r"(?<!:)([0-9]{1,4}):([0-9]{1,4})(?![0-9:])", _ratio),
 )
 SIGN_RULES = (
-    rule(r"\^(\([-−+]?[0-9]{1,6}\)|\{[-−+]?[0-9]{1,6}\}|[-−+]?[0-9]{1,6}|[a-z])(?![A-Za-z0-9])",
-         _power, SIGN),
+    rule(
+        r"\^(\([-−+]?[0-9]{1,6}\)|\{[-−+]?[0-9]{1,6}\}|[-−+]?[0-9]{1,6}|[a-z])(?![A-Za-z0-9])",
+        _power,
+        SIGN,
+    ),
     rule(r"(?<![<>=!~-])(?:<=|>=|==|!=|~=|[<>=])(?![<>=])|[≤≥≠≈]", _comparison, SIGN),
     rule(r"(?<![-<])->(?=[ \w])|→", "to", SIGN),
     rule(r"(?<=[0-9] )[*×](?= ?[0-9])|(?<=[0-9])[*×](?= ?[0-9])|×", "times", SIGN),
@@ -148,8 +149,14 @@ SIGN_RULES = (
 BETWEEN_NUMBERS = (
     rule(r"(?<=[0-9] )[xX](?= [$€£¥₩])", "times", LETTER),
     rule(r"(?<=[0-9])[xX](?= ?[0-9])|(?<=[0-9] )[xX](?= [0-9])", "by", LETTER),
-    rule(r"([0-9]{1,4}(?:\.[0-9]{1,3})?)[xX](?![A-Za-z0-9])",
-         lambda match: f"{number_words(match[1])} times", DIGIT),
-    rule(r"([0-9]{1,5}(?:\.[0-9]{1,3})?) ?[xX] ?(?=[0-9])",
-         lambda match: f"{number_words(match[1])} by", DIGIT),
+    rule(
+        r"([0-9]{1,4}(?:\.[0-9]{1,3})?)[xX](?![A-Za-z0-9])",
+        lambda match: f"{number_words(match[1])} times",
+        DIGIT,
+    ),
+    rule(
+        r"([0-9]{1,5}(?:\.[0-9]{1,3})?) ?[xX] ?(?=[0-9])",
+        lambda match: f"{number_words(match[1])} by",
+        DIGIT,
+    ),
 )

@@ -119,7 +119,7 @@ _PER = {
 }
 _WORDS_PER = "hour|day|night|week|month|year|person|user|seat|head|item|unit|share|barrel|ton|mile|minute|bottle|cup|dozen"
 _SCALED = (
-    r"(?:[ -](?P<scale>[tT]housand|[mM]illion|[bB]illion|[tT]rillion)\b"
+    r"(?:[ -]?(?P<scale>[tT]housand|[mM]illion|[bB]illion|[tT]rillion)\b"
     rf"|(?P<suffix>{any_of(' '.join(_SCALES))})(?![A-Za-z0-9]))?"
 )
 _RANGE = rf"(?P<low>{NUMBER})(?P<low_suffix>[kKmMbB])?(?:-| - | to )"

@@ -144,11 +144,11 @@ RULES = (
         lambda match: ordinal_words(match[1].replace(",", "")),
     ),
     rule(r"([1-9][0-9]{2}0|[1-9]0)'?s(?![A-Za-z0-9])", _decade),
+    rule(r"'([1-9]0)s(?![A-Za-z0-9])", lambda match: plural_words(cardinal_words(match[1])), SIGN),
     rule(
-        r"'([1-9]0)s(?![A-Za-z0-9])", lambda match: plural_words(cardinal_words(match[1])), SIGN
-    ),
-    rule(
-        r"(?<![A-Za-z0-9])'([0-9]{2})(?![A-Za-z0-9'])", lambda match: two_digit_words(match[1]), SIGN
+        r"(?<![A-Za-z0-9])'([0-9]{2})(?![A-Za-z0-9'])",
+        lambda match: two_digit_words(match[1]),
+        SIGN,
     ),
     rule(r"[0-9]{16,}+", lambda match: digit_words(match[0])),
 )

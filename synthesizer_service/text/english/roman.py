@@ -2,7 +2,11 @@
 
 import re
 
-from synthesizer_service.text.english.number_words import cardinal_words, integer_words, ordinal_words
+from synthesizer_service.text.english.number_words import (
+    cardinal_words,
+    integer_words,
+    ordinal_words,
+)
 from synthesizer_service.text.english.rules import LETTER, after, any_of, before, rule
 
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
@@ -25,7 +29,9 @@ _RULER_BEFORE = re.compile(rf"\b(?:{_RULERS}) $")
 _COUNTED_BEFORE = re.compile(rf"\b(?:{_COUNTED}) $")
 _NAME_BEFORE = re.compile(r"\b[A-Z][a-z'-]+ $")
 _SURNAME_BEFORE = re.compile(r"\b[A-Z][a-z.]+ (?:[A-Z]\. )?[A-Z][a-z]+,? $")
-_AFTER_A_NUMBERED_I = re.compile(r"[.,;:!?)]|$|'s\b| (?:of|was|and|or|to|in|had|began|ended|ruled|reigned|with|at|the|for)\b")
+_AFTER_A_NUMBERED_I = re.compile(
+    r"[.,;:!?)]|$|'s\b| (?:of|was|and|or|to|in|had|began|ended|ruled|reigned|with|at|the|for)\b"
+)
 
 
 def value_of(numeral: str) -> int:
@@ -59,7 +65,12 @@ def _numeral(match: re.Match[str]) -> str | None:
         return cardinal_words(str(value))
     if not _NAME_BEFORE.search(lead):
         return None
-    person = value <= 5 and _SURNAME_BEFORE.search(lead) and re.match(r"[.,;)']|$| (?:was|is|and|of|said|has|had)\b", rest) and not re.search(r"\b(?:The|Final|Street|Rocky|Star|Grand) ", lead)
+    person = (
+        value <= 5
+        and _SURNAME_BEFORE.search(lead)
+        and re.match(r"[.,;)']|$| (?:was|is|and|of|said|has|had)\b", rest)
+        and not re.search(r"\b(?:The|Final|Street|Rocky|Star|Grand) ", lead)
+    )
     return f"the {ordinal_words(str(value))}" if person else cardinal_words(str(value))
 
 
@@ -72,7 +83,9 @@ RULES = (
     rule(r"(?P<numeral>[IVXLCDM]{1,15})(?![A-Za-z0-9])", _numeral, LETTER),
     rule(
         r"(?<=\bp\. )(?P<numeral>[ivxl]{1,8})(?![A-Za-z0-9])|(?<=\bpp\. )(?P<second>[ivxl]{1,8})(?![A-Za-z0-9])",
-        lambda match: (lambda value: cardinal_words(str(value)) if value else None)(value_of((match["numeral"] or match["second"]).upper())),
+        lambda match: (lambda value: cardinal_words(str(value)) if value else None)(
+            value_of((match["numeral"] or match["second"]).upper())
+        ),
         LETTER,
     ),
 )

@@ -42,3 +42,8 @@ def after(match: re.Match[str]) -> str:
 def any_of(words: str) -> str:
     """An alternation of space-separated words, the longest first."""
     return "|".join(sorted(map(re.escape, words.split()), key=len, reverse=True))
+
+
+def listed(words: str) -> list[str]:
+    """Words that are written one after the other."""
+    return words.split()

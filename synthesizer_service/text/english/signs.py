@@ -2,10 +2,19 @@
 
 import re
 
+from synthesizer_service.text.english.number_words import integer_words
 from synthesizer_service.text.english.rules import LETTER, SIGN, after, before, rule
 
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_WORDS = {"%": "percent", "‰": "per mille", "&": "and", "@": "at", "+": "plus", "°": "degrees", "Ω": "ohms"}
+_WORDS = {
+    "%": "percent",
+    "‰": "per mille",
+    "&": "and",
+    "@": "at",
+    "+": "plus",
+    "°": "degrees",
+    "Ω": "ohms",
+}
 
 
 def _hash(match: re.Match[str]) -> str:
@@ -20,7 +29,9 @@ def _heading(match: re.Match[str]) -> str | None:
 
 def _hashtag(match: re.Match[str]) -> str:
     """ "#MeToo": "hashtag me too"."""
-    return " ".join(["hashtag", *_CAMEL.findall(match["tag"])])
+    words = _CAMEL.findall(match["tag"])
+    said = [integer_words(word) if word.isdecimal() else word for word in words]
+    return " ".join(["hashtag", *said])
 
 
 def _dot(match: re.Match[str]) -> str | None:
@@ -28,7 +39,9 @@ def _dot(match: re.Match[str]) -> str | None:
 
 
 RULES = (
-    rule(r"(?<![A-Za-z0-9])(?:[:;]-?[()DPp/|]|:'\(|<3|:-?\*|[xX]D)(?![A-Za-z0-9(])", "", SIGN, LETTER),
+    rule(
+        r"(?<![A-Za-z0-9])(?:[:;]-?[()DPp/|]|:'\(|<3|:-?\*|[xX]D)(?![A-Za-z0-9(])", "", SIGN, LETTER
+    ),
     rule(r"[%‰&@+°Ω]", lambda match: _WORDS[match[0]], SIGN),
     rule(r"#{1,6}(?= [A-Za-z])", _heading, SIGN),
     rule(r"#(?P<tag>[A-Za-z][A-Za-z0-9_]{1,60})", _hashtag, SIGN),

@@ -43,9 +43,8 @@ def _hour(match: re.Match[str]) -> str | None:
     return f"{cardinal_words(match['hour'])} {match['half'].lower()}.m."
 
 
-_CLOCK = (
-    r"(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6})?)?"
-)
+_CLOCK = r"(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6})?)?"
+
 
 def _duration(match: re.Match[str]) -> str:
     """1h30m, 2m30s"""
@@ -65,8 +64,10 @@ RULES = (
     ),
     rule(
         r"(?P<hour>[01][0-9]|2[0-3])(?P<minute>[0-5][0-9])(?= (?:hours|hrs)\b)",
-        lambda match: f"{two_digit_words(match['hour'])} "
-        f"{'hundred' if match['minute'] == '00' else two_digit_words(match['minute'])}",
+        lambda match: (
+            f"{two_digit_words(match['hour'])} "
+            f"{'hundred' if match['minute'] == '00' else two_digit_words(match['minute'])}"
+        ),
     ),
     rule(
         rf"(?<![0-9:/]){_CLOCK}(?![0-9:/])"
@@ -80,10 +81,10 @@ RULES = (
     ),
     rule(
         rf"(?<=[0-9MmZz.] )(?:{_ZONE.replace(' ', '|')})(?![A-Za-z0-9])",
-        lambda match: spell(match[0]) if re.search(r"(?:[0-9]|[AaPp]\.?[Mm]\.?) $", before(match)) else None,
+        lambda match: (
+            spell(match[0]) if re.search(r"(?:[0-9]|[AaPp]\.?[Mm]\.?) $", before(match)) else None
+        ),
         LETTER,
     ),
-    rule(
-        r"[aApP]\.[mM]\.", lambda match: match[0].lower(), LETTER
-    ),
+    rule(r"[aApP]\.[mM]\.", lambda match: match[0].lower(), LETTER),
 )

@@ -1,0 +1,164 @@
+"""Words in capitals, and what they are: letters, acronyms, or plain words."""
+
+from synthesizer_service.text.english.rules import listed
+
+SAID_AS = {
+    "OK": "okay",
+    "OKs": "okays",
+    "ok": "okay",
+    "JPEG": "jay peg",
+    "JPG": "jay peg",
+    "JSON": "jason",
+    "ASCII": "askey",
+    "MySQL": "my ess cue ell",
+    "PostgreSQL": "postgress cue ell",
+    "NoSQL": "no ess cue ell",
+    "GitHub": "git hub",
+    "WiFi": "why fye",
+    "Wi-Fi": "why fye",
+    "iOS": "eye oh ess",
+    "iPadOS": "eye pad oh ess",
+    "macOS": "mac oh ess",
+    "iPhone": "eye phone",
+    "iPhones": "eye phones",
+    "iPad": "eye pad",
+    "iPads": "eye pads",
+    "iTunes": "eye tunes",
+    "iCloud": "eye cloud",
+    "eBay": "ee bay",
+    "LaTeX": "lay tech",
+    "PhD": "pee aitch dee",
+    "PhDs": "pee aitch dees",
+    "Ph.D.": "pee aitch dee",
+    "MSc": "em ess see",
+    "BSc": "bee ess see",
+    "C++": "see plus plus",
+    "C#": "see sharp",
+    "F#": "eff sharp",
+    ".NET": "dot net",
+    "pH": "pee aitch",
+    "IoT": "eye oh tee",
+    "LoRa": "lora",
+    "VoIP": "voyp",
+    "SaaS": "sass",
+    "PaaS": "pass",
+    "IaaS": "eye ass",
+    "mRNA": "em ar en ay",
+    "tRNA": "tee ar en ay",
+    "eBook": "ee book",
+    "LLaMA": "llama",
+    "aka": "also known as",
+    "AKA": "also known as",
+    "a.k.a.": "also known as",
+    "tv": "tee vee",
+    "FAQs": "eff ay cues",
+    "CAPTCHA": "captcha",
+    "LGBTQ+": "ell jee bee tee cue plus",
+    "LGBTQIA+": "ell jee bee tee cue eye ay plus",
+    "YOLO": "yolo",
+    "LOL": "ell oh ell",
+    "WWI": "world war one",
+    "WWII": "world war two",
+    "WW1": "world war one",
+    "WW2": "world war two",
+    "M.Sc.": "em ess see",
+    "B.Sc.": "bee ess see",
+    "AC/DC": "ay see dee see",
+    "TCP/IP": "tee see pee eye pee",
+    "N/A": "en ay",
+    "n/a": "en ay",
+}
+"""Words that no rule reads rightly."""
+
+SPELLED = frozenset(
+    listed(
+        "AA AAA AARP ABA ABC ABS ACL ACLU ADA ADHD AI AKC ALS AM AMA AMC AMD AOL APA API APR APY "
+        "AR ATM ATP ATV AUD AWS BA BAC BBC BBQ BC BCE BFF BLT BMI BMW BMX BS BTS BTW CAD CBD CBO "
+        "CBS CCTV CD CDC CDN CE CEO CET CFO CGI CHF CIA CIO CLI CMO CMS CNN CNY COO CPA CPI CPR "
+        "CPU CRM CSI CSS CST CSV CT CTO CV DA DC DHCP DHS DIY DJ DMV DNA DNC DNS DOB DOE DOJ DOT "
+        "DPI DSL DUI DVD DVR EBITDA EC ECB EDM EDT EEG EIN EKG EMS EMT EPA EPS ER ESP ESPN EST "
+        "ETA ETF EU EUR EV FA FAA FAQ FBI FCC FDA FDIC FDR FEC FFT FM FPS FTC FTP FYI GBP GDP "
+        "GDPR GED GHG GI GM GMO GMT GNP GNU GOP GPA GPS GPT GPU GUI HBO HD HDMI HIV HMO HOA HP "
+        "HPV HQ HR HTML HTTP HTTPS HVAC IBM ICU ID IDE IEEE IMF INR IO IOU IP IPA IPO IQ IRA IRC "
+        "IRS ISBN ISO ISP ISS IT IV IVF JFK JP JPY JS JVM KFC KGB KO KPI KRW LA LAPD LED LGBT "
+        "LGBTQ LLC LLM LLP LOL LP LSD MBA MBTA MC MD MFA MIT MLB MLS MMA MO MP MPG MPH MRI MS MSG "
+        "MTV MVP NAACP NBA NBC NC NCAA NDA NFC NFL NFT NGO NHL NHS NIH NPC NPR NRA NSA NSF NY NYC "
+        "NYPD NYU OCD OCR OECD OEM OS OTC PA PBS PC PCR PDF PDT PE PGA PHP PJ PM PMS POV POW PR "
+        "PS PSA PST PTA PTO PTSD PVC QA QR QVC RBI RCA RDF REM RFC RFID RGB RN RNA RNC ROI RPG "
+        "RPM RSS RSVP RV SDK SEC SEO SFO SMS SOS SPF SQL SSD SSH SSL SSN STD SUV SVG TA TB TBA "
+        "TBD TCP TLC TLS TMI TNT TOC TSA TV UAE UCLA UFC UFO UI UK UN UPC UPS URI URL US USA USAF "
+        "USB USC USD USDA USPS USSR UTC UTF UV UX VA VAT VC VFW VGA VIP VP VPN VR WBC WMD WTO WWE "
+        "WWF WWI WWII WWW XML XP YMCA YTD"
+    )
+)
+"""Initialisms that could be words, or that stand among words in capitals."""
+
+AMONG_CAPITALS_WORDS = frozenset(listed("AM COD DOT ER ID IT IV LA LED MA MO PA RED US WHO"))
+"""Initialisms that are words where the words around them are in capitals, too."""
+
+ACRONYMS = frozenset(
+    listed(
+        "AIDS ASEAN AWOL BASIC BERT BIOS CAPTCHA COBOL COVID CRUD CUDA DARPA DOS DRAM EPROM FEMA "
+        "FICO FIFA FUBAR GAN GIF HIPAA HUD IKEA IMAX JAVA LAN LASER LIDAR MADD MASH MENSA MIDI "
+        "MIPS NAFTA NAND NAPA NAS NASA NASDAQ NATO NIMBY OPEC OSHA PETA PIN POTUS RADAR RAM REST "
+        "ROM ROTC SARS SCOTUS SCUBA SIDS SIM SOAP SONAR SRAM SWAT TED TOML UEFA UNESCO UNICEF "
+        "VISA WAN YAML YOLO ZIP"
+    )
+)
+"""Initialisms that are said as words."""
+
+SHORT_WORDS = frozenset(
+    listed(
+        "AH AN AS AT BE BY DO GO HA HE HI IF IN IS ME MY NO OF OH ON OR SO TO UP WE YO ACE ACT "
+        "ADD ADO AGE AGO AID AIM AIR ALE ALL AND ANT ANY APE ARC ARE ARK ARM ART ASH ASK ATE AWE "
+        "AXE BAD BAG BAN BAR BAT BAY BED BEE BEG BET BID BIG BIN BIT BOB BOW BOX BOY BUD BUG BUN "
+        "BUS BUT BUY BYE CAB CAN CAP CAR CAT COD COW COY CRY CUB CUE CUP CUT DAD DAM DAY DEN DEW "
+        "DID DIE DIG DIM DIP DOE DOG DOT DRY DUE DUG DUO DYE EAR EAT EEL EGG EGO ELF ELK ELM END "
+        "ERA EVE EYE FAD FAN FAR FAT FED FEE FEW FIG FIN FIR FIT FIX FLU FLY FOE FOG FOR FOX FRY "
+        "FUN FUR GAP GAS GAY GEL GEM GET GIN GOD GOT GUM GUN GUT GUY GYM HAD HAM HAS HAT HAY HEN "
+        "HER HEY HID HIM HIP HIS HIT HOG HOP HOT HOW HUG HUT ICE ICY ILL INK INN ION ITS IVY JAM "
+        "JAR JAW JET JIG JOB JOG JOY KEY KID KIN KIT LAB LAD LAG LAP LAW LAY LEG LET LID LIE LIP "
+        "LIT LOG LOT LOW MAD MAN MAP MAT MAX MAY MEN MET MIX MOB MOM MOP MUD MUG NAP NET NEW NIL "
+        "NOD NOR NOT NOW NUN NUT OAK OAR ODD OFF OIL OLD ONE OUR OUT OWE OWL OWN PAD PAL PAN PAR "
+        "PAT PAW PAY PEA PEN PET PIE PIG PIN PIT POD POP POT PRO PUB PUP PUT RAG RAM RAN RAP RAT "
+        "RAW RAY RED RIB RID RIG RIM RIP ROB ROD ROT ROW RUB RUG RUM RUN RYE SAD SAT SAW SAY SEA "
+        "SEE SET SEX SHE SHY SIN SIP SIR SIT SIX SKI SKY SLY SON SOW SPA SPY SUB SUM SUN TAB TAG "
+        "TAN TAP TAR TAX TEA TEN THE TIE TIN TIP TOE TON TOO TOP TOW TOY TRY TUB TUG TWO USE VAN "
+        "VET VIA VOW WAR WAS WAX WAY WEB WED WEE WET WHO WHY WIG WIN WON WOW YAM YES YET YOU ZIP "
+        "ZOO ALSO AREA AUTO AWAY BACK BEEN BOTH CALL CITY COME DATA DEAD DEAL DEAR DONE DOOR DOWN "
+        "EACH EASY ELSE EVEN EVER EXIT FAIL FAST FILE FIND FIRE FIVE FOOD FOUR FREE FROM FULL "
+        "GIVE GOOD HAVE HELP HERE HIGH HOLD HOME IDEA INTO ITEM JUST KEEP KNOW LAST LATE LESS "
+        "LIKE LINE LIVE LONG LOOK LOVE MADE MAKE MANY MORE MOST MUCH MUST NAME NEAR NEED NEXT "
+        "NINE NONE NOTE ONCE ONLY OPEN OVER PAGE PART PLAN PLAY PULL PUSH READ REAL REST ROAD "
+        "ROOM SAFE SALE SAME SAVE SELL SEND SHOP SHOW SHUT SIDE SLOW SOLD SOME SOON STAY STEP "
+        "STOP SURE TAKE TALK TEAM TELL TEST THAT THEM THEN THEY THIS TIME TODO TURN UNDO UNIT "
+        "UPON VERY VOTE WAIT WALK WALL WANT WARM WEAR WEEK WELL WENT WERE WHAT WHEN WIDE WILL "
+        "WITH WORD WORK YEAR YOUR ZERO"
+    )
+)
+"""Short words that are written in capitals for emphasis, in headings and on signs."""
+
+INTERJECTIONS = frozenset(
+    listed(
+        "brr brrr grr grrr hm hmm hmmm ll mhm mm mmm nd nth pfft psst pst rd sh shh shhh ssh st "
+        "th tsk ve zzz"
+    )
+)
+"""Sounds and endings without a vowel, which are not spelled."""
+
+ONSETS = frozenset(
+    listed(
+        "bl br ch cl cr dr dw fl fr gh gl gr kl kn kr ph pl pr qu rh sc sch scr sh shr sk sl sm "
+        "sn sp spl spr squ st str sw th thr tr tw wh wr"
+    )
+)
+"""Two and more consonants that an English word may begin with."""
+
+CODAS = frozenset(
+    listed(
+        "bs ch ck cks ct ds ff ft gh ght gn ld lf lk ll lls lm lp ls lt lth mb mn mp ms nce nch "
+        "nd nds ng ngs nk ns nt nth ph ps pt rb rc rch rd rds rf rg rk rks rl rm rn rp rs rsh rst "
+        "rt rth sh sk sm sp ss st tch th ths ts tt wl wn ws x xt ys zz"
+    )
+)
+"""Two and more consonants that an English word may end with, but for a plural's s."""
