@@ -114,9 +114,7 @@ def said_of(texts: Sequence[str], entries: dict[str, Any] | None, param: str) ->
     try:
         lexicon = settings.lexicon | Lexicon(entries or {})
     except LexiconError as error:
-        raise InvalidRequest(
-            f"lexicon: {error}", param="lexicon", code="invalid_lexicon"
-        ) from None
+        raise InvalidRequest(f"lexicon: {error}", param="lexicon", code="invalid_lexicon") from None
     said = [normalize(text, lexicon) for text in texts]
     for text, its in zip(texts, said, strict=True):
         ids = ids_of(its)

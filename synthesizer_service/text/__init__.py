@@ -62,31 +62,34 @@ class Reading(NamedTuple):
 
 def read(text: str, lexicon: Lexicon = NO_LEXICON) -> Reading:
     """Any Unicode text will do, and one that leaves nothing gives "". Linear in its length."""
-    said: list[str] = []
+    parts: list[str] = []
     words: list[Word] = []
     length, last = 0, ""
-    joined = False  # to the word before
-    for piece in spoken(text, lexicon):
-        gap = piece.spaced or _apart(last, piece.words)
-        if gap and last:
-            said.append(" ")
+    within_word = False
+    for start, end, said, spaced in spoken(text, lexicon):
+        if last and (spaced or _apart(last, said)):
+            parts.append(" ")
             length += 1
-        said.append(piece.words)
-        first, length = length, length + len(piece.words)
-        joined = joined and not piece.spaced
-        if piece.words[-1].isalpha() or piece.words[0].isalpha():
-            word = Word(piece.start, piece.end, piece.words, first, length)
-            if joined:
-                start = words.pop()
-                between = "".join(said)[start.first_symbol : length] if False else None
-                word = Word(start.start, piece.end, "", start.first_symbol, length)
-            words.append(word)
-            joined = True
-        last = piece.words
-    whole = "".join(said)
+        parts.append(said)
+        if _is_word(said):
+            first = length
+            if within_word and not spaced:  # "state-of-the-art" is one
+                before = words.pop()
+                start, first = before.start, before.first_symbol
+            words.append(Word(start, end, "", first, length + len(said)))
+            within_word = True
+        elif spaced:
+            within_word = False
+        length += len(said)
+        last = said
+    whole = "".join(parts)
     return Reading(
         whole, [word._replace(said=whole[word.first_symbol : word.last_symbol]) for word in words]
     )
+
+
+def _is_word(said: str) -> bool:
+    return said[0].isalpha() or said[-1].isalpha()
 
 
 def _apart(last: str, words: str) -> bool:

@@ -45,9 +45,7 @@ class Lexicon:
             return self
         both = Lexicon({})
         both._exact = self._exact | other._exact
-        both._folded = {
-            word: respelling for word, respelling in self._folded.items()
-        } | other._folded
+        both._folded = self._folded | other._folded
         both._lengths = sorted({*self._lengths, *other._lengths}, reverse=True)
         both._firsts = self._firsts | other._firsts
         return both
@@ -62,11 +60,7 @@ class Lexicon:
         for length in self._lengths:
             end = at + length
             written = text[at:end]
-            if (
-                len(written) < length
-                or (written[-1] + text[end : end + 1]).isalnum()
-                and end < len(text)
-            ):
+            if len(written) < length or _goes_on(text, end):
                 continue
             respelling = self._exact.get(written) or self._folded.get(written.lower())
             if respelling is not None:
@@ -75,6 +69,11 @@ class Lexicon:
 
 
 NO_LEXICON = Lexicon({})
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """Whether a word goes on over `end`."""
+    return text[end - 1].isalnum() and text[end : end + 1].isalnum()
 
 
 def read_lexicon(path: Path) -> Lexicon:

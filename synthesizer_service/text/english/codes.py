@@ -1,4 +1,4 @@
-"""What is read digit by digit or letter by letter: phone, card and account numbers, versions, codes."""
+"""Phone, card and account numbers, versions and codes: read by digits and letters."""
 
 import re
 
@@ -11,7 +11,7 @@ from synthesizer_service.text.english.number_words import (
     integer_words,
     paired_words,
 )
-from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, before, rule
+from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, before, rule
 
 _EXTENSION = r"(?:,? ?(?:ext\.?|extension|x) ?(?P<extension>[0-9]{1,6}))?"
 _GAP = r"[ .-]"
@@ -38,14 +38,11 @@ def _vanity(match: re.Match[str]) -> str:
     return f"{_groups(match['number'])}, {', '.join(match['words'].lower().split('-'))}"
 
 
-def _digits(match: re.Match[str]) -> str:
-    return _groups(match[0])
-
-
 _ASKED_FOR = re.compile(
-    r"\b(?:account|card|order|invoice|tracking|serial|pin|passcode|code|zip|postcode|passport|reference|ref|"
-    r"ticket|confirmation|booking|routing|policy|license|case|number|no|phone|tel|telephone|mobile|fax|call|dial|text|ending in|"
-    r"ending|id|iban|isbn|extension|ext|password|otp)(?: (?:number|no|id|code|ending in|is))?[.:#]{0,2} ?#?$",
+    r"\b(?:account|card|order|invoice|tracking|serial|pin|passcode|code|zip|postcode|passport|"
+    r"reference|ref|ticket|confirmation|booking|routing|policy|license|case|number|no|phone|tel|"
+    r"telephone|mobile|fax|call|dial|text|ending|id|iban|isbn|extension|ext|password|otp)"
+    r"(?: (?:number|no|id|code|ending in|in|is))?[.:#]{0,2} ?#?$",
     re.IGNORECASE,
 )
 _SHORT_CALLS = frozenset({"911", "411", "311", "999", "112", "988"})
@@ -122,10 +119,6 @@ def _run_words(run: str) -> str:
     return run.lower() if len(run) > 2 and pronounceable(run.lower()) else spell(run)
 
 
-def _resolution(match: re.Match[str]) -> str:
-    return f"{paired_words(match['lines'])} {spell(match['kind'])}"
-
-
 def _code_with_dashes(match: re.Match[str]) -> str | None:
     """XK-4402-B"""
     if not re.search("[0-9]", match[0]):
@@ -141,43 +134,41 @@ def _iban(match: re.Match[str]) -> str:
     return ", ".join(spell(plain[at : at + 4]) for at in range(0, len(plain), 4))
 
 
+_NORTH_AMERICAN = (
+    rf"(?:\+?1{_GAP}?)?(?:\([0-9]{{3}}\) ?|[0-9]{{3}}{_GAP})[0-9]{{3}}{_GAP}[0-9]{{4}}"
+)
+_NATIONAL = (
+    r"0[0-9]{1,4}(?:[ -][0-9]{2,4}){2,4}|(?:[0-9]{1,4}-){1,2}[0-9]{3,4}-[0-9]{4}"
+    r"|[0-9]{3}-[0-9]{3}[1-9]|\(0[0-9]{1,4}\) ?[0-9]{3,4}[ -]?[0-9]{3,4}"
+)
+_CARD = (
+    r"[0-9]{4}(?:[ -][0-9]{4}){3,4}(?:[ -][0-9]{1,4})?|[0-9]{4}[ -][0-9]{6}[ -][0-9]{5}"
+    r"|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{1,7}(?:-[0-9]{1,7}){3,6}(?:-[0-9X])?|[0-9]{5}-[0-9]{4}"
+)
+_RELEASE = r"(?P<suffix>(?:alpha|beta|rc|b|a|dev|post)[.-]?[0-9]{0,4})"
+
 RULES = (
     rule(
-        rf"{_STARTS}(?P<number>(?:\+?1{_GAP}?)?(?:\([0-9]{{3}}\) ?|[0-9]{{3}}{_GAP})[0-9]{{3}}{_GAP}[0-9]{{4}})"
-        rf"{_EXTENSION}{_ENDS}",
+        rf"{_STARTS}(?P<number>{_NORTH_AMERICAN}|{_NATIONAL}){_EXTENSION}{_ENDS}",
         _phone,
         DIGIT,
         SIGN,
     ),
     rule(
-        r"(?P<number>\+[0-9]{1,3}(?:[ .-]?\(?[0-9]{1,5}\)?){2,6})"
-        rf"{_EXTENSION}{_ENDS}",
+        rf"(?P<number>\+[0-9]{{1,3}}(?:[ .-]?\(?[0-9]{{1,5}}\)?){{2,6}}){_EXTENSION}{_ENDS}",
         _phone,
-        SIGN,
-    ),
-    rule(
-        rf"{_STARTS}(?P<number>0[0-9]{{1,4}}(?:[ -][0-9]{{2,4}}){{2,4}}|(?:[0-9]{{1,4}}-){{1,2}}[0-9]{{3,4}}-[0-9]{{4}}"
-        rf"|[0-9]{{3}}-[0-9]{{3}}[1-9]|\(0[0-9]{{1,4}}\) ?[0-9]{{3,4}}[ -]?[0-9]{{3,4}})"
-        rf"{_EXTENSION}{_ENDS}",
-        _phone,
-        DIGIT,
         SIGN,
     ),
     rule(
         r"(?P<number>1-8[0-9]{2})-(?P<words>[A-Z]{3,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])", _vanity
     ),
+    rule(rf"{_STARTS}(?:{_CARD}){_ENDS}", lambda match: _groups(match[0])),
     rule(
-        rf"{_STARTS}(?:[0-9]{{4}}(?:[ -][0-9]{{4}}){{3,4}}(?:[ -][0-9]{{1,4}})?|[0-9]{{4}}[ -][0-9]{{6}}[ -][0-9]{{5}}"
-        rf"|[0-9]{{3}}-[0-9]{{2}}-[0-9]{{4}}|[0-9]{{1,7}}(?:-[0-9]{{1,7}}){{3,6}}(?:-[0-9X])?|[0-9]{{5}}-[0-9]{{4}}){_ENDS}",
-        _digits,
+        r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])", _iban, LETTER
     ),
     rule(
-        r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])",
-        _iban,
-        LETTER,
-    ),
-    rule(
-        r"(?P<address>[0-9]{1,3}(?:\.[0-9]{1,3}){3})(?![0-9.])(?::(?P<port>[0-9]{1,5}))?(?:/(?P<bits>[0-9]{1,2}))?(?![0-9/])",
+        r"(?P<address>[0-9]{1,3}(?:\.[0-9]{1,3}){3})(?![0-9.])(?::(?P<port>[0-9]{1,5}))?"
+        r"(?:/(?P<bits>[0-9]{1,2}))?(?![0-9/])",
         _address,
     ),
     rule(
@@ -187,7 +178,8 @@ RULES = (
         LETTER,
     ),
     rule(
-        r"[vV](?:er\.? ?)?(?P<numbers>[0-9]{1,6}(?:\.[0-9]{1,6}){1,4})(?![0-9])(?:[-.]?(?P<suffix>(?:alpha|beta|rc|b|a|dev|post)[.-]?[0-9]{0,4})(?![A-Za-z0-9]))?",
+        r"[vV](?:er\.? ?)?(?P<numbers>[0-9]{1,6}(?:\.[0-9]{1,6}){1,4})(?![0-9])"
+        rf"(?:[-.]?{_RELEASE}(?![A-Za-z0-9]))?",
         _version,
         LETTER,
     ),
@@ -197,11 +189,15 @@ RULES = (
         r"(?P<digits>[0-9]{3,15})(?! hours| hrs)(?![0-9A-Za-z]|[.,'][0-9]|[-/:][0-9])",
         _digits_by_context,
     ),
-    rule(r"(?P<lines>[0-9]{3,4})(?P<kind>[pi])(?![A-Za-z0-9])", _resolution),
+    rule(
+        r"(?P<lines>[0-9]{3,4})(?P<kind>[pi])(?![A-Za-z0-9])",
+        lambda match: f"{paired_words(match['lines'])} {spell(match['kind'])}",
+    ),
 )
 MIXED_RULES = (
     rule(
-        r"[A-Z]{1,4}(?:-[A-Z0-9]{1,12}){2,6}(?![A-Za-z0-9])|[A-Z]{1,4}-(?=[0-9A-Z]{0,11}[0-9])[0-9A-Z]{3,12}(?![A-Za-z0-9])",
+        r"[A-Z]{1,4}(?:(?:-[A-Z0-9]{1,12}){2,6}|-(?=[0-9A-Z]{0,11}[0-9])[0-9A-Z]{3,12})"
+        r"(?![A-Za-z0-9])",
         _code_with_dashes,
         LETTER,
     ),

@@ -2,12 +2,13 @@
 
 import re
 
+from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import integer_words, ordinal_words
-from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, before, rule
+from synthesizer_service.text.english.rules import LETTER, after, any_of, before, listed, rule
 from synthesizer_service.text.english.times import clock_words
 
-MONTHS = (
-    "January February March April May June July August September October November December".split()
+MONTHS = listed(
+    "January February March April May June July August September October November December"
 )
 _MONTH_OF = {month[:3]: month for month in MONTHS} | {"Sept": "September"}
 _WEEKDAY_OF = {
@@ -50,7 +51,7 @@ def _iso(match: re.Match[str]) -> str | None:
     words = _date_words(int(match["month"]), int(match["day"]), match["year"])
     if words and match["hour"]:
         words += f", {clock_words(match['hour'], match['minute'], match['second'] or '')}"
-        words += " you tee see" if match["zone"] else ""
+        words += f" {spell('UTC')}" if match["zone"] else ""
     return words
 
 
@@ -82,15 +83,16 @@ def _day_and_month(match: re.Match[str]) -> str | None:
     return f"{words}, {integer_words(match['year'])}" if match["year"] else words
 
 
+_DATE_BEFORE = re.compile(
+    r"\b(?:on|by|due|since|until|before|after|from|dated?):? $", re.IGNORECASE
+)
+
+
 def _slashed_day(match: re.Match[str]) -> str | None:
     """11/30 after a word that leads to a date."""
+    if not _DATE_BEFORE.search(before(match)):
+        return None
     return _date_words(int(match["month"]), int(match["day"]), "")
-
-
-_DATE_BEFORE = (
-    r"(?:(?<=\b[oO]n )|(?<=\b[bB]y )|(?<=\b[dD]ue )|(?<=[sS]ince )|(?<=[uU]ntil )|(?<=[bB]efore )"
-    r"|(?<=[aA]fter )|(?<=[fF]rom )|(?<=[dD]ate )|(?<=[dD]ate: ))"
-)
 
 
 _MONTH_LEADS = re.compile(
@@ -123,54 +125,45 @@ _DAY_LEADS = re.compile(
 def _weekday(match: re.Match[str]) -> str | None:
     """ "Sat", "Sun" and "Wed" are weekdays beside a date, a time or another weekday."""
     day = match["day"]
-    if day in {"Sat", "Sun", "Wed"}:
-        if not _DAY_FOLLOWS.match(after(match)) and not _DAY_LEADS.search(before(match)):
-            return None
+    word = day in {"Sat", "Sun", "Wed"}
+    if word and not _DAY_FOLLOWS.match(after(match)) and not _DAY_LEADS.search(before(match)):
+        return None
     return _WEEKDAY_OF[day]
 
+
+_ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;]))?"
 
 RULES = (
     rule(
         rf"(?P<year>{_YEAR})[-/](?P<month>[01]?[0-9])[-/](?P<day>{_DAY})(?![0-9-])"
-        r"(?:[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,9})?)?"
-        r"(?P<zone>Z)?(?![0-9A-Za-z]))?",
+        r"(?:[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
+        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,9})?)?(?P<zone>Z)?(?![0-9A-Za-z]))?",
         _iso,
     ),
     rule(
-        r"(?P<first>[0-3]?[0-9])/(?P<second>[0-3]?[0-9])/(?P<year>[12][0-9]{3}|[0-9]{2})(?![0-9/])",
+        r"(?P<first>[0-3]?[0-9])/(?P<second>[0-3]?[0-9])/(?P<year>[12][0-9]{3}|[0-9]{2})"
+        r"(?![0-9/])",
         _american,
     ),
     rule(
-        r"(?P<first>[01]?[0-9])-(?P<second>[0-3]?[0-9])-(?P<year>[12][0-9]{3})(?![0-9-])", _american
+        r"(?P<first>[01]?[0-9])-(?P<second>[0-3]?[0-9])-(?P<year>[12][0-9]{3})(?![0-9-])",
+        _american,
     ),
     rule(
         r"(?P<day>[0-3]?[0-9])\.(?P<month>[01]?[0-9])\.(?P<year>[12][0-9]{3})(?![0-9]|\.[0-9])",
         _european,
     ),
-    rule(rf"{_DATE_BEFORE}(?P<month>1[0-2]|0?[1-9])/(?P<day>{_DAY})(?![0-9/])", _slashed_day),
+    rule(rf"(?P<month>1[0-2]|0?[1-9])/(?P<day>{_DAY})(?![0-9/])", _slashed_day),
     rule(
         rf"(?P<month>{_MONTH}) (?P<day>{_DAY})(?:st|nd|rd|th)?(?![0-9A-Za-z])",
         _month_and_day,
         LETTER,
     ),
     rule(
-        rf"(?<![0-9:.,/-])(?P<day>{_DAY})(?P<th>st|nd|rd|th)?(?P<of> of)? (?P<month>{_MONTH})(?![A-Za-z])"
-        rf"(?:,? (?P<year>{_YEAR})(?![0-9:-]))?",
+        rf"(?<![0-9:.,/-])(?P<day>{_DAY})(?P<th>st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})"
+        rf"(?![A-Za-z])(?:,? (?P<year>{_YEAR})(?![0-9:-]))?",
         _day_and_month,
     ),
-    rule(
-        rf"(?<=[0-9] )(?P<month>{'|'.join(MONTHS)})(?![A-Za-z])",
-        lambda match: match["month"],
-        LETTER,
-    ),
-    rule(
-        rf"(?P<day>{'|'.join(sorted(_WEEKDAY_OF, key=len, reverse=True))})(?![A-Za-z'])(?P<dot>\.(?= ?[A-Za-z0-9,;]))?",
-        _weekday,
-        LETTER,
-    ),
-    rule(
-        rf"(?P<month>{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})(?![A-Za-z'])(?P<dot>\.(?= ?[A-Za-z0-9,;]))?",
-        _month,
-        LETTER,
-    ),
+    rule(rf"(?P<day>{any_of(' '.join(_WEEKDAY_OF))}){_ENDS}", _weekday, LETTER),
+    rule(rf"(?P<month>{any_of(' '.join(_MONTH_OF))}){_ENDS}", _month, LETTER),
 )

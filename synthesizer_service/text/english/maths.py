@@ -5,13 +5,13 @@ import re
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import cardinal_words, ordinal_words
 from synthesizer_service.text.english.numbers import NUMBER, number_words
-from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, before, rule
+from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, before, listed, rule
 from synthesizer_service.text.english.transliteration import GREEK
 
 # Fractions
 
 _PARTS = {"2": "half", "4": "quarter"}
-_DENOMINATORS = frozenset("2 3 4 5 6 7 8 9 10 16 32 64 100 1000".split())
+_DENOMINATORS = frozenset(listed("2 3 4 5 6 7 8 9 10 16 32 64 100 1000"))
 
 
 def _fraction(match: re.Match[str]) -> str | None:

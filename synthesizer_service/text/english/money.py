@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import cardinal_words
 from synthesizer_service.text.english.numbers import NUMBER, plain_words, quantity
 from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, rule
@@ -48,7 +49,7 @@ def _dollars_of(country: str) -> Currency:
 
 
 _PREFIXES = {  # of $
-    "US": _dollars_of("you ess"),
+    "US": _dollars_of(spell("US")),
     "A": _dollars_of("Australian"),
     "AU": _dollars_of("Australian"),
     "C": _dollars_of("Canadian"),
@@ -117,7 +118,10 @@ _PER = {
     "GB": "gigabyte",
     "MB": "megabyte",
 }
-_WORDS_PER = "hour|day|night|week|month|year|person|user|seat|head|item|unit|share|barrel|ton|mile|minute|bottle|cup|dozen"
+_WORDS_PER = (
+    "hour|day|night|week|month|year|person|user|seat|head|item|unit|share|barrel|ton|mile|"
+    "minute|bottle|cup|dozen"
+)
 _SCALED = (
     r"(?:[ -]?(?P<scale>[tT]housand|[mM]illion|[bB]illion|[tT]rillion)\b"
     rf"|(?P<suffix>{any_of(' '.join(_SCALES))})(?![A-Za-z0-9]))?"
@@ -180,23 +184,25 @@ def _counted(digits: str, one: str, many: str) -> str:
     return f"{cardinal_words(digits)} {one if digits == '1' else many}" if digits else ""
 
 
+_CODE = any_of(" ".join(_CODES))
+
 RULES = (
     rule(
         rf"(?P<minus>(?<![0-9A-Za-z])[-−])?(?P<country>US|AU?|CA?|NZ|HK|S|R)?(?P<sign>{_SIGN}) ?"
-        rf"(?P<inner_minus>[-−])?(?:{_RANGE}(?P=sign)? ?)?(?P<amount>{NUMBER}){_ENDS}{_SCALED}{_RATE}",
+        rf"(?P<inner_minus>[-−])?(?:{_RANGE}(?P=sign)? ?)?(?P<amount>{NUMBER}){_ENDS}{_SCALED}"
+        rf"{_RATE}",
         _prefixed,
         SIGN,
         LETTER,
     ),
     rule(
-        rf"(?P<code>{any_of(' '.join(_CODES))}) ?(?:{_RANGE})?(?P<amount>{NUMBER}){_ENDS}{_SCALED}{_RATE}",
+        rf"(?P<code>{_CODE}) ?(?:{_RANGE})?(?P<amount>{NUMBER}){_ENDS}{_SCALED}{_RATE}",
         _coded,
         LETTER,
     ),
     rule(
         rf"(?:{_RANGE})?(?P<amount>{NUMBER}){_SCALED} ?"
-        rf"(?P<sign>[{''.join(SIGNS)}](?![0-9])|(?:{any_of(' '.join(_CODES))}|euros?)(?![A-Za-z0-9]))"
-        rf"{_RATE}",
+        rf"(?P<sign>[{''.join(SIGNS)}](?![0-9])|(?:{_CODE}|euros?)(?![A-Za-z0-9])){_RATE}",
         _suffixed,
         DIGIT,
         SIGN,

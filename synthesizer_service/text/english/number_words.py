@@ -4,14 +4,16 @@
 digits as text, so that no length of input is too long.
 """
 
+from synthesizer_service.text.english.rules import listed
+
 # A longer run is a serial or card number, not an amount.
 MAX_CARDINAL_DIGITS = 15
 
-_SMALL = (
+_SMALL = listed(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+_TENS = listed("twenty thirty forty fifty sixty seventy eighty ninety")
 _SCALES = ("", " thousand", " million", " billion", " trillion")
 _ORDINALS = {
     "one": "first",
@@ -97,7 +99,7 @@ def _year_words(digits: str) -> str:
 def _cardinal(number: int, and_word: str) -> str:
     if number < 1000:
         return _group(number, and_word)
-    groups = []
+    groups: list[str] = []
     rest, last = divmod(number, 1000)
     for scale in _SCALES[1:]:
         rest, group = divmod(rest, 1000)

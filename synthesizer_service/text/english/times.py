@@ -4,11 +4,9 @@ import re
 
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import cardinal_words, two_digit_words
-from synthesizer_service.text.english.rules import DIGIT, LETTER, after, before, rule
+from synthesizer_service.text.english.rules import LETTER, before, rule
 
-_MERIDIEM = r"(?: ?(?P<half>[AaPp])(?P<dot>\.?)[Mm](?![A-Za-z0-9])\.?(?(dot)))"
-_ZONE = "UTC GMT EST EDT CST CDT MST MDT PST PDT CET CEST BST IST JST KST AEST AEDT ET PT"
-_NAMED = r"(?P<named> o'clock| noon| midnight)?"
+_ZONES = "UTC|GMT|EST|EDT|CST|CDT|MST|MDT|PST|PDT|CET|CEST|BST|IST|JST|KST|AEST|AEDT|ET|PT"
 
 
 def clock_words(hour: str, minute: str, second: str = "", *, named: bool = False) -> str:
@@ -36,14 +34,18 @@ def _clock(match: re.Match[str]) -> str:
     return words + (f" {half.lower()}.m." if half else named)
 
 
-def _hour(match: re.Match[str]) -> str | None:
-    if match["half"].lower() == "a" and not match["dots"] and " " in match[0]:
-        if match[0].endswith("am") and re.search(r"\bI $", before(match)):
-            return None
+def _hour(match: re.Match[str]) -> str:
     return f"{cardinal_words(match['hour'])} {match['half'].lower()}.m."
 
 
-_CLOCK = r"(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6})?)?"
+def _zone(match: re.Match[str]) -> str | None:
+    timed = re.search(r"(?:[0-9]|[AaPp]\.?[Mm]\.?) $", before(match))
+    return spell(match[0]) if timed else None
+
+
+def _military(match: re.Match[str]) -> str:
+    minute = "hundred" if match["minute"] == "00" else two_digit_words(match["minute"])
+    return f"{two_digit_words(match['hour'])} {minute}"
 
 
 def _duration(match: re.Match[str]) -> str:
@@ -56,35 +58,22 @@ def _duration(match: re.Match[str]) -> str:
     )
 
 
+_HALF = r"(?P<half>[AaPp])(?:\.[Mm]\.|[Mm](?![A-Za-z0-9])\.?)"
+
 RULES = (
     rule(
-        r"(?:(?P<hours>[0-9]{1,3})h ?)?(?P<minutes>[0-9]{1,3})m(?:in)?(?: ?(?P<seconds>[0-9]{1,2})s)?"
-        r"(?![A-Za-z0-9])(?<![0-9]{3}m)(?:(?<=h[0-9]m)|(?<=h[0-9]{2}m)|(?<=s)|(?<=h [0-9]{2}m))",
+        r"(?:(?P<hours>[0-9]{1,3})h ?)?(?P<minutes>[0-9]{1,3})m(?:in)?"
+        r"(?: ?(?P<seconds>[0-9]{1,2})s)?(?![A-Za-z0-9])(?:(?<=s)|(?<=h[0-9]m)|(?<=h[0-9]{2}m))",
         _duration,
     ),
+    rule(r"(?P<hour>[01][0-9]|2[0-3])(?P<minute>[0-5][0-9])(?= (?:hours|hrs)\b)", _military),
     rule(
-        r"(?P<hour>[01][0-9]|2[0-3])(?P<minute>[0-5][0-9])(?= (?:hours|hrs)\b)",
-        lambda match: (
-            f"{two_digit_words(match['hour'])} "
-            f"{'hundred' if match['minute'] == '00' else two_digit_words(match['minute'])}"
-        ),
-    ),
-    rule(
-        rf"(?<![0-9:/]){_CLOCK}(?![0-9:/])"
-        r"(?: ?(?P<half>[AaPp])(?:\.[Mm]\.|[Mm](?![A-Za-z0-9])\.?)"
-        r"|(?P<named> o'clock| noon| midnight))?",
+        r"(?<![0-9:/])(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])"
+        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6})?)?(?![0-9:/])"
+        rf"(?: ?{_HALF}|(?P<named> o'clock| noon| midnight))?",
         _clock,
     ),
-    rule(
-        r"(?<![0-9:.,])(?P<hour>1[0-2]|0?[1-9]) ?(?P<half>[AaPp])(?P<dots>\.[Mm]\.)?(?(dots)|[Mm](?![A-Za-z0-9])\.?)",
-        _hour,
-    ),
-    rule(
-        rf"(?<=[0-9MmZz.] )(?:{_ZONE.replace(' ', '|')})(?![A-Za-z0-9])",
-        lambda match: (
-            spell(match[0]) if re.search(r"(?:[0-9]|[AaPp]\.?[Mm]\.?) $", before(match)) else None
-        ),
-        LETTER,
-    ),
-    rule(r"[aApP]\.[mM]\.", lambda match: match[0].lower(), LETTER),
+    rule(rf"(?<![0-9:.,])(?P<hour>1[0-2]|0?[1-9]) ?{_HALF}", _hour),
+    rule(rf"(?:{_ZONES})(?![A-Za-z0-9])", _zone, LETTER),
+    rule(r"[aApP]\.[mM]\.", lambda match: match[0], LETTER),
 )

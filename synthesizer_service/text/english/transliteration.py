@@ -6,15 +6,13 @@ import unicodedata
 from unidecode import unidecode
 
 from synthesizer_service.text.english.numbers import GROUP_SPACE
+from synthesizer_service.text.english.rules import listed
 
-GREEK = dict(
-    zip(
-        "αβγδεζηθικλμνξοπρστυφχψω",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
-        "sigma tau upsilon phi chi psi omega".split(),
-        strict=True,
-    )
+_GREEK_NAMES = listed(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
+    "tau upsilon phi chi psi omega"
 )
+GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK_NAMES, strict=True))
 CURRENCY_SIGNS = "$€£¥₩¢₹₽₺₫฿₪₱₴₿"
 _KEPT = frozenset(f"°µΩ±×÷−≤≥≠≈√∞→§‰{CURRENCY_SIGNS}")
 
@@ -43,6 +41,7 @@ _REPLACED = {
     "`": "'",
     "′": "'",
     "″": '"',
+    "—": " -- ",  # an option of a command is --verbose
     "•": "",
     "·": "",
     "™": "",

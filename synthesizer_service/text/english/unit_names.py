@@ -1,5 +1,8 @@
 """Units as they are written after a number, and their names."""
 
+from synthesizer_service.text.english.letters import spell
+from synthesizer_service.text.english.rules import listed
+
 _PREFIXES = {
     "K": "kilo",
     "k": "kilo",
@@ -43,7 +46,7 @@ _METRIC = (
     ("Sv", "sievert", "sieverts", "mµ"),
     ("eV", "electron volt", "electron volts", "kMG"),
 )
-_PREFIXED_ONLY = frozenset("B b bit F N".split())
+_PREFIXED_ONLY = frozenset(listed("B b bit F N"))
 
 UNITS: dict[str, tuple[str, str]] = {
     prefix + unit: (_PREFIXES[prefix] + one, _PREFIXES[prefix] + many)
@@ -162,8 +165,8 @@ UNITS |= {
     "lm": ("lumen", "lumens"),
     "dB": ("decibel", "decibels"),
     "db": ("decibel", "decibels"),
-    "dBm": ("dee bee em", "dee bee em"),
-    "dBFS": ("dee bee full scale", "dee bee full scale"),
+    "dBm": (spell("dBm"), spell("dBm")),
+    "dBFS": (f"{spell('dB')} full scale",) * 2,
     "mmHg": ("millimeter of mercury", "millimeters of mercury"),
     "bar": ("bar", "bars"),
     "mbar": ("millibar", "millibars"),
@@ -177,7 +180,7 @@ UNITS |= {
     "MP": ("megapixel", "megapixels"),
     "IU": ("international unit", "international units"),
     "mEq": ("milliequivalent", "milliequivalents"),
-    "BTU": ("bee tee you", "bee tee yous"),
+    "BTU": (spell("BTU"), f"{spell('BTU')}s"),
     "ly": ("light year", "light years"),
     "AU": ("astronomical unit", "astronomical units"),
     "pp": ("percentage point", "percentage points"),

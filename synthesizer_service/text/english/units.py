@@ -5,10 +5,10 @@ import re
 from synthesizer_service.text.english.maths import fraction_words
 from synthesizer_service.text.english.number_words import cardinal_words
 from synthesizer_service.text.english.numbers import NUMBER, plain_words, quantity
-from synthesizer_service.text.english.rules import DIGIT, SIGN, after, any_of, before, rule
+from synthesizer_service.text.english.rules import DIGIT, SIGN, after, any_of, before, listed, rule
 from synthesizer_service.text.english.unit_names import PER, UNITS
 
-_LENGTHS = frozenset("m km cm mm dm nm µm in ft yd mi".split())
+_LENGTHS = frozenset(listed("m km cm mm dm nm µm in ft yd mi"))
 _POWERS = {"2": "square", "3": "cubic"}
 _MAX_BASIS_POINTS = 300  # "bps" of more than so many are bits
 
