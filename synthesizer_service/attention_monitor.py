@@ -27,10 +27,10 @@ def find_fault(attention: Tensor, stopped: bool, seconds_per_step: float) -> Fau
     focus, character = attention.max(dim=1)
     path = character[focus >= LEAST_FOCUS]  # [at most S]
     length = attention.shape[1]
+    if len(path) and _longest_run(path) * seconds_per_step > LONGEST_STAY:
+        return "stalled"
     if not len(path) or int(path.max()) < length - 1 - max(UNREAD_AT_END, length // 50):
         return "ended_early"
-    if _longest_run(path) * seconds_per_step > LONGEST_STAY:
-        return "stalled"
     front = path.cummax(dim=0).values
     if int((front - path).max()) > LONGEST_LEAP:
         return "repeated"

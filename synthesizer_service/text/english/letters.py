@@ -19,7 +19,7 @@ LETTER_NAMES = {
     "n": "en",
     "o": "oh",
     "p": "pee",
-    "q": "cue",
+    "q": "queue",
     "r": "ar",
     "s": "ess",
     "t": "tee",
