@@ -49,7 +49,7 @@ def seeds(model: Tacotron, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def speak(model: Tacotron, **fields: Any) -> dict[str, Any]:
-    defaults = {"text": "Hello.", "embed": EMBED, "seed": 1, "attention": False}
+    defaults: dict[str, Any] = {"text": "Hello.", "embed": EMBED, "seed": 1, "attention": False}
     request = TextRequest.model_construct(**(defaults | fields))
     return inference.synthesize(model, request)
 
@@ -175,9 +175,9 @@ def test_frames_are_bounded_by_the_length_of_the_text(
     limits: list[int] = []
     generate = model.generate
 
-    def watched(*args: Any, max_frames: int) -> Generated:
-        limits.append(max_frames)
-        return generate(*args, max_frames=max_frames)
+    def watched(*args: Any, **kwargs: Any) -> Generated:
+        limits.append(kwargs["max_frames"])
+        return generate(*args, **kwargs)
 
     monkeypatch.setattr(model, "generate", watched)
     speak(model, text=text)

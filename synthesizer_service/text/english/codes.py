@@ -2,7 +2,7 @@
 
 import re
 
-from synthesizer_service.text.english.initialism_words import SAID_AS
+from synthesizer_service.text.english.initialism_words import SAID_AS, SHORT_WORDS
 from synthesizer_service.text.english.initialisms import is_spelled, pronounceable
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import (
@@ -116,7 +116,8 @@ def _run_words(run: str) -> str:
         return SAID_AS[run]
     if run.isupper():
         return spell(run) if len(run) == 1 or is_spelled(run) else run.lower()
-    return run.lower() if len(run) > 2 and pronounceable(run.lower()) else spell(run)
+    is_word = pronounceable(run.lower()) if len(run) > 2 else run.upper() in SHORT_WORDS
+    return run.lower() if is_word else spell(run)
 
 
 def _code_with_dashes(match: re.Match[str]) -> str | None:
@@ -160,7 +161,7 @@ RULES = (
         SIGN,
     ),
     rule(
-        r"(?P<number>1-8[0-9]{2})-(?P<words>[A-Z]{3,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])", _vanity
+        r"(?P<number>1-8[0-9]{2})-(?P<words>[A-Z]{2,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])", _vanity
     ),
     rule(rf"{_STARTS}(?:{_CARD}){_ENDS}", lambda match: _groups(match[0])),
     rule(

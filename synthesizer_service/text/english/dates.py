@@ -4,7 +4,7 @@ import re
 
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import integer_words, ordinal_words
-from synthesizer_service.text.english.rules import LETTER, after, any_of, before, listed, rule
+from synthesizer_service.text.english.rules import LETTER, SIGN, after, any_of, before, listed, rule
 from synthesizer_service.text.english.times import clock_words
 
 MONTHS = listed(
@@ -133,7 +133,17 @@ def _weekday(match: re.Match[str]) -> str | None:
 
 _ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;]))?"
 
+_SPANNED = rf"(?:{'|'.join((*_WEEKDAY_OF, *_MONTH_OF, *MONTHS))})[a-z]{{0,6}}"
+_SPAN_BEFORE = re.compile(rf"\b{_SPANNED}\.? ?$")
+
+
+def _span(match: re.Match[str]) -> str | None:
+    """The dash of Mon-Fri, Jan-Mar."""
+    return "to" if _SPAN_BEFORE.search(before(match)) else None
+
+
 RULES = (
+    rule(rf"--?(?= ?{_SPANNED}\b)", _span, SIGN),
     rule(
         rf"(?P<year>{_YEAR})[-/](?P<month>[01]?[0-9])[-/](?P<day>{_DAY})(?![0-9-])"
         r"(?:[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"

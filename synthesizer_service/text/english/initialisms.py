@@ -16,7 +16,7 @@ from synthesizer_service.text.english.letters import LETTER_NAMES, spell
 from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, before, rule
 
 MAX_WORD_LETTERS = 40  # that are looked at
-_SHAPE = re.compile(r"([b-df-hj-np-tv-z]*)[aeiouy].*?([b-df-hj-np-tv-xz]*)$")
+_SHAPE = re.compile(r"y?([b-df-hj-np-tv-xz]*)[aeiouy].*?([b-df-hj-np-tv-xz]*)$")
 
 
 def pronounceable(word: str) -> bool:
@@ -25,7 +25,9 @@ def pronounceable(word: str) -> bool:
     if shape is None:
         return False
     first, last = shape.groups()
-    ends_well = len(last) < 2 or last in CODAS or (last[-1] == "s" and last[:-1] in CODAS)
+    if len(last) > 1 and last not in CODAS:
+        last = last.removesuffix("s")  # of a plural
+    ends_well = len(last) < 2 or last in CODAS
     return ends_well and (len(first) < 2 or first in ONSETS)
 
 

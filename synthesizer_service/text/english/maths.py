@@ -148,7 +148,11 @@ SIGN_RULES = (
 )
 BETWEEN_NUMBERS = (
     rule(r"(?<=[0-9] )[xX](?= [$€£¥₩])", "times", LETTER),
-    rule(r"(?<=[0-9])[xX](?= ?[0-9])|(?<=[0-9] )[xX](?= [0-9])", "by", LETTER),
+    rule(
+        r"(?<=[0-9]\" )[xX](?= [0-9])|(?<=[0-9])[xX](?= ?[0-9])|(?<=[0-9] )[xX](?= [0-9])",
+        "by",
+        LETTER,
+    ),
     rule(
         r"([0-9]{1,4}(?:\.[0-9]{1,3})?)[xX](?![A-Za-z0-9])",
         lambda match: f"{number_words(match[1])} times",

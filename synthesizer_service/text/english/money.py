@@ -126,7 +126,7 @@ _SCALED = (
     r"(?:[ -]?(?P<scale>[tT]housand|[mM]illion|[bB]illion|[tT]rillion)\b"
     rf"|(?P<suffix>{any_of(' '.join(_SCALES))})(?![A-Za-z0-9]))?"
 )
-_RANGE = rf"(?P<low>{NUMBER})(?P<low_suffix>[kKmMbB])?(?:-| - | to )"
+_RANGE = rf"(?P<low>{NUMBER})(?P<low_suffix>{any_of(' '.join(_SCALES))})?(?:-| - | to )"
 _RATE = rf"(?: ?/ ?(?P<per>{'|'.join(_PER)}|{_WORDS_PER})\b)?"
 _SIGN = f"[{''.join(SIGNS).replace('¢', '')}]"
 _NOTE_AFTER = re.compile(r" (?:bill|note|coin|question|deal|prize|gift|fine|fee|cap)s?\b")

@@ -100,7 +100,7 @@ def _minus(match: re.Match[str]) -> str | None:
 
 def _to(match: re.Match[str]) -> str | None:
     """The dash of a range or a score, not of a code as 1-2-3."""
-    if re.search(r"[0-9]-[0-9.,]{1,9}$", before(match)):
+    if re.search(r"(?:[0-9]-|[A-Za-z])[0-9.,]{1,9}$", before(match)):
         return None
     return None if re.match(r"[0-9.,]{1,9}-[0-9]", after(match)) else "to"
 

@@ -42,6 +42,7 @@ RULES = (
     rule(
         r"(?<![A-Za-z0-9])(?:[:;]-?[()DPp/|]|:'\(|<3|:-?\*|[xX]D)(?![A-Za-z0-9(])", "", SIGN, LETTER
     ),
+    rule(r"&&", "and", SIGN),
     rule(r"[%‰&@+°Ω]", lambda match: _WORDS[match[0]], SIGN),
     rule(r"#{1,6}(?= [A-Za-z])", _heading, SIGN),
     rule(r"#(?P<tag>[A-Za-z][A-Za-z0-9_]{1,60})", _hashtag, SIGN),

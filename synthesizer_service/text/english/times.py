@@ -58,7 +58,7 @@ def _duration(match: re.Match[str]) -> str:
     )
 
 
-_HALF = r"(?P<half>[AaPp])(?:\.[Mm]\.|[Mm](?![A-Za-z0-9])\.?)"
+_HALF = r"(?P<half>[AaPp])(?:\.[Mm](?![A-Za-z0-9])\.?|[Mm](?![A-Za-z0-9])\.?)"
 
 RULES = (
     rule(

@@ -57,6 +57,8 @@ UNITS: dict[str, tuple[str, str]] = {
 
 UNITS |= {
     "kHz": ("kilohertz", "kilohertz"),
+    "kΩ": ("kilohm", "kilohms"),
+    "MΩ": ("megohm", "megohms"),
     "KB": ("kilobyte", "kilobytes"),
     "Kb": ("kilobit", "kilobits"),
     "kb": ("kilobyte", "kilobytes"),

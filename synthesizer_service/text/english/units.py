@@ -37,8 +37,8 @@ def _measured(match: re.Match[str]) -> str | None:
     name = UNITS[unit][0 if singular or joint == "-" else 1]
     if power:
         name = f"{_POWERS[power]} {name}"
-    if match["per"]:
-        name += f" per {PER[match['per']]}"
+    for per in filter(None, (match["per"], match["then_per"])):
+        name += f" per {PER[per]}"
     return f"{amount}{'-' if joint == '-' else ' '}{name}"
 
 
@@ -88,12 +88,13 @@ _AMOUNT = (
     rf"(?:(?P<amount>{NUMBER})(?![0-9]|[.,/][0-9])"
     r"|(?:(?P<whole>[0-9]{1,4})[ -])?(?P<fraction>[0-9]{1,2}/[0-9]{1,2}))"
 )
+_PER = any_of(" ".join(PER))
 _UNIT = "|".join(map(re.escape, sorted(UNITS, key=len, reverse=True)))
 
 RULES = (
     rule(
         rf"{_AMOUNT}(?P<joint>[ -]?)(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
-        rf"(?:\.(?= ?[a-z(,;)]))?(?: ?/ ?(?P<per>{any_of(' '.join(PER))}))?"
+        rf"(?:\.(?= ?[a-z(,;)]))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
         r"(?![A-Za-z0-9]|/[A-Za-z])",
         _measured,
         DIGIT,
