@@ -43,7 +43,6 @@ SAID_AS = {
     "VoIP": "voyp",
     "SaaS": "sass",
     "PaaS": "pass",
-    "IaaS": "eye ass",
     "mRNA": spell("MRNA"),
     "tRNA": spell("TRNA"),
     "eBook": f"{spell('E')} book",
@@ -152,9 +151,9 @@ INTERJECTIONS = frozenset(
 
 ONSETS = frozenset(
     listed(
-        "bl br ch chl chr cl cr dr dw fl fr gh gl gn gr kh kl kn kr ll ph phr pl pr ps qu rh sc "
-        "sch scl scr sh shr sk sl sm sn sp sph spl spr sq squ st str sv sw th thl thr thw tr tw "
-        "wh wr zh"
+        "bl br ch chl chr cl cr dr dw fl fr gh gl gn gr kh kl kn kr ll ng ph phr pl pr ps qu rh "
+        "sc sch scl scr sh shr sk sl sm sn sp sph spl spr sq squ st str sv sw th thl thr thw tr "
+        "tw wh wr zh"
     )
 )
 """Two and more consonants that an English word may begin with."""
@@ -162,10 +161,10 @@ ONSETS = frozenset(
 CODAS = frozenset(
     listed(
         "bb bs bt ch ck cks ct dd ds dth ff ft fth gg gh ght ghth gm gn hm hn hr lb ld lf lfth lk "
-        "ll lls lm ln lp lph lpt ls lsh lt lth ltz lv mb mn mp mpt mpts ms nce nch nct ncts nd "
+        "ll lls lm ln lp lph lpt ls lsh lt lth ltz lv mb mn mp mpt mpts ms nc nce nch nct ncts nd "
         "nds ng ngs ngth nk nn ns nt nth nz ph pp ps pt pth rb rc rch rd rds rf rg rk rks rl rld "
-        "rm rn rnt rp rps rpt rr rs rsh rst rt rth rtz rv sch sh sk sm sp ss st tch th thm ths ts "
-        "tt tz wd wk wl wn ws wt wth x xt xth ys zz"
+        "rm rn rnt rp rps rpt rr rs rsh rst rt rth rtz rv sc sch sh sk sm sp ss st tch th thm ths "
+        "ts tt tz wd wk wl wn ws wt wth x xt xth ys zz"
     )
 )
 """Two and more consonants that an English word may end with, but for a plural's s."""

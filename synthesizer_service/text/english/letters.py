@@ -3,7 +3,7 @@
 from synthesizer_service.text.english.number_words import digit_words
 
 LETTER_NAMES = {
-    "a": "ay",
+    "a": "eigh",
     "b": "bee",
     "c": "see",
     "d": "dee",

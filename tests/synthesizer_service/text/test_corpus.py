@@ -37,5 +37,5 @@ def test_corpus_has_three_hundred_lines_each_once() -> None:
 @pytest.mark.parametrize("said", sorted({line[2] for line in LINES}))
 def test_what_is_said_is_read_as_it_stands(said: str) -> None:
     """Training keeps texts as they are said, and reads them again."""
-    if not said.endswith(("eye", "ay")):  # a letter alone is no word's
+    if not said.endswith(("eye", "eigh")):  # a letter alone is no word's
         assert normalize(said) == said
