@@ -24,6 +24,7 @@ from synthesizer_service.native_decoder import decoder_for
 from synthesizer_service.schemas import CharsRequest, TextRequest, TextsRequest
 from synthesizer_service.settings import Settings, settings
 from synthesizer_service.text import (
+    NO_LEXICON,
     PAD_ID,
     Lexicon,
     LexiconError,
@@ -108,11 +109,11 @@ def chars_of(request: TextsRequest) -> dict[str, Any]:
     return {"chars": chars, "spoken": said}
 
 
-def said_of(texts: Sequence[str], entries: dict[str, Any] | None, param: str) -> list[str]:
+def said_of(texts: Sequence[str], entries: Any, param: str) -> list[str]:
     """Each text as it will be said. entries: of the request's lexicon, which goes before the
     deployment's. Raises InvalidRequest, TooLarge."""
     try:
-        lexicon = settings.lexicon | Lexicon(entries or {})
+        lexicon = settings.lexicon | (NO_LEXICON if entries is None else Lexicon(entries))
     except LexiconError as error:
         raise InvalidRequest(f"lexicon: {error}", param="lexicon", code="invalid_lexicon") from None
     said = [normalize(text, lexicon) for text in texts]

@@ -26,8 +26,8 @@ _ENTRIES_SCHEMA = {
     "maxProperties": MAX_ENTRIES,
     "examples": [{"Nguyen": "win"}],
 }
-Entries = Annotated[dict[str, Any], WithJsonSchema(_ENTRIES_SCHEMA)]
-"""Words and their respellings; what an entry may be, `Lexicon` checks."""
+Entries = Annotated[Any, WithJsonSchema(_ENTRIES_SCHEMA)]
+"""Words and their respellings; what they may be, `Lexicon` checks."""
 Chars = Annotated[Int64Array, Tensor(axes=_CHARS, low=0, high=len(SYMBOLS) - 1, integer=True)]
 Embeds = Annotated[Float32Array, Tensor(axes=(_BATCH, _EMBED), low=-1, high=1)]
 Embed = Annotated[Float32Array, Tensor(axes=(_EMBED,), low=-1, high=1)]

@@ -23,7 +23,9 @@ class Lexicon:
     """
 
     def __init__(self, entries: Mapping[str, str]) -> None:
-        """Raises LexiconError."""
+        """Raises LexiconError, also for what is no mapping."""
+        if not isinstance(entries, Mapping):
+            raise LexiconError('must be an object such as {"Nguyen": "win"}')
         if len(entries) > MAX_ENTRIES:
             raise LexiconError(f"has {len(entries)} entries, at most {MAX_ENTRIES} are taken")
         self._exact: dict[str, str] = {}
@@ -82,8 +84,6 @@ def read_lexicon(path: Path) -> Lexicon:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise LexiconError(f"{path} cannot be read as JSON: {error}") from None
-    if not isinstance(entries, dict):
-        raise LexiconError(f'{path} must hold an object such as {{"Nguyen": "win"}}')
     try:
         return Lexicon(entries)
     except LexiconError as error:

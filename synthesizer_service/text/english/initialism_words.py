@@ -4,9 +4,9 @@ from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.rules import listed
 
 SAID_AS = {
-    "OK": "okay",
-    "OKs": "okays",
-    "ok": "okay",
+    "OK": "oh kay",
+    "OKs": "oh kays",
+    "ok": "oh kay",
     "JPEG": "jay peg",
     "JPG": "jay peg",
     "JSON": "jason",

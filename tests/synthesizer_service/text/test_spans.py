@@ -19,7 +19,7 @@ from synthesizer_service.text import ids_to_text, read, spoken, spoken_words, te
                 ("Smith", "smith"),
                 ("paid", "paid"),
                 ("$3.50", "three dollars, fifty cents"),
-                ("OK", "okay"),
+                ("OK", "oh kay"),
             ],
         ),
         ("“Naïve” 😀 café—yes", [("Naïve", "naive"), ("café", "cafe"), ("yes", "yes")]),
