@@ -27,7 +27,6 @@ _WEEKDAY_OF = {
 _MONTH = rf"(?:{'|'.join(MONTHS)}|(?:{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})\b\.?)"
 _DAY = r"(?:3[01]|[12][0-9]|0?[1-9])"
 _YEAR = r"(?:1[0-9]{3}|20[0-9]{2})"
-_ORDINAL = r"(?:st|nd|rd|th)?"
 
 
 def _full(month: str) -> str:
@@ -124,10 +123,11 @@ _DAY_LEADS = re.compile(
 
 def _weekday(match: re.Match[str]) -> str | None:
     """ "Sat", "Sun" and "Wed" are weekdays beside a date, a time or another weekday."""
-    day = match["day"]
-    word = day in {"Sat", "Sun", "Wed"}
-    if word and not _DAY_FOLLOWS.match(after(match)) and not _DAY_LEADS.search(before(match)):
-        return None
+    day, lead = match["day"], before(match)
+    if day in {"Sat", "Sun", "Wed"}:
+        beside = _DAY_FOLLOWS.match(after(match)) or _DAY_LEADS.search(lead)
+        if not beside or lead.endswith("he "):  # the Sun
+            return None
     return _WEEKDAY_OF[day]
 
 
