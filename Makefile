@@ -8,7 +8,7 @@ PORT_BASE ?= 8000
 BIN := .venv/bin
 FUZZED := tests/test_fuzz.py tests/shared/test_hostile_bytes.py tests/shared/test_decoding.py tests/shared/test_tensors.py \
 	tests/shared/test_sentences.py tests/shared/test_checkpoint_manifest.py \
-	tests/synthesizer_service/test_text.py tests/synthesizer_service/test_cleaners.py
+	tests/synthesizer_service/text/test_symbols.py tests/synthesizer_service/text/test_spans.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
 .PHONY: help demo serve test fuzz check bench test-gateway test-others

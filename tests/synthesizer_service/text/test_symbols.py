@@ -10,6 +10,8 @@ from synthesizer_service.text import (
     END_ID,
     PAD_ID,
     SYMBOLS,
+    closed,
+    ids_of,
     ids_to_text,
     normalize,
     speakable,
@@ -165,3 +167,22 @@ def test_any_mix_of_digits_and_signs_gives_ids_in_range_that_end(text: str) -> N
     assert end == END_ID
     assert all(1 < index < len(SYMBOLS) for index in ids)
     assert speakable(ids) or not any(character in "019½" for character in text)
+
+
+@pytest.mark.parametrize(
+    ("said", "with_a_mark"),
+    [
+        ("hello", "hello."),
+        ("hello.", "hello."),
+        ("hello?!", "hello?!"),
+        ("wait...", "wait..."),
+        ('hello "', "hello."),
+        ("hello)", "hello."),
+        ("hello,", "hello."),
+        ("hello -- ", "hello."),
+        ('"go!"', '"go!'),
+        ("(stop.)", "(stop."),
+    ],
+)
+def test_closed_ids_end_in_a_mark(said: str, with_a_mark: str) -> None:
+    assert closed([*ids_of(said), PAD_ID, PAD_ID]) == ids_of(with_a_mark)
