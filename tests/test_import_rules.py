@@ -56,9 +56,9 @@ def test_client_and_gateway_reach_the_services_over_http_only(package: str) -> N
         assert not packages & set(SERVICES), file
 
 
-def test_nothing_imports_training_but_its_commands_when_they_run() -> None:
+def test_nothing_imports_training_but_benchmarks_and_its_commands_when_they_run() -> None:
     commands = {str(REPOSITORY / "client" / name) for name in ("train_cli.py", "train_data_cli.py")}
-    for package in set(PACKAGES) - {"training", "tests"}:
+    for package in set(PACKAGES) - {"training", "tests", "benchmarks"}:
         for file, packages in imported_packages(package).items():
             assert "training" not in packages or file in commands
     for file in commands:
