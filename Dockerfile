@@ -7,7 +7,7 @@ RUN pip install --no-cache-dir 'pybind11>=3.0,<4' 'setuptools>=77'
 COPY setup.py .
 COPY shared/native shared/native
 COPY synthesizer_service/native synthesizer_service/native
-COPY vocoder_service/native vocoder_service/native
+COPY vocoder_service/wavernn/native vocoder_service/wavernn/native
 RUN python setup.py build_ext --inplace
 
 FROM python:3.11-slim AS packages
@@ -32,6 +32,7 @@ COPY checkpoints/synthesizer checkpoints/synthesizer
 COPY --from=native /app/synthesizer_service/ synthesizer_service/
 
 FROM torch AS vocoder
+COPY checkpoints/vocos checkpoints/vocos
 COPY checkpoints/vocoder checkpoints/vocoder
 COPY --from=native /app/vocoder_service/ vocoder_service/
 

@@ -8,7 +8,7 @@ PORT_BASE ?= 8000
 BIN := .venv/bin
 FUZZED := tests/test_fuzz.py tests/shared/test_hostile_bytes.py tests/shared/test_decoding.py tests/shared/test_tensors.py \
 	tests/shared/text/test_sentences.py tests/shared/text/test_markup.py tests/shared/test_checkpoint_manifest.py \
-	tests/synthesizer_service/test_text.py tests/synthesizer_service/test_cleaners.py
+	tests/synthesizer_service/text/test_symbols.py tests/synthesizer_service/text/test_spans.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 
 .PHONY: help demo serve test fuzz check bench test-gateway test-others
@@ -52,7 +52,7 @@ bench: .venv/installed-dev
 	$(BIN)/python -m benchmarks
 
 # A stamp is as new as the last installation that ended well.
-.venv/installed: requirements.txt pyproject.toml setup.py $(wildcard */native/*)
+.venv/installed: requirements.txt pyproject.toml setup.py $(wildcard */native/* */*/native/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --no-deps --retries 1 --timeout 15 --extra-index-url $(TORCH_INDEX) '$(TORCH)'
 	$(BIN)/pip install -r requirements.txt

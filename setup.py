@@ -8,7 +8,7 @@ from pathlib import Path
 from pybind11.setup_helpers import Pybind11Extension
 from setuptools import setup
 
-LOOPS = {"synthesizer_service": "decoder_loop", "vocoder_service": "sample_loop"}
+LOOPS = {"synthesizer_service": "decoder_loop", "vocoder_service/wavernn": "sample_loop"}
 FLAGS = {
     "avx512": [f"-mavx512{part}" for part in ("f", "bw", "dq", "vl", "bf16")],
     "avx2": ["-mavx2", "-mfma"],
@@ -18,8 +18,8 @@ FLAGS = {
 setup(
     ext_modules=[
         Pybind11Extension(
-            f"{service}._{loop}_{name}",
-            [f"{service}/native/{loop}.cpp"],
+            f"{package.replace('/', '.')}._{loop}_{name}",
+            [f"{package}/native/{loop}.cpp"],
             include_dirs=["."],
             depends=["shared/native/kernels.h"],
             define_macros=[("MODULE", f"_{loop}_{name}")],
@@ -27,8 +27,8 @@ setup(
             cxx_std=17,
             optional=True,
         )
-        for service, loop in LOOPS.items()
-        if Path(service, "native").is_dir()  # an image holds one service
+        for package, loop in LOOPS.items()
+        if Path(package, "native").is_dir()  # an image holds one service
         for name, flags in FLAGS.items()
     ]
 )

@@ -13,7 +13,7 @@ from shared.audio import endless_wav_header
 from shared.mel import MEL_FORMAT, mel_spectrogram
 from shared.samples import sample_clip
 
-LIMIT_MS = 300
+LIMIT_MS = 60
 FRAMES = {"2 s": 160, "60 s": 4_800}
 QUICK_FRAMES = {"1 s": 80}
 HEADER_BYTES = len(endless_wav_header(MEL_FORMAT.sample_rate))

@@ -17,15 +17,16 @@ from shared.audio import encode_float_wav
 from shared.mel import MEL_FORMAT
 from shared.samples import DEFAULT_VOICE, sample_clip, sample_embeds
 from synthesizer_service.text import SYMBOLS
-from vocoder_service.folding import FIRST_ROUND, GROWTH
+from vocoder_service.wavernn.folding import FIRST_ROUND, GROWTH
 
 BODY_BYTES = 16 * 2**20  # the services' default limit
 CLIP_SECONDS, CLIP_RATE = 60, 96_000
 TEXTS, SYMBOLS_OF_TEXT = 2, 1_000
 """A batch may hold 16; they are spoken one after the other, and each takes long."""
 ORDINARY_FRAMES, MOST_FRAMES = 160, 4_800
-BYTES_OF_TWO_ROUNDS = 2 * (1 + GROWTH) * FIRST_ROUND * MEL_FORMAT.hop_length
-"""16-bit samples. The third round has as many folds as there ever are."""
+READ_BYTES = 2 * (1 + GROWTH) * FIRST_ROUND * MEL_FORMAT.hop_length
+"""16-bit samples: two of WaveRNN's rounds, of which the third has as many folds as there ever are.
+Vocos' blocks are all alike."""
 CLIENTS, STREAMS = 8, 4
 WAV_SECONDS, WAV_RATE = 40, 96_000
 """Nearly as many bytes as a body may have, in 16 bits and two channels."""
@@ -115,8 +116,8 @@ def largest(service: str) -> list[Load]:
         body = _dumps({"chars": chars, "batched_embeds": embeds, "seed": 1})
         return [Load(f"{TEXTS} texts of {SYMBOLS_OF_TEXT} symbols", body)]
     headers = JSON | {"Accept": "audio/pcm"}
-    name = "60 s of mel, until the third round"
-    one = Load(name, _spec(MOST_FRAMES), headers=headers, read_bytes=BYTES_OF_TWO_ROUNDS)
+    name = f"60 s of mel, {READ_BYTES / 2 / MEL_FORMAT.sample_rate:.0f} s of its sound"
+    one = Load(name, _spec(MOST_FRAMES), headers=headers, read_bytes=READ_BYTES)
     return [replace(one, name=f"{name}, {STREAMS} at once", clients=STREAMS)]
 
 

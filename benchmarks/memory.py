@@ -5,7 +5,8 @@ from pathlib import Path
 
 from benchmarks.loads import Load, largest, ordinary
 from benchmarks.results import Row, Table
-from benchmarks.services import SERVICES, running
+from benchmarks.services import running
+from benchmarks.weights import Serving, servings
 from client.peak_memory import peak_mib
 
 LIMIT_MB = 450
@@ -14,13 +15,7 @@ MB_PER_MIB = 2**20 / 1e6
 
 def measure(runs: int, weights: dict[str, Path], quick: bool) -> Table:
     """weights: checkpoint folders by what they are called."""
-    rows = [
-        row
-        for called, folder in weights.items()
-        for service in SERVICES
-        if (folder / service).is_dir()
-        for row in _rows(service, called, folder, runs, quick)
-    ]
+    rows = [row for serving in servings(weights) for row in _rows(serving, runs, quick)]
     note = (
         "gunicorn and its worker together, VmHWM where there is /proc; a peak stays, so each row "
         "holds the ones before it; MB are 10^6 bytes"
@@ -28,16 +23,17 @@ def measure(runs: int, weights: dict[str, Path], quick: bool) -> Table:
     return Table("Peak memory", note, rows)
 
 
-def _rows(service: str, called: str, folder: Path, runs: int, quick: bool) -> Iterator[Row]:
-    loads = [ordinary(service), *([] if quick else largest(service))]
+def _rows(serving: Serving, runs: int, quick: bool) -> Iterator[Row]:
+    loads = [ordinary(serving.service), *([] if quick else largest(serving.service))]
     names = ["at start", *(load.name for load in loads)]
-    peaks = zip(*(_peaks(service, folder, loads) for _ in range(runs)), strict=True)
+    peaks = zip(*(_peaks(serving, loads) for _ in range(runs)), strict=True)
     for name, peak in zip(names, peaks, strict=True):
-        yield Row(f"{service}, {called}: {name}", "MB", peak, LIMIT_MB)
+        yield Row(f"{serving.name}: {name}", "MB", peak, LIMIT_MB)
 
 
-def _peaks(service: str, folder: Path, loads: list[Load]) -> list[float]:
-    with running([service], folder) as services:
+def _peaks(serving: Serving, loads: list[Load]) -> list[float]:
+    service = serving.service
+    with running([service], serving.folder, serving.settings) as services:
         group, url = services.groups[service], services.urls[service]
         peaks = [peak_mib(group) * MB_PER_MIB]
         for load in loads:

@@ -7,9 +7,9 @@ from benchmarks import gemm
 from benchmarks.results import Row, Table, seconds_side_by_side
 from benchmarks.sample_loop import cases, native_engines, network, random_mels, run
 from benchmarks.threads import threads_called, torch_threads
-from vocoder_service.folding import MOST_FOLDS
-from vocoder_service.hparams import Hparams
-from vocoder_service.native_engine import built
+from vocoder_service.wavernn.folding import MOST_FOLDS
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.native_engine import built
 
 FRAMES, QUICK_FRAMES = 4, 1  # of each fold
 

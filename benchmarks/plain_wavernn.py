@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.model import WaveRNN
 
 
 class PlainLoop:

@@ -18,9 +18,9 @@ from benchmarks.speech_clips import (
     read_clips,
     shipped_clips,
 )
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
-from vocoder_service.native_engine import NativeEngine, Precision, built, supported
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.native_engine import NativeEngine, Precision, built, supported
 
 DIGITS = 7
 

@@ -11,10 +11,10 @@ from benchmarks.plain_wavernn import PlainLoop
 from benchmarks.results import Row, Table, ratios, seconds_side_by_side
 from benchmarks.threads import thread_counts, threads_called, torch_threads
 from shared.tensors import Float32Array
-from vocoder_service.engine import Engine, FoldState, TorchEngine
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
-from vocoder_service.native_engine import NativeEngine, built, supported
+from vocoder_service.wavernn.engine import Engine, FoldState, TorchEngine
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.native_engine import NativeEngine, built, supported
 
 SIZES = {"bundled size": Hparams(rnn_dims=256, fc_dims=256), "full size": Hparams()}
 FOLDS = 9  # RTVC's for five seconds: 8,000 samples each and 800 of overlap

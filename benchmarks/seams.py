@@ -27,8 +27,9 @@ from benchmarks.speech_clips import (
 )
 from benchmarks.threads import usable_cores
 from shared.tensors import Float32Array
-from vocoder_service.engine import Engine, FoldState
-from vocoder_service.folding import (
+from vocoder_service.waveform import MEL_MAX, Wave, de_emphasis
+from vocoder_service.wavernn.engine import Engine, FoldState
+from vocoder_service.wavernn.folding import (
     FADE,
     FRAMES_HEARD,
     OVERLAP,
@@ -37,9 +38,9 @@ from vocoder_service.folding import (
     fade_in,
     plan,
 )
-from vocoder_service.generation import MEL_MAX, generate
-from vocoder_service.native_engine import engine_for
-from vocoder_service.waveform import Labels, Wave, de_emphasis, mu_law_levels
+from vocoder_service.wavernn.generation import generate
+from vocoder_service.wavernn.mu_law import Labels, mu_law_levels
+from vocoder_service.wavernn.native_engine import engine_for
 
 SECONDS = 2  # of each clip
 FOLDS = 64

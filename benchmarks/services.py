@@ -1,8 +1,9 @@
 """Running services to measure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
@@ -12,10 +13,14 @@ SERVICES = ["encoder", "synthesizer", "vocoder"]
 
 
 @contextmanager
-def running(names: list[str], checkpoints: Path | None = None) -> Iterator[ServiceProcesses]:
+def running(
+    names: list[str],
+    checkpoints: Path | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[ServiceProcesses]:
     """`ready_services`, whose failure becomes one line."""
     try:
-        with ready_services(names, checkpoints) as services:
+        with ready_services(names, checkpoints, settings) as services:
             yield services
     except ProcessError as error:
         raise click.ClickException(str(error)) from error

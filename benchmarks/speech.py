@@ -28,7 +28,7 @@ PARAGRAPH = (
 )
 TEXTS = {"ten words": SENTENCE, "a paragraph": PARAGRAPH}
 QUICK_TEXTS = {"three words": QUICK_SENTENCE}
-RTF_LIMITS = {"ten words": 0.20, "a paragraph": 0.15}
+RTF_LIMITS = {"ten words": 0.07, "a paragraph": 0.05}
 OURS = "Better API"
 
 

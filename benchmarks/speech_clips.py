@@ -16,10 +16,10 @@ from shared.mel import MEL_FORMAT, mel_spectrogram
 from shared.samples import SAMPLES
 from shared.settings import REPOSITORY
 from shared.tensors import Float32Array
-from vocoder_service.generation import MEL_MAX
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
-from vocoder_service.waveform import Labels, mu_law_labels
+from vocoder_service.waveform import MEL_MAX
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.mu_law import Labels, mu_law_labels
 
 PEAK = 0.9  # as in training
 START = 1  # seconds into each clip, where all of them speak

@@ -1,4 +1,5 @@
-"""A whole utterance through the vocoder, RTVC's way and ours: folds, overlaps, joins and all."""
+"""A whole utterance through the vocoder, RTVC's way and ours: folds, overlaps, joins and all; and
+through Vocos."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -6,26 +7,31 @@ from functools import partial
 import numpy as np
 
 from benchmarks.results import Row, Table, ratios, seconds_side_by_side
-from benchmarks.sample_loop import cases, engines_of, network, plain_loop, random_mels
-from benchmarks.threads import threads_called, torch_threads
+from benchmarks.sample_loop import SIZES, cases, engines_of, network, plain_loop, random_mels
+from benchmarks.threads import thread_counts, threads_called, torch_threads
 from shared.mel import MEL_FORMAT
 from shared.tensors import Float32Array
-from vocoder_service.correction import PASSES
-from vocoder_service.engine import Engine
-from vocoder_service.generation import generate
-from vocoder_service.hparams import Hparams
+from vocoder_service.vocos.hparams import Hparams as VocosHparams
+from vocoder_service.vocos.model import Vocos
+from vocoder_service.vocos.vocoder import VocosVocoder
+from vocoder_service.wavernn.correction import PASSES
+from vocoder_service.wavernn.engine import Engine
+from vocoder_service.wavernn.generation import generate
+from vocoder_service.wavernn.hparams import Hparams
 
 SECONDS, QUICK_SECONDS = 5, 1
 RTVC_TARGET, RTVC_OVERLAP = 8_000, 800  # samples, of `infer_waveform` in vocoder/inference.py
 RTVC_STEPS = RTVC_TARGET + 2 * RTVC_OVERLAP  # of each fold, whatever the utterance's length
 LIMITS = {"bundled size": 0.12, "full size": 0.4}
+VOCOS_LIMIT = 0.02
 
 
 def measure(runs: int, quick: bool) -> Table:
     seconds = QUICK_SECONDS if quick else SECONDS
     rows = [row for case in cases(quick) for row in _rows(*case, seconds, runs)]
+    rows += [row for threads in thread_counts(quick) for row in _vocos_rows(threads, seconds, runs)]
     note = (
-        f"{seconds} s of speech, without HTTP, random weights, ours with the spectral correction; "
+        f"{seconds} s of speech, without HTTP, random weights, WaveRNN with spectral correction; "
         f"seconds per second of speech; RTVC's plain loop is run for {Hparams.hop_length} of its "
         f"{RTVC_STEPS} steps; the limit is for the service's default on two idle cores"
     )
@@ -57,6 +63,26 @@ def _rows(size: str, threads: int, speech: int, runs: int) -> Iterator[Row]:
         limit = LIMITS[size] if best else None
         yield Row(f"{name}: {called}", "s/s", [run / speech for run in seconds], limit)
         yield Row(f"{name}: plain / {called}", "×", ratios(plain, seconds))
+
+
+def _vocos_rows(threads: int, speech: int, runs: int) -> Iterator[Row]:
+    """Beside the best engine of the bundled WaveRNN. speech: seconds."""
+    vocos = VocosVocoder(Vocos(VocosHparams()).eval().requires_grad_(False))
+    model = network(next(iter(SIZES)))
+    mel = _mel(speech * model.hparams.sample_rate // model.hparams.hop_length + 1)
+    with torch_threads(threads):
+        *_, (called, engine) = engines_of(model, threads).items()
+        works = [partial(_vocode, engine, mel), partial(_exhaust, vocos, mel)]
+        wavernn, own = seconds_side_by_side(works, runs)
+    name = f"Vocos, {threads_called(threads)}"
+    limit = VOCOS_LIMIT if threads == 1 else None
+    yield Row(name, "s/s", [run / speech for run in own], limit)
+    yield Row(f"{name}: WaveRNN {called} / Vocos", "×", ratios(wavernn, own))
+
+
+def _exhaust(vocos: VocosVocoder, mel: Float32Array) -> None:
+    for _ in vocos.generate(mel):
+        pass
 
 
 def _mel(frames: int) -> Float32Array:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from benchmarks.results import Row, Table
 from benchmarks.speech_clips import HOP, PAD, SpeechClip, cross_entropy
-from vocoder_service.folding import FADE, FRAMES_HEARD, OVERLAP, REACH
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.folding import FADE, FRAMES_HEARD, OVERLAP, REACH
+from vocoder_service.wavernn.model import WaveRNN
 
 COLD_FRAMES = 5  # that are looked at after a cold start
 BINS = [0, 50, 100, 200, 300, 400, 600, 1000]  # samples after it

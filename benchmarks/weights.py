@@ -1,15 +1,44 @@
 """Which weights a measurement runs: the bundled ones, or RTVC's full size."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
 import synthesizer_service.hparams
-import vocoder_service.hparams
 from shared.checkpoint_writing import write
 from synthesizer_service.model import Tacotron
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
+from vocoder_service.wavernn.model import WaveRNN
+
+SERVED: dict[str, tuple[str, dict[str, str]]] = {
+    "encoder": ("encoder", {}),
+    "synthesizer": ("synthesizer", {}),
+    "vocos": ("vocoder", {"VOCODER": "vocos"}),
+    "vocoder": ("vocoder", {"VOCODER": "wavernn"}),
+}
+"""By its folder under checkpoints/, which service loads a model, and with which settings."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A service with the weights of one folder. name: for a row of a table."""
+
+    name: str
+    service: str
+    folder: Path
+    settings: Mapping[str, str]
+
+
+def servings(weights: Mapping[str, Path]) -> Iterator[Serving]:
+    """Every model that is there. weights: checkpoint folders by what they are called."""
+    for called, folder in weights.items():
+        for model, (service, settings) in SERVED.items():
+            if (folder / model).is_dir():
+                network = f" ({settings['VOCODER']})" if settings else ""
+                yield Serving(f"{service}{network}, {called}", service, folder, settings)
 
 
 def write_full_size(folder: Path) -> None:
@@ -20,6 +49,9 @@ def write_full_size(folder: Path) -> None:
     torch.manual_seed(0)
     tacotron = Tacotron(synthesizer_service.hparams.Hparams())
     nn.init.constant_(tacotron.decoder.stop_proj.bias, -1e3)  # speaks to the last frame allowed
-    models = {"synthesizer": tacotron, "vocoder": WaveRNN(vocoder_service.hparams.Hparams())}
+    models = {
+        "synthesizer": tacotron,
+        "vocoder": WaveRNN(WaveRNNHparams()),
+    }
     for name, model in models.items():
         write(folder / name, model.state_dict(), source="random numbers", licence="none")

@@ -10,13 +10,12 @@ import click
 
 from client.download import FetchError
 from client.fetch import fetch, remote_file
-from shared.checkpoint_manifest import CheckpointError, Manifest, ModelName
+from shared.checkpoint_manifest import RTVC_MODELS, CheckpointError, Manifest
 from shared.checkpoint_writing import DiskDtype, join, read_rtvc, refuse_overwriting, write
 from shared.checkpoints import verify
 from shared.settings import REPOSITORY
 
 CHECKPOINTS = REPOSITORY / "checkpoints"
-MODELS: tuple[ModelName, ...] = get_args(ModelName)
 
 force_option = click.option("--force", is_flag=True, help="Replace what is there.")
 folder_argument = click.argument("folder", type=click.Path(path_type=Path))
@@ -38,7 +37,7 @@ def checkpoints() -> None:
 
 
 @checkpoints.command("fetch")
-@click.argument("model", type=click.Choice([*MODELS, "all"]), default="all")
+@click.argument("model", type=click.Choice([*RTVC_MODELS, "all"]), default="all")
 @click.option(
     "--dir",
     "directory",
@@ -54,9 +53,10 @@ def fetch_command(
 ) -> None:
     """Download RTVC's official weights: encoder 17 MB, synthesizer 371 MB, vocoder 54 MB.
 
-    Run again, it goes on where it was cut off.
+    Run again, it goes on where it was cut off. The vocoder is a WaveRNN, with which the vocoder
+    service speaks if VOCODER is wavernn.
     """
-    chosen = MODELS if model == "all" else tuple(name for name in MODELS if name == model)
+    chosen = [name for name in RTVC_MODELS if model in (name, "all")]
     if sha256 and len(chosen) > 1:
         raise click.UsageError("--sha256 is of one file: name one model")
     for name in chosen:
@@ -66,6 +66,8 @@ def fetch_command(
         with _progress_bar(name) as progress:
             manifest = fetch(name, directory, remote, force=force, progress=progress, say=_say)
         _report(directory / name, manifest)
+        if name == "vocoder":
+            click.echo("it is a WaveRNN: the vocoder service speaks with it if VOCODER=wavernn")
 
 
 @checkpoints.command("split")
@@ -128,11 +130,14 @@ def join_command(folder: Path, file: Path, force: bool) -> None:
     default=CHECKPOINTS,
     show_default=True,
     show_envvar=True,
-    help="Where the three models' folders are, if no FOLDERS are named.",
+    help="Where the models' folders are, if no FOLDERS are named.",
 )
 def verify_command(folders: tuple[Path, ...], directory: Path) -> None:
-    """Check every file of FOLDERS, by default of all three models, as a service does at start."""
-    for folder in folders or tuple(directory / name for name in MODELS):
+    """Check every file of FOLDERS, by default of all models, as a service does at start.
+
+    Of the two vocoders, vocoder and vocos, one may be absent.
+    """
+    for folder in folders or _all_models(directory):
         _report(folder, verify(folder))
 
 
@@ -152,6 +157,11 @@ def show_command(folder: Path) -> None:
     click.echo()
     click.echo(f"source: {manifest.source}\nlicence: {manifest.licence}")
     _report(folder, manifest)
+
+
+def _all_models(directory: Path) -> list[Path]:
+    vocoders = [name for name in ("vocoder", "vocos") if (directory / name).exists()]
+    return [directory / name for name in ("encoder", "synthesizer", *(vocoders or ["vocos"]))]
 
 
 def _report(folder: Path, manifest: Manifest) -> None:

@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO, Self
 
 import click
@@ -62,7 +62,7 @@ class ServiceProcesses:
 
     ports: by service. log: where they write to, as subprocess takes it; standard error if None.
     root: the folder of the Procfile and the services. checkpoints: a folder of weights other than
-    the one that they are set to.
+    the one that they are set to. settings: go before those of the environment.
     """
 
     def __init__(
@@ -72,10 +72,13 @@ class ServiceProcesses:
         log: IO[bytes] | int | None = None,
         root: Path = REPOSITORY,
         checkpoints: Path | None = None,
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.urls = {name: _url(host, port) for name, port in ports.items()}
         self._ports, self._host, self._log, self._root = dict(ports), host, log, root
-        self._chosen = {"CHECKPOINTS_DIR": str(checkpoints.resolve())} if checkpoints else {}
+        self._chosen = dict(settings)
+        if checkpoints:
+            self._chosen["CHECKPOINTS_DIR"] = str(checkpoints.resolve())
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._signals = StopSignalOnce()
 
@@ -178,12 +181,18 @@ class ServiceProcesses:
 
 
 @contextmanager
-def ready_services(names: list[str], checkpoints: Path | None = None) -> Iterator[ServiceProcesses]:
+def ready_services(
+    names: list[str],
+    checkpoints: Path | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[ServiceProcesses]:
     """On free ports, so that others may run beside them; if they fail, the end of their log is
-    shown. checkpoints: as ServiceProcesses takes them. Raises ProcessError."""
+    shown. checkpoints, settings: as ServiceProcesses takes them. Raises ProcessError."""
     with (
         tempfile.TemporaryFile() as log,
-        ServiceProcesses(free_ports(names), log=log, checkpoints=checkpoints) as services,
+        ServiceProcesses(
+            free_ports(names), log=log, checkpoints=checkpoints, settings=settings
+        ) as services,
     ):
         try:
             services.wait_until_ready()

@@ -2,6 +2,7 @@
 are worth. docs/training.md walks through it."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from training.recipes import Pace
 
 SIZES = ["compact", "full"]
+NETWORKS = ["vocos", "wavernn"]
 MAX_R = 20  # the model's, which needs torch
 AT_LEAST_ONE = click.IntRange(min=1)
 
@@ -91,6 +93,16 @@ size_option = click.option("--size", type=click.Choice(SIZES), default="compact"
     help="Frames a decoder step.  [default: the run's, else the start's, else 4]",
 )
 @click.option("--listener", type=existing, help="A run of `better train listener`, to teach it.")
+@click.option(
+    "--by-speaker/--by-clip",
+    default=None,
+    help="Each speaker as often as others, or each clip.  [default: by speaker]",
+)
+@click.option(
+    "--recorded",
+    type=click.FloatRange(0, 1),
+    help="Share that recordings have beside teachers' clips, by speaker.  [default: 0.5]",
+)
 def synthesizer_command(
     data: Path,
     run: Path,
@@ -139,28 +151,53 @@ def listener_command(
 @train.command("vocoder")
 @run_options
 @size_option
+@click.option("--network", type=click.Choice(NETWORKS), default=NETWORKS[0], show_default=True)
 @click.option("--synthesized", is_flag=True, help="Fine-tune on a synthesizer's mels.")
+@click.option(
+    "--adversarial-from",
+    type=click.IntRange(min=0),
+    help="Steps of a Vocos, those before the run among them, until its discriminators come in.  "
+    "[default: 3000]",
+)
+@click.option(
+    "--recorded",
+    type=click.FloatRange(0, 1),
+    help="Share of a Vocos' windows that come from recordings, where a teacher's clips are there, "
+    "too.  [default: 0.6]",
+)
 def vocoder_command(
-    data: Path,
-    run: Path,
-    start: Path | None,
-    size: str,
-    device: str,
-    synthesized: bool,
-    **overrides: Any,
+    data: Path, run: Path, start: Path | None, device: str, network: str, **overrides: Any
 ) -> None:
     """Train a vocoder on DATA in the folder RUN; go on where it was stopped."""
     _prepare(overrides.pop("threads"))
     from training.clips import ClipFolder
+
+    make = {"vocos": _vocos_task, "wavernn": _wavernn_task}[network]
+    _train(make(ClipFolder(data), overrides, start=start, device=device), run)
+
+
+def _vocos_task(data: Any, overrides: dict[str, Any], **others: Any) -> Any:
+    from training.recipes import VOCOS_SIZES, VocosRecipe
+    from training.vocos import VocosTask
+
+    hparams = VOCOS_SIZES[overrides.pop("size")]
+    return VocosTask(data, hparams, _changed(VocosRecipe(), **overrides), **others)
+
+
+def _wavernn_task(data: Any, overrides: dict[str, Any], **others: Any) -> Any:
     from training.recipes import VOCODER_SIZES, VocoderRecipe
     from training.vocoder import VocoderTask
 
-    recipe = _changed(VocoderRecipe(synthesized=synthesized), **overrides)
-    hparams = VOCODER_SIZES[size]
-    _train(VocoderTask(ClipFolder(data), hparams, recipe, start=start, device=device), run)
+    for name in ("adversarial_from", "recorded"):
+        if overrides.pop(name) is not None:
+            raise click.UsageError(f"--{name.replace('_', '-')} is of --network vocos alone")
+    hparams = VOCODER_SIZES[overrides.pop("size")]
+    return VocoderTask(data, hparams, _changed(VocoderRecipe(), **overrides), **others)
 
 
 def _prepare(threads: int) -> None:
+    # Before numpy is imported: in products as small as its are, OpenBLAS' threads but wait.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import matplotlib  # noqa: F401  wanted after the first thousand steps: say so now
     import torch
 
@@ -230,12 +267,20 @@ def export_command(
     click.echo(f"{folder}: {manifest.model}, {len(manifest.parameters)} parameters")
 
 
-@train.command("evaluate")
-@click.option(
+checkpoints_option = click.option(
     "--checkpoints",
     type=existing,
     default=REPOSITORY / "checkpoints",
-    help="Holds the three folders.  [default: the repository's]",
+    help="Holds the folders of all networks.  [default: the repository's]",
+)
+
+
+@train.command("evaluate")
+@checkpoints_option
+@click.option(
+    "--vocoder",
+    type=click.Choice(NETWORKS),
+    help="The network that speaks.  [default: the first of them that has weights]",
 )
 @click.option(
     "--voice",
@@ -245,32 +290,94 @@ def export_command(
     help="A held-out clip; several times.  [default: samples/]",
 )
 @click.option(
+    "--recordings",
+    type=existing,
+    help="Held-out speakers with transcripts, as `data` takes them: voices in place of samples/.",
+)
+@click.option(
     "--rounds",
     type=AT_LEAST_ONE,
     default=1,
     show_default=True,
     help="How often each text is spoken, each time in another voice.",
 )
-@click.option("--limit", type=AT_LEAST_ONE, help="Texts of a kind, for a quick look.")
+@click.option("--limit", type=AT_LEAST_ONE, help="Texts of a kind, and copies: a quick look.")
 @click.option("--out", type=path_type, help="Where the table goes; else to the terminal.")
 @click.option("--details", type=path_type, help="JSON lines, one for each utterance and copy.")
+@click.option("--listen", type=path_type, help="A folder for sound files: each voice, and copies.")
 def evaluate_command(
     checkpoints: Path,
+    vocoder: str | None,
     voices: tuple[Path, ...],
+    recordings: Path | None,
     rounds: int,
     limit: int | None,
     out: Path | None,
     details: Path | None,
+    listen: Path | None,
 ) -> None:
-    """Measure what is understood, how like the voices are, and what goes wrong."""
+    """Measure what is understood, how clean and how like the voices are, and what goes wrong."""
     from training.evaluate import evaluate
     from training.evaluation_table import markdown
+    from training.evaluation_voices import read_voices, recorded_voices
 
     if out:
         out.touch()  # whether it can be written is known before the work
-    clips = voices or tuple(sorted((REPOSITORY / "samples").glob("*.wav")))
-    result = evaluate(checkpoints, clips, rounds=rounds, limit=limit, details=details, say=_say)
-    table = markdown(result)
+    if not voices and not recordings:
+        voices = tuple(sorted((REPOSITORY / "samples").glob("*.wav")))
+    speakers = read_voices(voices) + (recorded_voices(recordings) if recordings else [])
+    result = evaluate(
+        checkpoints,
+        speakers,
+        vocoder=vocoder,
+        rounds=rounds,
+        limit=limit,
+        details=details,
+        listen=listen,
+        say=_say,
+    )
+    _show(markdown(result), out)
+
+
+@train.command("copies")
+@click.argument("recordings", type=existing)
+@checkpoints_option
+@click.option(
+    "--vocoder",
+    "vocoders",
+    multiple=True,
+    type=existing,
+    help="A folder of weights, to be compared with those in use; several times.",
+)
+@click.option("--limit", type=AT_LEAST_ONE, help="Clips.  [default: two of each speaker]")
+@click.option("--out", type=path_type, help="Where the table goes; else to the terminal.")
+def copies_command(
+    recordings: Path,
+    checkpoints: Path,
+    vocoders: tuple[Path, ...],
+    limit: int | None,
+    out: Path | None,
+) -> None:
+    """Measure copies of RECORDINGS from their mels, by each vocoder: how clean, how alike."""
+    from training.copies import copy_all, maker_of, makers_of
+    from training.evaluation_table import copies_markdown
+    from training.evaluation_voices import recorded_voices
+    from training.features import load_encoder
+    from training.judging import Judge
+    from training.quality import Dnsmos
+
+    if out:
+        out.touch()
+    makers = makers_of(checkpoints) | {str(folder): maker_of(folder) for folder in vocoders}
+    judge = Judge(load_encoder(checkpoints), {}, Dnsmos())
+    copies = []
+    for copy in copy_all(recorded_voices(recordings), makers, judge, limit):
+        copies.append(copy)
+        _say(f"{len(copies)}: {copy.voice} by {copy.maker}, {copy.judged.quality.ovrl:.2f}")
+    _show(copies_markdown(copies), out)
+
+
+def _show(table: str, out: Path | None) -> None:
     if out:
         out.write_text(table)
     else:

@@ -24,7 +24,17 @@ data_argument = click.argument("data", type=path_type)
 @click.command("data")
 @data_argument
 @click.option("--text", "texts", multiple=True, type=file_type, help="Plain text to be spoken.")
-@click.option("--recordings", type=existing, help="A folder as LJSpeech or LibriTTS have it.")
+@click.option(
+    "--recordings",
+    type=existing,
+    help="A folder as LJSpeech, LibriTTS or LibriSpeech have it.",
+)
+@click.option(
+    "--split-at-pauses", is_flag=True, help="Cut recordings longer than 8 s into phrases."
+)
+@click.option(
+    "--punctuate", is_flag=True, help="Write transcripts with the marks that a recogniser hears."
+)
 @click.option("--variants", is_flag=True, help="Each clip in DATA once more, higher or lower.")
 @click.option("--teacher", type=click.Choice(TEACHERS), default="kokoro", show_default=True)
 @click.option("--styles", type=existing, help="Kokoro's: the folder voices of npm's kokoro-js.")
@@ -41,6 +51,8 @@ def data_command(
     data: Path,
     texts: tuple[Path, ...],
     recordings: Path | None,
+    split_at_pauses: bool,
+    punctuate: bool,
     variants: bool,
     teacher: str,
     styles: Path | None,
@@ -50,14 +62,15 @@ def data_command(
 ) -> None:
     """Fill DATA with clips: a teacher speaks texts, recordings are copied in, or variants made."""
     from training.clips import ClipFolder
-    from training.recordings import add_recordings
     from training.variants import add_variants
 
     if bool(texts) + bool(recordings) + variants != 1:
         raise click.UsageError("give one of --text, --recordings and --variants")
+    if (split_at_pauses or punctuate) and not recordings:
+        raise click.UsageError("--split-at-pauses and --punctuate are for --recordings")
     folder = ClipFolder(data)
     if recordings:
-        clips = add_recordings(recordings, folder)
+        clips = _record(folder, recordings, split_at_pauses, punctuate, share)
     elif variants:
         clips = add_variants(folder, seed=seed)
     else:
@@ -73,6 +86,23 @@ def _count(clips: Iterator["Clip"], what: str) -> None:
         if number % PROGRESS_EVERY == 0:
             click.echo(f"{what}: {number}, {seconds / 60:.1f} minutes")
     click.echo(f"{what}: {number}, {seconds / 60:.1f} minutes; done")
+
+
+def _record(
+    folder: "ClipFolder", recordings: Path, split: bool, punctuate: bool, share: str
+) -> Iterator["Clip"]:
+    from training.recordings import Editing, add_recordings, kept_of_recordings
+    from training.teacher import Share
+
+    share_of = Share.parsed(share)
+    if not split and not punctuate:
+        yield from add_recordings(recordings, folder, share=share_of)
+        return
+    from training.recognition import Recogniser
+
+    editing = Editing(Recogniser("base").words, split, punctuate)
+    yield from add_recordings(recordings, folder, editing=editing, share=share_of)
+    click.echo(f"{folder.folder}: {kept_of_recordings(folder)}")
 
 
 def _teacher(name: str, styles: Path | None) -> Callable[[], "Teacher[Any]"]:

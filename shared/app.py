@@ -50,6 +50,7 @@ def create_app(
     example: Callable[[], dict[str, Any]] | None = None,
     concurrency: int = 1,
     caller_share: float = 1.0,
+    threads: int | None = None,
     unload: Callable[[Any], None] = lambda model: None,
     middleware: Sequence[Middleware] = (),
     collectors: Sequence[Collector] = (),
@@ -63,6 +64,7 @@ def create_app(
     app brings a page of its own.
     concurrency: requests that may compute at a time.
     caller_share: of them, and of the queue, that one caller may have, 0 to 1.
+    threads: that they share; one for each if None.
     middleware: the app's own, outermost first; it sees a request before its body is read.
     collectors: the app's own metrics.
     check_ready: gets the model; raises NotReady, and never blocks.
@@ -73,7 +75,15 @@ def create_app(
         summary=summary,
         version="0.1.0",
         lifespan=_lifespan(
-            service, settings, concurrency, caller_share, load, unload, middleware, check_ready
+            service,
+            settings,
+            concurrency,
+            caller_share,
+            threads,
+            load,
+            unload,
+            middleware,
+            check_ready,
         ),
         redoc_url=None,
         static_url="/static-docs",
@@ -100,6 +110,7 @@ def _lifespan(
     settings: AppSettings,
     concurrency: int,
     caller_share: float,
+    threads: int | None,
     load: Callable[[], Any],
     unload: Callable[[Any], None],
     own: Sequence[Middleware],
@@ -110,7 +121,7 @@ def _lifespan(
         share_heaps()
         share_the_lock()
         app.state.slot = ComputeSlot(
-            settings.queue_limit, settings.queue_seconds, concurrency, share=caller_share
+            settings.queue_limit, settings.queue_seconds, concurrency, threads, caller_share
         )
         app.state.parsing = CapacityLimiter(1)
         app.state.model = await to_thread.run_sync(load)

@@ -1,4 +1,4 @@
-"""Which of the three models a state dict is, and its hyperparameters, from names and shapes alone.
+"""Which of the models a state dict is, and its hyperparameters, from names and shapes alone.
 
 RTVC's checkpoints carry no hyperparameters; its code keeps them in `hparams.py` files. What the
 weights cannot tell (dropout, window lengths, the sample rate) is RTVC's constant.
@@ -6,7 +6,7 @@ weights cannot tell (dropout, window lengths, the sample rate) is RTVC's constan
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ MARKERS: dict[ModelName, tuple[str, str]] = {
     "encoder": ("lstm.weight_ih_l0", "linear.weight"),
     "synthesizer": ("encoder.embedding.weight", "decoder.mel_proj.weight"),
     "vocoder": ("upsample.resnet.conv_in.weight", "rnn1.weight_ih_l0"),
+    "vocos": ("embed.conv.weight", "blocks.0.dwconv.weight"),
 }
 SAMPLE_RATE = 16_000  # Hz
 NOT_IN_THE_WEIGHTS = {
@@ -29,13 +30,14 @@ NOT_IN_THE_WEIGHTS = {
 
 
 def recognise(state_dict: StateDict) -> ModelName:
-    """Raises CheckpointError when the names are none of the three models'."""
+    """Raises CheckpointError when the names are no model's."""
     for model, markers in MARKERS.items():
         if all(name in state_dict for name in markers):
             return model
     names = ", ".join(list(state_dict)[:3]) or "nothing"
     raise CheckpointError(
-        f"neither an encoder, a synthesizer nor a vocoder of RTVC's: it holds {names}, ..."
+        "neither an encoder, a synthesizer nor a vocoder of RTVC's, nor a Vocos: "
+        f"it holds {names}, ..."
     )
 
 
@@ -44,13 +46,13 @@ def infer_architecture(model: ModelName, state_dict: StateDict) -> dict[str, Any
 
     Raises CheckpointError for a variant of the model that the services do not run.
     """
-    infer = {"encoder": _encoder, "synthesizer": _tacotron, "vocoder": _wavernn}[model]
+    form = "this repository's form" if model == "vocos" else "RTVC's form"
     try:
-        return infer(state_dict)
+        return _INFER[model](state_dict)
     except KeyError as error:
-        raise CheckpointError(f"no {model} of RTVC's form: it has no {error.args[0]}") from None
+        raise CheckpointError(f"no {model} of {form}: it has no {error.args[0]}") from None
     except (IndexError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"no {model} of RTVC's form: {error}") from None
+        raise CheckpointError(f"no {model} of {form}: {error}") from None
 
 
 def check_architecture(
@@ -130,6 +132,30 @@ def _wavernn(state_dict: StateDict) -> dict[str, Any]:
         "sample_rate": SAMPLE_RATE,
         "mode": "RAW",
     }
+
+
+def _vocos(state_dict: StateDict) -> dict[str, Any]:
+    dims, n_mels, kernel_size = state_dict["embed.conv.weight"].shape
+    hidden_dims = state_dict["blocks.0.pwconv1.weight"].shape[0]
+    n_fft = state_dict["out.weight"].shape[0] - 2  # as many magnitudes and phases: n_fft / 2 + 1
+    return {
+        "n_mels": n_mels,
+        "dims": dims,
+        "hidden_dims": hidden_dims,
+        "blocks": _count(state_dict, r"blocks\.(\d+)\.gamma"),
+        "kernel_size": kernel_size,
+        "n_fft": n_fft,
+        "hop_length": n_fft // 4,
+        "sample_rate": SAMPLE_RATE,
+    }
+
+
+_INFER: dict[ModelName, Callable[[StateDict], dict[str, Any]]] = {
+    "encoder": _encoder,
+    "synthesizer": _tacotron,
+    "vocoder": _wavernn,
+    "vocos": _vocos,
+}
 
 
 def _count(state_dict: StateDict, pattern: str) -> int:

@@ -4,7 +4,7 @@ import json
 import math
 import shlex
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -28,7 +28,9 @@ DTYPES: dict[DtypeName, torch.dtype] = {
 }
 """What a file may hold. Half precision is for the disk alone: it becomes float32 in memory."""
 
-ModelName = Literal["encoder", "synthesizer", "vocoder"]
+ModelName = Literal["encoder", "synthesizer", "vocoder", "vocos"]
+"""`vocoder` is RTVC's, a WaveRNN; `vocos` is the other network of the vocoder service."""
+RTVC_MODELS: tuple[ModelName, ...] = ("encoder", "synthesizer", "vocoder")
 Printable = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=2000)]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 PARAMETER_NAME = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$"
@@ -72,7 +74,7 @@ class Manifest(_Strict):
     architecture: dict[Key, Value]
     """Hyperparameters, as the service's `Hparams` names them."""
     mel_format: dict[Key, Value] | None
-    """The mel spectrogram between synthesizer and vocoder; None for the encoder."""
+    """The mel spectrogram between synthesizer and vocoders; None for the encoder."""
     step: Annotated[int, Field(ge=0)] | None
     """Training steps, where known."""
     source: Printable
@@ -137,19 +139,26 @@ def broken(folder: Path, problem: str) -> CheckpointError:
 def _remedy(folder: Path) -> str:
     """The repository's own folders come back out of it; others from where they came."""
     directory, name = folder.absolute().parent, folder.name
-    official = "`better checkpoints fetch --force {}` (the official weights)"
+    ways = []
     if directory.resolve() == (REPOSITORY / "checkpoints").resolve():
-        ways = [official.format(name)]
         if (REPOSITORY / ".git").exists():
-            ways.insert(0, f"`git checkout -- {shlex.quote(str(folder))}` (the bundled weights)")
-        return " or ".join(ways)
-    again = (
-        "make it again, with `better checkpoints split --force` or `better train export --force`"
-    )
-    if name not in get_args(ModelName):
-        return again
-    fetch = official.format(f"--dir {shlex.quote(str(directory))} {name}")
-    return f"{fetch}, or {again}"
+            ways.append(f"`git checkout -- {shlex.quote(str(folder))}` (the bundled weights)")
+        if name in RTVC_MODELS:
+            ways.append(f"`better checkpoints fetch --force {name}` (the official weights)")
+        elif not ways:
+            ways.append("take the bundled weights from the repository again")
+    else:
+        if name in RTVC_MODELS:
+            place = f"--dir {shlex.quote(str(directory))}"
+            fetch = f"`better checkpoints fetch --force {place} {name}`"
+            ways.append(f"{fetch} (the official weights),")
+        elif name == "vocos":
+            ways.append("copy the repository's checkpoints/vocos there (the bundled weights),")
+        again = "`better checkpoints split --force` or `better train export --force`"
+        ways.append(f"make it again, with {again}")
+    if name == "vocos" and (directory / "vocoder").is_dir():
+        ways.append(f"let {directory / 'vocoder'} speak, with VOCODER=wavernn")
+    return " or ".join(ways)
 
 
 def _shortened(value: Any) -> str:

@@ -1,7 +1,7 @@
 """The native loops of the services: C++ that setup.py builds once for each instruction set.
 
-A loop `vocoder_service._sample_loop` is the modules `vocoder_service._sample_loop_avx512` and so
-on, none of them where no compiler was found.
+A loop `vocoder_service.wavernn._sample_loop` is the modules
+`vocoder_service.wavernn._sample_loop_avx512` and so on, none of them where no compiler was found.
 """
 
 import importlib

@@ -41,5 +41,5 @@ async def synthesize(request: InferenceRequest, model: Model, slot: Slot) -> Arr
 
 @app.post("/chars/", response_model=CharsResponse)
 def chars(request: TextsRequest) -> ArrayResponse:
-    """The symbol ids of English texts, numbers and abbreviations written out."""
-    return ArrayResponse({"chars": inference.chars_of(request.texts, param="texts")})
+    """The symbol ids of English texts, and the texts as they will be said."""
+    return ArrayResponse(inference.chars_of(request))

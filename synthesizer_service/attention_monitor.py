@@ -15,6 +15,8 @@ Fault = Literal["skipped", "repeated", "stalled", "ended_early", "never_stopped"
 LONGEST_LEAP = 10  # characters in one step, either way; speech that is well read stays within 7
 LONGEST_STAY = 1.5  # seconds on one character; a pause at a comma takes half a second
 UNREAD_AT_END = 4  # characters, such as closing quotes and the sign for the end of the text
+LAST_SOUND = 0.4  # seconds that the last letter may still be heard after it was read
+KEPT_OF_A_STAY = 0.5  # seconds, of a stay that is too long
 LEAST_FOCUS = 0.2  # a step whose attention is spread wider says nothing
 
 
@@ -25,10 +27,10 @@ def find_fault(attention: Tensor, stopped: bool, seconds_per_step: float) -> Fau
     focus, character = attention.max(dim=1)
     path = character[focus >= LEAST_FOCUS]  # [at most S]
     length = attention.shape[1]
+    if len(path) and _longest_run(path) * seconds_per_step > LONGEST_STAY:
+        return "stalled"
     if not len(path) or int(path.max()) < length - 1 - max(UNREAD_AT_END, length // 50):
         return "ended_early"
-    if _longest_run(path) * seconds_per_step > LONGEST_STAY:
-        return "stalled"
     front = path.cummax(dim=0).values
     if int((front - path).max()) > LONGEST_LEAP:
         return "repeated"
@@ -46,3 +48,33 @@ def _longest_run(path: Tensor) -> int:
     """Steps in a row on the same character."""
     _, counts = torch.unique_consecutive(path, return_counts=True)
     return int(counts.max())
+
+
+def steps_to_keep(attention: Tensor, seconds_per_step: float) -> Tensor | None:
+    """[S] bool: which steps of an utterance that is far too long make one that is not.
+
+    attention: [S, L] over a text whose last symbols are a mark and the sign for its end. Left out
+    are the rest of a stay that is too long, and what follows the end of the text. None where the
+    end was never read.
+    """
+    focus, character = attention.max(dim=1)
+    read = _last_seen(torch.where(focus >= LEAST_FOCUS, character, -1))
+    at_mark = (read >= attention.shape[1] - 2).nonzero()
+    if not len(at_mark):
+        return None
+    end = int(at_mark[0]) + round(LAST_SOUND / seconds_per_step)
+    keep = torch.zeros(len(read), dtype=torch.bool)
+    keep[: end + 1] = True
+    start = 0
+    for count in torch.unique_consecutive(read, return_counts=True)[1].tolist():
+        if count * seconds_per_step > LONGEST_STAY:
+            keep[start + round(KEPT_OF_A_STAY / seconds_per_step) : start + count] = False
+        start += count
+    return keep
+
+
+def _last_seen(character: Tensor) -> Tensor:
+    """[S], each -1 replaced by the character before it."""
+    steps = torch.arange(len(character))
+    seen = torch.where(character >= 0, steps, 0).cummax(dim=0).values
+    return character[seen]

@@ -4,7 +4,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -18,22 +17,32 @@ from shared.memory import return_freed_memory
 from shared.patience import check_caller
 from shared.samples import DEFAULT_VOICE, sample_embeds
 from shared.tensors import Float32Array, Int64Array
-from synthesizer_service import number_words
-from synthesizer_service.attention_monitor import Fault, badness, find_fault
+from synthesizer_service.attention_monitor import Fault, badness, find_fault, steps_to_keep
 from synthesizer_service.hparams import Hparams
 from synthesizer_service.model import Tacotron, trim_silence
 from synthesizer_service.native_decoder import decoder_for
-from synthesizer_service.schemas import CharsRequest, TextRequest
+from synthesizer_service.schemas import CharsRequest, TextRequest, TextsRequest
 from synthesizer_service.settings import Settings, settings
-from synthesizer_service.text import PAD_ID, speakable, text_to_ids
+from synthesizer_service.text import (
+    NO_LEXICON,
+    PAD_ID,
+    Lexicon,
+    LexiconError,
+    closed,
+    ids_of,
+    normalize,
+    speakable,
+)
+
+FRAMES_A_SECOND = MEL_FORMAT.sample_rate // MEL_FORMAT.hop_length
+_LONGEST = (1.0, 0.25)  # seconds of a text, and of each of its symbols; slow speech takes 0.15
+_TOO_LONG: frozenset[Fault | None] = frozenset({"stalled", "never_stopped"})
 
 
 def load(settings: Settings) -> Tacotron:
     """Raises CheckpointError, which names the file and the remedy."""
     return_freed_memory(65_536)
     torch.set_num_threads(settings.torch_threads)
-    # The library that spells numbers takes two seconds to import: not at the first text's expense.
-    Thread(target=number_words.preload, daemon=True).start()
     model = load_model(
         settings.checkpoints_dir / "synthesizer",
         lambda architecture: Tacotron(hparams_from(Hparams, architecture)),
@@ -47,7 +56,7 @@ def load(settings: Settings) -> Tacotron:
 class Speech:
     """One text spoken. retries: attempts that an attention gone astray brought after the first."""
 
-    mel: Float32Array  # [80, T]
+    mel: Float32Array  # [80, T], with the silence at its end until it is chosen
     attention: Float32Array  # [S, L]
     fault: Fault | None  # that this one still has
     retries: int = 0
@@ -59,8 +68,9 @@ def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str
     `retries` and `fault` stand beside them where speech was made anew.
     """
     if isinstance(request, TextRequest):
-        chars = chars_of([request.text], param="text")
-        (speech,) = _speak_all(model, chars, request.embed[None], request.seed)
+        said = said_of([request.text], request.lexicon, param="text")
+        names = [f"text: {request.text[:40]!r}"]
+        (speech,) = _speak_all(model, [ids_of(said[0])], request.embed[None], request.seed, names)
         answer: dict[str, Any] = {"spec": speech.mel}
         if request.attention:
             answer["attention"] = speech.attention
@@ -74,9 +84,10 @@ def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str
             "give one embedding for each row of chars",
             param="batched_embeds",
         )
-    for i, row in enumerate(chars):
-        _require_speakable(row, f"chars: row {i}", param="chars")
-    spoken = _speak_all(model, chars, embeds, request.seed)
+    names = [f"chars: row {i}" for i in range(len(chars))]
+    for row, name in zip(chars, names, strict=True):
+        _require_speakable(row, name, param="chars")
+    spoken = _speak_all(model, chars, embeds, request.seed, names)
     mels = [speech.mel for speech in spoken]
     answer = {"mel": _padded(mels), "lengths": [mel.shape[1] for mel in mels]}
     if any(speech.retries for speech in spoken):
@@ -85,22 +96,38 @@ def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str
     return answer
 
 
-def chars_of(texts: Sequence[str], param: str) -> Int64Array:
-    """[B, L] symbol ids, padded with 0. Raises InvalidRequest for a text that leaves no symbol."""
-    rows = [text_to_ids(text) for text in texts]
-    for text, row in zip(texts, rows, strict=True):
-        _require_speakable(row, f"{param}: {text[:40]!r}", param)
-        if len(row) > settings.max_ids:
+def chars_of(request: TextsRequest) -> dict[str, Any]:
+    """`chars` [B, L], symbol ids padded with 0, and `spoken`, the texts as they will be said.
+
+    Raises InvalidRequest for a text that leaves no symbol.
+    """
+    said = said_of(request.texts, request.lexicon, param="texts")
+    rows = [ids_of(text) for text in said]
+    chars = np.full((len(rows), max(map(len, rows))), PAD_ID)
+    for line, row in zip(chars, rows, strict=True):
+        line[: len(row)] = row
+    return {"chars": chars, "spoken": said}
+
+
+def said_of(texts: Sequence[str], entries: Any, param: str) -> list[str]:
+    """Each text as it will be said. entries: of the request's lexicon, which goes before the
+    deployment's. Raises InvalidRequest, TooLarge."""
+    try:
+        lexicon = settings.lexicon | (NO_LEXICON if entries is None else Lexicon(entries))
+    except LexiconError as error:
+        raise InvalidRequest(f"lexicon: {error}", param="lexicon", code="invalid_lexicon") from None
+    said = [normalize(text, lexicon) for text in texts]
+    for text, its in zip(texts, said, strict=True):
+        ids = ids_of(its)
+        _require_speakable(ids, f"{param}: {text[:40]!r}", param)
+        if len(ids) > settings.max_ids:
             raise TooLarge(
-                f"{param}: {text[:40]!r} is {len(row)} symbols long once its numbers are written "
+                f"{param}: {text[:40]!r} is {len(ids)} symbols long once its numbers are written "
                 f"out, at most {settings.max_ids} are read; split it at its sentences",
                 param=param,
                 code="text_too_long",
             )
-    chars = np.full((len(rows), max(map(len, rows))), PAD_ID)
-    for line, row in zip(chars, rows, strict=True):
-        line[: len(row)] = row
-    return chars
+    return said
 
 
 def example() -> dict[str, Any]:
@@ -117,36 +144,54 @@ def _require_speakable(ids: Sequence[int] | Int64Array, name: str, param: str) -
 
 
 def _speak_all(
-    model: Tacotron, chars: Int64Array, embeds: Float32Array, seed: int | None
+    model: Tacotron,
+    chars: Sequence[Sequence[int]] | Int64Array,
+    embeds: Float32Array,
+    seed: int | None,
+    names: Sequence[str],
 ) -> list[Speech]:
     """Every item draws from generators of its own, so that the same text and seed give the same
-    mel whatever else is in the batch."""
+    mel whatever else is in the batch. names: of the items, for errors."""
     ends = time.monotonic() + settings.compute_seconds
     spoken: list[Speech] = []
-    for row, embed in zip(chars, embeds, strict=True):
+    for row, embed, name in zip(chars, embeds, names, strict=True):
         if time.monotonic() > ends:
             raise TooSlow(
                 f"{len(spoken)} of {len(chars)} texts took {settings.compute_seconds:g} s; send "
                 "fewer in one request"
             )
         seed_of_row = secrets.randbits(63) if seed is None else seed
-        spoken.append(_speak(model, row, embed, seed_of_row, ends))
+        speech = _speak(model, np.array(closed(row)), embed, seed_of_row, ends)
+        if speech is None:
+            raise InvalidRequest(
+                f"{name} could not be spoken: the attention lost its way in each of "
+                f"{settings.max_attempts} attempts; word it differently, or send another seed",
+                param=name.partition(":")[0],
+                code="speech_failed",
+            )
+        spoken.append(speech)
     return spoken
 
 
 def _speak(
     model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int, ends: float
-) -> Speech:
+) -> Speech | None:
     """The first attempt without a fault, else the one with the least; none is begun after `ends`,
-    of time.monotonic(), but the first. Raises CallerLeft."""
+    of time.monotonic(), but the first. One that is far too long is cut; None where nothing of any
+    attempt is of use. Raises CallerLeft."""
     attempts: list[Speech] = []
     for attempt in range(settings.max_attempts):
         check_caller()
         attempts.append(_attempt(model, chars, embed, (seed + attempt) % 2**63))
         if attempts[-1].fault is None or time.monotonic() > ends:
             break
-    best = min(attempts, key=lambda speech: badness(speech.fault))
-    return replace(best, retries=len(attempts) - 1)
+    threshold = float(model.stop_threshold)
+    for speech in sorted(attempts, key=lambda speech: badness(speech.fault)):
+        whole = _cut(speech, int(model.decoder.r)) if speech.fault in _TOO_LONG else speech
+        if whole is not None:
+            mel = trim_silence(torch.from_numpy(whole.mel), threshold).numpy()
+            return replace(whole, mel=np.ascontiguousarray(mel), retries=len(attempts) - 1)
+    return None
 
 
 def _attempt(model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int) -> Speech:
@@ -154,16 +199,33 @@ def _attempt(model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int)
         torch.from_numpy(chars[None]),
         torch.from_numpy(embed[None]),
         [torch.Generator().manual_seed(seed)],
-        max_frames=settings.max_frames,
+        max_frames=_frames_at_most(len(chars)),
     )
     attention = generated.attention[0]
-    seconds_per_step = int(model.decoder.r) * MEL_FORMAT.hop_length / MEL_FORMAT.sample_rate
-    mel = trim_silence(generated.mels[0], float(model.stop_threshold))
-    return Speech(
-        np.ascontiguousarray(mel.numpy()),
-        attention.numpy(),
-        find_fault(attention, generated.stopped[0], seconds_per_step),
-    )
+    fault = find_fault(attention, generated.stopped[0], _seconds_per_step(int(model.decoder.r)))
+    return Speech(generated.mels[0].numpy(), attention.numpy(), fault)
+
+
+def _frames_at_most(symbols: int) -> int:
+    """Of a text: one that goes on for longer has lost its way."""
+    seconds = _LONGEST[0] + _LONGEST[1] * symbols
+    return min(settings.max_frames, round(seconds * FRAMES_A_SECOND))
+
+
+def _cut(speech: Speech, r: int) -> Speech | None:
+    """`speech` without the steps in which its attention stood still, or had come to the end.
+
+    None where it never came to the end. r: frames a step.
+    """
+    keep = steps_to_keep(torch.from_numpy(speech.attention), _seconds_per_step(r))
+    if keep is None:
+        return None
+    frames = keep.repeat_interleave(r).numpy()[: speech.mel.shape[1]]
+    return replace(speech, mel=speech.mel[:, frames], attention=speech.attention[keep.numpy()])
+
+
+def _seconds_per_step(r: int) -> float:
+    return r / FRAMES_A_SECOND
 
 
 def _padded(mels: Sequence[Float32Array]) -> Float32Array:

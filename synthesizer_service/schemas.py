@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from shared.mel import MEL_FORMAT
 from shared.tensors import Axis, Float32Array, Int64Array, Tensor
 from synthesizer_service.attention_monitor import Fault
 from synthesizer_service.settings import settings
 from synthesizer_service.text import SYMBOLS
+from synthesizer_service.text.lexicon import MAX_ENTRIES
 
 _BATCH = Axis("B", 1, settings.max_batch)
 _EMBED = Axis("E", 256, 256)
@@ -19,6 +20,14 @@ _CHARS = (_BATCH, Axis("L", 1, settings.max_ids))
 Seed = Annotated[int | None, Field(ge=0, lt=2**63)]
 """The same request and seed give the same output."""
 Text = Annotated[str, Field(max_length=settings.max_text_characters)]
+_ENTRIES_SCHEMA = {
+    "type": "object",
+    "additionalProperties": {"type": "string"},
+    "maxProperties": MAX_ENTRIES,
+    "examples": [{"Nguyen": "win"}],
+}
+Entries = Annotated[Any, WithJsonSchema(_ENTRIES_SCHEMA)]
+"""Words and their respellings; what they may be, `Lexicon` checks."""
 Chars = Annotated[Int64Array, Tensor(axes=_CHARS, low=0, high=len(SYMBOLS) - 1, integer=True)]
 Embeds = Annotated[Float32Array, Tensor(axes=(_BATCH, _EMBED), low=-1, high=1)]
 Embed = Annotated[Float32Array, Tensor(axes=(_EMBED,), low=-1, high=1)]
@@ -36,6 +45,8 @@ class TextRequest(_Request):
     embed: Embed
     """[256], the voice, as the encoder gives it."""
     seed: Seed = None
+    lexicon: Entries | None = None
+    """How words are to be said: {"Nguyen": "win"}."""
     attention: bool = False
     """Whether the answer is to hold the attention too."""
 
@@ -63,6 +74,8 @@ InferenceRequest = Annotated[
 
 class TextsRequest(_Request):
     texts: Annotated[list[Text], Field(min_length=1, max_length=settings.max_batch)]
+    lexicon: Entries | None = None
+    """How words are to be said: {"Nguyen": "win"}."""
 
 
 class SpecResponse(BaseModel):
@@ -90,3 +103,5 @@ class MelResponse(BaseModel):
 class CharsResponse(BaseModel):
     chars: Chars
     """[B][L] symbol ids, padded with 0."""
+    spoken: list[str]
+    """[B] the texts as they will be said."""

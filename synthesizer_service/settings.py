@@ -1,14 +1,23 @@
 """What a deployment of the synthesizer sets through the environment."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
 from shared.starting import read_settings
+from synthesizer_service.text import NO_LEXICON, Lexicon, read_lexicon
+
+
+def _read(path: Any) -> Lexicon:
+    return path if isinstance(path, Lexicon) else read_lexicon(Path(path)) if path else NO_LEXICON
 
 
 class Settings(ServiceSettings):
+    model_config = SettingsConfigDict(arbitrary_types_allowed=True)
+
     max_text_characters: int = Field(default=250, gt=0)
     """Longer text is to be split at its sentences, as `better speak` and the gateway do."""
     max_ids: int = Field(default=1_000, gt=0)
@@ -20,6 +29,8 @@ class Settings(ServiceSettings):
     """Speech that has not ended after this many mel frames (80 a second) is cut."""
     max_attempts: int = Field(default=3, gt=0)
     """Speech whose attention went astray is made anew with another seed, so often in all."""
+    lexicon: Annotated[Lexicon, BeforeValidator(_read)] = NO_LEXICON
+    """Out of a JSON file, {"word": "respelling"}; a request's own entries go before it."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     """Of the largest weights in the native decoder: nine tenths of what a step reads."""
 

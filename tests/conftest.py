@@ -109,6 +109,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
+def wavernn() -> Iterator[httpx.Client]:
+    """The vocoder service that speaks with the bundled WaveRNN; `service("vocoder")` has Vocos."""
+    with running("vocoder", VOCODER="wavernn") as url, httpx.Client(base_url=url, timeout=60) as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
 def mel() -> Float32Array:
     """[80, 40]: half a second of a mel spectrogram that rises and falls."""
     frames = np.linspace(0, np.pi, 40)

@@ -6,17 +6,17 @@ import torch
 from torch import nn
 
 import synthesizer_service.hparams
-import vocoder_service.hparams
 from shared.checkpoint_writing import read_rtvc, write
 from synthesizer_service.model import Tacotron
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
+from vocoder_service.wavernn.model import WaveRNN
 
 
 def random_network(name: str) -> nn.Module:
     torch.manual_seed(0)
     if name == "synthesizer":
         return Tacotron(synthesizer_service.hparams.Hparams())
-    return WaveRNN(vocoder_service.hparams.Hparams())
+    return WaveRNN(WaveRNNHparams())
 
 
 def write_full_size(name: str, network: nn.Module, folder: Path) -> None:

@@ -11,14 +11,16 @@ from torch import nn
 
 import encoder_service.hparams
 import synthesizer_service.hparams
-import vocoder_service.hparams
 from encoder_service.model import SpeakerEncoder
 from shared.audio import endless_wav_header
 from shared.checkpoint_writing import write
 from synthesizer_service.model import Tacotron
 from tests.conftest import running
 from tests.gateway_service.stub_services import StubServices
-from vocoder_service.model import WaveRNN
+from vocoder_service.vocos.hparams import Hparams as VocosHparams
+from vocoder_service.vocos.model import Vocos
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
+from vocoder_service.wavernn.model import WaveRNN
 
 KEY = "sk-of-the-fuzzer"
 APPS = ["encoder", "synthesizer", "vocoder", "gateway"]
@@ -39,13 +41,13 @@ def fuzzed(name: str, folder: Path) -> Iterator[str]:
             with running(name, **services.environment, **of_gateway) as url:
                 yield url
         return
-    write_tiny_checkpoint(name, folder)
+    write_tiny_checkpoint("vocos" if name == "vocoder" else name, folder)
     with running(name, CHECKPOINTS_DIR=str(folder), MAX_FRAMES="40") as url:
         yield url
 
 
 def write_tiny_checkpoint(name: str, folder: Path) -> None:
-    """Into `folder`/`name`: random weights that the service takes."""
+    """Into `folder`/`name`: random weights that a service takes. name: of the model."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         write(folder / name, _network(name).state_dict(), source="random", licence="none")
@@ -74,7 +76,7 @@ def _network(name: str) -> nn.Module:
             num_highways=1,
         )
         return Tacotron(small)
-    tiny = vocoder_service.hparams.Hparams(
-        rnn_dims=32, fc_dims=32, compute_dims=16, res_out_dims=16, res_blocks=1
-    )
+    if name == "vocos":
+        return Vocos(VocosHparams(dims=8, hidden_dims=8, blocks=1))
+    tiny = WaveRNNHparams(rnn_dims=32, fc_dims=32, compute_dims=16, res_out_dims=16, res_blocks=1)
     return WaveRNN(tiny)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -14,8 +15,9 @@ from benchmarks import plain_wavernn
 from benchmarks.__main__ import main
 from benchmarks.plain_wavernn import PlainLoop
 from benchmarks.results import Row, Table
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
+from benchmarks.weights import servings
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
 
 ROWS_OF_A_HOP = {
     "whole request": "ms",
@@ -107,6 +109,18 @@ def test_table_lists_what_was_skipped() -> None:
 def test_row_shows_as_many_digits_as_it_says() -> None:
     line = [*Table("", "", [Row("nats", "nat", [3.676721], digits=6)]).lines()][-1]
     assert line.split()[1:] == ["3.67672"] * 3 + ["nat"]
+
+
+def test_vocoder_is_measured_with_each_network_that_has_weights(tmp_path: Path) -> None:
+    bundled, full_size = (tmp_path / name for name in ("bundled", "full-size"))
+    for folder in (bundled / "encoder", bundled / "vocos", full_size / "vocoder"):
+        folder.mkdir(parents=True)
+    found = servings({"bundled": bundled, "full-size": full_size})
+    assert [(serving.name, serving.service, dict(serving.settings)) for serving in found] == [
+        ("encoder, bundled", "encoder", {}),
+        ("vocoder (vocos), bundled", "vocoder", {"VOCODER": "vocos"}),
+        ("vocoder (wavernn), full-size", "vocoder", {"VOCODER": "wavernn"}),
+    ]
 
 
 def test_unknown_measurement_is_refused() -> None:

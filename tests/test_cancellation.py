@@ -16,10 +16,14 @@ import vocoder_service.app as vocoder
 from tests.gateway_service.speech_fixtures import SpeechServer, speech_server
 from tests.leaving_clients import Leaver, wait_until
 from tests.served_app import served
-from vocoder_service.batching import SharedEngine
-from vocoder_service.engine import FoldState, TorchEngine
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
+from vocoder_service.vocos.hparams import Hparams as VocosHparams
+from vocoder_service.vocos.model import Vocos
+from vocoder_service.vocos.vocoder import BLOCK, VocosVocoder
+from vocoder_service.wavernn.batching import SharedEngine
+from vocoder_service.wavernn.engine import FoldState, TorchEngine
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.vocoder import WaveRNNVocoder
 
 MANY = 200
 FRAMES = 400
@@ -29,39 +33,70 @@ SPEECH = orjson.dumps({"input": "Hello there.", "voice": "low", "response_format
 DESCRIPTORS = Path("/proc/self/fd")
 
 
-class CountingEngine(TorchEngine):
-    """Makes nothing until it is let go. frames: made of all folds."""
+class Counter:
+    """Of the frames that a network makes, which makes none until it is let go.
+
+    allowed: a step of each of the requests that had begun.
+    """
 
     def __init__(self) -> None:
+        self.frames, self.let_go = 0, threading.Event()
+        self.allowed = 0
+
+    def count(self, frames: int) -> None:
+        assert self.let_go.wait(60)
+        self.frames += frames
+
+
+class CountedEngine(TorchEngine):
+    def __init__(self, counter: Counter) -> None:
         sizes = Hparams(rnn_dims=8, fc_dims=8, compute_dims=8, res_out_dims=8, res_blocks=1)
         super().__init__(WaveRNN(sizes).eval())
-        self.frames, self.let_go = 0, threading.Event()
+        self._counter = counter
 
     def run(self, state: FoldState, mel: Any, aux: Any, uniforms: Any, temperature: Any) -> Any:
-        assert self.let_go.wait(60)
-        self.frames += aux.shape[0] * aux.shape[1]
+        self._counter.count(aux.shape[0] * aux.shape[1])
         return super().run(state, mel, aux, uniforms, temperature)
 
 
+class CountedVocos(Vocos):
+    def __init__(self, counter: Counter) -> None:
+        super().__init__(VocosHparams(dims=8, hidden_dims=8, blocks=1))
+        self._counter: Counter | None = None
+        self.eval().requires_grad_(False)
+        self.vocoder = VocosVocoder(self)
+        self._counter = counter
+
+    def spectrum(self, x: torch.Tensor) -> torch.Tensor:
+        if self._counter:
+            self._counter.count(x.shape[1])
+        return super().spectrum(x)
+
+
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> CountingEngine:
+def counter() -> Counter:
     torch.manual_seed(0)
-    return CountingEngine()
+    return Counter()
 
 
-@pytest.fixture
-def vocoder_url(engine: CountingEngine) -> Iterator[str]:
+@pytest.fixture(params=["vocos", "wavernn"])
+def vocoder_url(request: pytest.FixtureRequest, counter: Counter) -> Iterator[str]:
     with served(vocoder.app) as url:
-        vocoder.app.state.model = SharedEngine(engine)
+        if request.param == "vocos":
+            vocoder.app.state.model = CountedVocos(counter).vocoder
+            counter.allowed = BLOCK * (vocoder.app.state.slot.concurrency + 1)
+        else:
+            vocoder.app.state.model = WaveRNNVocoder(SharedEngine(CountedEngine(counter)), passes=0)
+            counter.allowed = FRAMES - 1  # less than one of them wanted
         try:
             yield url
         finally:
-            engine.let_go.set()
+            counter.let_go.set()
 
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_vocoder_makes_nothing_for_those_that_left(
-    engine: CountingEngine, vocoder_url: str, stream: bool
+    counter: Counter, vocoder_url: str, stream: bool
 ) -> None:
     state = vocoder.app.state
     places = state.slot.concurrency + state.slot.queue_limit
@@ -72,14 +107,14 @@ def test_vocoder_makes_nothing_for_those_that_left(
     for leaver in leavers:
         leaver.leave()
     wait_until(lambda: state.slot.waiting == 0)
-    assert engine.frames == 0
-    engine.let_go.set()
+    assert counter.frames == 0
+    counter.let_go.set()
 
     answer = httpx.post(f"{vocoder_url}/inference/", json=SHORT, timeout=60)
     assert answer.status_code == 200
     assert len(answer.json()["wav"]) == 200
     wait_until(lambda: state.under_way == 0)
-    assert engine.frames < FRAMES  # a step of each that had begun: less than one of them wanted
+    assert counter.frames <= counter.allowed
 
 
 @pytest.fixture

@@ -22,9 +22,22 @@ def test_damaged_weights_are_named_with_the_remedy(server: str, tmp_path: Path) 
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 0xFF
     file.write_bytes(data)
-    said = start_that_fails("vocoder", server, CHECKPOINTS_DIR=str(tmp_path))
+    said = start_that_fails("vocoder", server, CHECKPOINTS_DIR=str(tmp_path), VOCODER="wavernn")
     line = line_with(f"{file.name} is corrupt", said)
     assert f"better checkpoints fetch --force --dir {tmp_path} vocoder" in line
+
+
+def test_vocoder_without_the_weights_of_its_network_names_what_speaks(tmp_path: Path) -> None:
+    write_tiny_checkpoint("vocoder", tmp_path)
+    said = start_that_fails("vocoder", CHECKPOINTS_DIR=str(tmp_path))
+    line = line_with(f"{tmp_path}/vocos: cannot open the folder", said)
+    assert "copy the repository's checkpoints/vocos there" in line
+    assert f"let {tmp_path}/vocoder speak, with VOCODER=wavernn" in line
+
+
+def test_vocoder_of_an_unknown_network_names_those_there_are() -> None:
+    said = start_that_fails("vocoder", VOCODER="griffin-lim")
+    assert "'vocos' or 'wavernn'" in line_with("VOCODER: ", said)
 
 
 @every_server

@@ -58,6 +58,6 @@ def test_synthesizer_serves_it(folder: Path) -> None:
 
 def test_vocoder_serves_it(folder: Path, mel: Float32Array) -> None:
     body = {"spec": mel[:, :8].tolist(), "seed": 1}
-    with running("vocoder", CHECKPOINTS_DIR=str(folder)) as url:
+    with running("vocoder", VOCODER="wavernn", CHECKPOINTS_DIR=str(folder)) as url:
         answer = httpx.post(f"{url}/inference/", json=body, timeout=120).raise_for_status()
     assert len(answer.json()["wav"]) == 7 * 200

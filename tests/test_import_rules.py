@@ -10,7 +10,14 @@ REPOSITORY = Path(__file__).parents[1]
 SERVICES = ["encoder_service", "synthesizer_service", "vocoder_service"]
 KNOW_THREE = {"client", "gateway_service"}
 PACKAGES = sorted(path.parent.name for path in REPOSITORY.glob("*/__init__.py"))
-IN_EVERY_SERVICE = {"app", "settings", "schemas", "hparams", "model", "inference"}
+IN_EVERY_SERVICE = {"app", "settings", "schemas", "inference"}
+OF_EVERY_NETWORK = {"hparams", "model"}
+NETWORKS = [
+    "encoder_service",
+    "synthesizer_service",
+    "vocoder_service.vocos",
+    "vocoder_service.wavernn",
+]
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -49,9 +56,9 @@ def test_client_and_gateway_reach_the_services_over_http_only(package: str) -> N
         assert not packages & set(SERVICES), file
 
 
-def test_nothing_imports_training_but_its_commands_when_they_run() -> None:
+def test_nothing_imports_training_but_benchmarks_and_its_commands_when_they_run() -> None:
     commands = {str(REPOSITORY / "client" / name) for name in ("train_cli.py", "train_data_cli.py")}
-    for package in set(PACKAGES) - {"training", "tests"}:
+    for package in set(PACKAGES) - {"training", "tests", "benchmarks"}:
         for file, packages in imported_packages(package).items():
             assert "training" not in packages or file in commands
     for file in commands:
@@ -84,9 +91,15 @@ def test_every_service_has_the_same_files(service: str) -> None:
     assert files >= IN_EVERY_SERVICE
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_network_knows_neither_fastapi_nor_settings(service: str) -> None:
-    reached, waiting = set(), [f"{service}.model"]
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_has_the_same_files(network: str) -> None:
+    files = {file.stem for file in (REPOSITORY / network.replace(".", "/")).glob("*.py")}
+    assert files >= OF_EVERY_NETWORK
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_network_knows_neither_fastapi_nor_settings(network: str) -> None:
+    reached, waiting = set(), [f"{network}.model"]
     while waiting:
         module = waiting.pop()
         file = REPOSITORY / (module.replace(".", "/") + ".py")
@@ -98,6 +111,13 @@ def test_network_knows_neither_fastapi_nor_settings(service: str) -> None:
         assert not any("settings" in name for name in names), module
         # `from shared.mel import MEL_FORMAT` names shared.mel.MEL_FORMAT; follow the module.
         waiting += [name.rpartition(".")[0] for name in names] + list(names)
+
+
+@pytest.mark.parametrize("network", ["vocos", "wavernn"])
+def test_networks_of_the_vocoder_do_not_know_each_other(network: str) -> None:
+    other = {"vocos": "wavernn", "wavernn": "vocos"}[network]
+    for file in (REPOSITORY / "vocoder_service" / network).glob("*.py"):
+        assert not any(f"vocoder_service.{other}" in name for name in imported(file)), file
 
 
 @pytest.mark.parametrize("service", SERVICES)

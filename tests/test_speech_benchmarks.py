@@ -53,7 +53,7 @@ def test_others_are_compared_by_real_time_factor() -> None:
     }
     rows = {row.name: row for row in speech.rows_of_text("ten words", "Hello.", speakers, runs=2)}
     assert rows["ten words: Better API"].runs == [0.25, 0.25]
-    assert rows["ten words: Better API"].limit == 0.2
+    assert rows["ten words: Better API"].limit == 0.07
     assert rows["ten words: Slower"].limit is None
     assert rows["ten words: Slower / Better API"].runs == [4, 4]
     assert rows["ten words: Better API, until the first sound"].runs == [0.2, 0.2]

@@ -15,10 +15,10 @@ from benchmarks.speech_clips import SpeechClip, cross_entropy, read_clips, shipp
 from benchmarks.threads import thread_counts
 from shared.audio import endless_wav_header
 from tests.vocoder_service.conftest import small_network
-from vocoder_service.engine import TorchEngine
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
-from vocoder_service.native_engine import built
+from vocoder_service.wavernn.engine import TorchEngine
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.native_engine import built
 
 SMALL = Hparams(rnn_dims=32, fc_dims=24, compute_dims=16, res_out_dims=16, res_blocks=3)
 
@@ -82,6 +82,17 @@ def test_vocoding_compares_each_engine_with_the_plain_loop() -> None:
         for name in ("RTVC's plain loop", "torch", "plain / torch")
     )
     assert math.isclose(ratio, plain / ours)
+
+
+@pytest.mark.usefixtures("small_sizes")
+def test_vocos_is_compared_with_the_best_of_wavernns_engines() -> None:
+    rows = {row.name: row for row in vocoding.measure(runs=1, quick=True).rows}
+    best = "native float32" if built() else "torch"
+    (ratio,) = [row for name, row in rows.items() if name.endswith("/ Vocos")]
+    assert ratio.name.startswith("Vocos, 1 thread: WaveRNN")
+    assert best.split()[0] in ratio.name
+    assert ratio.runs[0] > 0
+    assert rows["Vocos, 1 thread"].limit == vocoding.VOCOS_LIMIT
 
 
 @pytest.mark.usefixtures("small_sizes")

@@ -6,8 +6,10 @@ from encoder_service.hparams import Hparams as EncoderHparams
 from encoder_service.model import SpeakerEncoder
 from synthesizer_service.hparams import Hparams as TacotronHparams
 from synthesizer_service.model import Tacotron
-from vocoder_service.hparams import Hparams as WaveRNNHparams
-from vocoder_service.model import WaveRNN
+from vocoder_service.vocos.hparams import Hparams as VocosHparams
+from vocoder_service.vocos.model import Vocos
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
+from vocoder_service.wavernn.model import WaveRNN
 
 StateDict = dict[str, torch.Tensor]
 
@@ -39,6 +41,9 @@ WAVERNN = WaveRNNHparams(
     upsample_factors=(2, 5, 3),
     hop_length=30,
 )
+VOCOS = VocosHparams(
+    n_mels=7, dims=6, hidden_dims=5, blocks=2, kernel_size=3, n_fft=16, hop_length=4
+)
 
 
 def tiny_encoder() -> StateDict:
@@ -51,3 +56,7 @@ def tiny_tacotron() -> StateDict:
 
 def tiny_wavernn() -> StateDict:
     return WaveRNN(WAVERNN).state_dict()
+
+
+def tiny_vocos() -> StateDict:
+    return Vocos(VOCOS).state_dict()

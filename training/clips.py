@@ -4,6 +4,7 @@
     clips/NAME.json       text, voice, samples
     features/NAME.npz     mel [80, T] and the embedding of the clip [256]
     synthesized/NAME.npy  a synthesizer's mel of the clip [80, T], if one was asked for
+    recordings/NAME.json  what was kept of a recording that became several clips, or none
 
 Each file is whole or absent, so any number of processes may fill a folder, be killed and go on.
 """
@@ -13,6 +14,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -54,7 +56,7 @@ class ClipFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._clips, self._features = folder / "clips", folder / "features"
-        self._synthesized = folder / "synthesized"
+        self._synthesized, self._recordings = folder / "synthesized", folder / "recordings"
 
     def has(self, name: str) -> bool:
         return self._sound(name).exists()
@@ -115,6 +117,19 @@ class ClipFolder:
         mel: Float32Array = np.load(self._synthesized_file(clip)).astype(np.float32)
         return mel
 
+    def has_kept(self, recording: str) -> bool:
+        return self._kept_file(recording).exists()
+
+    def add_kept(self, recording: str, kept: dict[str, Any]) -> None:
+        """Comes after the recording's clips: a recording is done when this is there."""
+        self._recordings.mkdir(parents=True, exist_ok=True)
+        with replacing(self._kept_file(recording)) as part:
+            part.write_text(json.dumps(kept))
+
+    def kept(self) -> Iterator[dict[str, Any]]:
+        for path in sorted(self._recordings.glob("*.json")):
+            yield json.loads(path.read_text())
+
     def ready(self, min_frames: int, max_frames: int) -> list[Clip]:
         """Clips with features and a length to train on, with a warning if that is not all of them.
 
@@ -142,6 +157,9 @@ class ClipFolder:
 
     def _feature_file(self, clip: Clip) -> Path:
         return self._features / f"{clip.name}.npz"
+
+    def _kept_file(self, recording: str) -> Path:
+        return self._recordings / f"{recording}.json"
 
     def _synthesized_file(self, clip: Clip) -> Path:
         return self._synthesized / f"{clip.name}.npy"

@@ -162,6 +162,8 @@ class Listened:
 
 
 class ListenerTask:
+    discriminators = None
+
     def __init__(
         self,
         data: ClipFolder,

@@ -1,9 +1,11 @@
 """How the models are trained: what a run may set, and the sizes that there are."""
 
+import math
 from dataclasses import dataclass
 
 from synthesizer_service.hparams import Hparams as SynthesizerHparams
-from vocoder_service.hparams import Hparams as VocoderHparams
+from vocoder_service.vocos.hparams import Hparams as VocosHparams
+from vocoder_service.wavernn.hparams import Hparams as VocoderHparams
 
 SYNTHESIZER_SIZES = {
     "compact": SynthesizerHparams(
@@ -12,6 +14,7 @@ SYNTHESIZER_SIZES = {
     "full": SynthesizerHparams(),
 }
 VOCODER_SIZES = {"compact": VocoderHparams(rnn_dims=256, fc_dims=256), "full": VocoderHparams()}
+VOCOS_SIZES = {"compact": VocosHparams(), "full": VocosHparams(dims=512, hidden_dims=1_536)}
 SPEAKING_DROPOUT = 0.1
 """Of a synthesizer's prenets in use. Even trained with more, it is understood better with little
 (docs/training.md); with none, a second attempt would be like the first."""
@@ -27,8 +30,13 @@ class Pace:
     last_rate: float
     warmup: int
     cooldown: float = 0.25
+    cosine: bool = False
+    """Fall along half a cosine, not along a line."""
+    beta1: float = 0.9
+    """Adam's memory of gradients."""
     beta2: float = 0.999
     """Adam's memory of squared gradients."""
+    weight_decay: float = 0.0
     max_gradient: float = 1.0
     """Norm to which a longer gradient is cut."""
     save_every: int = 200
@@ -37,7 +45,10 @@ class Pace:
     def rate_at(self, step: int) -> float:
         """step: from 0, of this run."""
         left = (self.steps - step) / max(1.0, self.cooldown * self.steps)
-        falling = self.last_rate + (self.rate - self.last_rate) * max(0.0, min(1.0, left))
+        left = max(0.0, min(1.0, left))
+        if self.cosine:
+            left = (1 - math.cos(math.pi * left)) / 2
+        falling = self.last_rate + (self.rate - self.last_rate) * left
         return min(falling, self.rate * (step + 1) / max(1, self.warmup))
 
 
@@ -72,6 +83,12 @@ class SynthesizerRecipe:
     voice: float = 2.0
     """Weights of what a listener hears: the phonemes, how far its layers are from what they make
     of the true mel, and the voice. The mel's error counts 1."""
+    by_speaker: bool = True
+    """Draw a speaker, then a clip of theirs, so that a hundred people of one clip teach more than
+    one of a hundred. Otherwise each clip comes once an epoch."""
+    recorded: float = 0.5
+    """With `by_speaker`, share of the utterances that recorded speakers have, where teachers' are
+    there as well: each two lines of a teacher are another voice, thousands in all."""
     seed: int = 1
     pace: Pace = Pace(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300, cooldown=0.4)
 
@@ -117,4 +134,53 @@ class VocoderRecipe:
         beta2=0.99,
         max_gradient=4.0,
         save_every=100,
+    )
+
+
+@dataclass(frozen=True)
+class DiscriminatorSizes:
+    periods: tuple[int, ...] = (2, 3, 5, 7, 11)  # samples
+    period_channels: tuple[int, ...] = (16, 32, 64, 128)
+    n_ffts: tuple[int, ...] = (256, 512, 1024)  # samples
+    spectrogram_channels: int = 16
+
+
+@dataclass(frozen=True)
+class VocosRecipe:
+    batch: int = 8
+    """Windows."""
+    window: int = 64
+    """Frames: 0.8 s."""
+    recorded: float = 0.6
+    """Share of the windows of recordings, where there are clips of a teacher, too."""
+    quiet: float = 0.25
+    """Share of the windows whose clip is drawn with its loudest sample at -30 to -12 dBFS. The
+    others have it at -12 to 0 dBFS."""
+    silent_edge: float = 0.15
+    """Share of the windows that begin before their clip or end after it, in silence, as speech of
+    the services does."""
+    adversarial_from: int = 3_000
+    """Of all the network's steps: before them it learns from spectra alone, which is three times as
+    fast."""
+    spectra: float = 5.0
+    features: float = 1.0
+    """Weights of the spectra's loss and of the discriminators' features. Their verdict counts 1."""
+    discriminators: DiscriminatorSizes = DiscriminatorSizes()
+    synthesized: bool = False
+    """Learn from a synthesizer's mels of the clips, where there are some."""
+    true_mels: float = 0.25
+    """With `synthesized`, share of the windows that keep the clips' own mels, so that copies of
+    recordings do not get worse."""
+    seed: int = 1
+    pace: Pace = Pace(
+        steps=20_000,
+        rate=5e-4,
+        last_rate=2e-5,
+        warmup=300,
+        cooldown=1.0,
+        cosine=True,
+        beta1=0.8,
+        beta2=0.99,
+        weight_decay=1e-3,
+        max_gradient=5.0,
     )

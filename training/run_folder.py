@@ -1,6 +1,6 @@
 """The folder of a training run, and how a killed run finds back to where it was saved.
 
-state.pt        weights, their running average, the optimizer's state
+state.pt        weights, their running average, the optimizer's state; the discriminators
 losses.jsonl    one line a step
 pictures/       what the model made of a clip, every so many steps
 """
@@ -20,15 +20,21 @@ StateDict = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
+class LearnerState:
+    model: StateDict
+    optimizer: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class State:
     """All that a step needs of those before it. Random numbers and the place in the data follow
     from the step's number."""
 
-    model: StateDict
+    learner: LearnerState
     average: StateDict
-    optimizer: dict[str, Any]
     steps: int
     """Made in this run."""
+    discriminators: LearnerState | None = None
 
 
 class RunFolder:
@@ -49,9 +55,10 @@ class RunFolder:
             return None
         try:
             content = torch.load(self.state_file, map_location="cpu", weights_only=True)
-            return State(
-                content["model_state"], content["average"], content["optimizer"], content["steps"]
-            )
+            learner = LearnerState(content["model_state"], content["optimizer"])
+            against = content.get("discriminators")
+            discriminators = LearnerState(**against) if against else None
+            return State(learner, content["average"], content["steps"], discriminators)
         except Exception as error:  # whatever zipfile and torch raise on a malformed archive
             raise TrainingError(
                 f"{self.state_file} is no state of a run ({why_unreadable(error)}); "
@@ -60,12 +67,17 @@ class RunFolder:
 
     def save(self, state: State) -> None:
         """The weights under RTVC's names, where `better checkpoints split` finds them too."""
-        content = {
-            "model_state": state.model,
+        content: dict[str, Any] = {
+            "model_state": state.learner.model,
             "average": state.average,
-            "optimizer": state.optimizer,
+            "optimizer": state.learner.optimizer,
             "steps": state.steps,
         }
+        if state.discriminators:
+            content["discriminators"] = {
+                "model": state.discriminators.model,
+                "optimizer": state.discriminators.optimizer,
+            }
         with replacing(self.state_file) as part:
             torch.save(content, part)
 

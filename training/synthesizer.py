@@ -69,6 +69,8 @@ class Outputs:
 
 
 class SynthesizerTask:
+    discriminators = None
+
     def __init__(
         self,
         data: ClipFolder,
@@ -245,7 +247,7 @@ def frames_a_step(run: RunFolder, start: Path | None) -> int:
     Raises TrainingError, CheckpointError.
     """
     saved = run.load()
-    weights = saved.model if saved else read_weights(start) if start else {}
+    weights = saved.learner.model if saved else read_weights(start) if start else {}
     r = weights.get("decoder.r", torch.tensor(SynthesizerRecipe.r))
     if r.numel() != 1 or not 1 <= r.item() <= MAX_R:
         raise TrainingError(f"decoder.r is {r.tolist()}, must be 1 to {MAX_R}; give --r")

@@ -1,5 +1,7 @@
 """The synthesizer's batches: utterances of like length together, in an order of the seed's.
 
+An epoch has as many utterances as there are clips. They are drawn by speaker, or each clip once.
+
 Each is spoken with its own embedding, as in RTVC. Two short clips of one voice have embeddings that
 differ; taught with either, the network comes as near to a voice as those are to each other.
 """
@@ -7,6 +9,7 @@ differ; taught with either, the network comes as near to a voice as those are to
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import cycle
 from typing import Self
 
 import numpy as np
@@ -19,6 +22,7 @@ from synthesizer_service.text import text_to_ids
 from training.clips import Clip, ClipFolder
 from training.errors import TrainingError
 from training.recipes import SynthesizerRecipe
+from training.teacher import is_taught
 
 SORTED_TOGETHER = 16  # batches
 SILENCE = -MEL_FORMAT.max_abs
@@ -67,7 +71,8 @@ class Batches:
         rng = np.random.default_rng([self._recipe.seed, 0, epoch])
         size = self._recipe.batch
         usable = len(self._clips) // size * size
-        order = rng.permutation(len(self._clips))[:usable]
+        drawn = self._of_speakers(rng, usable) if self._recipe.by_speaker else len(self._clips)
+        order = rng.permutation(drawn)[:usable]
         batches: list[list[int]] = []
         for start in range(0, usable, size * SORTED_TOGETHER):
             like = sorted(
@@ -76,6 +81,25 @@ class Batches:
             )
             batches += [like[i : i + size] for i in range(0, len(like), size)]
         return [batches[i] for i in rng.permutation(len(batches))]
+
+    def _of_speakers(self, rng: np.random.Generator, count: int) -> list[int]:
+        """Indices of `count` clips, the recipe's share of them of recorded speakers."""
+        speakers: dict[bool, dict[str, list[int]]] = {False: {}, True: {}}
+        for index, clip in enumerate(self._clips):
+            speakers[is_taught(clip)].setdefault(clip.voice, []).append(index)
+        recorded, taught = (list(speakers[kind].values()) for kind in (False, True))
+        share = self._recipe.recorded if recorded and taught else float(bool(recorded))
+        of_recorded = round(share * count)
+        return _in_turn(rng, recorded, of_recorded) + _in_turn(rng, taught, count - of_recorded)
+
+
+def _in_turn(rng: np.random.Generator, speakers: Sequence[Sequence[int]], count: int) -> list[int]:
+    """Clips of the speakers in turn, in another order each round; of each, its clips in turn."""
+    clips = [cycle(rng.permutation(of_one).tolist()) for of_one in speakers]
+    drawn = list[int]()
+    while len(drawn) < count:
+        drawn += [next(clips[speaker]) for speaker in rng.permutation(len(speakers))]
+    return drawn[:count]
 
 
 def utterances(data: ClipFolder, clips: Sequence[Clip], r: int) -> Batch:

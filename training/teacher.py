@@ -6,6 +6,7 @@ tempo.
 """
 
 import math
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from training.errors import TrainingError
 from training.sound import tidy
 
 TEMPOS = (0.98, 1.12)
+TAUGHT_VOICE = re.compile(r"\w+-\d+-\d{6}(-variant-\d+)*")
 
 V = TypeVar("V")
 
@@ -94,3 +96,8 @@ def teach(
         folder.add(clip, wav)
         seconds_left -= clip.seconds
         yield clip
+
+
+def is_taught(clip: Clip) -> bool:
+    """Whether a teacher spoke it. The voices of recordings have other names."""
+    return TAUGHT_VOICE.fullmatch(clip.voice) is not None

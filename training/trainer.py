@@ -1,4 +1,4 @@
-"""The training loop, the same for both models.
+"""The training loop, the same for all models.
 
 A step's random numbers are drawn from its own number: which clips, which windows, which dropout.
 So a run that was killed goes on exactly as if it had not been, on the same data and machine.
@@ -17,13 +17,45 @@ from torch import Tensor, nn
 
 from training.errors import TrainingError
 from training.recipes import Pace
-from training.run_folder import RunFolder, State, StateDict
+from training.run_folder import LearnerState, RunFolder, State, StateDict
 from training.weights import fill
 
 B = TypeVar("B")
 
 MOST_AVERAGED = 0.999  # of the average stays at each step, once there have been enough
 REPORT_EVERY = 25  # steps
+
+
+class Learner:
+    """A network and its optimizer."""
+
+    def __init__(self, model: nn.Module, pace: Pace) -> None:
+        self.model, self._pace = model, pace
+        learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            learning, betas=(pace.beta1, pace.beta2), weight_decay=pace.weight_decay, fused=True
+        )
+
+    def descend(self, loss: Tensor, step: int) -> Tensor:
+        """Make the loss smaller. Returns the norm of its gradient, before that was cut."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._pace.rate_at(step)
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self._pace.max_gradient)
+        if norm.isfinite():  # bfloat16 may overflow; the step is skipped then
+            self._optimizer.step()
+        return norm
+
+    def state(self) -> LearnerState:
+        return LearnerState(self.model.state_dict(), self._optimizer.state_dict())
+
+    def take_up(self, saved: LearnerState, file: Path) -> None:
+        """Raises TrainingError for another network's state, which `file` holds."""
+        fill(self.model, saved.model, file, "give another folder")
+        self._optimizer.load_state_dict(saved.optimizer)
+        for group in self._optimizer.param_groups:
+            group["fused"] = True  # also in a run of before it was
 
 
 class Task(Protocol[B]):
@@ -41,6 +73,11 @@ class Task(Protocol[B]):
 
     def batch(self, step: int) -> B: ...
 
+    @property
+    def discriminators(self) -> Learner | None:
+        """Networks against which the model learns; `losses` trains them, a run keeps them."""
+        ...
+
     def losses(self, batch: B, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """The total, and what goes into the log: scalars."""
         ...
@@ -56,22 +93,20 @@ class Trainer(Generic[B]):
     ) -> None:
         """Takes up the run in the folder, if there is one. Raises TrainingError."""
         self._task, self._folder, self._say = task, folder, say
-        model = task.model
-        learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._optimizer = torch.optim.Adam(learning, betas=(0.9, task.pace.beta2), fused=True)
+        self._learner = Learner(task.model, task.pace)
         self.steps = 0
         folder.prepare()
         if saved := folder.load():
             self._take_up(saved)
         else:
-            self._average = {name: value.clone() for name, value in model.state_dict().items()}
+            weights = task.model.state_dict()
+            self._average = {name: value.clone() for name, value in weights.items()}
         folder.forget_after(self.steps)
 
     def _take_up(self, saved: State) -> None:
-        fill(self._task.model, saved.model, self._folder.state_file, "give another folder")
-        self._optimizer.load_state_dict(saved.optimizer)
-        for group in self._optimizer.param_groups:
-            group["fused"] = True  # also in a run of before it was
+        self._learner.take_up(saved.learner, self._folder.state_file)
+        if self._task.discriminators and saved.discriminators:
+            self._task.discriminators.take_up(saved.discriminators, self._folder.state_file)
         device = next(self._task.model.parameters()).device
         self._average = {name: value.to(device) for name, value in saved.average.items()}
         self.steps = saved.steps
@@ -105,28 +140,21 @@ class Trainer(Generic[B]):
         self._say(f"all {self.steps} steps are made and saved in {self._folder.folder}")
 
     def _step(self, batch: B) -> dict[str, float]:
-        task, pace = self._task, self._task.pace
         # Seeds of one run do not meet those of another within a million steps.
-        torch.manual_seed(task.seed * 1_000_003 + self.steps)
-        rate = pace.rate_at(self.steps)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        total, losses = task.losses(batch, self.steps)
-        self._optimizer.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
-        gradient = nn.utils.clip_grad_norm_(task.model.parameters(), pace.max_gradient)
+        torch.manual_seed(self._task.seed * 1_000_003 + self.steps)
+        total, losses = self._task.losses(batch, self.steps)
+        gradient = self._learner.descend(total, self.steps)
         logged = {name: loss.item() for name, loss in {**losses, "gradient": gradient}.items()}
         if not total.isfinite():
             raise TrainingError(f"the loss at step {self.steps + 1} is no number; lower --rate")
-        if gradient.isfinite():  # bfloat16 may overflow; the step is skipped then
-            self._optimizer.step()
+        rate = self._task.pace.rate_at(self.steps)
         self.steps += 1
         self._count_in_model()
         self._follow()
         return {**logged, "rate": rate}
 
     def _count_in_model(self) -> None:
-        """RTVC's models count their steps, those before this run among them."""
+        """The models count their steps, those before this run among them."""
         step = self._task.model.step
         assert isinstance(step, Tensor)
         step.data += 1
@@ -142,8 +170,9 @@ class Trainer(Generic[B]):
                 self._average[name].copy_(value)
 
     def save(self) -> None:
-        model, optimizer = self._task.model.state_dict(), self._optimizer.state_dict()
-        self._folder.save(State(model, self._average, optimizer, self.steps))
+        against = self._task.discriminators
+        discriminators = against.state() if against else None
+        self._folder.save(State(self._learner.state(), self._average, self.steps, discriminators))
 
     def _log(self, log: IO[str], losses: dict[str, float]) -> None:
         """JSON knows no infinity: a gradient that overflowed is null."""

@@ -23,11 +23,12 @@ from training.recipes import VocoderRecipe
 from training.run_folder import StateDict
 from training.sound import pre_emphasised
 from training.weights import start_from
-from vocoder_service.generation import MEL_MAX, generate
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
-from vocoder_service.native_engine import engine_for
-from vocoder_service.waveform import mu_law_labels
+from vocoder_service.waveform import MEL_MAX
+from vocoder_service.wavernn.generation import generate
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.mu_law import mu_law_labels
+from vocoder_service.wavernn.native_engine import engine_for
 
 DRAWN_FRAMES = 160  # 2 s
 
@@ -45,6 +46,8 @@ class Windows:
 
 
 class VocoderTask:
+    discriminators = None
+
     def __init__(
         self,
         data: ClipFolder,

@@ -11,29 +11,28 @@ from shared.audio import MEDIA_TYPES
 from shared.wire import ChunksResponse
 from vocoder_service import inference
 from vocoder_service.answer import Answer
-from vocoder_service.engine import Engine
 from vocoder_service.schemas import SpecRequest, WavResponse
-from vocoder_service.settings import settings
+from vocoder_service.settings import NETWORK_NAMES, settings
 
 app = create_app(
     service="vocoder",
-    summary="Turns a mel spectrogram into sound: JSON, or a sound file sent as it is made.",
+    summary=f"Turns a mel spectrogram into sound, by {NETWORK_NAMES[settings.vocoder]}: JSON, or a "
+    "sound file sent as it is made.",
     settings=settings,
     load=partial(inference.load, settings),
     example=inference.example,
     concurrency=settings.concurrency,
+    threads=settings.compute_threads,
 )
-VocoderEngine = Annotated[Engine, Depends(get_model)]
+Network = Annotated[inference.Vocoder, Depends(get_model)]
 _SOUND = content(BINARY, *MEDIA_TYPES.values())
 
 
 @app.post("/inference/", response_model=WavResponse, responses=_SOUND | QUEUED)
-async def vocode(
-    request: SpecRequest, answer: Answer, engine: VocoderEngine, slot: Slot
-) -> Response:
+async def vocode(request: SpecRequest, answer: Answer, network: Network, slot: Slot) -> Response:
     """JSON with `wav`; or, by the Accept header, a sound file, sent as it is made."""
     answer.check_rate(request.sr)
-    work = engine, request, answer, settings.correction_passes
+    work = network, request, answer
     if not request.stream:
         body = await slot.run(partial(inference.whole, *work))
         return Response(body, media_type=answer.media_type)

@@ -3,62 +3,65 @@
 import secrets
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from shared.audio import resample_stream, resampled_length
-from shared.hparams import hparams_from
-from shared.loading import load_model
 from shared.mel import MEL_FORMAT, mel_spectrogram
+from shared.memory import return_freed_memory
 from shared.samples import sample_clip
 from shared.tensors import Float32Array
 from vocoder_service.answer import AnswerFormat
-from vocoder_service.batching import SharedEngine
-from vocoder_service.engine import Engine
-from vocoder_service.generation import generate, output_length
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
-from vocoder_service.native_engine import engine_for
 from vocoder_service.schemas import SpecRequest
 from vocoder_service.settings import Settings
+from vocoder_service.vocos import vocoder as vocos
+from vocoder_service.waveform import output_length
+from vocoder_service.wavernn import vocoder as wavernn
 
 
-def load(settings: Settings) -> Engine:
-    """Raises CheckpointError, which names the file and the remedy."""
+class Vocoder(Protocol):
+    """A network that speaks, for many threads."""
+
+    def generate(self, mel: Float32Array, seed: int, temperature: float) -> Iterator[Float32Array]:
+        """The sound of a mel [80, T] in ±4, in chunks [n] in ±1: `output_length` samples at 16 kHz,
+        the same for the same mel, seed and temperature."""
+        ...
+
+
+def load(settings: Settings) -> Vocoder:
+    """The network that VOCODER names. Raises CheckpointError, with the file and the remedy."""
+    return_freed_memory(2**20)  # bodies and mels; with less, each block would pay
     torch.set_num_threads(settings.torch_threads)
-    model = load_model(
+    if settings.vocoder == "vocos":
+        return vocos.load(settings.checkpoints_dir / "vocos")
+    return wavernn.load(
         settings.checkpoints_dir / "vocoder",
-        lambda architecture: WaveRNN(hparams_from(Hparams, architecture)),
-        has_mel_format=True,
+        threads=settings.vocoder_threads,
+        precision=settings.precision,
+        passes=settings.correction_passes,
     )
-    return SharedEngine(engine_for(model, settings.vocoder_threads, settings.precision))
 
 
-def stream(
-    engine: Engine, request: SpecRequest, answer: AnswerFormat, passes: int
-) -> Iterator[bytes]:
-    """The answer's bytes, while the samples are made. Returns when the first samples are there.
-
-    passes: of the spectral correction.
-    """
-    wav = _sound(engine, request, passes)
+def stream(vocoder: Vocoder, request: SpecRequest, answer: AnswerFormat) -> Iterator[bytes]:
+    """The answer's bytes, while the samples are made. Returns when the first samples are there."""
+    wav = _sound(vocoder, request)
     wav = chain([next(wav)], wav)
     made = output_length(request.spec.shape[1], MEL_FORMAT.hop_length)
     samples = resampled_length(made, MEL_FORMAT.sample_rate, request.sr)
     return answer.encode_stream(wav, request.sr, samples)
 
 
-def whole(engine: Engine, request: SpecRequest, answer: AnswerFormat, passes: int) -> bytes:
+def whole(vocoder: Vocoder, request: SpecRequest, answer: AnswerFormat) -> bytes:
     """The answer's bytes, all at once."""
-    return answer.encode(np.concatenate([*_sound(engine, request, passes)]), request.sr)
+    return answer.encode(np.concatenate([*_sound(vocoder, request)]), request.sr)
 
 
-def _sound(engine: Engine, request: SpecRequest, passes: int) -> Iterator[Float32Array]:
+def _sound(vocoder: Vocoder, request: SpecRequest) -> Iterator[Float32Array]:
     """[n] chunks at the rate that was asked for."""
     seed = secrets.randbits(63) if request.seed is None else request.seed
-    wav = generate(engine, request.spec, seed, request.temperature, passes)
+    wav = vocoder.generate(request.spec, seed, request.temperature)
     return resample_stream(wav, MEL_FORMAT.sample_rate, request.sr)
 
 

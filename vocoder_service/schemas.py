@@ -33,9 +33,9 @@ class SpecRequest(BaseModel):
     sr: int = Field(MEL_FORMAT.sample_rate, ge=MIN_OUTPUT_RATE, le=MAX_OUTPUT_RATE)
     """Samples a second that the answer is to have."""
     seed: int | None = Field(None, ge=0, lt=2**63)
-    """The same request and seed give the same sound."""
+    """The same request and seed give the same sound; Vocos makes no use of it."""
     temperature: float = Field(1.0, ge=0.1, le=2.0)
-    """Below 1 is smoother and duller, above 1 is rougher."""
+    """Below 1 is smoother and duller, above 1 is rougher; Vocos makes no use of it."""
     stream: bool = True
     """Send the answer as it is made; false sends it whole, with its length in the headers."""
 

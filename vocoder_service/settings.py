@@ -7,20 +7,32 @@ from pydantic import Field
 
 from shared.settings import ServiceSettings
 from shared.starting import read_settings
-from vocoder_service.correction import PASSES
+from vocoder_service.wavernn.correction import PASSES
+
+NetworkName = Literal["vocos", "wavernn"]
+NETWORK_NAMES: dict[NetworkName, str] = {"vocos": "Vocos", "wavernn": "WaveRNN"}
+"""As they are called where people read it."""
 
 
 class Settings(ServiceSettings):
+    vocoder: NetworkName = "vocos"
+    """The network that speaks: checkpoints/vocos/, or with wavernn RTVC's, checkpoints/vocoder/."""
     max_frames: int = Field(default=4_800, gt=0)
     """Longest mel spectrogram, in frames of 12.5 ms."""
     concurrency: int = Field(default=16, gt=0)
-    """Requests that are vocoded at a time: they share one batch."""
+    """Requests that are vocoded at a time; WaveRNN makes them in one batch."""
     vocoder_threads: int = Field(default_factory=lambda: min(4, len(os.sched_getaffinity(0))), gt=0)
-    """Threads of the native sample loop; each makes some of the batch's folds."""
+    """WaveRNN: of the native sample loop; each makes some of the batch's folds. Vocos: that the
+    requests share, each for a block at a time."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
-    """Of the sample loop's products; bfloat16 only where the CPU multiplies it."""
+    """WaveRNN: of the sample loop's products; bfloat16 only where the CPU multiplies it."""
     correction_passes: int = Field(default=PASSES, ge=0, le=10)
-    """Times that the sound is brought nearer to its mel; with 0 it is the network's alone."""
+    """WaveRNN: times that the sound is brought nearer to its mel; 0 leaves it alone."""
+
+    @property
+    def compute_threads(self) -> int | None:
+        """That the requests share; None for one each, which WaveRNN needs to gather its batch."""
+        return self.vocoder_threads if self.vocoder == "vocos" else None
 
 
 settings = read_settings(Settings)

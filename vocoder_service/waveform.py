@@ -1,31 +1,36 @@
-"""From the network's mu-law labels to sound: companding and de-emphasis, as RTVC has them."""
+"""From a network's output to finished sound: what both vocoders have in common."""
+
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.mel import MEL_FORMAT
 
-Labels = NDArray[np.int16]
 Wave = NDArray[np.float32]
 
 PREEMPHASIS = MEL_FORMAT.preemphasis
+MEL_MAX = MEL_FORMAT.max_abs  # RTVC divides mels by it before the network
+END_FADE = 160  # samples at the end: 10 ms
 
 
-def mu_law_labels(wave: NDArray[np.floating], bits: int) -> Labels:
-    """Quantise a wave in [-1, 1] to labels 0 to 2^bits - 1, of the same shape."""
-    mu = 2**bits - 1
-    companded = np.sign(wave) * np.log1p(mu * np.abs(wave)) / np.log1p(mu)
-    labels: Labels = np.floor((companded + 1) / 2 * mu + 0.5).astype(np.int16)
-    return labels
+def output_length(frames: int, hop_length: int) -> int:
+    """Samples for a mel of so many frames: (T - 1) * hop, as RTVC; one hop for a single frame.
+
+    The mel of a clip of n samples has 1 + n // hop frames, so the clip's own length comes back.
+    """
+    return max(1, frames - 1) * hop_length
 
 
-def mu_law_levels(bits: int) -> Wave:
-    """The sample value of each label, -1 to 1. [2^bits]"""
-    mu = 2**bits - 1
-    companded = np.linspace(-1, 1, mu + 1)
-    magnitude = np.expm1(np.abs(companded) * np.log1p(mu)) / mu
-    levels: Wave = np.copysign(magnitude, companded).astype(np.float32)
-    return levels
+def finished(chunks: Iterable[Wave], total: int) -> Iterator[Wave]:
+    """Cut to `total` samples, faded out at the end, kept within ±1."""
+    done = 0
+    for chunk in chunks:
+        wanted = chunk[: total - done]
+        left = total - done - np.arange(len(wanted))  # samples, 1 at the last
+        done += len(wanted)
+        if len(wanted):
+            yield np.clip(wanted * np.minimum(1, left / END_FADE), -1, 1, dtype=np.float32)
 
 
 def de_emphasis(

@@ -8,9 +8,10 @@ from click.testing import CliRunner, Result
 
 from client import download
 from client.cli import better
+from shared.checkpoint_writing import write
 from shared.checkpoints import load
 from tests.client.file_server import Fault, FileServer, file_server
-from tests.tiny_weights import tiny_encoder, tiny_tacotron, tiny_wavernn
+from tests.tiny_weights import tiny_encoder, tiny_tacotron, tiny_vocos, tiny_wavernn
 
 
 def run(*arguments: str | Path) -> Result:
@@ -121,8 +122,34 @@ def test_verify_checks_the_bundled_checkpoints_by_default() -> None:
     result = run("verify")
     assert result.exit_code == 0
     assert [line.split()[1] for line in result.output.splitlines()] == [
-        *("encoder,", "synthesizer,", "vocoder,")
+        *("encoder,", "synthesizer,", "vocoder,", "vocos,")
     ]
+
+
+def test_one_vocoder_is_enough_to_verify_and_none_is_not(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHECKPOINTS_DIR", str(tmp_path))
+    for name, make in {"synthesizer": tiny_tacotron, "vocoder": tiny_wavernn}.items():
+        write(tmp_path / name, make(), source="", licence="")
+    assert run("verify").exit_code == 0
+    shutil.rmtree(tmp_path / "vocoder")
+    assert f"{tmp_path}/vocos: cannot open" in run("verify").output
+    write(tmp_path / "vocos", tiny_vocos(), source="", licence="")
+    assert run("verify").exit_code == 0
+
+
+def test_vocos_is_split_shown_and_joined_as_the_others_are(tmp_path: Path) -> None:
+    torch.save({"model_state": tiny_vocos() | {"step": torch.tensor([7])}}, tmp_path / "a.pt")
+    assert "vocos, 27 parameters" in run("split", tmp_path / "a.pt", tmp_path / "vocos").output
+    assert "kernel_size" in run("show", tmp_path / "vocos").output
+    assert "step 7" in run("verify", tmp_path / "vocos").output
+    assert run("join", tmp_path / "vocos", tmp_path / "b.pt").exit_code == 0
+    first, again = (
+        torch.load(tmp_path / name, weights_only=True)["model_state"] for name in ("a.pt", "b.pt")
+    )
+    assert list(first) == list(again)
+    assert all(torch.equal(first[name], again[name]) for name in first)
 
 
 @pytest.mark.parametrize("command", ["verify", "show", "join"])
@@ -145,6 +172,13 @@ def test_fetch_brings_all_three(server: FileServer, tmp_path: Path) -> None:
     assert [load(path).manifest.model for path in sorted((tmp_path / "new").iterdir())] == [
         *("encoder", "synthesizer", "vocoder")
     ]
+
+
+def test_fetch_of_the_vocoder_says_what_speaks_with_it(server: FileServer, tmp_path: Path) -> None:
+    vocoder = run("fetch", "vocoder", "--dir", tmp_path, "--url", server.url)
+    assert "VOCODER=wavernn" in vocoder.output
+    encoder = run("fetch", "encoder", "--dir", tmp_path, "--url", server.url)
+    assert "VOCODER" not in encoder.output
 
 
 def test_fetch_says_when_it_tries_again(server: FileServer, tmp_path: Path) -> None:

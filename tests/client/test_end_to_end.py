@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -11,6 +12,7 @@ from client.chain import SAMPLE_RATE, Chain
 from client.cli import better
 from client.errors import ServiceError
 from client.voices import presets
+from shared.mel import mel_spectrogram
 from tests.conftest import Service
 
 TEXT = "Good day. Bye."
@@ -40,6 +42,22 @@ def test_a_seed_makes_a_preset_say_the_same_twice(tmp_path: Path) -> None:
     assert wavs[0].tobytes() != wavs[2].tobytes()
     assert len(wavs[0]) > SAMPLE_RATE / 2
     assert wavs[0].std() > 30
+
+
+def test_the_chain_speaks_with_wavernn_too(
+    wavernn: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = str(tmp_path / "{}.wav")
+    options = ["--voice", "birch", "--text", TEXT, "--seed", "5", "--out"]
+    run("speak", *options, out.format("vocos"))
+    monkeypatch.setenv("VOCODER_URL", str(wavernn.base_url))
+    run("speak", *options, out.format("wavernn"))
+
+    vocos, other = (soundfile.read(out.format(name))[0] for name in ("vocos", "wavernn"))
+    assert len(vocos) == len(other) > SAMPLE_RATE / 2
+    assert not np.array_equal(vocos, other)
+    mels = [mel_spectrogram(wav.astype(np.float32)) for wav in (vocos, other)]
+    assert np.corrcoef(mels[0].ravel(), mels[1].ravel())[0, 1] > 0.8  # the same words
 
 
 def test_a_saved_voice_speaks_as_its_clip_does(tmp_path: Path) -> None:

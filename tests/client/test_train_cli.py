@@ -2,16 +2,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 from click.testing import CliRunner, Result
 
+import training.recognition
 import training.synthesizer
 import training.teachers
 from client.cli import better
-from client.train_cli import MAX_R, SIZES
+from client.train_cli import MAX_R, NETWORKS, SIZES
 from client.train_data_cli import TEACHERS
 from shared.checkpoints import load
 from synthesizer_service import model
+from tests.training.test_phrases import LONG, SAID, TRANSCRIPT
 from tests.training.tiny_training import tiny_data, tiny_trainer
 from training.clips import ClipFolder
 from training.errors import TrainingError
@@ -19,10 +22,13 @@ from training.recipes import (
     SPEAKING_DROPOUT,
     SYNTHESIZER_SIZES,
     VOCODER_SIZES,
+    VOCOS_SIZES,
     SynthesizerRecipe,
 )
+from training.recognition import HeardWord
 from training.teachers import kokoro
 from training.teachers.kokoro import Kokoro
+from vocoder_service.settings import NETWORK_NAMES
 
 
 def run(*arguments: str | Path) -> Result:
@@ -31,14 +37,24 @@ def run(*arguments: str | Path) -> Result:
 
 def test_every_stage_has_a_command() -> None:
     result = run("--help")
-    stages = ("data", "features", "listener", "synthesizer", "vocoder", "export", "evaluate")
+    stages = (
+        "data",
+        "features",
+        "listener",
+        "synthesizer",
+        "vocoder",
+        "export",
+        "evaluate",
+        "copies",
+    )
     for name in stages:
         assert f"\n  {name}" in result.output
 
 
 def test_choices_are_those_that_there_are() -> None:
     assert sorted(TEACHERS) == sorted(training.teachers.TEACHERS)
-    assert SIZES == [*SYNTHESIZER_SIZES] == [*VOCODER_SIZES]
+    assert SIZES == [*SYNTHESIZER_SIZES] == [*VOCODER_SIZES] == [*VOCOS_SIZES]
+    assert [*NETWORK_NAMES] == NETWORKS
 
 
 @pytest.mark.parametrize(
@@ -48,6 +64,7 @@ def test_choices_are_those_that_there_are() -> None:
         ("data", "--hours=0"),
         ("vocoder", "--threads=0"),
         ("vocoder", "--rate=-1"),
+        ("vocoder", "--recorded=1.1"),
         ("evaluate", "--rounds=0"),
     ],
 )
@@ -75,9 +92,11 @@ def test_weights_that_are_missing_or_anothers_are_told_in_short(tmp_path: Path) 
     assert len(others.stderr) < 600
 
 
-def test_run_says_where_it_goes_on_and_when_it_is_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", [["--network", "wavernn"], ["--adversarial-from", "1"]])
+def test_run_says_where_it_goes_on_and_when_it_is_done(network: list[str], tmp_path: Path) -> None:
     data = tiny_data(tmp_path / "data", frames=40).folder
-    arguments = ("vocoder", data, tmp_path / "run", "--batch", "1", "--steps")
+    arguments: list[str | Path] = ["vocoder", data, tmp_path / "run", *network]
+    arguments += ["--batch", "1", "--steps"]
     begun = run(*arguments, "1").output
     assert "goes on" not in begun
     assert f"all 1 steps are made and saved in {tmp_path / 'run'}" in begun
@@ -92,9 +111,25 @@ def test_table_that_cannot_be_written_is_known_before_the_work(tmp_path: Path) -
 
 
 def test_recordings_without_features_are_refused_by_the_trainers(tmp_path: Path) -> None:
-    result = run("vocoder", tmp_path / "data", tmp_path / "run")
+    for network, command in (("wavernn", "features"), ("vocos", "data")):
+        result = run("vocoder", tmp_path / "data", tmp_path / "run", "--network", network)
+        assert result.exit_code == 1
+        assert f"better train {command}" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--adversarial-from=5", "--recorded=0.5"])
+def test_option_of_one_network_is_refused_by_the_other(option: str, tmp_path: Path) -> None:
+    data = tiny_data(tmp_path / "data").folder
+    result = run("vocoder", data, tmp_path / "run", "--network", "wavernn", option)
+    assert result.exit_code == 2
+    assert f"{option.partition('=')[0]} is of --network vocos alone" in result.stderr
+
+
+def test_vocoder_is_fine_tuned_on_mels_that_there_are(tmp_path: Path) -> None:
+    data = tiny_data(tmp_path / "data", frames=40).folder
+    result = run("vocoder", data, tmp_path / "run", "--synthesized")
     assert result.exit_code == 1
-    assert "better train features" in result.stderr
+    assert "no mels of a synthesizer; run `better train features" in result.stderr
 
 
 def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -108,6 +143,33 @@ def test_data_wants_one_source(tmp_path: Path) -> None:
     assert run("data", tmp_path).exit_code == 2
     both = run("data", tmp_path, "--text", __file__, "--recordings", tmp_path)
     assert "one of --text, --recordings" in both.stderr
+
+
+@pytest.mark.parametrize("option", ["--split-at-pauses", "--punctuate"])
+def test_editing_is_for_recordings(option: str, tmp_path: Path) -> None:
+    result = run("data", tmp_path, "--text", __file__, option)
+    assert result.exit_code == 2
+    assert "are for --recordings" in result.stderr
+
+
+def test_recordings_are_edited_with_the_recogniser(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Listening:
+        def __init__(self, name: str) -> None:
+            assert name == "base"
+
+        def words(self, wav: object) -> list[HeardWord]:
+            return SAID
+
+    monkeypatch.setattr(training.recognition, "Recogniser", Listening)
+    (tmp_path / "LJ" / "wavs").mkdir(parents=True)
+    soundfile.write(tmp_path / "LJ" / "wavs" / "1.wav", LONG, 16_000)
+    (tmp_path / "LJ" / "metadata.csv").write_text(f"1|{TRANSCRIPT}\n")
+    source = ("--recordings", tmp_path / "LJ")
+    result = run("data", tmp_path / "data", *source, "--split-at-pauses", "--punctuate")
+    assert "of 1 recordings, 0.2 minutes, 2 clips" in result.output
+    assert "new clips: 2, " in result.output
 
 
 def test_most_frames_a_step_are_the_models() -> None:
@@ -168,7 +230,10 @@ def recipes(monkeypatch: pytest.MonkeyPatch) -> list[SynthesizerRecipe]:
 
 def test_options_change_the_recipe(recipes: list[SynthesizerRecipe], tmp_path: Path) -> None:
     run("synthesizer", tmp_path, tmp_path / "run", "--r", "2", "--steps", "7", "--batch", "3")
-    run("synthesizer", tmp_path, tmp_path / "run")
+    run("synthesizer", tmp_path, tmp_path / "run", "--by-clip", "--recorded", "0.3")
+    assert [(recipe.by_speaker, recipe.recorded) for recipe in recipes] == [
+        (True, SynthesizerRecipe.recorded), (False, 0.3),
+    ]  # fmt: skip
     assert [(recipe.r, recipe.pace.steps, recipe.batch) for recipe in recipes] == [
         (2, 7, 3),
         (SynthesizerRecipe.r, SynthesizerRecipe.pace.steps, SynthesizerRecipe.batch),

@@ -12,18 +12,22 @@ from synthesizer_service.hparams import Hparams as TacotronHparams
 from tests.tiny_weights import (
     ENCODER,
     TACOTRON,
+    VOCOS,
     WAVERNN,
     StateDict,
     tiny_encoder,
     tiny_tacotron,
+    tiny_vocos,
     tiny_wavernn,
 )
-from vocoder_service.hparams import Hparams as WaveRNNHparams
+from vocoder_service.vocos.hparams import Hparams as VocosHparams
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
 
 CASES: list[tuple[ModelName, StateDict, Any]] = [
     ("encoder", tiny_encoder(), ENCODER),
     ("synthesizer", tiny_tacotron(), TACOTRON),
     ("vocoder", tiny_wavernn(), WAVERNN),
+    ("vocos", tiny_vocos(), VOCOS),
 ]
 
 
@@ -41,6 +45,7 @@ def test_hyperparameters_are_inferred_from_names_and_shapes(
         ("encoder", EncoderHparams),
         ("synthesizer", TacotronHparams),
         ("vocoder", WaveRNNHparams),
+        ("vocos", VocosHparams),
     ],
 )
 def test_inferred_hyperparameters_fill_the_services_dataclass(
@@ -77,6 +82,13 @@ def test_model_without_a_stop_token_is_refused_by_the_missing_name() -> None:
     del state_dict["decoder.stop_proj.weight"]
     with pytest.raises(CheckpointError, match=r"it has no decoder\.stop_proj\.weight"):
         infer_architecture("synthesizer", state_dict)
+
+
+def test_vocos_without_its_output_is_refused_by_the_missing_name() -> None:
+    state_dict = tiny_vocos()
+    del state_dict["out.weight"]
+    with pytest.raises(CheckpointError, match=r"no vocos of .* form: it has no out\.weight"):
+        infer_architecture("vocos", state_dict)
 
 
 def test_claim_that_the_weights_contradict_is_refused() -> None:

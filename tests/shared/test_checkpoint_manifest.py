@@ -145,6 +145,19 @@ def test_image_without_the_repository_names_no_git(
     assert "git" not in remedy(tmp_path / "checkpoints/vocoder")
 
 
+def test_vocos_has_no_official_weights_but_another_network_may_speak(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint_manifest, "REPOSITORY", tmp_path)
+    bundled, elsewhere = tmp_path / "checkpoints/vocos", tmp_path / "mine/vocos"
+    assert remedy(bundled) == "take the bundled weights from the repository again"
+    assert "copy the repository's checkpoints/vocos there" in remedy(elsewhere)
+    for folder in (bundled, elsewhere):
+        folder.with_name("vocoder").mkdir(parents=True)
+        assert f"let {folder.with_name('vocoder')} speak, with VOCODER=wavernn" in remedy(folder)
+        assert "fetch" not in remedy(folder)
+
+
 def test_folder_elsewhere_comes_back_from_where_it_came(tmp_path: Path) -> None:
     said = remedy(tmp_path / "two words/vocoder")
     assert f"`better checkpoints fetch --force --dir '{tmp_path}/two words' vocoder`" in said

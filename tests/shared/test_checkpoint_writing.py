@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from shared.checkpoint_manifest import CheckpointError, Manifest
 from shared.checkpoint_writing import DiskDtype, join, read_rtvc, write
 from shared.checkpoints import load, verify
-from tests.tiny_weights import StateDict, tiny_encoder, tiny_tacotron, tiny_wavernn
+from tests.tiny_weights import StateDict, tiny_encoder, tiny_tacotron, tiny_vocos, tiny_wavernn
 
-MAKERS = [tiny_encoder, tiny_tacotron, tiny_wavernn]
+MAKERS = [tiny_encoder, tiny_tacotron, tiny_vocos, tiny_wavernn]
 
 
 def written(folder: Path, state_dict: StateDict, dtype: DiskDtype = "float32") -> Manifest:

@@ -25,8 +25,8 @@ from shared.settings import REPOSITORY
 from synthesizer_service.hparams import Hparams as TacotronHparams
 from synthesizer_service.model import Tacotron
 from tests.tiny_weights import ENCODER, TACOTRON, StateDict, tiny_encoder, tiny_tacotron
-from vocoder_service.hparams import Hparams as WaveRNNHparams
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
+from vocoder_service.wavernn.model import WaveRNN
 
 SCALAR = "001_step.pt"
 MATRIX = "003_encoder.embedding.weight.pt"
@@ -503,7 +503,7 @@ def test_full_size_load_holds_no_weight_twice(
     assert peak < 450e6
 
 
-@pytest.mark.parametrize("model", ["encoder", "synthesizer", "vocoder"])
+@pytest.mark.parametrize("model", ["encoder", "synthesizer", "vocoder", "vocos"])
 def test_bundled_checkpoint_is_whole_and_says_where_it_is_from(model: str) -> None:
     folder = REPOSITORY / "checkpoints" / model
     manifest = verify(folder)

@@ -11,8 +11,8 @@ from shared.checkpoint_writing import write
 from shared.checkpoints import CheckpointError
 from shared.hparams import hparams_from
 from shared.loading import load_model
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
 
 TINY = Hparams(rnn_dims=8, fc_dims=8, compute_dims=8, res_out_dims=8, res_blocks=1)
 

@@ -100,3 +100,30 @@ def test_texts_that_cannot_be_spoken_are_refused(service: Service, texts: Any) -
     response = service("synthesizer").post("/chars/", json={"texts": texts})
     assert response.status_code == 400
     assert response.json()["error"]["param"] == "texts"
+
+
+def test_chars_come_with_the_texts_as_they_will_be_said(service: Service) -> None:
+    request = {"texts": ["Dr. Nguyen, 5 km", "FBI"], "lexicon": {"Nguyen": "win"}}
+    answer = service("synthesizer").post("/chars/", json=request).raise_for_status().json()
+    assert answer["spoken"] == ["doctor win, five kilometers", "eff bee eye"]
+
+
+@pytest.mark.parametrize("lexicon", [{"x": "5"}, {"x": 5}, {"": "y"}, ["x"]])
+def test_lexicon_that_cannot_be_used_is_refused(service: Service, lexicon: Any) -> None:
+    request = {"texts": ["x"], "lexicon": lexicon}
+    response = service("synthesizer").post("/chars/", json=request)
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "lexicon"
+
+
+def test_lexicon_changes_the_speech(service: Service) -> None:
+    plain = spectrogram(service, text="Nguyen.", seed=3)
+    assert spectrogram(service, text="Nguyen.", seed=3, lexicon={"Nguyen": "win"}) != plain
+    assert spectrogram(service, text="win.", seed=3) == spectrogram(
+        service, text="Nguyen.", seed=3, lexicon={"Nguyen": "win"}
+    )
+
+
+@pytest.mark.parametrize("text", ["Hello", 'Hello "', "No", "I", "7", "Hmm", "OK 👋"])
+def test_word_without_a_mark_does_not_run_away(service: Service, text: str) -> None:
+    assert np.shape(spectrogram(service, text=text, seed=1))[1] < 3 * 80

@@ -5,10 +5,13 @@ import torch
 from torch import Tensor
 
 from synthesizer_service.attention_monitor import (
+    KEPT_OF_A_STAY,
+    LAST_SOUND,
     LONGEST_LEAP,
     LONGEST_STAY,
     badness,
     find_fault,
+    steps_to_keep,
 )
 
 STEP = 0.05  # seconds
@@ -68,3 +71,32 @@ def test_same_stay_is_longer_with_longer_steps() -> None:
 
 def test_speech_that_never_stops_is_the_worst() -> None:
     assert badness(None) < badness("skipped") < badness("ended_early") < badness("never_stopped")
+
+
+def test_what_follows_the_end_of_the_text_is_left_out() -> None:
+    murmur = [LENGTH - 1] * 300
+    keep = steps_to_keep(along([*READ, *murmur]), STEP)
+    assert keep is not None
+    assert keep[:LENGTH].all()
+    assert LENGTH < int(keep.sum()) <= LENGTH + LAST_SOUND / STEP
+
+
+def test_stay_that_is_too_long_is_shortened() -> None:
+    keep = steps_to_keep(along([*READ[:30], *[30] * 200, *READ[31:]]), STEP)
+    assert keep is not None
+    assert int(keep.sum()) == LENGTH - 1 + round(KEPT_OF_A_STAY / STEP)
+    assert keep[:30].all()
+    assert keep[-28:].all()
+
+
+def test_stay_of_steps_without_focus_is_shortened_too() -> None:
+    attention = along([*READ[:30], *[30] * 200, *READ[31:]])
+    attention[35:220] = 1 / LENGTH
+    keep = steps_to_keep(attention, STEP)
+    assert keep is not None
+    assert int(keep.sum()) < LENGTH + 1 / STEP
+
+
+@pytest.mark.parametrize("path", [READ[:50], [30] * 300])
+def test_text_that_was_not_read_to_its_end_leaves_nothing_of_use(path: list[int]) -> None:
+    assert steps_to_keep(along(path), STEP) is None

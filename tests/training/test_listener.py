@@ -174,7 +174,7 @@ def test_teaching_leaves_the_listener_as_it_is(data: ClipFolder, listener: Path)
     assert all(torch.equal(after[name], before[name]) for name in before)
     saved = RunFolder(run).load()
     assert saved is not None
-    assert saved.model.keys() == tiny_task("synthesizer", data, 1).model.state_dict().keys()
+    assert saved.learner.model.keys() == tiny_task("synthesizer", data, 1).model.state_dict().keys()
 
 
 def test_weights_of_another_model_are_no_listener(data: ClipFolder, tmp_path: Path) -> None:

@@ -1,13 +1,18 @@
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import soundfile
 
+from shared.tensors import Float32Array
+from tests.training.test_phrases import LONG, SAID, TRANSCRIPT
 from tests.training.tiny_training import tone
 from training.clips import ClipFolder
 from training.errors import TrainingError
-from training.recordings import add_recordings
+from training.recognition import HeardWord
+from training.recordings import Editing, add_recordings, kept_of_recordings
+from training.teacher import Share
 
 
 @pytest.fixture
@@ -30,6 +35,106 @@ def libritts(tmp_path: Path) -> Path:
         (chapter / f"{speaker}_121_0.normalized.txt").write_text("A line.\n")
         (chapter / f"{speaker}_121_0.original.txt").write_text("A l-line.\n")
     return root
+
+
+@pytest.fixture
+def librispeech(tmp_path: Path) -> Path:
+    """Two speakers; one has a long recording of two phrases, the other a short one."""
+    root = tmp_path / "LibriSpeech"
+    for speaker, chapter, suffix in (("84", "121", "flac"), ("174", "50561", "ogg")):
+        folder = root / "train" / speaker / chapter
+        folder.mkdir(parents=True)
+        name = f"{speaker}-{chapter}-0000"
+        soundfile.write(folder / f"{name}.{suffix}", LONG, 16_000)
+        (folder / f"{speaker}-{chapter}.trans.txt").write_text(f"{name} {TRANSCRIPT}\n")
+    (folder / f"{name}.ogg").rename(folder / f"{name}.opus")
+    return root
+
+
+class Listener:
+    """Hears one text in all that it is given, and counts."""
+
+    def __init__(self, words: Sequence[HeardWord] = SAID) -> None:
+        self.asked, self._words = 0, words
+
+    def __call__(self, wav: Float32Array) -> Sequence[HeardWord]:
+        self.asked += 1
+        return self._words
+
+
+def test_librispeech_is_a_voice_a_speaker_in_any_format(librispeech: Path, tmp_path: Path) -> None:
+    folder = ClipFolder(tmp_path / "data")
+    assert len([*add_recordings(librispeech, folder)]) == 2
+    clips = {clip.voice: clip for clip in folder.clips()}
+    assert sorted(clips) == ["174", "84"]
+    assert {clip.text for clip in clips.values()} == {TRANSCRIPT.lower()}
+    assert all(clip.samples > 9 * 16_000 for clip in clips.values())
+
+
+def test_edited_recordings_are_phrases_and_what_was_kept_is_counted(
+    librispeech: Path, tmp_path: Path
+) -> None:
+    folder = ClipFolder(tmp_path / "data")
+    editing = Editing(Listener(), split=True, punctuate=True)
+    assert len([*add_recordings(librispeech, folder, editing=editing)]) == 4
+    assert [clip.text for clip in folder.clips() if clip.voice == "84"] == [
+        "the rain had stopped.", "we went out again after supper.",
+    ]  # fmt: skip
+    kept = kept_of_recordings(folder)
+    assert (kept.recordings, kept.clips, kept.misheard, kept.words, kept.plain) == (2, 4, 0, 20, 0)
+    assert "of 2 recordings, 0.3 minutes, 4 clips" in str(kept)
+
+
+def test_misheard_recordings_are_left_out_and_counted_and_not_heard_again(
+    librispeech: Path, tmp_path: Path
+) -> None:
+    folder, listen = ClipFolder(tmp_path / "data"), Listener(words=[])
+    editing = Editing(listen, split=True, punctuate=True)
+    assert [*add_recordings(librispeech, folder, editing=editing)] == []
+    assert [*add_recordings(librispeech, folder, editing=editing)] == []
+    assert listen.asked == 2
+    assert kept_of_recordings(folder).misheard == 2
+
+
+def test_editing_that_was_stopped_goes_on(librispeech: Path, tmp_path: Path) -> None:
+    folder, listen = ClipFolder(tmp_path / "data"), Listener()
+    editing = Editing(listen, split=True, punctuate=True)
+    next(add_recordings(librispeech, folder, editing=editing))  # one of a recording's two phrases
+    assert len([*folder.clips()]) == 1
+    assert len([*add_recordings(librispeech, folder, editing=editing)]) == 4
+    assert len([*folder.clips()]) == 4
+    assert listen.asked == 3
+
+
+def test_shares_of_recordings_are_all_of_them(librispeech: Path, tmp_path: Path) -> None:
+    folder = ClipFolder(tmp_path / "data")
+    voices = [
+        [clip.voice for clip in add_recordings(librispeech, folder, share=Share(index, 2))]
+        for index in (0, 1)
+    ]
+    assert sorted(voices) == [["174"], ["84"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "named"),
+    [("84-121", "84-121-0000", "line 1 is no ID TEXT"), ("words", "a b", "SPEAKER-CHAPTER")],
+)
+def test_transcripts_that_are_not_librispeechs_are_named(
+    tmp_path: Path, name: str, line: str, named: str
+) -> None:
+    (tmp_path / f"{name}.trans.txt").write_text(f"{line}\n")
+    with pytest.raises(TrainingError, match=named):
+        list(add_recordings(tmp_path, ClipFolder(tmp_path / "data")))
+
+
+@pytest.mark.parametrize("inside", ["84", "dev-clean/84"])
+def test_libritts_without_chapters_keeps_its_speakers(inside: str, tmp_path: Path) -> None:
+    speaker = tmp_path / "libri" / inside
+    speaker.mkdir(parents=True)
+    soundfile.write(speaker / "84_121_0.wav", tone(0, frames=20), 24_000)
+    (speaker / "84_121_0.normalized.txt").write_text("A line.\n")
+    [clip] = add_recordings(tmp_path / "libri", ClipFolder(tmp_path / "data"))
+    assert clip.voice == "84"
 
 
 def test_ljspeech_is_one_voice_with_texts_as_they_are_read(ljspeech: Path, tmp_path: Path) -> None:

@@ -27,7 +27,6 @@ from training.run_folder import RunFolder
 from training.synthesizer import SynthesizerTask
 from training.trainer import Trainer
 from training.weights import read_weights
-from vocoder_service.generation import generate
 from vocoder_service.settings import Settings as VocoderSettings
 
 STEPS = 8
@@ -45,7 +44,8 @@ def state(run: Path) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def whole_runs(data: ClipFolder, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A run of each model that nothing disturbed."""
-    runs = {model: tmp_path_factory.mktemp("runs") / model for model in ("synthesizer", "vocoder")}
+    models = ("synthesizer", "vocoder", "vocos")
+    runs = {model: tmp_path_factory.mktemp("runs") / model for model in models}
     for model, folder in runs.items():
         tiny_trainer(model, data, folder, STEPS).run()
     return runs
@@ -60,7 +60,12 @@ def test_run_logs_every_step_and_draws_its_end(model: str, whole_runs: dict[str,
 
 @pytest.mark.parametrize(
     ("model", "killed", "saved"),
-    [("synthesizer", "step", 3), ("vocoder", "step", 3), ("vocoder", "save", 3)],
+    [
+        ("synthesizer", "step", 3),
+        ("vocoder", "step", 3),
+        ("vocoder", "save", 3),
+        ("vocos", "later step", 6),  # its discriminators have learnt
+    ],
 )
 def test_killed_run_goes_on_as_if_it_had_not_been(
     model: str,
@@ -114,7 +119,7 @@ def test_run_that_is_done_is_left_alone(
 
 def test_loss_falls(model: str, data: ClipFolder, run: Path) -> None:
     tiny_trainer(model, data, run, 40).run()
-    name = {"synthesizer": "mel", "vocoder": "loss"}[model]
+    name = {"synthesizer": "mel", "vocoder": "loss", "vocos": "spectra"}[model]
     by_step = [line[name] for line in losses(run)]
     assert np.mean(by_step[-10:]) < 0.9 * np.mean(by_step[:10])
 
@@ -134,8 +139,10 @@ def test_services_load_what_is_exported(
         spoken = tacotron.generate(chars, embeds, [torch.Generator()], max_frames=8)
         assert spoken.mels[0].shape == (80, 8)
     else:
-        engine = vocoder_service.inference.load(VocoderSettings(checkpoints_dir=tmp_path))
-        wav = np.concatenate([*generate(engine, np.zeros((80, 3), np.float32), seed=1)])
+        network: Any = {"vocoder": "wavernn", "vocos": "vocos"}[model]
+        settings = VocoderSettings(vocoder=network, checkpoints_dir=tmp_path)
+        vocoder = vocoder_service.inference.load(settings)
+        wav = np.concatenate([*vocoder.generate(np.zeros((80, 3), np.float32), 1, 1.0)])
         assert wav.shape == (400,)
 
 
@@ -162,7 +169,7 @@ def test_run_starts_from_the_weights_of_another(
 def test_run_does_not_start_from_weights_of_another_model(
     model: str, data: ClipFolder, whole_runs: dict[str, Path]
 ) -> None:
-    (other,) = {"synthesizer", "vocoder"} - {model}
+    other = {"synthesizer": "vocoder", "vocoder": "vocos", "vocos": "synthesizer"}[model]
     with pytest.raises(TrainingError, match="another size or model"):
         tiny_task(model, data, STEPS, start=whole_runs[other])
 
@@ -222,7 +229,7 @@ def test_average_differs_from_the_weights_and_counts_the_same_steps(
 ) -> None:
     whole = state(whole_runs[model])
     assert int(whole["average"]["step"]) == int(whole["model_state"]["step"]) == STEPS
-    some = next(name for name in whole["average"] if name.endswith("weight_hh_l0"))
+    some = next(name for name in whole["average"] if name.endswith(("weight_hh_l0", "gamma")))
     assert not torch.equal(whole["average"][some], whole["model_state"][some])
 
 

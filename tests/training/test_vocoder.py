@@ -9,7 +9,7 @@ from tests.training.tiny_training import WAVERNN, tiny_task
 from training.clips import ClipFolder
 from training.sound import pre_emphasised
 from training.vocoder import VocoderTask, roughened
-from vocoder_service.waveform import mu_law_labels
+from vocoder_service.wavernn.mu_law import mu_law_labels
 
 
 def task(data: ClipFolder) -> Any:
@@ -92,6 +92,6 @@ def test_smoothing_of_the_upsampling_is_not_trained(data: ClipFolder) -> None:
 
 
 def test_names_of_the_parameters_are_rtvcs(data: ClipFolder) -> None:
-    from vocoder_service.model import WaveRNN
+    from vocoder_service.wavernn.model import WaveRNN
 
     assert task(data).model.state_dict().keys() == WaveRNN(WAVERNN).state_dict().keys()

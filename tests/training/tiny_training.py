@@ -1,8 +1,9 @@
 """Networks and data small enough to train in a test; run as a program, one that can be killed:
 
-    python -m tests.training.tiny_training synthesizer|vocoder DATA RUN STEPS step|save
+    python -m tests.training.tiny_training synthesizer|vocoder|vocos DATA RUN STEPS WHEN
 
-It is killed in its fifth step, or while it saves for the second time.
+WHEN: it is killed in its fifth `step`, in a `later step`, its eighth, or while it saves for the
+second time, `save`.
 """
 
 import os
@@ -20,12 +21,20 @@ from shared.mel import MEL_FORMAT, mel_spectrogram
 from shared.tensors import Float32Array
 from synthesizer_service.hparams import Hparams as TacotronHparams
 from training.clips import Clip, ClipFolder, Features
-from training.recipes import Pace, SynthesizerRecipe, VocoderRecipe
+from training.recipes import (
+    DiscriminatorSizes,
+    Pace,
+    SynthesizerRecipe,
+    VocoderRecipe,
+    VocosRecipe,
+)
 from training.run_folder import RunFolder
 from training.synthesizer import SynthesizerTask
 from training.trainer import Trainer
 from training.vocoder import VocoderTask
-from vocoder_service.hparams import Hparams as WaveRNNHparams
+from training.vocos import VocosTask
+from vocoder_service.vocos.hparams import Hparams as VocosHparams
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
 
 TACOTRON = TacotronHparams(
     embed_dims=8, encoder_dims=8, decoder_dims=8, postnet_dims=8, encoder_K=2, lstm_dims=8,
@@ -34,8 +43,13 @@ TACOTRON = TacotronHparams(
 WAVERNN = WaveRNNHparams(
     rnn_dims=16, fc_dims=16, bits=4, compute_dims=8, res_out_dims=8, res_blocks=1
 )
+VOCOS = VocosHparams(dims=16, hidden_dims=16, blocks=1)
+DISCRIMINATORS = DiscriminatorSizes(
+    periods=(2, 3), period_channels=(4, 4), n_ffts=(64,), spectrogram_channels=4
+)
 TEXTS = ("A bell rings.", "Two cats sleep.", "We wait here.", "It rained.", "No, thanks.")
 SAVE_EVERY = 3
+KILLED_STEPS = {"step": 5, "later step": 8}
 
 
 def tone(number: int, frames: int = 14) -> Float32Array:
@@ -58,11 +72,16 @@ def tiny_data(folder: Path, frames: int = 14, times: int = 1) -> ClipFolder:
 
 def tiny_task(
     model: str, data: ClipFolder, steps: int, start: Path | None = None
-) -> SynthesizerTask | VocoderTask:
+) -> SynthesizerTask | VocoderTask | VocosTask:
     pace = Pace(steps, rate=1e-2, last_rate=1e-3, warmup=2, save_every=SAVE_EVERY, draw_every=1000)
     if model == "synthesizer":
         spoken = SynthesizerRecipe(batch=2, min_frames=4, pace=pace)
         return SynthesizerTask(data, TACOTRON, spoken, start=start)
+    if model == "vocos":
+        recipe = VocosRecipe(
+            batch=2, window=8, adversarial_from=4, discriminators=DISCRIMINATORS, pace=pace
+        )
+        return VocosTask(data, VOCOS, recipe, start=start)
     heard = VocoderRecipe(batch=2, window=1, min_frames=4, roughened=0, norms_steps=4, pace=pace)
     return VocoderTask(data, WAVERNN, heard, start=start)
 
@@ -88,8 +107,8 @@ def main(model: str, data: str, run: str, steps: str, killed: str) -> None:
     torch.set_num_threads(1)
     trainer = tiny_trainer(model, ClipFolder(Path(data)), Path(run), int(steps))
     task: Any = trainer._task
-    if killed == "step":
-        task.losses = killed_in(task.losses, number=5)
+    if killed in KILLED_STEPS:
+        task.losses = killed_in(task.losses, KILLED_STEPS[killed])
     else:  # the file is written and has not taken its place
         torch.save = killed_in(torch.save, number=2)
     trainer.run()

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from shared.hparams import hparams_from
-from vocoder_service import native_engine
-from vocoder_service.engine import TorchEngine
-from vocoder_service.hparams import Hparams
-from vocoder_service.model import WaveRNN
-from vocoder_service.native_engine import Precision
+from vocoder_service.wavernn import native_engine
+from vocoder_service.wavernn.engine import TorchEngine
+from vocoder_service.wavernn.hparams import Hparams
+from vocoder_service.wavernn.model import WaveRNN
+from vocoder_service.wavernn.native_engine import Precision
 
 Golden = dict[str, NDArray[Any]]
 

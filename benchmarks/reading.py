@@ -1,0 +1,107 @@
+"""Whether a listener hears what was meant: words wrong by kind of text.
+
+python -m benchmarks.reading [--lines N] [--voice NAME] [--said FILE]: N lines of each kind in the
+tests' corpus are spoken by the bundled synthesizer and vocoder, and Whisper base writes down what
+it hears. --said takes a second reading of the lines (written, tab, said), such as that of another
+version, and shows both. Needs the extra `train`.
+"""
+
+from collections import defaultdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from shared.samples import DEFAULT_VOICE, sample_embeds
+from shared.settings import REPOSITORY
+from shared.tensors import Float32Array
+from synthesizer_service import inference as synthesizer
+from synthesizer_service.schemas import CharsRequest
+from synthesizer_service.settings import settings as synthesizer_settings
+from synthesizer_service.text import ids_of, normalize
+from training.recognition import Recogniser, edits
+from vocoder_service import inference as vocoder
+from vocoder_service.settings import settings as vocoder_settings
+
+CORPUS = REPOSITORY / "tests/synthesizer_service/text/corpus.tsv"
+SEED = 1
+
+
+class Speaker:
+    def __init__(self, voice: str) -> None:
+        self._synthesizer = synthesizer.load(synthesizer_settings)
+        self._vocoder = vocoder.load(vocoder_settings)
+        self._embed = sample_embeds()[voice]
+
+    def speak(self, said: str) -> Float32Array:
+        """[n] at 16 kHz. said: in the synthesizer's symbols."""
+        request = CharsRequest.model_construct(
+            chars=np.array([ids_of(said)]), batched_embeds=self._embed[None], seed=SEED
+        )
+        mel = synthesizer.synthesize(self._synthesizer, request)["mel"][0]
+        return np.concatenate([*self._vocoder.generate(mel, SEED, 1.0)])
+
+
+def corpus(lines: int) -> dict[str, list[tuple[str, str]]]:
+    """(written, said) by kind, `lines` of each, evenly from all."""
+    kinds: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    kind = ""
+    for line in CORPUS.read_text(encoding="utf-8").splitlines():
+        written, tab, said = line.partition("\t")
+        if tab:
+            kinds[kind].append((written, said))
+        else:
+            kind = line.removeprefix("# ")
+    return {
+        kind: [*islice(all_lines, 0, None, max(1, len(all_lines) // lines))][:lines]
+        for kind, all_lines in kinds.items()
+    }
+
+
+def words_wrong(meant: str, heard: str) -> int:
+    """Words to insert, delete or replace. The writing of numbers and initialisms does not count."""
+    return edits(_words(meant), _words(normalize(heard)))
+
+
+def _words(said: str) -> list[str]:
+    return "".join(c if c.isalpha() or c == "'" else " " for c in said).split()
+
+
+@click.command()
+@click.option("--lines", default=4, show_default=True, help="Of each kind.")
+@click.option("--voice", default=DEFAULT_VOICE, show_default=True)
+@click.option("--said", type=click.Path(exists=True, path_type=Path), help="A second reading.")
+@click.option("--show", is_flag=True, help="What was heard of each line.")
+def main(lines: int, voice: str, said: Path | None, show: bool) -> None:
+    """Show which share of the words Whisper base hears wrong, by kind of text."""
+    others = dict(line.split("\t") for line in said.read_text().splitlines()) if said else {}
+    totals: dict[str, np.ndarray[Any, np.dtype[np.int64]]] = {}
+    recogniser, speaker = Recogniser("base"), Speaker(voice)
+    for kind, chosen in corpus(lines).items():
+        counts = np.zeros(3, np.int64)  # words, wrong in this reading, wrong in the other
+        for written, meant in chosen:
+            heard = [recogniser.transcribe(speaker.speak(normalize(written)))]
+            if written in others:
+                heard.append(recogniser.transcribe(speaker.speak(others[written])))
+            counts += [len(_words(meant)), *_padded([words_wrong(meant, h) for h in heard])]
+            if show:
+                click.echo(f"  {written!r}: {' | '.join(heard)}")
+        totals[kind] = counts
+        click.echo(_row(kind, counts, bool(others)))
+    click.echo(_row("all", np.sum([*totals.values()], axis=0), bool(others)))
+
+
+def _padded(wrong: list[int]) -> list[int]:
+    return [*wrong, 0][:2]
+
+
+def _row(kind: str, counts: Any, second: bool) -> str:
+    words, wrong, other = map(int, counts)
+    row = f"{kind:24} {words:4} words  {100 * wrong / max(1, words):5.1f} % wrong"
+    return row + (f"   other reading {100 * other / max(1, words):5.1f} %" if second else "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Text to the symbol ids that the synthesizer reads."""
+
+from typing import NamedTuple
+
+from synthesizer_service.text.english import Spoken, spoken
+from synthesizer_service.text.lexicon import NO_LEXICON, Lexicon, LexiconError, read_lexicon
+from synthesizer_service.text.symbols import (
+    END_ID,
+    PAD_ID,
+    PUNCTUATION,
+    SYMBOLS,
+    closed,
+    ids_of,
+    ids_to_text,
+    speakable,
+)
+
+__all__ = [
+    "END_ID",
+    "NO_LEXICON",
+    "PAD_ID",
+    "PUNCTUATION",
+    "SYMBOLS",
+    "Lexicon",
+    "LexiconError",
+    "Reading",
+    "Spoken",
+    "Word",
+    "closed",
+    "ids_of",
+    "ids_to_text",
+    "normalize",
+    "read",
+    "read_lexicon",
+    "speakable",
+    "spoken",
+    "spoken_words",
+    "text_to_ids",
+]
+
+_SPACE_AFTER = frozenset(".,;:!?")
+
+
+class Word(NamedTuple):
+    """A word of the source, as it is said."""
+
+    start: int
+    end: int
+    """[start, end) of its characters in the source, punctuation around it left out."""
+    said: str
+    first_symbol: int
+    last_symbol: int
+    """[first, last) of its symbols among the ids of the whole text."""
+
+
+class Reading(NamedTuple):
+    """A text as it is said: in lower-case letters, `PUNCTUATION` and single spaces."""
+
+    said: str
+    words: list[Word]
+
+
+def read(text: str, lexicon: Lexicon = NO_LEXICON) -> Reading:
+    """Any Unicode text will do, and one that leaves nothing gives "". Linear in its length."""
+    parts: list[str] = []
+    words: list[Word] = []
+    length, last = 0, ""
+    within_word = False
+    for start, end, said, spaced in spoken(text, lexicon):
+        if last and (spaced or _apart(last, said)):
+            parts.append(" ")
+            length += 1
+        parts.append(said)
+        if _is_word(said):
+            first = length
+            if within_word and not spaced:  # "state-of-the-art" is one
+                before = words.pop()
+                start, first = before.start, before.first_symbol
+            words.append(Word(start, end, "", first, length + len(said)))
+            within_word = True
+        elif spaced:
+            within_word = False
+        length += len(said)
+        last = said
+    whole = "".join(parts)
+    return Reading(
+        whole, [word._replace(said=whole[word.first_symbol : word.last_symbol]) for word in words]
+    )
+
+
+def _is_word(said: str) -> bool:
+    return said[0].isalpha() or said[-1].isalpha()
+
+
+def _apart(last: str, words: str) -> bool:
+    """Whether a space is due where the source has none: "5km", "one,two", "end.Start"."""
+    if not last or not words[0].isalpha():
+        return False
+    return last[0].isalpha() or last in _SPACE_AFTER
+
+
+def normalize(text: str, lexicon: Lexicon = NO_LEXICON) -> str:
+    """`text` as it is said."""
+    return read(text, lexicon).said
+
+
+def spoken_words(text: str, lexicon: Lexicon = NO_LEXICON) -> list[tuple[int, int, str]]:
+    """(start, end, said) of each word of the source."""
+    return [(word.start, word.end, word.said) for word in read(text, lexicon).words]
+
+
+def text_to_ids(text: str, lexicon: Lexicon = NO_LEXICON) -> list[int]:
+    """The ids of `normalize(text)`, then END_ID; a text that leaves nothing gives [END_ID].
+
+    Ids are 2..65: PAD_ID is never among them.
+    """
+    return ids_of(normalize(text, lexicon))

@@ -1,0 +1,103 @@
+"""Abbreviations in full: titles, company forms, streets, Latin, and what stands before numbers.
+
+Titles with the dot are all that RTVC expands, in any case ("3rd St." is its "third saint"). Without
+the dot, only where nothing else is meant: titles that are no English word, and those that are
+("gen", "hon", "rev") only when capitalised and before a name.
+"""
+
+import re
+
+from synthesizer_service.text.english.abbreviation_words import (
+    BEFORE_A_NAME,
+    DIRECTIONS,
+    DOTTED,
+    FULL,
+    NEED_A_NUMBER,
+    PLAIN,
+    STATES,
+    STREETS,
+    TITLES,
+)
+from synthesizer_service.text.english.rules import LETTER, after, any_of, before, listed, rule
+
+_NAME = re.compile(r" (?!Alpha\b|Beta\b)[A-Z][a-z]")  # Gen Alpha is no general
+
+
+def _title(match: re.Match[str]) -> str | None:
+    word, rest = match["word"], after(match)
+    lower = word.lower()
+    if match["dot"]:
+        return None if re.match("[a-z0-9]", rest) else FULL[lower]
+    if word.isupper() or rest[:1] in {".", "-"}:
+        return None  # DR Congo, JR East, Co-op
+    if lower in TITLES:
+        return TITLES[lower] if word.istitle() or lower in {"mr", "mrs", "dr", "sgt"} else None
+    named = lower in BEFORE_A_NAME and word.istitle() and _NAME.match(rest)
+    return BEFORE_A_NAME[lower] if named else None
+
+
+def _street(match: re.Match[str]) -> str | None:
+    """ "Baker St" and "42nd St" are streets; RTVC's "3rd St." at the end is a saint."""
+    lead, rest = before(match), after(match)
+    if _NAME.match(rest) and not re.search(r"[0-9]+ [A-Z][a-z]+ $", lead):
+        return None
+    numbered = re.search(r"[0-9](?:st|nd|rd|th) $", lead)
+    if numbered and match["dot"] and not rest.strip():
+        return "saint"
+    return "street" if numbered or re.search(r"\b[A-Z][a-z]+ $", lead) else None
+
+
+def _drive(match: re.Match[str]) -> str | None:
+    """The "Dr." after a street's name and number."""
+    addressed = re.search(r"\b[0-9]+ (?:[NSEW]\.? )?[A-Z][a-z]+ $", before(match))
+    return "drive" if addressed and not _NAME.match(after(match)) else None
+
+
+def _company(match: re.Match[str]) -> str | None:
+    followed = re.match(r"[.-]| (?!Ltd|Inc|Plc|LLC)[A-Z]", after(match))
+    named = re.search(r"(?:\b[A-Z][a-z]*|&) $", before(match))
+    return "company" if named and not followed else None
+
+
+def _state(match: re.Match[str]) -> str | None:
+    return STATES[match[0]] if re.search(r"[A-Z][a-z]+, $", before(match)) else None
+
+
+# Words as well, where a sentence may end after them.
+_MAYBE_WORDS = frozenset(listed("min max ed temp sec ca est ref"))
+
+
+def _dotted(match: re.Match[str]) -> str | None:
+    lower, lead, rest = match["word"].lower(), before(match), after(match)
+    if lower == "v":
+        return "versus" if re.search(r"[A-Z][\w.]* $", lead) and _NAME.match(rest) else None
+    ends_sentence = not rest.strip(" \"')") or re.match(r" [\"']?[A-Z]", rest)
+    return None if lower in _MAYBE_WORDS and ends_sentence else DOTTED[lower]
+
+
+RULES = (
+    rule(r"et al(?:\.|(?![A-Za-z]))", "and others", LETTER),
+    rule(  # 123 N. Main St.
+        rf"(?<=[0-9] )(?P<to>[NSEW]|[NS][EW])\.?(?= [A-Z][a-z]{{1,20}} (?:{any_of(STREETS)})\b)",
+        lambda match: DIRECTIONS[match["to"]],
+        LETTER,
+    ),
+    rule(rf"(?<=, )(?:{'|'.join(STATES)})(?= [0-9]{{5}}|[.,;)]| ?$)", _state, LETTER),
+    rule(
+        rf"(?P<word>(?i:{any_of(' '.join(NEED_A_NUMBER))}))\."
+        r"(?= ?(?:[0-9#]|[A-Z]{1,6}-?[0-9]|(?![Ii]\b)(?:[IVXL]{1,9}|[ivxl]{1,9})\b))",
+        lambda match: NEED_A_NUMBER[match["word"].lower()],
+        LETTER,
+    ),
+    rule(r"St(?P<dot>\.)?(?![A-Za-z0-9.-])", _street, LETTER),
+    rule(r"Dr(?:\.|(?![A-Za-z]))", _drive, LETTER),
+    rule(r"Co(?![A-Za-z])", _company, LETTER),
+    rule(
+        rf"(?P<word>(?i:{any_of(' '.join(FULL))}))(?:(?P<dot>\.)|(?![A-Za-z0-9']))", _title, LETTER
+    ),
+    rule(rf"(?P<word>(?i:{any_of(' '.join(DOTTED))}))\.(?![A-Za-z0-9])", _dotted, LETTER),
+    rule(r"w/(?=[ A-Za-z])(?!o\b)", "with", LETTER),
+    rule(
+        rf"(?:{any_of(' '.join(PLAIN))})(?![A-Za-z0-9'/-])", lambda match: PLAIN[match[0]], LETTER
+    ),
+)

@@ -1,0 +1,206 @@
+"""Phone, card and account numbers, versions and codes: read by digits and letters."""
+
+import re
+
+from synthesizer_service.text.english.initialism_words import SAID_AS, SHORT_WORDS
+from synthesizer_service.text.english.initialisms import is_spelled, pronounceable
+from synthesizer_service.text.english.letters import spell
+from synthesizer_service.text.english.number_words import (
+    cardinal_words,
+    digit_words,
+    integer_words,
+    paired_words,
+)
+from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, before, rule
+
+_EXTENSION = r"(?:,? ?(?:ext\.?|extension|x) ?(?P<extension>[0-9]{1,6}))?"
+_GAP = r"[ .-]"
+_STARTS = r"(?<![0-9A-Za-z])(?<![0-9][.,/:-])"
+_ENDS = r"(?![0-9A-Za-z]|[-/:][0-9]|[.,][0-9])"
+_RUNS = re.compile(r"[0-9]+|[A-Za-z]+")
+
+
+def _groups(written: str) -> str:
+    """Each group of digits or capitals by itself: "212-555" -> "two one two, five five five"."""
+    return ", ".join(spell(run) for run in re.findall(r"[0-9A-Za-z]+", written))
+
+
+def _phone(match: re.Match[str]) -> str:
+    words = _groups(match["number"])
+    if match["number"].startswith("+"):
+        words = f"plus {words}"
+    if match["extension"]:
+        words += f", extension {digit_words(match['extension'])}"
+    return words
+
+
+def _vanity(match: re.Match[str]) -> str:
+    return f"{_groups(match['number'])}, {', '.join(match['words'].lower().split('-'))}"
+
+
+_ASKED_FOR = re.compile(
+    r"\b(?:account|card|order|invoice|tracking|serial|pin|passcode|code|zip|postcode|passport|"
+    r"reference|ref|ticket|confirmation|booking|routing|policy|license|case|number|no|phone|tel|"
+    r"telephone|mobile|fax|call|dial|text|ending|id|iban|isbn|extension|ext|password|otp)"
+    r"(?: (?:number|no|id|code|ending in|in|is))?[.:#]{0,2} ?#?$",
+    re.IGNORECASE,
+)
+_SHORT_CALLS = frozenset({"911", "411", "311", "999", "112", "988"})
+
+
+def _digits_by_context(match: re.Match[str]) -> str | None:
+    """A bare number where a code is spoken of; ten digits and more anywhere."""
+    digits, lead = match["digits"], before(match)
+    if len(digits) >= 10 or digits.startswith("0"):
+        return digit_words(digits)
+    asked = _ASKED_FOR.search(lead)
+    if asked and (len(digits) >= 4 or digits in _SHORT_CALLS or "ext" in asked[0].lower()):
+        return digit_words(digits)
+    zip_code = len(digits) == 5 and re.search(r"\b[A-Z]{2} $", lead)
+    return digit_words(digits) if zip_code else None
+
+
+def _hash_number(match: re.Match[str]) -> str:
+    digits = match["digits"]
+    return f"number {digit_words(digits) if len(digits) > 3 else integer_words(digits)}"
+
+
+def _address(match: re.Match[str]) -> str | None:
+    """192.168.0.1"""
+    parts = match["address"].split(".")
+    if any(int(part) > 255 for part in parts):
+        return None
+    words = " dot ".join(_octet(part) for part in parts)
+    if match["port"]:
+        words += f" port {digit_words(match['port'])}"
+    return words + (f" slash {cardinal_words(match['bits'])}" if match["bits"] else "")
+
+
+def _octet(digits: str) -> str:
+    return paired_words(digits) if len(digits) == 3 and digits[0] != "0" else cardinal_words(digits)
+
+
+def _version(match: re.Match[str]) -> str:
+    numbers = " point ".join(map(cardinal_words, match["numbers"].split(".")))
+    suffix = match["suffix"]
+    return f"version {numbers}" + (f" {mixed_words(suffix)}" if suffix else "")
+
+
+def _mixed(match: re.Match[str]) -> str | None:
+    token = match[0]
+    if not re.search("[0-9]", token) or not re.search("[A-Za-z]", token):
+        return None
+    return mixed_words(token)
+
+
+def mixed_words(token: str) -> str:
+    """Letters and digits in one: "HTML5", "A7B", "mp3", "iPhone15", "GPT-4o"."""
+    parts = [part for part in re.split("[-_]", token) if part]
+    return " ".join(_mixed_part(part) for part in parts)
+
+
+def _mixed_part(part: str) -> str:
+    runs = _RUNS.findall(part)
+    if len(runs) > 4 or (len(part) >= 8 and len(runs) > 2):
+        return spell(part)  # a hash, a key, a licence plate
+    return " ".join(map(_run_words, runs))
+
+
+def _run_words(run: str) -> str:
+    """Digits or letters, as a part of a code."""
+    if run.isdecimal():
+        if run[0] == "0" or len(run) > 4:
+            return digit_words(run)
+        return cardinal_words(run) if len(run) < 3 else paired_words(run)
+    if run in SAID_AS:
+        return SAID_AS[run]
+    if run.isupper():
+        return spell(run) if len(run) == 1 or is_spelled(run) else run.lower()
+    is_word = pronounceable(run.lower()) if len(run) > 2 else run.upper() in SHORT_WORDS
+    return run.lower() if is_word else spell(run)
+
+
+def _code_with_dashes(match: re.Match[str]) -> str | None:
+    """XK-4402-B"""
+    if not re.search("[0-9]", match[0]):
+        return None
+    return " ".join(
+        cardinal_words(part) if part.isdecimal() and len(part) < 3 else spell(part)
+        for part in match[0].split("-")
+    )
+
+
+def _iban(match: re.Match[str]) -> str:
+    plain = match[0].replace(" ", "")
+    return ", ".join(spell(plain[at : at + 4]) for at in range(0, len(plain), 4))
+
+
+_NORTH_AMERICAN = (
+    rf"(?:\+?1{_GAP}?)?(?:\([0-9]{{3}}\) ?|[0-9]{{3}}{_GAP})[0-9]{{3}}{_GAP}[0-9]{{4}}"
+)
+_NATIONAL = (
+    r"0[0-9]{1,4}(?:[ -][0-9]{2,4}){2,4}|(?:[0-9]{1,4}-){1,2}[0-9]{3,4}-[0-9]{4}"
+    r"|[0-9]{3}-[0-9]{3}[1-9]|\(0[0-9]{1,4}\) ?[0-9]{3,4}[ -]?[0-9]{3,4}"
+)
+_CARD = (
+    r"[0-9]{4}(?:[ -][0-9]{4}){3,4}(?:[ -][0-9]{1,4})?|[0-9]{4}[ -][0-9]{6}[ -][0-9]{5}"
+    r"|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{1,7}(?:-[0-9]{1,7}){3,6}(?:-[0-9X])?|[0-9]{5}-[0-9]{4}"
+)
+_RELEASE = r"(?P<suffix>(?:alpha|beta|rc|b|a|dev|post)[.-]?[0-9]{0,4})"
+
+RULES = (
+    rule(
+        rf"{_STARTS}(?P<number>{_NORTH_AMERICAN}|{_NATIONAL}){_EXTENSION}{_ENDS}",
+        _phone,
+        DIGIT,
+        SIGN,
+    ),
+    rule(
+        rf"(?P<number>\+[0-9]{{1,3}}(?:[ .-]?\(?[0-9]{{1,5}}\)?){{2,6}}){_EXTENSION}{_ENDS}",
+        _phone,
+        SIGN,
+    ),
+    rule(
+        r"(?P<number>1-8[0-9]{2})-(?P<words>[A-Z]{2,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])", _vanity
+    ),
+    rule(rf"{_STARTS}(?:{_CARD}){_ENDS}", lambda match: _groups(match[0])),
+    rule(
+        r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])", _iban, LETTER
+    ),
+    rule(
+        r"(?P<address>[0-9]{1,3}(?:\.[0-9]{1,3}){3})(?![0-9.])(?::(?P<port>[0-9]{1,5}))?"
+        r"(?:/(?P<bits>[0-9]{1,2}))?(?![0-9/])",
+        _address,
+    ),
+    rule(
+        r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}(?![0-9A-Za-z:])",
+        lambda match: _groups(match[0]),
+        DIGIT,
+        LETTER,
+    ),
+    rule(
+        r"[vV](?:er\.? ?)?(?P<numbers>[0-9]{1,6}(?:\.[0-9]{1,6}){1,4})(?![0-9])"
+        rf"(?:[-.]?{_RELEASE}(?![A-Za-z0-9]))?",
+        _version,
+        LETTER,
+    ),
+    rule(r"v(?P<numbers>[0-9]{1,4})(?P<suffix>)(?![A-Za-z0-9])", _version, LETTER),
+    rule(r"#(?P<digits>[0-9]{1,15})(?![0-9A-Za-z]|[.,][0-9])", _hash_number, SIGN),
+    rule(
+        r"(?P<digits>[0-9]{3,15})(?! hours| hrs)(?![0-9A-Za-z]|[.,'][0-9]|[-/:][0-9])",
+        _digits_by_context,
+    ),
+    rule(
+        r"(?P<lines>[0-9]{3,4})(?P<kind>[pi])(?![A-Za-z0-9])",
+        lambda match: f"{paired_words(match['lines'])} {spell(match['kind'])}",
+    ),
+)
+MIXED_RULES = (
+    rule(
+        r"[A-Z]{1,4}(?:(?:-[A-Z0-9]{1,12}){2,6}|-(?=[0-9A-Z]{0,11}[0-9])[0-9A-Z]{3,12})"
+        r"(?![A-Za-z0-9])",
+        _code_with_dashes,
+        LETTER,
+    ),
+    rule(r"[A-Za-z0-9]++(?:-[0-9]{1,4}(?![A-Za-z0-9-]))?", _mixed, LETTER, DIGIT),
+)

@@ -1,0 +1,179 @@
+"""Dates, months and weekdays: 2026-11-30, 11/30/2026, "Wed, Apr 3", "the 3rd of May"."""
+
+import re
+
+from synthesizer_service.text.english.letters import spell
+from synthesizer_service.text.english.number_words import integer_words, ordinal_words
+from synthesizer_service.text.english.rules import LETTER, SIGN, after, any_of, before, listed, rule
+from synthesizer_service.text.english.times import clock_words
+
+MONTHS = listed(
+    "January February March April May June July August September October November December"
+)
+_MONTH_OF = {month[:3]: month for month in MONTHS} | {"Sept": "September"}
+_WEEKDAY_OF = {
+    "Mon": "Monday",
+    "Tue": "Tuesday",
+    "Tues": "Tuesday",
+    "Wed": "Wednesday",
+    "Weds": "Wednesday",
+    "Thu": "Thursday",
+    "Thur": "Thursday",
+    "Thurs": "Thursday",
+    "Fri": "Friday",
+    "Sat": "Saturday",
+    "Sun": "Sunday",
+}
+_MONTH = rf"(?:{'|'.join(MONTHS)}|(?:{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})\b\.?)"
+_DAY = r"(?:3[01]|[12][0-9]|0?[1-9])"
+_YEAR = r"(?:1[0-9]{3}|20[0-9]{2})"
+
+
+def _full(month: str) -> str:
+    return _MONTH_OF.get(month.rstrip("."), month)
+
+
+def _date_words(month: int, day: int, year: str) -> str | None:
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    year_words = f", {_year_words(year)}" if year else ""
+    return f"{MONTHS[month - 1]} {ordinal_words(str(day))}{year_words}"
+
+
+def _year_words(year: str) -> str:
+    if len(year) == 2:
+        year = ("20" if year < "70" else "19") + year
+    return integer_words(year)
+
+
+def _iso(match: re.Match[str]) -> str | None:
+    words = _date_words(int(match["month"]), int(match["day"]), match["year"])
+    if words and match["hour"]:
+        words += f", {clock_words(match['hour'], match['minute'], match['second'] or '')}"
+        words += f" {spell('UTC')}" if match["zone"] else ""
+    return words
+
+
+def _american(match: re.Match[str]) -> str | None:
+    """Month first; day first where that is no month."""
+    first, second = int(match["first"]), int(match["second"])
+    return _date_words(first, second, match["year"]) or _date_words(second, first, match["year"])
+
+
+def _european(match: re.Match[str]) -> str | None:
+    return _date_words(int(match["month"]), int(match["day"]), match["year"])
+
+
+def _month_and_day(match: re.Match[str]) -> str | None:
+    rest = after(match)
+    if re.match(r"[:%]|,[0-9]{3}|\.[0-9]|/", rest):
+        return None
+    return f"{_full(match['month'])} {ordinal_words(match['day'])}"
+
+
+def _day_and_month(match: re.Match[str]) -> str | None:
+    """ "3 April 2026"; "march" and "may" are verbs, too."""
+    month, rest = match["month"], after(match)
+    ends = re.match(r",? [0-9]{4}|[.,;:)]|$", rest)
+    if month in {"March", "May"} and not (match["th"] or match["year"] or ends):
+        return None
+    article = "" if re.search(r"\bthe $", before(match), re.IGNORECASE) else "the "
+    words = f"{article}{ordinal_words(match['day'])} of {_full(month)}"
+    return f"{words}, {integer_words(match['year'])}" if match["year"] else words
+
+
+_DATE_BEFORE = re.compile(
+    r"\b(?:on|by|due|since|until|before|after|from|dated?):? $", re.IGNORECASE
+)
+
+
+def _slashed_day(match: re.Match[str]) -> str | None:
+    """11/30 after a word that leads to a date."""
+    if not _DATE_BEFORE.search(before(match)):
+        return None
+    return _date_words(int(match["month"]), int(match["day"]), "")
+
+
+_MONTH_LEADS = re.compile(
+    r"\b(?:in|since|until|by|early|late|mid|from|to|of|last|next|and)[ -]$|[A-Z][a-z]{2}[-/]$"
+)
+_MONTH_FOLLOWS = re.compile(r",? [0-9]|[-/] ?[A-Z]| ?'[0-9]{2}")
+
+
+def _month(match: re.Match[str]) -> str | None:
+    """An abbreviated month on its own; "Jan", "Mar" and "Jun" may be names."""
+    month, rest = match["month"], after(match)
+    if month in {"Jan", "Mar", "Jun", "May"}:
+        led_to = _MONTH_LEADS.search(before(match)) and not re.match(r" [a-z]+ed\b", rest)
+        if not led_to and not _MONTH_FOLLOWS.match(rest):
+            return None
+    return _MONTH_OF[month]
+
+
+_DAYS, _MONTHS = "|".join(_WEEKDAY_OF), "|".join(_MONTH_OF)
+_DAY_FOLLOWS = re.compile(
+    rf"\.?,? ?(?:the )?[0-9]|\.?,? (?:{_MONTHS})|[-/,&] ?(?:{_DAYS})|s\b"
+    rf"| (?:and|or|to|through|&|-) (?:{_DAYS})| (?:at|morning|afternoon|evening|night)\b"
+)
+_DAY_LEADS = re.compile(
+    rf"\b(?:{_DAYS})[a-z]{{0,6}}\.?(?:[-/,&] ?| (?:and|or|to|through|&|-) )$"
+    r"|\b(?:[oO]n|[eE]very|[uU]ntil|[bB]y|[nN]ext|[lL]ast) $"
+)
+
+
+def _weekday(match: re.Match[str]) -> str | None:
+    """ "Sat", "Sun" and "Wed" are weekdays beside a date, a time or another weekday."""
+    day, lead = match["day"], before(match)
+    if day in {"Sat", "Sun", "Wed"}:
+        beside = _DAY_FOLLOWS.match(after(match)) or _DAY_LEADS.search(lead)
+        if not beside or lead.endswith("he "):  # the Sun
+            return None
+    return _WEEKDAY_OF[day]
+
+
+_ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;]))?"
+
+_SPANNED = rf"(?:{'|'.join((*_WEEKDAY_OF, *_MONTH_OF, *MONTHS))})[a-z]{{0,6}}"
+_SPAN_BEFORE = re.compile(rf"\b{_SPANNED}\.? ?$")
+
+
+def _span(match: re.Match[str]) -> str | None:
+    """The dash of Mon-Fri, Jan-Mar."""
+    return "to" if _SPAN_BEFORE.search(before(match)) else None
+
+
+RULES = (
+    rule(rf"--?(?= ?{_SPANNED}\b)", _span, SIGN),
+    rule(
+        rf"(?P<year>{_YEAR})[-/](?P<month>[01]?[0-9])[-/](?P<day>{_DAY})(?![0-9-])"
+        r"(?:[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
+        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,9})?)?(?P<zone>Z)?(?![0-9A-Za-z]))?",
+        _iso,
+    ),
+    rule(
+        r"(?P<first>[0-3]?[0-9])/(?P<second>[0-3]?[0-9])/(?P<year>[12][0-9]{3}|[0-9]{2})"
+        r"(?![0-9/])",
+        _american,
+    ),
+    rule(
+        r"(?P<first>[01]?[0-9])-(?P<second>[0-3]?[0-9])-(?P<year>[12][0-9]{3})(?![0-9-])",
+        _american,
+    ),
+    rule(
+        r"(?P<day>[0-3]?[0-9])\.(?P<month>[01]?[0-9])\.(?P<year>[12][0-9]{3})(?![0-9]|\.[0-9])",
+        _european,
+    ),
+    rule(rf"(?P<month>1[0-2]|0?[1-9])/(?P<day>{_DAY})(?![0-9/])", _slashed_day),
+    rule(
+        rf"(?P<month>{_MONTH}) (?P<day>{_DAY})(?:st|nd|rd|th)?(?![0-9A-Za-z])",
+        _month_and_day,
+        LETTER,
+    ),
+    rule(
+        rf"(?<![0-9:.,/-])(?P<day>{_DAY})(?P<th>st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})"
+        rf"(?![A-Za-z])(?:,? (?P<year>{_YEAR})(?![0-9:-]))?",
+        _day_and_month,
+    ),
+    rule(rf"(?P<day>{any_of(' '.join(_WEEKDAY_OF))}){_ENDS}", _weekday, LETTER),
+    rule(rf"(?P<month>{any_of(' '.join(_MONTH_OF))}){_ENDS}", _month, LETTER),
+)

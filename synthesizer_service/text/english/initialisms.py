@@ -1,0 +1,150 @@
+"""Words in capitals: spelled by letter names (FBI), said as a word (NASA, STOP), or respelled."""
+
+import re
+
+from synthesizer_service.text.english.initialism_words import (
+    ACRONYMS,
+    AMONG_CAPITALS_WORDS,
+    CODAS,
+    INTERJECTIONS,
+    ONSETS,
+    SAID_AS,
+    SHORT_WORDS,
+    SPELLED,
+)
+from synthesizer_service.text.english.letters import LETTER_NAMES, spell
+from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, before, rule
+
+MAX_WORD_LETTERS = 40  # that are looked at
+_SHAPE = re.compile(r"y?([b-df-hj-np-tv-xz]*)[aeiouy].*?([b-df-hj-np-tv-xz]*)$")
+
+
+def pronounceable(word: str) -> bool:
+    """Whether lower-case `word` begins and ends as an English word may; it needs a vowel."""
+    shape = _SHAPE.match(word[:MAX_WORD_LETTERS])
+    if shape is None:
+        return False
+    first, last = shape.groups()
+    if len(last) > 1 and last not in CODAS:
+        last = last.removesuffix("s")  # of a plural
+    ends_well = len(last) < 2 or last in CODAS
+    return ends_well and (len(first) < 2 or first in ONSETS)
+
+
+def word_or_letters(word: str) -> str:
+    """A part of an address or a code: "test" is a word, "pdf" and "q" are letters."""
+    if said := SAID_AS.get(word) or SAID_AS.get(word.upper()):
+        return said
+    lower = word.lower()
+    spelled = len(lower) == 1 or (lower.upper() in SPELLED and lower.upper() not in SHORT_WORDS)
+    return spell(lower) if spelled or (len(lower) < 4 and not pronounceable(lower)) else lower
+
+
+def is_spelled(word: str, lead: str = "", rest: str = "") -> bool:
+    """Whether `word`, in capitals, is read letter by letter. lead, rest: the text around it."""
+    if word in ACRONYMS:
+        return False
+    among_capitals = _in_capitals(lead, rest)
+    if word in SPELLED:
+        return not (among_capitals and word in AMONG_CAPITALS_WORDS)
+    lower = word.lower()
+    if word in SHORT_WORDS or lower in INTERJECTIONS:
+        return False
+    if len(word) <= 3 and not among_capitals:
+        return True
+    return not pronounceable(lower)
+
+
+_WORD_BEFORE = re.compile(r"([A-Za-z]+)[^A-Za-z]{1,4}$")
+_WORD_AFTER = re.compile(r"[^A-Za-z]{1,4}([A-Za-z]+)")
+
+
+def _in_capitals(lead: str, rest: str) -> bool:
+    """Whether the words around are in capitals and at least one is no initialism: a headline."""
+    found = (_WORD_BEFORE.search(lead), _WORD_AFTER.match(rest))
+    around = [match[1] for match in found if match and len(match[1]) > 1]
+    return all(word.isupper() for word in around) and any(map(_is_plain, around))
+
+
+def _is_plain(word: str) -> bool:
+    """Whether `word`, in capitals, is an ordinary word."""
+    if word in SHORT_WORDS:
+        return True
+    return len(word) > 3 and word not in SPELLED and pronounceable(word.lower())
+
+
+def _capitals(match: re.Match[str]) -> str:
+    """With a plural's s or a possessive's."""
+    word, ending = match["word"], match["ending"] or ""
+    spelled = is_spelled(word, before(match), after(match))
+    return (spell(word) if spelled else word) + ending
+
+
+def _dotted(match: re.Match[str]) -> str:
+    """U.S., J.R.R.; a.m. and p.m. are RTVC's."""
+    return match[0] if re.fullmatch(r"[AaPp]\.[Mm]\.", match[0]) else spell(match[0])
+
+
+def _single(match: re.Match[str]) -> str | None:
+    """A letter on its own: a plan's or a vitamin's; not "a" and "I"."""
+    letter, lead, rest = match["letter"], before(match), after(match)
+    if letter in "Ii":
+        alone = not re.search(r"\w", lead) and not re.search(r"\w", rest)
+        return "eye" if alone else letter
+    if letter in "Aa":
+        return LETTER_NAMES["a"] if _is_letter_a(letter, lead, rest) else letter
+    if letter.islower() and (lead.endswith("'") or rest.startswith("'")):
+        return None  # rock 'n' roll
+    return LETTER_NAMES[letter.lower()]
+
+
+_OPERATOR = "[<>=≤≥≠≈+*/^]"
+
+
+def _is_letter_a(letter: str, lead: str, rest: str) -> bool:
+    if re.match(f" ?{_OPERATOR}", rest) or re.search(f"{_OPERATOR} ?$", lead):
+        return True  # a < b
+    if not re.search(r"\w", lead) and not re.search(r"\w", rest):
+        return True  # nothing but "A."
+    if letter == "a":
+        return rest.startswith("-")
+    if not re.match(r" [\"'(]?\w", rest):
+        return not re.match(r"['.-]?\w", rest) or rest.startswith("-")
+    starts_sentence = re.search(r"(?:^|[.!?:;\"-])[ \"'(-]*$", lead)
+    return not starts_sentence and not _in_capitals(lead, rest)
+
+
+SPECIAL_RULES = (
+    rule(  # a grade: A+, B-
+        r"(?<![A-Za-z0-9])(?P<grade>[A-F])(?P<sign>[+-])(?=[ .,;!?)]|$)",
+        lambda match: f"{spell(match['grade'])} {'plus' if match['sign'] == '+' else 'minus'}",
+        LETTER,
+    ),
+    rule(  # AT&T
+        r"[A-Z]{1,3}&[A-Z]{1,3}(?![A-Za-z0-9])",
+        lambda match: " and ".join(map(spell, match[0].split("&"))),
+        LETTER,
+    ),
+    rule(
+        rf"(?<![A-Za-z0-9])(?:{any_of(' '.join(SAID_AS))})(?![A-Za-z0-9+#]|'[a-z])",
+        lambda match: SAID_AS[match[0]],
+        LETTER,
+        DIGIT,
+        SIGN,
+    ),
+)
+RULES = (
+    rule(r"(?:[A-Za-z]\.){2,8}(?:[A-Za-z](?![A-Za-z0-9]))?(?![A-Za-z0-9])", _dotted, LETTER),
+    rule(  # J. K. Rowling
+        r"(?<![A-Za-z0-9'])(?P<letter>[A-Z])\.(?= ?[A-Z]\.| [A-Z][a-z])",
+        lambda match: LETTER_NAMES[match["letter"].lower()],
+        LETTER,
+    ),
+    rule(r"(?<![A-Za-z0-9'])(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'[A-Za-z])", _single, LETTER),
+    rule(r"(?P<word>[A-Z]{2,6})(?P<ending>'?s)?(?![A-Za-z0-9])", _capitals, LETTER),
+    rule(  # html
+        r"(?P<word>[b-df-hj-np-tv-xz]{2,5})(?![A-Za-z0-9']|\.[a-z])",
+        lambda match: None if match["word"] in INTERJECTIONS else spell(match["word"]),
+        LETTER,
+    ),
+)

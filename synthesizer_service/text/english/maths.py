@@ -1,0 +1,166 @@
+"""Fractions, powers, ratios, comparisons and the signs between numbers."""
+
+import re
+
+from synthesizer_service.text.english.letters import spell
+from synthesizer_service.text.english.number_words import cardinal_words, ordinal_words
+from synthesizer_service.text.english.numbers import NUMBER, number_words
+from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, before, listed, rule
+from synthesizer_service.text.english.transliteration import GREEK
+
+# Fractions
+
+_PARTS = {"2": "half", "4": "quarter"}
+_DENOMINATORS = frozenset(listed("2 3 4 5 6 7 8 9 10 16 32 64 100 1000"))
+
+
+def _fraction(match: re.Match[str]) -> str | None:
+    return fraction_words(match["whole"], match["over"], match["under"])
+
+
+def fraction_words(whole: str | None, over: str, under: str) -> str | None:
+    """None for what is no fraction below one: 24/7, 9/11."""
+    if under not in _DENOMINATORS or not 0 < int(over) < int(under):
+        return None
+    part = _PARTS.get(under) or ordinal_words(under)
+    if over != "1":
+        part = f"{cardinal_words(over)} {part.replace('half', 'halve')}s"
+    elif whole:
+        part = f"{'an' if under == '8' else 'a'} {part}"
+    else:
+        part = f"one {part}"
+    return f"{cardinal_words(whole)} and {part}" if whole else part
+
+
+# Powers
+
+_NAMED_POWERS = {"2": "squared", "3": "cubed"}
+
+
+def power_words(exponent: str) -> str:
+    """ "2" -> "squared", "6" -> "to the sixth", "-3" -> "to the minus three"."""
+    return _NAMED_POWERS.get(exponent) or _to_the(exponent)
+
+
+def _to_the(exponent: str) -> str:
+    digits = exponent.lstrip("-−+")
+    if not digits.isdecimal():
+        return f"to the {spell(digits)}"
+    digits = digits.lstrip("0") or "0"
+    if exponent[0] in "-−":
+        return f"to the minus {cardinal_words(digits)}"
+    return f"to the {ordinal_words(digits)}"
+
+
+def _scientific(match: re.Match[str]) -> str:
+    return f"{number_words(match['amount'])} times ten {_to_the(match['exponent'])}"
+
+
+def _power(match: re.Match[str]) -> str | None:
+    exponent, lead = match[1].strip("(){}"), before(match)
+    if not re.search(r"[A-Za-z0-9)\]]$", lead):
+        return None
+    if re.search(r"[a-z]{4}$", lead):
+        return ""  # the mark of a footnote
+    if lead.endswith("10") and not lead[:-2][-1:].isdigit():
+        return _to_the(exponent)
+    return power_words(exponent)
+
+
+# Comparisons
+
+_COMPARISONS = {
+    "<": "less than",
+    ">": "greater than",
+    "<=": "less than or equal to",
+    ">=": "greater than or equal to",
+    "≤": "less than or equal to",
+    "≥": "greater than or equal to",
+    "=": "equals",
+    "==": "equals",
+    "!=": "is not equal to",
+    "≠": "is not equal to",
+    "≈": "is approximately",
+    "~=": "is approximately",
+}
+_OPERAND = r"[-−+]?[$€£¥₩.]?[0-9]"
+
+
+def _comparison(match: re.Match[str]) -> str | None:
+    """Between two operands, or before a number."""
+    sign, lead, rest = match[0], before(match), after(match)
+    if sign == "≈" and not re.search(r"[\w)%°] ?$", lead):
+        return "approximately"
+    if re.match(rf" ?{_OPERAND}", rest) or sign in "≤≥≠≈":
+        return _COMPARISONS[sign]
+    if sign in "=!==":
+        return _COMPARISONS[sign]
+    between = re.search(r"[\w)%°] ?$", lead) and re.match(r" ?[A-Za-z(]", rest)
+    tag = re.search(r"<[a-z/]\w{0,20}$", lead) or re.match(r"[a-z/][^<>]{0,30}>", rest)
+    return _COMPARISONS[sign] if between and not tag else None
+
+
+def _times(match: re.Match[str]) -> str:
+    return "by" if match[0] in "xX" else "times"
+
+
+def _ratio(match: re.Match[str]) -> str:
+    return f"{number_words(match[1])} to {number_words(match[2])}"
+
+
+def _pressure(match: re.Match[str]) -> str | None:
+    upper, lower = match["upper"], match["lower"]
+    if not 250 > int(upper) > int(lower) >= 40:
+        return None
+    unit = " millimeters of mercury" if match["unit"] else ""
+    return f"{cardinal_words(upper)} over {cardinal_words(lower)}{unit}"
+
+
+RULES = (
+    rule(
+        r"(?<![0-9/])(?P<upper>[0-9]{2,3})/(?P<lower>[0-9]{2,3})(?![0-9/]|[.,][0-9])"
+        r"(?P<unit> ?mm ?Hg\b)?",
+        _pressure,
+    ),
+    rule(rf"(?P<amount>{NUMBER})[eE](?P<exponent>[-−+]?[0-9]{{1,4}})(?![0-9A-Za-z])", _scientific),
+    rule(
+        r"(?<![0-9][/:-])(?:(?P<whole>[0-9]{1,4})[ -])?(?P<over>[0-9]{1,3})/(?P<under>[0-9]{1,4})"
+        r"(?![0-9/:]|[.,-][0-9])",
+        _fraction,
+    ),
+    rule(r"(?<!:)([0-9]{1,4}):([0-9]{1,4})(?![0-9:])", _ratio),
+)
+SIGN_RULES = (
+    rule(
+        r"\^(\([-−+]?[0-9]{1,6}\)|\{[-−+]?[0-9]{1,6}\}|[-−+]?[0-9]{1,6}|[a-z])(?![A-Za-z0-9])",
+        _power,
+        SIGN,
+    ),
+    rule(r"(?<![<>=!~-])(?:<=|>=|==|!=|~=|[<>=])(?![<>=])|[≤≥≠≈]", _comparison, SIGN),
+    rule(r"(?<![-<])->(?=[ \w])|→", "to", SIGN),
+    rule(r"(?<=[0-9] )[*×](?= ?[0-9])|(?<=[0-9])[*×](?= ?[0-9])|×", "times", SIGN),
+    rule(r"(?<=[0-9)] )/(?= [0-9])|÷", "divided by", SIGN),
+    rule(r"±|\+/-|\+-", "plus or minus", SIGN),
+    rule(r"√", "the square root of", SIGN),
+    rule(r"∞", "infinity", SIGN),
+    rule(r"~(?= ?[$€£]?[0-9])", "about", SIGN),
+    rule(rf"[{''.join(GREEK)}]", lambda match: GREEK[match[0]], SIGN),
+)
+BETWEEN_NUMBERS = (
+    rule(r"(?<=[0-9] )[xX](?= [$€£¥₩])", "times", LETTER),
+    rule(
+        r"(?<=[0-9]\" )[xX](?= [0-9])|(?<=[0-9])[xX](?= ?[0-9])|(?<=[0-9] )[xX](?= [0-9])",
+        "by",
+        LETTER,
+    ),
+    rule(
+        r"([0-9]{1,4}(?:\.[0-9]{1,3})?)[xX](?![A-Za-z0-9])",
+        lambda match: f"{number_words(match[1])} times",
+        DIGIT,
+    ),
+    rule(
+        r"([0-9]{1,5}(?:\.[0-9]{1,3})?) ?[xX] ?(?=[0-9])",
+        lambda match: f"{number_words(match[1])} by",
+        DIGIT,
+    ),
+)

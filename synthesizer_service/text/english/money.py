@@ -1,0 +1,211 @@
+"""Amounts of money: "$3.50" -> "three dollars, fifty cents", as RTVC reads dollars."""
+
+import re
+from typing import NamedTuple
+
+from synthesizer_service.text.english.letters import spell
+from synthesizer_service.text.english.number_words import cardinal_words
+from synthesizer_service.text.english.numbers import NUMBER, plain_words, quantity
+from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, rule
+
+
+class Currency(NamedTuple):
+    """Names of one and of several units; of the hundredth part, where the currency has one."""
+
+    one: str
+    many: str
+    hundredth: str = ""
+    hundredths: str = ""
+
+
+_DOLLAR = Currency("dollar", "dollars", "cent", "cents")
+_EURO = Currency("euro", "euros", "cent", "cents")
+_POUND = Currency("pound", "pounds", "penny", "pence")
+_YEN = Currency("yen", "yen")
+_WON = Currency("won", "won")
+_RUPEE = Currency("rupee", "rupees", "paisa", "paise")
+
+SIGNS = {
+    "$": _DOLLAR,
+    "€": _EURO,
+    "£": _POUND,
+    "¥": _YEN,
+    "₩": _WON,
+    "¢": Currency("cent", "cents"),
+    "₹": _RUPEE,
+    "₽": Currency("ruble", "rubles"),
+    "₺": Currency("lira", "lira"),
+    "₫": Currency("dong", "dong"),
+    "฿": Currency("baht", "baht"),
+    "₪": Currency("shekel", "shekels"),
+    "₱": Currency("peso", "pesos"),
+    "₴": Currency("hryvnia", "hryvnias"),
+    "₿": Currency("bitcoin", "bitcoins"),
+}
+
+
+def _dollars_of(country: str) -> Currency:
+    return Currency(f"{country} dollar", f"{country} dollars", "cent", "cents")
+
+
+_PREFIXES = {  # of $
+    "US": _dollars_of(spell("US")),
+    "A": _dollars_of("Australian"),
+    "AU": _dollars_of("Australian"),
+    "C": _dollars_of("Canadian"),
+    "CA": _dollars_of("Canadian"),
+    "NZ": _dollars_of("New Zealand"),
+    "HK": _dollars_of("Hong Kong"),
+    "S": _dollars_of("Singapore"),
+    "R": Currency("real", "reais", "centavo", "centavos"),
+}
+_CODES = {
+    "USD": _PREFIXES["US"],
+    "EUR": _EURO,
+    "GBP": _POUND,
+    "JPY": _YEN,
+    "KRW": _WON,
+    "CNY": Currency("yuan", "yuan"),
+    "RMB": Currency("yuan", "yuan"),
+    "INR": _RUPEE,
+    "Rs.": _RUPEE,
+    "Rs": _RUPEE,
+    "CHF": Currency("Swiss franc", "Swiss francs"),
+    "CAD": _PREFIXES["CA"],
+    "AUD": _PREFIXES["AU"],
+    "NZD": _PREFIXES["NZ"],
+    "HKD": _PREFIXES["HK"],
+    "SGD": _PREFIXES["S"],
+    "SEK": Currency("Swedish krona", "Swedish kronor"),
+    "NOK": Currency("Norwegian krone", "Norwegian kroner"),
+    "DKK": Currency("Danish krone", "Danish kroner"),
+    "PLN": Currency("zloty", "zlotys"),
+    "BRL": _PREFIXES["R"],
+    "MXN": Currency("Mexican peso", "Mexican pesos"),
+    "BTC": SIGNS["₿"],
+}
+_NAMES = {"euro": _EURO, "euros": _EURO}
+
+_SCALES = {
+    "k": "thousand",
+    "K": "thousand",
+    "m": "million",
+    "M": "million",
+    "mn": "million",
+    "mm": "million",
+    "MM": "million",
+    "b": "billion",
+    "B": "billion",
+    "bn": "billion",
+    "Bn": "billion",
+    "T": "trillion",
+    "tn": "trillion",
+}
+_PER = {
+    "hr": "hour",
+    "h": "hour",
+    "mo": "month",
+    "yr": "year",
+    "wk": "week",
+    "lb": "pound",
+    "kg": "kilogram",
+    "oz": "ounce",
+    "gal": "gallon",
+    "ea": "each",
+    "pp": "person",
+    "sq ft": "square foot",
+    "kWh": "kilowatt hour",
+    "GB": "gigabyte",
+    "MB": "megabyte",
+}
+_WORDS_PER = (
+    "hour|day|night|week|month|year|person|user|seat|head|item|unit|share|barrel|ton|mile|"
+    "minute|bottle|cup|dozen"
+)
+_SCALED = (
+    r"(?:[ -]?(?P<scale>[tT]housand|[mM]illion|[bB]illion|[tT]rillion)\b"
+    rf"|(?P<suffix>{any_of(' '.join(_SCALES))})(?![A-Za-z0-9]))?"
+)
+_RANGE = rf"(?P<low>{NUMBER})(?P<low_suffix>{any_of(' '.join(_SCALES))})?(?:-| - | to )"
+_RATE = rf"(?: ?/ ?(?P<per>{'|'.join(_PER)}|{_WORDS_PER})\b)?"
+_SIGN = f"[{''.join(SIGNS).replace('¢', '')}]"
+_NOTE_AFTER = re.compile(r" (?:bill|note|coin|question|deal|prize|gift|fine|fee|cap)s?\b")
+_ENDS = r"(?![0-9]|[.,][0-9])"
+
+
+def _prefixed(match: re.Match[str]) -> str:
+    country, sign = match["country"], match["sign"]
+    currency = _PREFIXES[country] if country and sign == "$" else SIGNS[sign]
+    words = _amount_words(currency, match)
+    if country and sign != "$":
+        words = f"{country} {words}"
+    if _NOTE_AFTER.match(after(match)):
+        words = words.removesuffix("s")  # a five dollar bill
+    return ("minus " if match["minus"] or match["inner_minus"] else "") + words
+
+
+def _coded(match: re.Match[str]) -> str:
+    return _amount_words(_CODES[match["code"]], match)
+
+
+def _suffixed(match: re.Match[str]) -> str:
+    sign = match["sign"]
+    return _amount_words(SIGNS.get(sign) or _CODES.get(sign) or _NAMES[sign], match)
+
+
+def _amount_words(currency: Currency, match: re.Match[str]) -> str:
+    found = match.groupdict()
+    scale = (found["scale"] or _SCALES.get(found["suffix"] or "", "")).lower()
+    words = _counted_words(currency, found["amount"], scale)
+    if low := found.get("low"):
+        low_scale = _SCALES.get(found["low_suffix"] or "", "")
+        words = f"{plain_words(low)} {low_scale}".strip() + f" to {words}"
+    if per := found.get("per"):
+        per = _PER.get(per, per)
+        words += " each" if per == "each" else f" per {per}"
+    return words
+
+
+def _counted_words(currency: Currency, written: str, scale: str) -> str:
+    amount = quantity(written)
+    if scale:
+        return f"{amount.words()} {scale} {currency.many}"
+    fraction = amount.fraction
+    if fraction and (len(fraction) > 2 or not currency.hundredth):
+        return f"{amount.words()} {currency.many}"
+    units = _counted(amount.whole, currency.one, currency.many)
+    hundredths = _counted(fraction.ljust(2, "0"), currency.hundredth, currency.hundredths)
+    return ", ".join(filter(None, (units, hundredths))) or f"zero {currency.many}"
+
+
+def _counted(digits: str, one: str, many: str) -> str:
+    """ "02", "cent", "cents" -> "two cents"; nothing of nothing."""
+    digits = digits.lstrip("0")
+    return f"{cardinal_words(digits)} {one if digits == '1' else many}" if digits else ""
+
+
+_CODE = any_of(" ".join(_CODES))
+
+RULES = (
+    rule(
+        rf"(?P<minus>(?<![0-9A-Za-z])[-−])?(?P<country>US|AU?|CA?|NZ|HK|S|R)?(?P<sign>{_SIGN}) ?"
+        rf"(?P<inner_minus>[-−])?(?:{_RANGE}(?P=sign)? ?)?(?P<amount>{NUMBER}){_ENDS}{_SCALED}"
+        rf"{_RATE}",
+        _prefixed,
+        SIGN,
+        LETTER,
+    ),
+    rule(
+        rf"(?P<code>{_CODE}) ?(?:{_RANGE})?(?P<amount>{NUMBER}){_ENDS}{_SCALED}{_RATE}",
+        _coded,
+        LETTER,
+    ),
+    rule(
+        rf"(?:{_RANGE})?(?P<amount>{NUMBER}){_SCALED} ?"
+        rf"(?P<sign>[{''.join(SIGNS)}](?![0-9])|(?:{_CODE}|euros?)(?![A-Za-z0-9])){_RATE}",
+        _suffixed,
+        DIGIT,
+        SIGN,
+    ),
+    rule(f"[{''.join(SIGNS)}]", lambda match: SIGNS[match[0]].one, SIGN),
+)

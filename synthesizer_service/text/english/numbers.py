@@ -1,0 +1,159 @@
+"""Numbers: cardinals, years, decimals, groupings of several countries, ordinals, decades."""
+
+import re
+from typing import NamedTuple
+
+from synthesizer_service.text.english.number_words import (
+    cardinal_words,
+    digit_words,
+    integer_words,
+    ordinal_words,
+    plural_words,
+    quantity_words,
+    two_digit_words,
+)
+from synthesizer_service.text.english.rules import DIGIT, SIGN, after, before, rule
+
+GROUP_SPACE = "\u00a0"
+"""A no-break space between the groups of a number; every other blank is a plain space."""
+
+_WRITTEN = (
+    rf"[0-9]{{1,3}}(?:{GROUP_SPACE}[0-9]{{3}}){{1,5}}(?:[.,][0-9]{{1,2}})?",
+    r"[1-9][0-9]{0,2}(?: [0-9]{3}){2,5}(?:[.,][0-9]{1,2})?(?! ?[0-9])",
+    r"[1-9][0-9]{0,2} 000(?! ?[0-9])",
+    # One group after a space may be a number of its own: 2 500 mg tablets.
+    r"[1-9][0-9]{0,2} [0-9]{3}(?:,[0-9]{2})?(?= ?(?:[€£$¥₩]|euros?\b|people\b)|[.,;:!?)]? ?\Z)",
+    r"[1-9][0-9]{0,2}(?:'[0-9]{3}){1,5}(?:\.[0-9]{1,2})?",
+    r"[1-9][0-9]{0,2}(?:_[0-9]{3}){1,5}",
+    r"[1-9][0-9]{0,2}(?:,[0-9]{3}){1,5}(?:\.[0-9]{1,20})?",
+    r"[1-9][0-9]?(?:,[0-9]{2}){1,3},[0-9]{3}(?:\.[0-9]{1,2})?",  # lakhs and crores
+    r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,5}(?:,[0-9]{1,2})?",
+    r"[1-9][0-9]{0,2}\.[0-9]{3},[0-9]{1,2}",
+    r"[0-9]{1,15},[0-9]{1,2}",
+    r"0,[0-9]{1,20}",
+    r"[0-9]{1,15}(?:\.[0-9]{1,20})?",
+    r"(?<![0-9A-Za-z.])\.[0-9]{1,20}",
+)
+NUMBER = rf"(?<![0-9][.,])(?:{'|'.join(_WRITTEN)})"
+AMOUNT = rf"{NUMBER}(?![0-9]|[.,][0-9]|_[0-9])"
+"""A number that is a single quantity, up to its end: neither 1.2.3 nor 1,2,3."""
+
+
+class Quantity(NamedTuple):
+    """The digits before the decimal point and after it; `bare`: nothing but digits is written."""
+
+    whole: str
+    fraction: str
+    bare: bool
+
+    @property
+    def is_one(self) -> bool:
+        return self.whole.lstrip("0") == "1" and not self.fraction
+
+    def words(self) -> str:
+        """ "3.14" -> "three point one four"; never a year."""
+        return quantity_words(self.whole, self.fraction)
+
+
+def quantity(written: str) -> Quantity:
+    """written: what `NUMBER` matches."""
+    if written.isdecimal():
+        return Quantity(written, "", bare=True)
+    digits = re.sub(rf"[ '_{GROUP_SPACE}]", "", written)
+    point = _decimal_point(digits)
+    whole, _, fraction = digits.rpartition(point) if point else (digits, "", "")
+    return Quantity(re.sub("[.,]", "", whole), fraction, bare=False)
+
+
+def _decimal_point(digits: str) -> str:
+    """The character before the decimals, "" where there are none."""
+    last = max(digits.rfind("."), digits.rfind(","))
+    if last < 0:
+        return ""
+    point = digits[last]
+    if digits.count(point) > 1:
+        return ""
+    if point == "," and "." not in digits and len(digits) - last == 4:
+        return "," if digits.startswith("0") else ""  # 1,234 is grouped
+    return point
+
+
+def number_words(written: str) -> str:
+    """What `NUMBER` matches; a bare integer as a year or a serial number where it looks so."""
+    number = quantity(written)
+    return integer_words(number.whole) if number.bare else number.words()
+
+
+def plain_words(written: str) -> str:
+    """What `NUMBER` matches as an amount: 1500 is "one thousand, five hundred"."""
+    return quantity(written).words()
+
+
+# Signs before and between numbers
+
+
+def _minus(match: re.Match[str]) -> str | None:
+    if re.search(r"[0-9] [ap]\.m\. $", before(match)):
+        return None  # RTVC's reading of "to 9 p.m. -5 degrees"
+    return "minus"
+
+
+def _to(match: re.Match[str]) -> str | None:
+    """The dash of a range or a score, not of a code as 1-2-3."""
+    if re.search(r"(?:[0-9]-|[A-Za-z])[0-9.,]{1,9}$", before(match)):
+        return None
+    return None if re.match(r"[0-9.,]{1,9}-[0-9]", after(match)) else "to"
+
+
+def _spaced_dash(match: re.Match[str]) -> str | None:
+    """ "9 am - 5 pm" and "5 - 3 = 2"."""
+    lead, rest = before(match), after(match)
+    if re.search(r"(?:[0-9]:[0-9]{2}|[0-9] ?[ap]\.?m\.?) $", lead, re.IGNORECASE):
+        return "to"
+    return "minus" if "=" in rest or re.search(r"[=+*/÷×] ?[0-9.]+ $", lead) else None
+
+
+# Ordinals and decades
+
+_DECADE_BEFORE = re.compile(
+    r"\b(?:the|his|her|my|your|our|their|early|mid|late|high|low|in|into)[ -]$", re.IGNORECASE
+)
+
+
+def _decade(match: re.Match[str]) -> str | None:
+    if len(match[1]) == 4:
+        return plural_words(integer_words(match[1]))
+    return plural_words(cardinal_words(match[1])) if _DECADE_BEFORE.search(before(match)) else None
+
+
+def _dotted(match: re.Match[str]) -> str:
+    return " point ".join(map(integer_words, match[0].split(".")))
+
+
+SIGN_RULES = (
+    rule(r"(?<![0-9A-Za-z.,%°)'\"])[-−]-?(?=[$€£¥₩]?\.?[0-9])", _minus, SIGN),
+    rule(r"−(?= ?[0-9A-Za-z(])|(?<=[=+*/<>(] )-(?=[A-Za-z])|(?<=\()-(?=[A-Za-z])", "minus", SIGN),
+    rule(r"(?<=[0-9%°])--?(?=[$€£¥₩]?\.?[0-9])", _to, SIGN),
+    rule(r"(?<=[0-9%°])--?(?=[-−][0-9])", "to", SIGN),
+    rule(r"(?<=[0-9] [ap]\.m\.)--?(?=[0-9])|(?<=[0-9][APap][Mm])--?(?=[0-9])", "to", SIGN),
+    rule(r"(?<=[0-9MmCFcf.] )--?(?= [-−]?[0-9])", _spaced_dash, SIGN),
+)
+RULES = (
+    rule(
+        r"([0-9]{1,3}(?:,[0-9]{3}){1,5}|[0-9]{1,18})(?:st|nd|rd|th|ST|ND|RD|TH)(?![A-Za-z0-9])",
+        lambda match: ordinal_words(match[1].replace(",", "")),
+    ),
+    rule(r"([1-9][0-9]{2}0|[1-9]0)'?s(?![A-Za-z0-9])", _decade),
+    rule(r"'([1-9]0)s(?![A-Za-z0-9])", lambda match: plural_words(cardinal_words(match[1])), SIGN),
+    rule(
+        r"(?<![A-Za-z0-9])'([0-9]{2})(?![A-Za-z0-9'])",
+        lambda match: two_digit_words(match[1]),
+        SIGN,
+    ),
+    rule(r"[0-9]{16,}+", lambda match: digit_words(match[0])),
+)
+LAST_RULES = (
+    rule(AMOUNT, lambda match: number_words(match[0]), DIGIT, SIGN),
+    rule(r"[0-9]{1,5}(?:\.[0-9]{1,9}){2,12}(?![0-9])", _dotted),
+    rule(r"[0-9]{1,15}", lambda match: integer_words(match[0])),
+)

@@ -1,0 +1,99 @@
+"""Roman numerals after names and words: "Henry VIII", "World War II", "Chapter IV"."""
+
+import re
+
+from synthesizer_service.text.english.number_words import (
+    cardinal_words,
+    integer_words,
+    ordinal_words,
+)
+from synthesizer_service.text.english.rules import LETTER, after, any_of, before, rule
+
+_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_CANONICAL = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+_RULERS = any_of(
+    "Henry Louis Elizabeth Charles George William Edward James Mary Richard John Paul Pius "
+    "Benedict Leo Gregory Alexander Napoleon Frederick Friedrich Catherine Philip Peter "
+    "Nicholas Ivan Francis Franz Ferdinand Otto Ptolemy Ramses Ramesses Darius Xerxes Urban "
+    "Clement Innocent Boniface Victor Harald Haakon Olaf Christian Gustav Gustavus Felipe "
+    "Juan Carlos Alfonso Pope Cleopatra Constantine Justinian Theodosius Leopold Maximilian "
+    "Wilhelm Umberto Baldwin Robert David Malcolm Stephen Sixtus Julius Callixtus Celestine "
+    "Eugene Honorius Adrian Martin Mehmed Murad Selim Suleiman Rama Pedro Sigismund Rudolf "
+    "Margaret Margrethe Isabella Artaxerxes Antiochus Thutmose Amenhotep Michael Albert"
+)
+_COUNTED = any_of(
+    "War Wars Chapter chapter Part part Section section Act act Scene scene Volume volume "
+    "Vol. vol. Book book Phase phase Type type Level level Class class Title Article article "
+    "Figure figure Fig. fig. Table table Appendix appendix Stage stage Grade grade Episode "
+    "Season Bowl Apollo Saturn Mark Mk Tier tier Division Group group Lesson Unit unit Step "
+    "step Round round No. no. Number Schedule Annex Exhibit Factor Quadrant Region Zone "
+    "Category category Kingdom Corps Item"
+)
+_RULER_BEFORE = re.compile(rf"\b(?:{_RULERS}) $")
+_COUNTED_BEFORE = re.compile(rf"\b(?:{_COUNTED}) $")
+_NAME_BEFORE = re.compile(r"\b[A-Z][a-z'-]+ $")
+_SURNAME_BEFORE = re.compile(r"\b[A-Z][a-z.]+ (?:[A-Z]\. )?[A-Z][a-z]+,? $")
+_AFTER_A_NUMBERED_I = re.compile(
+    r"[.,;:!?)]|$|'s\b| (?:of|was|and|or|to|in|had|began|ended|ruled|reigned|with|at|the|for)\b"
+)
+
+
+def value_of(numeral: str) -> int:
+    """0 for what is no Roman numeral."""
+    if not numeral or not _CANONICAL.fullmatch(numeral):
+        return 0
+    values = [_VALUES[letter] for letter in numeral]
+    return sum(
+        -value if value < following else value
+        for value, following in zip(values, [*values[1:], 0], strict=True)
+    )
+
+
+_TITLE_BEFORE = re.compile(r"\b(?:The|Final|Street|Rocky|Star|Grand) ")
+_PERSON_FOLLOWS = re.compile(r"[.,;)']|$| (?:was|is|and|of|said|has|had)\b")
+_PAGE_BEFORE = re.compile(r"\b(?:pp?\.|pages?) $")
+
+
+def _numeral(match: re.Match[str]) -> str | None:
+    numeral, lead, rest = match[0], before(match), after(match)
+    value = str(value_of(numeral))
+    if value == "0":
+        return None
+    if re.match(r" (?:century|centuries|Century)\b", rest):
+        return ordinal_words(value)
+    if _COUNTED_BEFORE.search(lead):
+        return cardinal_words(value) if _numbers(numeral, rest) else None
+    if _RULER_BEFORE.search(lead):
+        return f"the {ordinal_words(value)}" if _numbers(numeral, rest) else None
+    if len(numeral) >= 4 and 1500 < int(value) < 2100:
+        return integer_words(value)  # MCMXCIX
+    if len(numeral) < 2 or int(value) > 39 or numeral in {"XX", "XXX"}:
+        return None
+    if re.search(r"[IVX](?:-| and | or | to | & |, )$", lead):
+        return cardinal_words(value)
+    if not _NAME_BEFORE.search(lead):
+        return None
+    return f"the {ordinal_words(value)}" if _is_person(value, lead, rest) else cardinal_words(value)
+
+
+def _is_person(value: str, lead: str, rest: str) -> bool:
+    """John Smith III, but not Rocky II."""
+    named = int(value) <= 5 and _SURNAME_BEFORE.search(lead) and not _TITLE_BEFORE.search(lead)
+    return bool(named and _PERSON_FOLLOWS.match(rest))
+
+
+def _numbers(numeral: str, rest: str) -> bool:
+    """Whether "I" is a numeral here; all others are."""
+    return numeral != "I" or _AFTER_A_NUMBERED_I.match(rest) is not None
+
+
+def _page(match: re.Match[str]) -> str | None:
+    """p. iv"""
+    value = value_of(match[0].upper())
+    return cardinal_words(str(value)) if value and _PAGE_BEFORE.search(before(match)) else None
+
+
+RULES = (
+    rule(r"[IVXLCDM]{1,15}(?![A-Za-z0-9])", _numeral, LETTER),
+    rule(r"[ivxl]{1,8}(?![A-Za-z0-9])", _page, LETTER),
+)

@@ -1,0 +1,79 @@
+"""Times of day: 5:30pm, 17:30, 09:05:00, 9am; and time zones after them."""
+
+import re
+
+from synthesizer_service.text.english.letters import spell
+from synthesizer_service.text.english.number_words import cardinal_words, two_digit_words
+from synthesizer_service.text.english.rules import LETTER, before, rule
+
+_ZONES = "UTC|GMT|EST|EDT|CST|CDT|MST|MDT|PST|PDT|CET|CEST|BST|IST|JST|KST|AEST|AEDT|ET|PT"
+
+
+def clock_words(hour: str, minute: str, second: str = "", *, named: bool = False) -> str:
+    """named: what follows says already that it is a time of day."""
+    if int(hour) in (0, 24) and int(minute) == 0 and not named:
+        return "midnight"
+    words = cardinal_words(hour)
+    if minute != "00":
+        words += f" {two_digit_words(minute)}"
+    elif not named:
+        words += " o'clock" if 1 <= int(hour) <= 12 else " hundred"
+    if second.strip("0"):
+        if minute == "00" and not named:
+            words = f"{cardinal_words(hour)} oh oh"
+        seconds = cardinal_words(second)
+        words += f" and {seconds} second{'' if int(second) == 1 else 's'}"
+    return words
+
+
+def _clock(match: re.Match[str]) -> str:
+    half, named = match["half"], match["named"] or ""
+    words = clock_words(
+        match["hour"], match["minute"], match["second"] or "", named=bool(half or named)
+    )
+    return words + (f" {half.lower()}.m." if half else named)
+
+
+def _hour(match: re.Match[str]) -> str:
+    return f"{cardinal_words(match['hour'])} {match['half'].lower()}.m."
+
+
+def _zone(match: re.Match[str]) -> str | None:
+    timed = re.search(r"(?:[0-9]|[AaPp]\.?[Mm]\.?) $", before(match))
+    return spell(match[0]) if timed else None
+
+
+def _military(match: re.Match[str]) -> str:
+    minute = "hundred" if match["minute"] == "00" else two_digit_words(match["minute"])
+    return f"{two_digit_words(match['hour'])} {minute}"
+
+
+def _duration(match: re.Match[str]) -> str:
+    """1h30m, 2m30s"""
+    parts = ((match["hours"], "hour"), (match["minutes"], "minute"), (match["seconds"], "second"))
+    return " ".join(
+        f"{cardinal_words(digits)} {unit}{'' if int(digits) == 1 else 's'}"
+        for digits, unit in parts
+        if digits
+    )
+
+
+_HALF = r"(?P<half>[AaPp])(?:\.[Mm](?![A-Za-z0-9])\.?|[Mm](?![A-Za-z0-9])\.?)"
+
+RULES = (
+    rule(
+        r"(?:(?P<hours>[0-9]{1,3})h ?)?(?P<minutes>[0-9]{1,3})m(?:in)?"
+        r"(?: ?(?P<seconds>[0-9]{1,2})s)?(?![A-Za-z0-9])(?:(?<=s)|(?<=h[0-9]m)|(?<=h[0-9]{2}m))",
+        _duration,
+    ),
+    rule(r"(?P<hour>[01][0-9]|2[0-3])(?P<minute>[0-5][0-9])(?= (?:hours|hrs)\b)", _military),
+    rule(
+        r"(?<![0-9:/])(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])"
+        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6})?)?(?![0-9:/])"
+        rf"(?: ?{_HALF}|(?P<named> o'clock| noon| midnight))?",
+        _clock,
+    ),
+    rule(rf"(?<![0-9:.,])(?P<hour>1[0-2]|0?[1-9]) ?{_HALF}", _hour),
+    rule(rf"(?:{_ZONES})(?![A-Za-z0-9])", _zone, LETTER),
+    rule(r"[aApP]\.[mM]\.", lambda match: match[0], LETTER),
+)

@@ -1,0 +1,103 @@
+"""Any Unicode text in ASCII letters and the signs that have a meaning of their own."""
+
+import re
+import unicodedata
+
+from unidecode import unidecode
+
+from synthesizer_service.text.english.numbers import GROUP_SPACE
+from synthesizer_service.text.english.rules import listed
+
+_GREEK_NAMES = listed(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
+    "tau upsilon phi chi psi omega"
+)
+GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK_NAMES, strict=True))
+CURRENCY_SIGNS = "$€£¥₩¢₹₽₺₫฿₪₱₴₿"
+_KEPT = frozenset(f"°µΩ±×÷−≤≥≠≈√∞→§‰{CURRENCY_SIGNS}")
+
+# Signs whose transliteration would lose their meaning: Unidecode makes "m" of μ, "deg" of °.
+_REPLACED = {
+    "μ": "µ",
+    "\u2126": "Ω",
+    "℃": "°C",
+    "℉": "°F",
+    "º": "°",
+    "＄": "$",
+    "￡": "£",
+    "￥": "¥",
+    "￦": "₩",
+    "￠": "¢",
+    "≦": "≤",
+    "≧": "≥",
+    "⩽": "≤",
+    "⩾": "≥",
+    "≃": "≈",
+    "≅": "≈",
+    "⇒": "→",
+    "➜": "→",
+    "№": "#",
+    "⁄": "/",
+    "`": "'",
+    "′": "'",
+    "″": '"',
+    "—": " -- ",  # an option of a command is --verbose
+    "•": "",
+    "·": "",
+    "™": "",
+    "®": "",
+    "©": "",
+    "℠": "",
+}
+_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n", strict=True))
+_THIN_SPACES = "\u00a0\u2007\u2009\u202f"
+
+
+_GROUPED = re.compile(rf"(?<=[0-9])[{_THIN_SPACES}](?=[0-9]{{3}}(?![0-9]))")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
+
+
+def transliterate(source: str) -> tuple[str, list[int]]:
+    """The text in ASCII, `GREEK` letters that stand alone, `_KEPT` and `GROUP_SPACE`; and for each
+    of its characters the index of the source's character that it comes from.
+
+    Every blank is a space. A pictograph is a space too; what has no reading is dropped.
+    """
+    source = _GROUPED.sub("\ue000", source)
+    text: list[str] = []
+    origins: list[int] = []
+    for index, character in enumerate(source):
+        written = _written(source, index, character)
+        text.append(written)
+        origins += [index] * len(written)
+    return "".join(text), origins
+
+
+def _written(source: str, index: int, character: str) -> str:
+    if character == "\ue000":
+        return GROUP_SPACE
+    if _BLANK.match(character):
+        return " "
+    if character in _REPLACED:
+        return _REPLACED[character]
+    if character.isascii() or character in _KEPT:
+        return character
+    if character in _SUPERSCRIPTS:
+        raised = index > 0 and source[index - 1] in _SUPERSCRIPTS
+        return ("" if raised else "^") + _SUPERSCRIPTS[character]
+    if character.lower() in GREEK and _stands_alone(source, index):
+        return character.lower()
+    if unicodedata.category(character) == "Cs":
+        return ""  # a lone surrogate
+    plain = _BLANK.sub(" ", unidecode(character))
+    if not plain and unicodedata.category(character)[0] in "SC":
+        return "" if character in "\u200b\u200c\u200d\u2060\ufeff\u00ad" else " "
+    if unicodedata.category(character) == "No" and "/" in plain:  # ½
+        digit_before = index > 0 and source[index - 1].isdigit()
+        return " " * digit_before + plain.strip()
+    return plain
+
+
+def _stands_alone(source: str, index: int) -> bool:
+    around = source[max(0, index - 1) : index] + source[index + 1 : index + 2]
+    return not any("\u0370" <= neighbour <= "\u03ff" for neighbour in around)

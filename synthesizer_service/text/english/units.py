@@ -1,0 +1,109 @@
+"""Units after a number: "5 μg" -> "five micrograms", "-5°C" -> "minus five degrees celsius"."""
+
+import re
+
+from synthesizer_service.text.english.maths import fraction_words
+from synthesizer_service.text.english.number_words import cardinal_words
+from synthesizer_service.text.english.numbers import NUMBER, plain_words, quantity
+from synthesizer_service.text.english.rules import DIGIT, SIGN, after, any_of, before, listed, rule
+from synthesizer_service.text.english.unit_names import PER, UNITS
+
+_LENGTHS = frozenset(listed("m km cm mm dm nm µm in ft yd mi"))
+_POWERS = {"2": "square", "3": "cubic"}
+_MAX_BASIS_POINTS = 300  # "bps" of more than so many are bits
+
+_PLACE_BEFORE = re.compile(
+    r"\b(?:Apt|Apartment|Room|Unit|Gate|Seat|Suite|No|Section|Part|Floor|Row|Bus|Platform|Exhibit|"
+    r"Figure|Fig|Table|Building|Level|Phase|Type|number|Area|Zone|Line|Route|Bay)\.? #?$",
+    re.IGNORECASE,
+)
+_INCHES_MEANT = re.compile(
+    r"\.(?= [a-z(])|,| ?[x×]|\)| (?:wide|tall|long|deep|thick|high|by|of rain|of snow)\b|[ .]*$"
+)
+_AMPS_MEANT = re.compile(r"[.,;)]| (?:fuse|current|circuit|breaker|charger|at)\b|$")
+_ADJECTIVE = re.compile(r" (?!wide|tall|long|deep|high|thick|in|of|from|and|or|by|x)[a-z]")
+
+
+def _measured(match: re.Match[str]) -> str | None:
+    unit, power, joint = match["unit"], match["power"], match["joint"]
+    if (power and unit not in _LENGTHS) or not _is_meant(match):
+        return None
+    if unit == "bps" and match["amount"].isdecimal() and int(match["amount"]) < _MAX_BASIS_POINTS:
+        unit = "bp"
+    counted = _counted(match)
+    if counted is None:
+        return None
+    amount, singular = counted
+    name = UNITS[unit][0 if singular or joint == "-" else 1]
+    if power:
+        name = f"{_POWERS[power]} {name}"
+    for per in filter(None, (match["per"], match["then_per"])):
+        name += f" per {PER[per]}"
+    return f"{amount}{'-' if joint == '-' else ' '}{name}"
+
+
+def _counted(match: re.Match[str]) -> tuple[str, bool] | None:
+    """The amount in words, and whether it is one or less."""
+    if match["amount"]:
+        return plain_words(match["amount"]), quantity(match["amount"]).is_one
+    words = fraction_words(match["whole"], *match["fraction"].split("/"))
+    return (words, not match["whole"]) if words else None
+
+
+def _is_meant(match: re.Match[str]) -> bool:
+    """Letters that are also words or names of something else are no units everywhere."""
+    unit, joint, rest = match["unit"], match["joint"], after(match)
+    if unit in {"M", "B"}:
+        return not joint and not _PLACE_BEFORE.search(before(match))
+    if unit == "ac":
+        return bool(joint)
+    if unit == "d":
+        return not joint
+    if unit == "in" and joint == " ":
+        return bool(match["power"] or _INCHES_MEANT.match(rest))
+    if unit == "A" and joint == " ":
+        return _AMPS_MEANT.match(rest) is not None
+    return True
+
+
+def _feet(match: re.Match[str]) -> str | None:
+    """6' tall, but not the end of a quotation."""
+    lead = match.string[max(0, match.start() - 200) : match.start()]
+    return None if lead.count("'") % 2 else f"{cardinal_words(match['feet'])} feet"
+
+
+def _inches(match: re.Match[str]) -> str | None:
+    """12" wide, but not the end of a quotation."""
+    lead, rest = match.string[max(0, match.start() - 200) : match.start()], after(match)
+    if re.sub('[0-9]"', "", lead).count('"') % 2 or not re.match(r" ?[a-zx×]|[,.)]|$", rest):
+        return None
+    counted = _counted(match)
+    if counted is None:
+        return None
+    amount, singular = counted
+    return f"{amount} {'inch' if singular or _ADJECTIVE.match(rest) else 'inches'}"
+
+
+_AMOUNT = (
+    rf"(?:(?P<amount>{NUMBER})(?![0-9]|[.,/][0-9])"
+    r"|(?:(?P<whole>[0-9]{1,4})[ -])?(?P<fraction>[0-9]{1,2}/[0-9]{1,2}))"
+)
+_PER = any_of(" ".join(PER))
+_UNIT = "|".join(map(re.escape, sorted(UNITS, key=len, reverse=True)))
+
+RULES = (
+    rule(
+        rf"{_AMOUNT}(?P<joint>[ -]?)(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
+        rf"(?:\.(?= ?[a-z(,;)]))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
+        r"(?![A-Za-z0-9]|/[A-Za-z])",
+        _measured,
+        DIGIT,
+        SIGN,
+    ),
+    rule(
+        r"(?P<feet>[1-9])' ?(?P<inches>[0-9]{1,2}(?:\.[0-9])?)(?:\"|''|(?![0-9]))",
+        lambda match: f"{cardinal_words(match['feet'])} foot {plain_words(match['inches'])}",
+    ),
+    rule(r"(?P<feet>[0-9]{1,4})'(?=[ ,.;)]|$)", _feet),
+    rule(rf'{_AMOUNT}"', _inches),
+)

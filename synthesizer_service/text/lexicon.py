@@ -1,0 +1,105 @@
+"""A lexicon: words, and how they are to be said, before any other rule."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+MAX_ENTRIES = 1_000
+MAX_WORD_CHARACTERS = 60
+MAX_RESPELLING_CHARACTERS = 200
+
+_RESPELLING = re.compile(r"[A-Za-z][A-Za-z' ,.-]*")
+
+
+class LexiconError(ValueError):
+    """What is wrong with which entry, and the remedy, in one line."""
+
+
+class Lexicon:
+    """Finds the longest entry that starts at a place in a text and ends with a word.
+
+    A key is found in any case; one with a capital is found as it is written.
+    """
+
+    def __init__(self, entries: Mapping[str, str]) -> None:
+        """Raises LexiconError, also for what is no mapping."""
+        if not isinstance(entries, Mapping):
+            raise LexiconError('must be an object such as {"Nguyen": "win"}')
+        if len(entries) > MAX_ENTRIES:
+            raise LexiconError(f"has {len(entries)} entries, at most {MAX_ENTRIES} are taken")
+        self._exact: dict[str, str] = {}
+        self._folded: dict[str, str] = {}
+        for word, respelling in entries.items():
+            _check(word, respelling)
+            key = " ".join(word.split())
+            if key == key.lower():
+                self._folded[key] = respelling
+            else:
+                self._exact[key] = respelling
+        keys = {*self._exact, *self._folded}
+        self._lengths = sorted({len(key) for key in keys}, reverse=True)
+        self._firsts = frozenset(key[0].lower() for key in keys)
+
+    def __or__(self, other: "Lexicon") -> "Lexicon":
+        """Both; the other's entries go before this one's."""
+        if not other:
+            return self
+        both = Lexicon({})
+        both._exact = self._exact | other._exact
+        both._folded = self._folded | other._folded
+        both._lengths = sorted({*self._lengths, *other._lengths}, reverse=True)
+        both._firsts = self._firsts | other._firsts
+        return both
+
+    def __bool__(self) -> bool:
+        return bool(self._lengths)
+
+    def match(self, text: str, at: int) -> tuple[int, str] | None:
+        """Where the entry that starts at `at` ends, and its respelling."""
+        if text[at].lower() not in self._firsts or (at and text[at - 1 : at + 1].isalnum()):
+            return None
+        for length in self._lengths:
+            end = at + length
+            written = text[at:end]
+            if len(written) < length or _goes_on(text, end):
+                continue
+            respelling = self._exact.get(written) or self._folded.get(written.lower())
+            if respelling is not None:
+                return end, respelling.lower()
+        return None
+
+
+NO_LEXICON = Lexicon({})
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """Whether a word goes on over `end`."""
+    return text[end - 1].isalnum() and text[end : end + 1].isalnum()
+
+
+def read_lexicon(path: Path) -> Lexicon:
+    """Out of a JSON file. Raises LexiconError, which names the file."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LexiconError(f"{path} cannot be read as JSON: {error}") from None
+    try:
+        return Lexicon(entries)
+    except LexiconError as error:
+        raise LexiconError(f"{path}: {error}") from None
+
+
+def _check(word: str, respelling: object) -> None:
+    if not word.strip() or len(word) > MAX_WORD_CHARACTERS:
+        raise LexiconError(
+            f"the word {word[:20]!r} must have 1 to {MAX_WORD_CHARACTERS} characters"
+        )
+    if not word.isascii():
+        raise LexiconError(f"the word {word[:20]!r} must be written in ASCII letters")
+    fits = isinstance(respelling, str) and len(respelling) <= MAX_RESPELLING_CHARACTERS
+    if not fits or not _RESPELLING.fullmatch(str(respelling)):
+        raise LexiconError(
+            f"the respelling of {word[:20]!r} must be 1 to {MAX_RESPELLING_CHARACTERS} letters, "
+            "with spaces, hyphens and apostrophes between them"
+        )

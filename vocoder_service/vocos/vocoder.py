@@ -1,0 +1,146 @@
+"""Vocos as the vocoder service speaks with it: sound from a mel, block by block.
+
+A block is BLOCK frames of the mel. The network's layers see frames on both sides, so each layer
+keeps the last frames of its input for the next block: nothing is computed twice, and what comes out
+is `receptive_field` frames behind what goes in. Before and after the utterance there is silence.
+
+All blocks have one shape, and they are the same whoever takes the sound, in whatever chunks: so
+whole and streamed, alone and among other requests, a mel gives the same samples, bit for bit.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from shared.hparams import hparams_from
+from shared.loading import load_model
+from shared.mel import MEL_FORMAT
+from shared.patience import check_caller
+from shared.tensors import Float32Array
+from vocoder_service.vocos.hparams import Hparams
+from vocoder_service.vocos.model import Vocos
+from vocoder_service.waveform import MEL_MAX, PREEMPHASIS, Wave, finished, output_length
+
+BLOCK = 96
+"""Frames: 1.2 s. Smaller ones cost more a second of speech, larger ones a short utterance more."""
+SILENCE = -1.0  # of a mel in ±1
+
+History = list[Tensor]
+"""Of each layer, the last frames of its input [1, kernel_size - 1, C]."""
+
+
+class VocosVocoder:
+    """For many threads: a request's state is its own."""
+
+    def __init__(self, model: Vocos) -> None:
+        """Raises ValueError for a model in training mode."""
+        if model.training:
+            raise ValueError("the model is in training mode; call its eval() first")
+        self._model, self._hparams = model, model.hparams
+        # Every sample lies in n_fft / hop frames, whose squared windows add up to the same.
+        overlap_gain = model.window.square().sum() / model.hparams.hop_length
+        self._window = model.window / overlap_gain
+        self._after_silence = self._history_of_silence()
+
+    def generate(self, mel: Float32Array, seed: int = 0, temperature: float = 1) -> Iterator[Wave]:
+        """The sound of a mel, in chunks that joined are the whole, at the model's sample rate.
+
+        Args:
+            mel: [80, T], T >= 1, in ±4.
+            seed, temperature: without effect, for the network draws nothing at random.
+
+        Returns:
+            Chunks [n] in ±1, none empty, `output_length` samples together.
+
+        Raises:
+            ValueError: for a mel of another shape.
+        """
+        n_mels = self._hparams.n_mels
+        if mel.ndim != 2 or mel.shape[0] != n_mels or not mel.shape[1]:
+            raise ValueError(f"mel has shape {mel.shape}; expected ({n_mels}, T), T >= 1")
+        hop = self._hparams.hop_length
+        wave = _de_emphasised(self._overlap_added(mel), hop)
+        return finished(wave, output_length(mel.shape[1], hop))
+
+    def _overlap_added(self, mel: Float32Array) -> Iterator[Wave]:
+        """The pre-emphasised sound from its first sample on, up to or beyond its last."""
+        n_fft, hop = self._hparams.n_fft, self._hparams.hop_length
+        unfinished = np.zeros(n_fft - hop, np.float32)  # samples that the next frames add to
+        before = n_fft - hop  # samples that come out before the first of the sound
+        for frames in self._windowed_frames(mel):
+            done = len(frames) * hop
+            added = np.concatenate([unfinished, np.zeros(done, np.float32)])
+            for start in range(0, n_fft, hop):
+                added[start : start + done] += frames[:, start : start + hop].ravel()
+            unfinished = added[done:]
+            if done > before:
+                yield added[before:done]
+            before = max(0, before - done)
+
+    def _windowed_frames(self, mel: Float32Array) -> Iterator[Float32Array]:
+        """Short-time frames [n, n_fft] from the one before the mel's first, which reaches into the
+        sound, to the one after its last."""
+        ahead = self._hparams.receptive_field
+        total = max(1, mel.shape[1] - 1) + 2  # frames with an effect; the last ones are silence
+        count = -(-(total + ahead) // BLOCK)
+        padded = np.full((count * BLOCK, len(mel)), SILENCE, np.float32)
+        padded[: mel.shape[1]] = mel.T / MEL_MAX
+        history, unheard = self._after_silence, ahead - 1
+        blocks = torch.from_numpy(padded).view(count, 1, BLOCK, len(mel))
+        for block in blocks:
+            check_caller()
+            frames, history = self._step(block, history)
+            yield frames[0, unheard:].numpy()
+            unheard = max(0, unheard - BLOCK)
+
+    @torch.inference_mode()
+    def _step(self, mel: Tensor, history: History) -> tuple[Tensor, History]:
+        """mel: [1, BLOCK, 80] in ±1. Returns frames [1, BLOCK, n_fft] and the history after."""
+        x, remembered = mel, []
+        for layer, before in zip(self._model.layers, history, strict=True):
+            x = torch.cat([before, x], dim=1)
+            remembered.append(x[:, -before.shape[1] :].clone())  # a view would keep the rest
+            x = layer(x)
+        frames = torch.fft.irfft(self._model.spectrum(x), n=self._hparams.n_fft)
+        return frames * self._window, remembered
+
+    def _history_of_silence(self) -> History:
+        """What the layers remember after so much silence that nothing before it matters."""
+        hparams = self._hparams
+        channels = [hparams.n_mels] + [hparams.dims] * hparams.blocks
+        history = [torch.zeros(1, 2 * hparams.context, each) for each in channels]
+        silence = torch.full((1, BLOCK, hparams.n_mels), SILENCE)
+        for _ in range(1 + 2 * hparams.receptive_field // BLOCK):
+            _, history = self._step(silence, history)
+        return history
+
+
+def _de_emphasised(chunks: Iterator[Wave], hop: int) -> Iterator[Wave]:
+    """y[n] = x[n] + 0.97 y[n - 1], from silence on. chunks: of whole hops."""
+    decay = PREEMPHASIS ** np.arange(1, hop + 1)
+    last = 0.0
+    for chunk in chunks:
+        frames = np.cumsum(chunk.reshape(-1, hop) / decay, axis=1) * decay  # each from silence
+        for frame in frames:
+            frame += last * decay
+            last = frame[-1]
+        yield frames.ravel().astype(np.float32)
+
+
+def load(folder: Path) -> VocosVocoder:
+    """Raises CheckpointError, which names the file and the remedy."""
+    return VocosVocoder(load_model(folder, _network, has_mel_format=True))
+
+
+def _network(architecture: Mapping[str, Any]) -> Vocos:
+    """Raises ValueError for sizes that do not fit, or do not fit the mel's format."""
+    hparams = hparams_from(Hparams, architecture)
+    for name in ("n_mels", "n_fft", "hop_length", "sample_rate"):
+        own, wanted = getattr(hparams, name), getattr(MEL_FORMAT, name)
+        if own != wanted:
+            raise ValueError(f"{name} is {own}, the mel format's is {wanted}")
+    return Vocos(hparams)

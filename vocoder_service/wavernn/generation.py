@@ -1,0 +1,131 @@
+"""From a mel to a stream of sound: rounds of folds through an engine, joined as they come."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import numpy as np
+from numpy.random import Generator, Philox
+from numpy.typing import NDArray
+
+from vocoder_service.waveform import MEL_MAX, Wave, de_emphasis, finished, output_length
+from vocoder_service.wavernn.correction import corrected
+from vocoder_service.wavernn.engine import Engine, FoldState
+from vocoder_service.wavernn.folding import Round, first_seam, join, plan
+from vocoder_service.wavernn.mu_law import Labels, mu_law_levels
+
+Array = NDArray[np.float32]
+T = TypeVar("T")
+
+FIRST_CHUNK = 2  # frames: 25 ms; of a fold that is still being made
+HELD_BACK = 10  # frames, of which the correction gives nothing out; the chunks after them double
+
+
+def generate(
+    engine: Engine,
+    mel: Array,
+    seed: int,
+    temperature: float = 1.0,
+    passes: int = 0,
+) -> Iterator[Wave]:
+    """The sound of a mel, in chunks that joined are the whole, at the model's sample rate.
+
+    Unlike RTVC, the mel is continued with silence on both sides, not with its mid-level (a click
+    at the start), and the end fades out over 10 ms, not 250.
+
+    Args:
+        engine: makes the samples.
+        mel: [80, T], T >= 1, in ±4.
+        seed: any integer; the same mel, seed and temperature give the same samples.
+        temperature: divides the logits; below 1 is smoother, above 1 rougher.
+        passes: of the spectral correction; with 0 the sound is the network's alone.
+
+    Returns:
+        Chunks [n] in ±1, none empty, `output_length` samples together.
+
+    Raises:
+        ValueError: for a mel of another shape, or a temperature that is not above 0.
+    """
+    hparams = engine.hparams
+    if mel.ndim != 2 or mel.shape[0] != hparams.feat_dims or not mel.shape[1]:
+        raise ValueError(f"mel has shape {mel.shape}; expected ({hparams.feat_dims}, T), T >= 1")
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"temperature is {temperature}; it must be above 0")
+    total = output_length(mel.shape[1], hparams.hop_length)
+    rounds = _Rounds(engine, mel, seed, temperature)
+    return finished(corrected(rounds.sound(), mel, passes), total)
+
+
+class _Rounds:
+    """One mel on its way to sound; what a round leaves to the next is kept here."""
+
+    def __init__(self, engine: Engine, mel: Array, seed: int, temperature: float) -> None:
+        hparams = engine.hparams
+        self._engine, self._seed, self._temperature = engine, seed, temperature
+        self._hop, self._pad = hparams.hop_length, hparams.pad
+        self._plan = plan(mel.shape[1])
+        silence = -1
+        padding = [(self._pad, self._pad), (0, 0)]
+        self._mel = np.pad(mel.T.astype(np.float32) / MEL_MAX, padding, constant_values=silence)
+        self._levels = mu_law_levels(hparams.bits)
+        self._state = FoldState.at_rest(1, hparams.rnn_dims)
+        self._emphasis = np.zeros((1, 1))
+        self._lag = 0
+        self._folds_begun = 0
+
+    def sound(self) -> Iterator[Wave]:
+        """Chunks, up to the end of the last frame."""
+        for part in self._plan:
+            waves = np.empty((len(part.starts), part.frames * self._hop), np.float32)
+            heard, chunk = 0, FIRST_CHUNK * self._hop
+            for made in self._make(part, waves):
+                ready = min(made, first_seam(waves, self._lag))
+                if ready - heard >= chunk:
+                    yield waves[0, heard:ready]
+                    heard = ready
+                    chunk *= 2 if heard >= HELD_BACK * self._hop else 1
+            starts = [frame * self._hop for frame in part.starts]
+            wave, self._lag = join(waves, starts, self._lag, heard)
+            yield wave
+
+    def _make(self, part: Round, waves: Wave) -> Iterator[int]:
+        """Fill waves [F, N], frame after frame; how many samples of each fold are made."""
+        folds, hop = len(part.starts), self._hop
+        self._state = self._state.resumed(folds)
+        self._emphasis = np.concatenate([self._emphasis[-1:], np.zeros((folds - 1, 1))])
+        for frame, labels in enumerate(_one_ahead(self._frames(part))):
+            now = slice(frame * hop, (frame + 1) * hop)
+            levels = self._levels[labels()]
+            waves[:, now], self._emphasis = de_emphasis(levels, self._emphasis)
+            yield now.stop
+
+    def _frames(self, part: Round) -> Iterator[Callable[[], Labels]]:
+        """The frames of all folds, begun one by one."""
+        starts, stop = np.array(part.starts), part.starts[-1] + part.frames + 2 * self._pad
+        context = np.arange(2 * self._pad + 1)
+        aux = self._engine.describe(self._mel[starts[0] : stop])
+        draws = self._draws(len(starts))
+        temperature = np.full(len(starts), self._temperature, np.float32)
+        for frame in range(part.frames):
+            yield self._engine.begin(
+                self._state,
+                self._mel[starts[:, np.newaxis] + frame + context],
+                aux[starts - starts[0] + frame, np.newaxis],
+                np.stack([draw.random(self._hop, dtype=np.float32) for draw in draws]),
+                temperature,
+            )
+
+    def _draws(self, folds: int) -> list[Generator]:
+        """Random numbers of each fold, from the seed and the fold's number in the utterance."""
+        numbers = range(self._folds_begun, self._folds_begun + folds)
+        self._folds_begun += folds
+        return [Generator(Philox(key=[self._seed % 2**64, number])) for number in numbers]
+
+
+def _one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, each when the next one is there, too: the engine is never without work."""
+    before = next(items)
+    for item in items:
+        yield before
+        before = item
+    yield before
