@@ -2,11 +2,11 @@
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -26,9 +26,13 @@ from shared.audio import Clip, encode_float_wav
 from shared.mel import MEL_FORMAT
 from shared.tensors import Float32Array
 from shared.text.markup import TextFormat
+from shared.text.scripts import require_readable, without_unreadable
 from shared.text.sentences import Piece, iter_sentences
 
 log = logging.getLogger("better")
+
+Lexicon = Mapping[str, str]
+"""Words, and how they are to be said."""
 
 SAMPLE_RATE = MEL_FORMAT.sample_rate
 EMBED_SIZE = 256
@@ -149,12 +153,20 @@ class Chain:
             raise self._encoder.bad_response("no report of the clip") from None
 
     def synthesize(
-        self, text: str, embed: Float32Array, seed: int | None = None, attention: bool = False
+        self,
+        text: str,
+        embed: Float32Array,
+        seed: int | None = None,
+        attention: bool = False,
+        lexicon: Lexicon | None = None,
     ) -> Synthesis:
-        """One piece of text. embed: [256]. attention: whether it is wanted, too."""
+        """One piece of text. embed: [256]. attention: whether it is wanted, too. lexicon: words,
+        and how they are to be said."""
         request = {"text": text, "embed": embed, "seed": seed_or_new(seed)}
         if attention:
             request["attention"] = True
+        if lexicon:
+            request["lexicon"] = lexicon
         answer = self._synthesizer.call("/inference/", _json(request), "application/json")
         spec = _array(self._synthesizer, answer, "spec", (MEL_FORMAT.n_mels, None))
         fault = answer.get("fault")
@@ -167,22 +179,35 @@ class Chain:
         """[80, T] mel spectrogram of one piece of text. embed: [256]."""
         return self.synthesize(text, embed, seed).spec
 
-    def check_texts(self, texts: Sequence[str]) -> None:
+    def check_texts(self, texts: Sequence[str], lexicon: Lexicon | None = None) -> None:
         """Raises ServiceError if the synthesizer cannot say one of them."""
-        for start in range(0, len(texts), _CHARS_BATCH):
-            self._chars(texts[start : start + _CHARS_BATCH])
+        for _ in self._chars(texts, lexicon):
+            pass
 
-    def symbol_counts(self, texts: Sequence[str]) -> list[int]:
+    def symbol_counts(self, texts: Sequence[str], lexicon: Lexicon | None = None) -> list[int]:
         """How many symbols each is once its numbers are written out. Raises as `check_texts`."""
         counts: list[int] = []
-        for start in range(0, len(texts), _CHARS_BATCH):
-            answer = self._chars(texts[start : start + _CHARS_BATCH])
+        for answer in self._chars(texts, lexicon):
             chars = _array(self._synthesizer, answer, "chars", (None, None))
             counts += np.count_nonzero(chars, axis=1).tolist()
         return counts
 
-    def _chars(self, texts: Sequence[str]) -> dict[str, Any]:
-        return self._synthesizer.call("/chars/", _json({"texts": texts}), "application/json")
+    def spoken(self, texts: Sequence[str], lexicon: Lexicon | None = None) -> list[str]:
+        """The texts as they will be said. Raises as `check_texts`."""
+        spoken: list[str] = []
+        for answer in self._chars(texts, lexicon):
+            spoken += map(str, answer.get("spoken") or [])
+        if len(spoken) != len(texts):
+            raise self._synthesizer.bad_response(f"{len(spoken)} texts for {len(texts)}")
+        return spoken
+
+    def _chars(self, texts: Sequence[str], lexicon: Lexicon | None) -> Iterator[dict[str, Any]]:
+        """The answers for as many texts as one call takes."""
+        for start in range(0, len(texts), _CHARS_BATCH):
+            request: dict[str, Any] = {"texts": texts[start : start + _CHARS_BATCH]}
+            if lexicon:
+                request["lexicon"] = lexicon
+            yield self._synthesizer.call("/chars/", _json(request), "application/json")
 
     def vocode(self, spec: Float32Array, seed: int | None = None) -> Iterator[Int16Array]:
         """[n] int16 samples of 16 kHz each, as they arrive, from a spec [80, T]."""
@@ -200,15 +225,18 @@ class Chain:
         embed: Float32Array,
         seed: int | None = None,
         on_progress: Callable[[float], None] = lambda done: None,
+        text_format: TextFormat = "plain",
+        lexicon: Lexicon | None = None,
     ) -> Iterator[Int16Array]:
         """[n] int16 samples of 16 kHz each: a text of any length, with pauses between sentences.
 
         The next sentence's spectrogram is made while this one's is vocoded. on_progress: gets the
-        share that is done, 0 to 1. Raises ValueError for an empty text.
+        share that is done, 0 to 1. Raises as `speakable_pieces`.
         """
-        pieces = speakable_pieces(text)
+        pieces = speakable_pieces(text, text_format=text_format)
         seed = seed_or_new(seed)
-        syntheses = self.synthesize_ahead([piece.text for piece in pieces], embed, seed)
+        texts = [piece.text for piece in pieces]
+        syntheses = self.synthesize_ahead(texts, embed, seed, lexicon=lexicon)
         characters, spoken = sum(len(piece.text) for piece in pieces), 0
         for piece, synthesis in zip(pieces, syntheses, strict=True):
             samples_left = total = vocoded_length(synthesis.spec)
@@ -222,14 +250,21 @@ class Chain:
                 yield silence(piece.pause)
 
     def synthesize_ahead(
-        self, texts: Sequence[str], embed: Float32Array, seed: int, attention: bool = False
+        self,
+        texts: Sequence[str],
+        embed: Float32Array,
+        seed: int,
+        attention: bool = False,
+        lexicon: Lexicon | None = None,
     ) -> Iterator[Synthesis]:
         """The texts one by one; each is in the making while the one before is in use."""
         executor = ThreadPoolExecutor(1)
 
         def begin(text: str) -> Future[Synthesis]:
             context = copy_context()  # with the request's id
-            return executor.submit(context.run, self.synthesize, text, embed, seed, attention)
+            return executor.submit(
+                context.run, self.synthesize, text, embed, seed, attention, lexicon
+            )
 
         try:
             ahead = begin(texts[0])
@@ -246,17 +281,30 @@ class Chain:
 def speakable_pieces(
     text: str, most: int | None = None, text_format: TextFormat = "plain"
 ) -> list[Piece]:
-    """What is said one after the other, without pieces that leave nothing to say.
+    """What is said one after the other, without pieces that leave nothing to say, and without the
+    few words that may be in scripts which cannot be read.
 
     most: pieces that are returned; all if None. A text of signs alone is left to the synthesizer.
-    Raises ValueError for an empty text, and its MarkupError.
+
+    Raises:
+        UnreadableScript: most of the text is in another script.
+        MarkupError: a pause is too long.
+        ValueError: the text is empty.
     """
-    pieces = iter_sentences(text, text_format=text_format)
-    speakable = (piece for piece in pieces if piece.speakable)
-    found = list(islice(speakable, most)) or list(islice(iter_sentences(text), most))
+    require_readable(text)
+    pieces = map(_readable, iter_sentences(text, text_format=text_format))
+    found = list(islice((piece for piece in pieces if piece.speakable), most))
+    found = found or list(islice(iter_sentences(text, text_format=text_format), most))
     if not found:
         raise ValueError("the text is empty")
     return found
+
+
+def _readable(piece: Piece) -> Piece:
+    content = without_unreadable(piece.content)
+    if content is piece.content:
+        return piece
+    return replace(piece, text=" ".join(content.text.split()), content=content)
 
 
 def vocoded_length(spec: Float32Array) -> int:

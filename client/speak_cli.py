@@ -3,15 +3,17 @@
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, get_args
 
 import click
+import orjson
 
 from client.chain import Chain
 from client.settings import Settings
 from client.sound_output import BadOutput, Write, check_output, sound_file, wav_stream
 from client.voices import VoiceError, VoiceStore
 from shared.tensors import Float32Array
+from shared.text.markup import TextFormat
 
 _BAR_STEPS = 1000
 
@@ -27,10 +29,30 @@ _BAR_STEPS = 1000
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), help="The same seed gives the same sound."
 )
-def speak(voice: str, text: str, out: str, seed: int | None) -> None:
+@click.option(
+    "--text-format",
+    type=click.Choice(get_args(TextFormat)),
+    default="auto",
+    show_default=True,
+    help="auto: Markdown with tags, or SSML or HTML that begins as such a document.",
+)
+@click.option(
+    "--lexicon",
+    type=click.File("rb"),
+    help='A JSON file of words and how they are to be said: {"Nguyen": "win"}.',
+)
+def speak(
+    voice: str,
+    text: str,
+    out: str,
+    seed: int | None,
+    text_format: TextFormat,
+    lexicon: BinaryIO | None,
+) -> None:
     """Say a text in a voice."""
     settings = Settings()
     words = _read_text(text)
+    respellings = _read_lexicon(lexicon) if lexicon else None
     try:
         if out != "-":
             check_output(Path(out))
@@ -39,7 +61,11 @@ def speak(voice: str, text: str, out: str, seed: int | None) -> None:
         raise click.ClickException(str(error)) from error
     with Chain(settings=settings, on_warning=warn) as chain, _progress_bar() as bar:
         embed = chain.embed(found) if isinstance(found, Path) else found.embed
-        _speak_into(out, chain, words, embed, seed, bar)
+        options = {"seed": seed, "text_format": text_format, "lexicon": respellings}
+        try:
+            _speak_into(out, chain, words, embed, bar, options)
+        except ValueError as error:  # of the text: its script, or a pause in it
+            raise click.ClickException(str(error)) from None
 
 
 def warn(message: str) -> None:
@@ -47,13 +73,13 @@ def warn(message: str) -> None:
 
 
 def _speak_into(
-    out: str, chain: Chain, text: str, embed: Float32Array, seed: int | None, bar: Any
+    out: str, chain: Chain, text: str, embed: Float32Array, bar: Any, options: dict[str, Any]
 ) -> None:
     def show(done: float) -> None:
         bar.update(round(done * _BAR_STEPS) - bar.pos)
 
     with _opened(out) as write:
-        for samples in chain.speak(text, embed, seed, on_progress=show):
+        for samples in chain.speak(text, embed, on_progress=show, **options):
             write(samples)
 
 
@@ -71,6 +97,17 @@ def _read_text(text: str) -> str:
     if not words.strip():
         raise click.ClickException("the text is empty")
     return words
+
+
+def _read_lexicon(file: BinaryIO) -> dict[str, str]:
+    """Raises ClickException for anything but an object of strings."""
+    try:
+        entries = orjson.loads(file.read())
+    except orjson.JSONDecodeError as error:
+        raise click.ClickException(f"{file.name} is not JSON: {error}") from None
+    if not (isinstance(entries, dict) and all(isinstance(said, str) for said in entries.values())):
+        raise click.ClickException(f'{file.name} is no object such as {{"Nguyen": "win"}}')
+    return entries
 
 
 def _progress_bar() -> Any:

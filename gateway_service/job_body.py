@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import orjson
 from fastapi import Depends, Query, Request
 from starlette.datastructures import UploadFile
 
@@ -25,7 +26,10 @@ OPENAPI: dict[str, Any] = {
                     "properties": {"file": BINARY, **_BESIDE_THE_TEXT},
                 }
             },
-            "text/plain": {"schema": {"type": "string", "maxLength": settings.max_job_characters}},
+            **{
+                kind: {"schema": {"type": "string", "maxLength": settings.max_job_characters}}
+                for kind in ("text/plain", "text/markdown")
+            },
         },
     },
 }
@@ -47,18 +51,24 @@ async def read_job(request: Request, query: Annotated[JobQuery, Query()]) -> Job
         return _validated({**given, **body} if isinstance(body, dict) else body)
     if kind == "multipart/form-data":
         return _validated({**given, **await _form(request)}, strict=False)
-    if kind == "text/plain":
+    if kind in ("text/plain", "text/markdown"):
+        if kind == "text/markdown":
+            given.setdefault("text_format", "markdown")
         return _validated({**given, "input": _decoded(await request.body(), "body")})
     raise UnsupportedMediaType(
-        f"Content-Type is {kind[:80] or 'missing'}; send application/json, text/plain with the "
-        "rest in the query, or multipart/form-data with a file",
+        f"Content-Type is {kind[:80] or 'missing'}; send application/json, text/plain or "
+        "text/markdown with the rest in the query, or multipart/form-data with a file",
         param="content-type",
     )
 
 
 async def _form(request: Request) -> dict[str, Any]:
     async with open_form(request, "file", text_bytes=settings.max_body_bytes) as form:
-        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        fields: dict[str, Any] = {
+            name: value for name, value in form.items() if isinstance(value, str)
+        }
+        if "lexicon" in fields:
+            fields["lexicon"] = _parsed(fields["lexicon"])
         file = form.get("file")
         if isinstance(file, UploadFile):
             return {**fields, "input": _decoded(await file.read(), "file")}
@@ -69,6 +79,17 @@ async def _form(request: Request) -> dict[str, Any]:
             param="file",
         )
     return fields
+
+
+def _parsed(lexicon: str) -> Any:
+    try:
+        return orjson.loads(lexicon)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest(
+            f"lexicon: is not JSON ({error}); send an object of words and their respellings",
+            param="lexicon",
+            code="invalid_lexicon",
+        ) from None
 
 
 def _decoded(text: bytes, param: str) -> str:

@@ -17,7 +17,7 @@ from gateway_service.job_download import sound_response
 from gateway_service.job_schemas import DeletedJob, JobList, JobObject
 from gateway_service.jobs import UNFINISHED, Order
 from gateway_service.sound_stream import MEDIA_TYPES
-from gateway_service.speech import pieces_of
+from gateway_service.speech import left_out, pieces_of
 from gateway_service.storage import StorageUnavailable, in_storage_thread
 from gateway_service.string_limits import MAX_ID_CHARACTERS, JobId
 from gateway_service.tables_jobs import JobRow
@@ -50,19 +50,25 @@ async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
         voice = gateway.voices.find(request.voice)
         return gateway.jobs.create(
             Order(
-                pieces=pieces_of(request.input, most=gateway.settings.max_job_sentences),
+                pieces=pieces_of(
+                    request.input,
+                    most=gateway.settings.max_job_sentences,
+                    text_format=request.text_format,
+                ),
                 voice=voice.name,
                 embed=voice.embed,
                 response_format=request.response_format,
                 speed=request.speed,
                 seed=seed_or_new(request.seed),
                 caller=_name_of(caller.get()),
+                lexicon=request.lexicon,
             )
         )
 
     job = await to_thread.run_sync(create, limiter=_making)
     gateway.job_queue.wake()
-    return gateway.job_object(job)
+    notes = await to_thread.run_sync(left_out, request.input)
+    return gateway.job_object(job).model_copy(update={"notes": notes})
 
 
 def _name_of(caller: str) -> str:

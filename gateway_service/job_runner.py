@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
+import orjson
 
 from client.chain import Chain, silence
 from client.wav_stream import Int16Array
@@ -142,6 +143,7 @@ class JobRunner:
             embed_of(job.embed),
             speed=job.speed,
             seed=job.seed,
+            lexicon=orjson.loads(job.lexicon) if job.lexicon else None,
             max_seconds=self.max_sentence_seconds,
         )
         chunks = []

@@ -8,9 +8,10 @@ from pydantic.json_schema import SkipJsonSchema
 from gateway_service.jobs import JobStatus
 from gateway_service.settings import settings
 from gateway_service.sound_stream import ResponseFormat
-from gateway_service.speech_schemas import Seed, SeedNumber, Speed, VoiceName
+from gateway_service.speech_schemas import LexiconEntries, Seed, SeedNumber, Speed, VoiceName
 from gateway_service.string_limits import MAX_VOICE_CHARACTERS
 from gateway_service.tables_jobs import JobRow
+from shared.text.markup import TextFormat
 
 
 class JobRequest(BaseModel):
@@ -23,6 +24,10 @@ class JobRequest(BaseModel):
     speed: Speed = 1.0
     """The pitch stays."""
     seed: Seed = None
+    text_format: TextFormat = "auto"
+    """As for speech; a text sent as text/markdown is Markdown."""
+    lexicon: LexiconEntries | None = None
+    """Words, and how they are to be said: {"Nguyen": "win"}."""
 
 
 class JobQuery(BaseModel):
@@ -32,6 +37,7 @@ class JobQuery(BaseModel):
     response_format: ResponseFormat = "mp3"
     speed: Speed = 1.0
     seed: SeedNumber | SkipJsonSchema[None] = None
+    text_format: TextFormat | SkipJsonSchema[None] = None
 
 
 class JobProgress(BaseModel):
@@ -64,6 +70,8 @@ class JobObject(BaseModel):
     """Why it failed."""
     waiting_for: str | None
     """What holds the job up, such as a service that does not answer; it goes on by itself."""
+    notes: list[str] = []
+    """What of the text is not said, and why; in the answer to its making alone."""
 
     @classmethod
     def of(cls, job: JobRow, all_wait_for: str | None = None) -> Self:

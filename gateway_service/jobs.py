@@ -11,9 +11,11 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import orjson
 from sqlalchemy import ColumnElement, Update, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from client.chain import Lexicon
 from gateway_service.job_sound import JobSounds, job_not_found
 from gateway_service.sound_stream import ResponseFormat
 from gateway_service.steady_clock import SteadyClock
@@ -57,7 +59,8 @@ def changed(session: Session, change: Update) -> bool:
 class Order:
     """What a job is to say. embed: [256], the voice of that name as it is now.
 
-    caller: a name of who orders it, "" if callers are not told apart.
+    caller: a name of who orders it, "" if callers are not told apart. lexicon: words, and how they
+    are to be said.
     """
 
     pieces: list[Piece]
@@ -67,6 +70,7 @@ class Order:
     speed: float
     seed: int
     caller: str = ""
+    lexicon: Lexicon | None = None
 
 
 class Jobs:
@@ -168,6 +172,7 @@ def _row_of(order: Order) -> JobRow:
         speed=order.speed,
         seed=order.seed,
         caller=order.caller,
+        lexicon=orjson.dumps(dict(order.lexicon)).decode() if order.lexicon else None,
         preview=" ".join(piece.text for piece in order.pieces[:_PREVIEW])[:_PREVIEW],
         sentences=len(order.pieces),
     )

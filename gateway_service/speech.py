@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from client.chain import (
     SAMPLE_RATE,
     Chain,
+    Lexicon,
     seed_or_new,
     silence,
     speakable_pieces,
@@ -18,9 +19,11 @@ from gateway_service.service_errors import as_api_errors
 from gateway_service.time_stretch import stretch
 from shared.errors import InvalidRequest, TooLarge
 from shared.tensors import Float32Array
+from shared.text.markup import MarkupError, TextFormat
+from shared.text.scripts import UnreadableScript, unreadable_letters
 from shared.text.sentences import Piece
 
-_FIELDS = {"text": "input"}
+_FIELDS = {"text": "input", "lexicon": "lexicon"}
 _MOST_FRAMES = 4_000
 """Of one call to the vocoder, which takes 4800; only slowed-down speech that did not end is
 longer."""
@@ -45,13 +48,23 @@ class Sentence:
         return sum(map(vocoded_length, _blocks(self.mel))) + len(silence(self.pause))
 
 
-def pieces_of(text: str, field: str = "input", most: int | None = None) -> list[Piece]:
+def pieces_of(
+    text: str,
+    field: str = "input",
+    most: int | None = None,
+    text_format: TextFormat = "plain",
+) -> list[Piece]:
     """field: what the caller calls the text. most: pieces that are taken; any number if None.
 
-    Raises InvalidRequest for nothing to say, and TooLarge for too many pieces.
+    Raises InvalidRequest for nothing to say, a script that cannot be read and a pause that is too
+    long, and TooLarge for too many pieces.
     """
     try:
-        pieces = speakable_pieces(text, None if most is None else most + 1)
+        pieces = speakable_pieces(text, None if most is None else most + 1, text_format)
+    except UnreadableScript as error:
+        raise InvalidRequest(f"{field}: {error}", param=field, code="unreadable_script") from None
+    except MarkupError as error:
+        raise InvalidRequest(f"{field}: {error}", param=field, code="invalid_markup") from None
     except ValueError:
         raise InvalidRequest(
             f"{field}: there is nothing to say; send some text", param=field, code="empty"
@@ -66,12 +79,25 @@ def pieces_of(text: str, field: str = "input", most: int | None = None) -> list[
     return pieces
 
 
-def check(chain: Chain, pieces: Sequence[Piece], field: str = "input") -> None:
+def left_out(text: str) -> list[str]:
+    """Notes on the words in other scripts that are not said."""
+    return [
+        f"{letters} letters in {script} were left out; English in Latin letters is read"
+        for script, letters in sorted(unreadable_letters(text).items())
+    ]
+
+
+def check(
+    chain: Chain,
+    pieces: Sequence[Piece],
+    field: str = "input",
+    lexicon: Lexicon | None = None,
+) -> None:
     """Raises InvalidRequest for a piece that the synthesizer cannot say, such as one in a script
     that it cannot read, and other ApiErrors."""
     doubtful = [piece.text for piece in pieces if not _SURELY_SPEAKABLE.search(piece.text)]
-    with as_api_errors({"texts": field}):
-        chain.check_texts(doubtful)
+    with as_api_errors({"texts": field, "lexicon": "lexicon"}):
+        chain.check_texts(doubtful, lexicon)
 
 
 def say(
@@ -81,11 +107,12 @@ def say(
     *,
     speed: float = 1.0,
     seed: int | None = None,
+    lexicon: Lexicon | None = None,
     max_seconds: float = math.inf,
 ) -> Generator[Int16Array]:
     """[n] int16 samples of 16 kHz each: one piece, and its pause. Raises ApiErrors, TooLarge for
     one of more than `max_seconds` before any sound of it."""
-    (sentence,) = synthesize(chain, [piece], voice_embed, speed=speed, seed=seed)
+    (sentence,) = synthesize(chain, [piece], voice_embed, speed=speed, seed=seed, lexicon=lexicon)
     if sentence.samples > max_seconds * SAMPLE_RATE:
         seconds = sentence.samples / SAMPLE_RATE
         raise TooLarge(
@@ -105,11 +132,12 @@ def synthesize(
     speed: float = 1.0,
     seed: int | None = None,
     attention: bool = False,
+    lexicon: Lexicon | None = None,
 ) -> Generator[Sentence]:
     """The sentences one by one; the next is in the making while one is in use. Raises ApiErrors."""
     texts = [piece.text for piece in pieces]
     with as_api_errors(_FIELDS):
-        made = chain.synthesize_ahead(texts, voice_embed, seed_or_new(seed), attention)
+        made = chain.synthesize_ahead(texts, voice_embed, seed_or_new(seed), attention, lexicon)
         for piece, synthesis in zip(pieces, made, strict=True):
             mel = stretch(synthesis.spec, speed)
             yield Sentence(piece.text, mel, synthesis.attention, piece.pause / speed)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from client.chain import SAMPLE_RATE, Chain
+from client.chain import SAMPLE_RATE, Chain, Lexicon
 from gateway_service.service_errors import as_api_errors
 from gateway_service.speech import Sentence
 from shared.errors import TooLarge
@@ -18,7 +18,12 @@ _WRITTEN_OUT = re.compile(r"[^a-zA-Z\s.,;:!?'\"()-]")
 
 
 def require_short(
-    chain: Chain, pieces: Sequence[Piece], speed: float, max_seconds: float, field: str = "input"
+    chain: Chain,
+    pieces: Sequence[Piece],
+    speed: float,
+    max_seconds: float,
+    field: str = "input",
+    lexicon: Lexicon | None = None,
 ) -> None:
     """Raises TooLarge for a text of which more than `max_seconds` of sound would be made, as far as
     can be known; other ApiErrors as the synthesizer fails.
@@ -38,8 +43,8 @@ def require_short(
     symbols = sum(in_letters)
     if seconds(symbols) <= max_seconds:
         odd = [i for i, piece in enumerate(pieces) if in_letters[i] < len(piece.text)]
-        with as_api_errors({"texts": field}):
-            spoken = chain.symbol_counts([pieces[i].text for i in odd])
+        with as_api_errors({"texts": field, "lexicon": "lexicon"}):
+            spoken = chain.symbol_counts([pieces[i].text for i in odd], lexicon)
         symbols += sum(spoken) - sum(in_letters[i] for i in odd)
     if (estimated := seconds(symbols)) > max_seconds:
         raise _too_long(field, f"would be some {estimated:.0f} s of speech", max_seconds)

@@ -9,13 +9,23 @@ from functools import partial
 from fastapi import APIRouter, Response
 from starlette.requests import ClientDisconnect
 
+from client.chain import Chain, Lexicon
 from gateway_service import speech
 from gateway_service.gateway import Gateway, GatewayState
+from gateway_service.service_errors import as_api_errors
 from gateway_service.sound_stream import MEDIA_TYPES, encode
 from gateway_service.speech import Sentence
 from gateway_service.speech_events import speech_events
 from gateway_service.speech_length import require_short, within
-from gateway_service.speech_schemas import MODEL, Model, ModelList, SpeechRequest
+from gateway_service.speech_schemas import (
+    MODEL,
+    Model,
+    ModelList,
+    SpeechRequest,
+    TextPiece,
+    TextRequest,
+    TextResponse,
+)
 from gateway_service.storage import in_storage_thread
 from gateway_service.string_limits import ModelPath
 from gateway_service.voices import Voice, find_preset
@@ -43,7 +53,7 @@ _ERRORS = QUEUED | errors(404, 502)
 async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slot) -> Response:
     """A text in a voice, sent as it is made."""
     find_model(request.model)
-    pieces = speech.pieces_of(request.input)
+    pieces = speech.pieces_of(request.input, text_format=request.text_format)
     voice = await _voice(gateway, request.voice)
     start = partial(_begin, gateway, request, pieces, voice.embed)
     chunks = or_break_off(await slot.stream(start))
@@ -52,7 +62,30 @@ async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slo
     answer = ChunksResponse(chunks, kind)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Accel-Buffering"] = "no"  # nginx would hold the first sounds back
+    if notes := speech.left_out(request.input):
+        answer.headers["X-Notes"] = "; ".join(notes)
     return answer
+
+
+@router.post("/text", responses=_ERRORS)
+async def read_text(request: TextRequest, gateway: GatewayState, slot: Slot) -> TextResponse:
+    """What would be said, piece by piece, without making any sound."""
+    pieces = speech.pieces_of(request.input, text_format=request.text_format)
+    spoken = await slot.run(partial(_spoken, gateway.chain, pieces, request.lexicon))
+    return TextResponse(
+        pieces=[
+            TextPiece(
+                source=request.input[slice(*piece.content.source)], spoken=said, pause=piece.pause
+            )
+            for piece, said in zip(pieces, spoken, strict=True)
+        ],
+        notes=speech.left_out(request.input),
+    )
+
+
+def _spoken(chain: Chain, pieces: list[Piece], lexicon: Lexicon | None) -> list[str]:
+    with as_api_errors({"texts": "input", "lexicon": "lexicon"}):
+        return chain.spoken([piece.text for piece in pieces], lexicon)
 
 
 @router.get("/models")
@@ -102,8 +135,8 @@ def _begin(
     gateway: Gateway, request: SpeechRequest, pieces: list[Piece], embed: Float32Array
 ) -> Iterator[bytes]:
     chain, most = gateway.chain, gateway.settings.max_speech_seconds
-    speech.check(chain, pieces)
-    require_short(chain, pieces, request.speed, most)
+    speech.check(chain, pieces, lexicon=request.lexicon)
+    require_short(chain, pieces, request.speed, most, lexicon=request.lexicon)
     with_events = request.stream_format == "sse"
     made = speech.synthesize(
         chain,
@@ -112,6 +145,7 @@ def _begin(
         speed=request.speed,
         seed=request.seed,
         attention=with_events and request.details,
+        lexicon=request.lexicon,
     )
     sentences: Iterable[Sentence] = within(made, most)
     samples = None

@@ -11,6 +11,8 @@ from gateway_service.sound_stream import ResponseFormat
 from gateway_service.string_limits import MAX_MODEL_CHARACTERS, MAX_VOICE_CHARACTERS
 from shared.audio import MAX_ABS, MAX_RATE, MIN_RATE
 from shared.tensors import Axis, Float32Array, Tensor
+from shared.text.lexicon import MAX_ENTRIES, MAX_RESPELLING_CHARACTERS, MAX_WORD_CHARACTERS
+from shared.text.markup import TextFormat
 from shared.wire import MOST_VALUES
 
 MOST_CHARACTERS = 4096
@@ -63,6 +65,16 @@ Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
 Consent = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MAX_CONSENT_CHARACTERS})]
 
 
+LexiconEntries = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1, max_length=MAX_WORD_CHARACTERS)],
+        Annotated[str, Field(min_length=1, max_length=MAX_RESPELLING_CHARACTERS)],
+    ],
+    Field(max_length=MAX_ENTRIES),
+]
+"""Words, and how they are to be said: {"Nguyen": "win"}."""
+
+
 class SpeechRequest(BaseModel):
     model_config = ConfigDict(strict=True)
 
@@ -78,6 +90,36 @@ class SpeechRequest(BaseModel):
     details: bool = False
     """With sse: an event before each sentence holds its mel spectrogram and attention."""
     seed: Seed = None
+    text_format: TextFormat = "auto"
+    """auto: Markdown with tags, or SSML or HTML where the text begins as such a document. plain:
+    every character is text."""
+    lexicon: LexiconEntries | None = None
+    """Words, and how they are to be said: {"Nguyen": "win"}."""
+
+
+class TextRequest(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    input: Input
+    text_format: TextFormat = "auto"
+    lexicon: LexiconEntries | None = None
+    """Words, and how they are to be said: {"Nguyen": "win"}."""
+
+
+class TextPiece(BaseModel):
+    source: str
+    """The part of `input` that it comes from, its markup included."""
+    spoken: str
+    """What is said."""
+    pause: float
+    """Seconds of silence after it."""
+
+
+class TextResponse(BaseModel):
+    object: Literal["text"] = "text"
+    pieces: list[TextPiece]
+    notes: list[str]
+    """What is not said, and why."""
 
 
 class Model(BaseModel):

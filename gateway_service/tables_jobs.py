@@ -5,11 +5,12 @@ that a migration which broke off in its middle may be repeated on every database
 """
 
 from sqlalchemy import BigInteger, Double, ForeignKey, LargeBinary, String, Text, UniqueConstraint
-from sqlalchemy.dialects.mysql import MEDIUMBLOB
+from sqlalchemy.dialects.mysql import MEDIUMBLOB, MEDIUMTEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway_service.tables import EVERY_SCRIPT, Base
 
+_LONG_TEXT = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")  # up to 16 MiB
 _SOUND = LargeBinary().with_variant(MEDIUMBLOB(), "mysql", "mariadb")  # up to 16 MiB
 
 
@@ -39,6 +40,8 @@ class JobRow(Base):
     seed: Mapped[int] = mapped_column(BigInteger)
     preview: Mapped[str] = mapped_column(String(80))
     """The first words of the text."""
+    lexicon: Mapped[str | None] = mapped_column(_LONG_TEXT)
+    """JSON: words, and how they are to be said."""
 
     caller: Mapped[str] = mapped_column(String(64), default="", server_default="")
     """A name of who ordered it, which does not give away a key or an address; "" if nobody told

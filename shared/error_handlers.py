@@ -62,7 +62,7 @@ def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
     context = first.get("ctx", {})
     plain = _PLAIN.get(first["type"])
     # The second name of a body that is no object is only that of a form it might have had.
-    least = 2 if plain == _NO_OBJECT else 1
+    least = 2 if first["type"].startswith("model_") else 1
     param = names[1] if len(names) > least else None
     message = plain.format(**context) if plain else first["msg"]
     return InvalidRequest(

@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonS
 
 from shared.mel import MEL_FORMAT
 from shared.tensors import Axis, Float32Array, Int64Array, Tensor
+from shared.text.lexicon import MAX_ENTRIES
 from synthesizer_service.attention_monitor import Fault
 from synthesizer_service.settings import settings
 from synthesizer_service.text import SYMBOLS
-from synthesizer_service.text.lexicon import MAX_ENTRIES
 
 _BATCH = Axis("B", 1, settings.max_batch)
 _EMBED = Axis("E", 256, 256)

@@ -5,9 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-MAX_ENTRIES = 1_000
-MAX_WORD_CHARACTERS = 60
-MAX_RESPELLING_CHARACTERS = 200
+from shared.text.lexicon import MAX_ENTRIES, MAX_RESPELLING_CHARACTERS, MAX_WORD_CHARACTERS
 
 _RESPELLING = re.compile(r"[A-Za-z][A-Za-z' ,.-]*")
 

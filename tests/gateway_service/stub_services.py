@@ -221,7 +221,13 @@ def _synthesize(path: str, request: dict[str, Any]) -> dict[str, Any]:
         _require_sayable(text, "texts" if path == "chars" else "text")
     if path == "chars":
         longest = max(map(len, texts))
-        return {"chars": [[1] * len(text) + [0] * (longest - len(text)) for text in texts]}
+        lexicon = request.get("lexicon", {})
+        return {
+            "chars": [[1] * len(text) + [0] * (longest - len(text)) for text in texts],
+            "spoken": [
+                " ".join(lexicon.get(word, word) for word in text.split()) for text in texts
+            ],
+        }
     (text,) = texts
     frames = FRAMES_PER_CHARACTER * len(text)
     spec = np.full((MEL_FORMAT.n_mels, frames), -4, np.float32)

@@ -230,7 +230,7 @@ def test_unknown_voice_is_not_found(client: openai.OpenAI) -> None:
         ({"input": " \n"}, "input"),
         ({"input": "x" * 4097}, "input"),
         ({"input": ["Hi."]}, "input"),
-        ({"input": "Hello. 你好。"}, "input"),
+        ({"input": "Hello. 你好，世界！你好吗？"}, "input"),
         ({"voice": 5}, "voice"),
         ({"voice": {"name": "low"}}, "voice"),
         ({"voice": None}, "voice"),

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.text.lexicon import MAX_ENTRIES
 from synthesizer_service.text import Lexicon, LexiconError, normalize, read_lexicon, spoken_words
-from synthesizer_service.text.lexicon import MAX_ENTRIES
 
 
 @pytest.mark.parametrize(
