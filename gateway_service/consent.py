@@ -12,11 +12,16 @@ _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 
 
 def require_consent(text: str | None) -> None:
-    """Raises InvalidRequest for a text that says nothing a person could read."""
+    """Raises InvalidRequest for a text that is too long, or says nothing a person could read."""
+    if text and len(text) > MAX_CONSENT_CHARACTERS:
+        raise InvalidRequest(
+            f"consent: has {len(text)} characters, at most {MAX_CONSENT_CHARACTERS} are taken; "
+            "send a shorter one",
+            param="consent",
+            code="string_too_long",
+        )
     if not text or not text.strip():
         raise _invalid("is missing; send a text that says who allowed this voice to be cloned")
-    if len(text) > MAX_CONSENT_CHARACTERS:
-        raise _invalid(f"has {len(text)} characters, at most {MAX_CONSENT_CHARACTERS} are kept")
     if sum(map(_is_visible_letter, text)) < MIN_CONSENT_LETTERS:
         raise _invalid("has no words; say who allowed this voice to be cloned, and for what")
 

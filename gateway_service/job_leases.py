@@ -75,11 +75,14 @@ class Leases:
             return session.get(JobRow, job_id) if changed(session, take) else None
 
     def _note_turn(self, job: JobRow) -> None:
-        """Of its caller. Apart from the taking: two workers would wait for each other's rows."""
-        if job.caller:
-            of_caller = JobRow.status.in_(UNFINISHED), JobRow.caller == job.caller
-            with suppress(StorageUnavailable), self.storage.session() as session:
-                session.execute(update(JobRow).where(*of_caller).values(served_at=now()))
+        """Record when the job's caller had its turn, for all of the caller's jobs.
+
+        This is a transaction of its own: in the one that takes a job, two workers would wait for
+        each other's rows.
+        """
+        of_caller = JobRow.status.in_(UNFINISHED), JobRow.caller == job.caller
+        with suppress(StorageUnavailable), self.storage.session() as session:
+            session.execute(update(JobRow).where(*of_caller).values(served_at=now()))
 
     def renew(self, job: JobRow) -> bool:
         """False if the job was cancelled, or is another worker's."""

@@ -120,9 +120,8 @@ class JobQueue:
     def _sweep(self) -> None:
         storage = self._leases.storage
         try:
-            if (
-                not self._has_swept
-            ):  # a process that was killed may have left space to be given back
+            if not self._has_swept:
+                # A process that was killed may have left free pages.
                 storage.give_back_space()
                 self._has_swept = True
             storage.keep_reserve()

@@ -26,7 +26,7 @@ log = logging.getLogger("better")
 logging.getLogger("huey").setLevel(logging.CRITICAL)
 
 _NAME = "better"
-_LONGEST_POLL = 1.0  # seconds between two looks into an empty queue
+_MAX_POLL_SECONDS = 1.0  # between two looks into an empty queue
 _REDIS_SECONDS = 5.0
 _WRONG_FOR_GOOD = (
     AuthenticationError,
@@ -63,7 +63,7 @@ def make_consumer(huey: Huey, threads: int, stop_seconds: float) -> Any:
     consumer = huey.create_consumer(
         workers=threads,
         periodic=False,
-        max_delay=_LONGEST_POLL,
+        max_delay=_MAX_POLL_SECONDS,
         scheduler_interval=60,  # nothing is ever scheduled
         shutdown_timeout=stop_seconds,
     )

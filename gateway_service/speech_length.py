@@ -10,10 +10,9 @@ from shared.errors import TooLarge
 from shared.text.sentences import Piece
 
 _SYMBOLS_A_SECOND = 16.0
-"""That the synthesizer says: digits and signs are written out. It is rather fast, so that no text
-is refused that would have fitted."""
-_MOST_SYMBOLS = 20
-"""That one character becomes: "°C" is "degrees celsius"."""
+"""The synthesizer's fastest pace, digits and signs written out: no text that fits is refused."""
+_MAX_SYMBOLS_A_CHARACTER = 20
+"""The most that one character becomes: "°C" is "degrees celsius"."""
 _WRITTEN_OUT = re.compile(r"[^a-zA-Z\s.,;:!?'\"()-]")
 
 
@@ -38,7 +37,7 @@ def require_short(
     def seconds(symbols: int) -> float:
         return (symbols / _SYMBOLS_A_SECOND + pauses) / speed
 
-    if seconds(sum(in_letters) + _MOST_SYMBOLS * rest) <= max_seconds:
+    if seconds(sum(in_letters) + _MAX_SYMBOLS_A_CHARACTER * rest) <= max_seconds:
         return
     symbols = sum(in_letters)
     if seconds(symbols) <= max_seconds:

@@ -78,31 +78,35 @@ async def read_voice_form(request: Request, gateway: GatewayState) -> VoiceForm:
                 "type: voices are made from audio_sample here, and from nothing else", param="type"
             )
         return VoiceForm(
-            name=_text(form, "name", MAX_VOICE_CHARACTERS),
+            name=_name(form),
             consent=_consent(form),
             samples=await _samples(form, gateway.settings),
         )
 
 
-def _text(form: FormData, name: str, longest: int) -> str:
+def _text(form: FormData, name: str) -> str:
     value = form.get(name)
-    text = value if isinstance(value, str) else ""
-    if len(text) > longest:
+    return value if isinstance(value, str) else ""
+
+
+def _name(form: FormData) -> str:
+    name = _text(form, "name")
+    if len(name) > MAX_VOICE_CHARACTERS:
         raise InvalidRequest(
-            f"{name}: has {len(text)} characters, at most {longest} are taken; send a shorter one",
-            param=name,
+            f"name: has {len(name)} characters, at most {MAX_VOICE_CHARACTERS} are taken; send a "
+            "shorter one",
+            param="name",
             code="string_too_long",
         )
-    if not text.strip():
-        purpose = {"consent": " that says who allowed this voice to be cloned"}.get(name, "")
-        raise InvalidRequest(f"{name}: is missing; send a text{purpose}", param=name)
-    return text.strip()
+    if not name.strip():
+        raise InvalidRequest("name: is missing; send a text", param="name")
+    return name.strip()
 
 
 def _consent(form: FormData) -> str:
-    text = _text(form, "consent", MAX_CONSENT_CHARACTERS)
+    text = _text(form, "consent")
     require_consent(text)
-    return text
+    return text.strip()
 
 
 async def _samples(form: FormData, settings: Settings) -> list[Sample]:

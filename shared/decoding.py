@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
 
@@ -43,6 +43,7 @@ REFUSALS: dict[str, type[ApiError]] = {
 _CRASHES = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGFPE, -signal.SIGILL}
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME")
 _one_at_a_time = threading.Lock()
+_LOOK_SECONDS = 0.5  # between two looks whether the caller still waits for its turn
 
 
 class _Ended(Exception):
@@ -52,9 +53,10 @@ class _Ended(Exception):
 def decode(decoder: Decoder, data: bytes, max_seconds: float, rate: int = 0) -> Generator[Block]:
     """The sound of a file, block by block. rate: for ffmpeg, which resamples to it.
 
-    Closing the iterator stops the process. Raises UnsupportedMediaType, InvalidRequest or TooLarge.
+    Closing the iterator stops the process. Raises UnsupportedMediaType, InvalidRequest or TooLarge;
+    CallerLeft while it waits for its turn.
     """
-    with _one_at_a_time, _process(decoder, str(max_seconds), str(rate)) as process:
+    with _turn(), _process(decoder, str(max_seconds), str(rate)) as process:
         assert process.stdin
         assert process.stdout
         try:
@@ -75,6 +77,18 @@ def too_much_memory() -> UnsupportedMediaType:
     return _invalid(
         f"decoding it takes over {MAX_MIB} MiB of memory: it is damaged or holds more than sound"
     )
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    from shared.patience import check_caller  # the decoding process does without its imports
+
+    while not _one_at_a_time.acquire(timeout=_LOOK_SECONDS):
+        check_caller()
+    try:
+        yield
+    finally:
+        _one_at_a_time.release()
 
 
 def _process(*arguments: str) -> subprocess.Popen[bytes]:

@@ -35,7 +35,7 @@ from synthesizer_service.text import (
 )
 
 FRAMES_A_SECOND = MEL_FORMAT.sample_rate // MEL_FORMAT.hop_length
-_LONGEST = (1.0, 0.25)  # seconds of a text, and of each of its symbols; slow speech takes 0.15
+_MAX_SECONDS, _MAX_SECONDS_A_SYMBOL = 1.0, 0.25  # of a text, and for each of its symbols
 _TOO_LONG: frozenset[Fault | None] = frozenset({"stalled", "never_stopped"})
 
 
@@ -207,8 +207,8 @@ def _attempt(model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int)
 
 
 def _frames_at_most(symbols: int) -> int:
-    """Of a text: one that goes on for longer has lost its way."""
-    seconds = _LONGEST[0] + _LONGEST[1] * symbols
+    """The limit for a text. Slow speech takes 0.15 s a symbol; longer speech has lost its way."""
+    seconds = _MAX_SECONDS + _MAX_SECONDS_A_SYMBOL * symbols
     return min(settings.max_frames, round(seconds * FRAMES_A_SECOND))
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonS
 
 from shared.mel import MEL_FORMAT
 from shared.tensors import Axis, Float32Array, Int64Array, Tensor
-from shared.text.lexicon import MAX_ENTRIES
+from shared.text.lexicon import MAX_ENTRIES, MAX_RESPELLING_CHARACTERS, MAX_WORD_CHARACTERS
 from synthesizer_service.attention_monitor import Fault
 from synthesizer_service.settings import settings
 from synthesizer_service.text import SYMBOLS
@@ -22,12 +22,13 @@ Seed = Annotated[int | None, Field(ge=0, lt=2**63)]
 Text = Annotated[str, Field(max_length=settings.max_text_characters)]
 _ENTRIES_SCHEMA = {
     "type": "object",
-    "additionalProperties": {"type": "string"},
+    "propertyNames": {"maxLength": MAX_WORD_CHARACTERS},
+    "additionalProperties": {"type": "string", "maxLength": MAX_RESPELLING_CHARACTERS},
     "maxProperties": MAX_ENTRIES,
     "examples": [{"Nguyen": "win"}],
 }
 Entries = Annotated[Any, WithJsonSchema(_ENTRIES_SCHEMA)]
-"""Words and their respellings; what they may be, `Lexicon` checks."""
+"""Words and their respellings. `Lexicon` checks them."""
 Chars = Annotated[Int64Array, Tensor(axes=_CHARS, low=0, high=len(SYMBOLS) - 1, integer=True)]
 Embeds = Annotated[Float32Array, Tensor(axes=(_BATCH, _EMBED), low=-1, high=1)]
 Embed = Annotated[Float32Array, Tensor(axes=(_EMBED,), low=-1, high=1)]
@@ -46,7 +47,7 @@ class TextRequest(_Request):
     """[256], the voice, as the encoder gives it."""
     seed: Seed = None
     lexicon: Entries | None = None
-    """How words are to be said: {"Nguyen": "win"}."""
+    """Words and their respellings: {"Nguyen": "win"}."""
     attention: bool = False
     """Whether the answer is to hold the attention too."""
 
@@ -75,7 +76,7 @@ InferenceRequest = Annotated[
 class TextsRequest(_Request):
     texts: Annotated[list[Text], Field(min_length=1, max_length=settings.max_batch)]
     lexicon: Entries | None = None
-    """How words are to be said: {"Nguyen": "win"}."""
+    """Words and their respellings: {"Nguyen": "win"}."""
 
 
 class SpecResponse(BaseModel):

@@ -25,6 +25,7 @@ import shared.errors
 import synthesizer_service.settings
 import vocoder_service.settings
 from shared.settings import AppSettings, ServiceSettings
+from synthesizer_service.text import NO_LEXICON
 from tests.conftest import REPOSITORY, Service
 
 README, KOREAN = REPOSITORY / "README.md", REPOSITORY / "README.ko.md"
@@ -274,7 +275,7 @@ def shown(default: object) -> str:
         return str(default).lower()
     if isinstance(default, float):
         return f"{default:g}"
-    return str(default).rstrip("/") if default not in ("", None, ()) else "none"
+    return str(default).rstrip("/") if default not in ("", None, (), NO_LEXICON) else "none"
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda kind: kind.__module__)

@@ -18,6 +18,7 @@ from gateway_service import (
     voice_routes,
     voices,
 )
+from gateway_service.job_schemas import JobObject
 from gateway_service.jobs import Jobs
 from gateway_service.settings import Settings
 from gateway_service.storage import Storage
@@ -34,6 +35,7 @@ HEAVY: dict[str, Callable[[int], str]] = {
 }
 VALID: dict[str, dict[str, Any]] = {
     "/v1/audio/speech": {"input": "Hello.", "voice": "rowan"},
+    "/v1/text": {"input": "Hello."},
     "/v1/jobs": {"input": "Hello.", "voice": "rowan"},
     "/v1/audio/voices": {"name": "Anna", "consent": "Anna said yes."},
     "/inference-c/": {"text": "Hello.", "wav": [0.1], "sr": 16_000},
@@ -42,11 +44,14 @@ VALID: dict[str, dict[str, Any]] = {
 
 
 class String(NamedTuple):
-    """Of a request. place: where it stands. most: characters; None where there is no limit."""
+    """Of a request. place: where it stands. name: of the field; "field.*" for the values of an
+    object. most: characters; None where there is no limit."""
 
     method: str
     path: str
-    place: Literal["path", "query", "application/json", "multipart/form-data", "text/plain"]
+    place: Literal[
+        "path", "query", "application/json", "multipart/form-data", "text/plain", "text/markdown"
+    ]
     name: str
     most: int | None
 
@@ -74,8 +79,8 @@ def _strings(document: dict[str, Any], node: Any, name: str) -> Iterator[tuple[s
     is_free = node.get("type") == "string" and not node.keys() & {"enum", "const"}
     if is_free and node.get("format") != "binary":
         yield name, node.get("maxLength")
-    for within in (node.get("items"), node.get("additionalProperties")):
-        yield from _strings(document, within, name)
+    yield from _strings(document, node.get("items"), name)
+    yield from _strings(document, node.get("additionalProperties"), f"{name}.*")
     for kind in ("anyOf", "oneOf", "allOf"):
         for option in node.get(kind, ()):
             yield from _strings(document, option, name)
@@ -97,7 +102,7 @@ def test_every_string_has_a_limit(app: str) -> None:
 
 def test_walk_finds_strings_wherever_they_stand() -> None:
     places = {string.place for string in strings_of(document_of("gateway"))}
-    assert places == {"path", "query", JSON, FORM, "text/plain"}
+    assert places == {"path", "query", JSON, FORM, "text/plain", "text/markdown"}
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +114,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         voices=VoiceLibrary(storage),
         jobs=Jobs(storage, max_waiting=10, retention_days=1),
         job_queue=SimpleNamespace(wake=lambda: None),
+        job_object=JobObject.of,
     )
     app = create_app("gateway", "All routes.", Settings(), load=lambda: gateway)
     for routes in (speech_routes, voice_routes, job_routes, predecessor_routes, verify_routes):
@@ -126,20 +132,23 @@ def send(client: TestClient, string: String, value: str) -> Any:
         query = {string.name: value}
     body: dict[str, Any] = {}
     if string.place == "text/plain":
-        body = {"content": value, "headers": {"content-type": "text/plain"}}
+        body = {"content": value, "headers": {"content-type": string.place}}
         query = {"voice": "rowan"}
     elif string.place == JSON:
-        fields = {**VALID[string.path]}
-        body = {
-            "json": {**fields, "voice": {"id": value}}
-            if string.name == "id"
-            else {**fields, string.name: value}
-        }
+        body = {"json": VALID[string.path] | _field(string.name, value)}
     elif string.method == "post":
         fields = {**VALID[string.path], **({string.name: value} if string.place == FORM else {})}
         body = {"files": {name: (None, text) for name, text in fields.items()}}
         body["files"] |= {"audio_sample": ("a.wav", b"ash", "audio/wav")}
     return client.request(string.method, path, params=query, **body)
+
+
+def _field(name: str, value: str) -> dict[str, Any]:
+    if name == "id":
+        return {"voice": {"id": value}}
+    if name.endswith(".*"):
+        return {name.removesuffix(".*"): {"word": value}}
+    return {name: value}
 
 
 @pytest.mark.parametrize("heavy", HEAVY)
@@ -163,6 +172,7 @@ def test_string_over_its_limit_is_refused_before_anything_is_done_with_it(
             assert answer.status_code in (400, 413), (string, answer.text)
             error = answer.json()["error"]
             name = {"id": "voice", "body": "input"}.get(string.name, string.name)
+            name = name.removesuffix(".*")
             assert error["param"] == name, string
             assert str(string.most) in error["message"], error
             assert len(answer.content) < 1_000

@@ -19,8 +19,8 @@ from torch.nn.utils.parametrizations import weight_norm
 from training.recipes import DiscriminatorSizes
 
 SLOPE = 0.1  # of the leaky ReLU below zero
-SMALLEST_PART = 1e-5  # of a complex number, below which its square root is not steeper
-SMALLEST_MEAN = 1e-4  # of a layer's features
+MIN_PART = 1e-5  # of a complex number, below which its square root is not steeper
+MIN_MEAN = 1e-4  # of a layer's features
 
 
 class Verdict(NamedTuple):
@@ -71,7 +71,7 @@ class SpectrogramDiscriminator(nn.Module):
         hop = self.n_fft // 4
         spectrum = torch.stft(wav, self.n_fft, hop, window=self.window, return_complex=True)
         parts = torch.view_as_real(spectrum.transpose(1, 2)).permute(0, 3, 1, 2)  # [B, 2, T, F]
-        parts = parts.sign() * (parts.abs() + SMALLEST_PART).sqrt()
+        parts = parts.sign() * (parts.abs() + MIN_PART).sqrt()
         return _judge(self.convs, self.out, parts)
 
 
@@ -134,7 +134,7 @@ def feature_loss(made: list[Verdict], real: list[Verdict]) -> Tensor:
 def _relative_difference(made: Tensor, real: Tensor) -> Tensor:
     """Of the means. Sums in the features' own precision: their gradient takes a quarter of the time
     that one of float32 or of a mean takes, and is a sign."""
-    size = real.abs().sum(dtype=torch.float32) + SMALLEST_MEAN * real.numel()
+    size = real.abs().sum(dtype=torch.float32) + MIN_MEAN * real.numel()
     return (made - real).abs().sum().float() / size
 
 

@@ -93,7 +93,7 @@ class Recogniser:
         """
         self._seed(0)
         seconds = len(wav) / MEL_FORMAT.sample_rate
-        if seconds < _LEAST_SECONDS:
+        if seconds < _MIN_SECONDS:
             return []
         if seconds < _WINDOW_SECONDS - _SILENCE_SECONDS:
             words = self._words_of_window(wav, max_tokens=round(20 + 8 * seconds))
@@ -129,7 +129,7 @@ class Recogniser:
 
 
 _WINDOW_SECONDS, _SILENCE_SECONDS = 30, 3
-_LEAST_SECONDS = 0.1  # shorter than any word; of less than two frames there are no times
+_MIN_SECONDS = 0.1  # shorter than any word; of less than two frames there are no times
 _OPENING_MARKS, _CLOSING_MARKS = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、;…"
 
 

@@ -14,7 +14,7 @@ from shared.mel import MEL_FORMAT, mel_filterbank
 RESOLUTIONS = ((256, 40), (512, 80), (1024, 128), (2048, 160))  # n_fft in samples, mel bands
 CONVERGENCE = 0.3  # weight of the spectral convergence beside the log mel's
 FLOOR = 1e-4  # of a mel band's amplitude
-SMALLEST_NORM = 0.5  # of a window's spectrogram: errors in silence count no more than in a whisper
+MIN_NORM = 0.5  # of a window's spectrogram: errors in silence count no more than in a whisper
 
 
 class SpectralLoss(nn.Module):
@@ -46,7 +46,7 @@ class _Resolution(nn.Module):
         made_spectrum, real_spectrum = self._magnitudes(made), self._magnitudes(real)
         mel = F.l1_loss(self._log_mel(made_spectrum), self._log_mel(real_spectrum))
         error = vector_norm(made_spectrum - real_spectrum, dim=(1, 2))
-        convergence = error / (vector_norm(real_spectrum, dim=(1, 2)) + SMALLEST_NORM)
+        convergence = error / (vector_norm(real_spectrum, dim=(1, 2)) + MIN_NORM)
         loss: Tensor = mel + CONVERGENCE * convergence.mean()
         return loss
 

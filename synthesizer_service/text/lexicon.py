@@ -25,7 +25,9 @@ class Lexicon:
         if not isinstance(entries, Mapping):
             raise LexiconError('must be an object such as {"Nguyen": "win"}')
         if len(entries) > MAX_ENTRIES:
-            raise LexiconError(f"has {len(entries)} entries, at most {MAX_ENTRIES} are taken")
+            raise LexiconError(
+                f"has {len(entries)} entries, at most {MAX_ENTRIES} are taken; leave some out"
+            )
         self._exact: dict[str, str] = {}
         self._folded: dict[str, str] = {}
         for word, respelling in entries.items():
@@ -89,7 +91,7 @@ def read_lexicon(path: Path) -> Lexicon:
 
 
 def _check(word: str, respelling: object) -> None:
-    if not word.strip() or len(word) > MAX_WORD_CHARACTERS:
+    if len(word) > MAX_WORD_CHARACTERS or not word.strip():
         raise LexiconError(
             f"the word {word[:20]!r} must have 1 to {MAX_WORD_CHARACTERS} characters"
         )

@@ -91,6 +91,15 @@ def test_workers_take_jobs_of_all_callers_in_turn(jobs: Jobs, leases: Leases) ->
     assert [sorted(taken[:3]), sorted(taken[3:5]), taken[5]] == [["a", "b", "c"], ["a", "b"], "a"]
 
 
+def test_callers_without_a_name_take_turns_with_the_others(jobs: Jobs, leases: Leases) -> None:
+    for name in ("", "", "a", "a"):
+        jobs.create(order(caller=name))
+
+    taken = [take(leases).caller for _ in range(4)]
+
+    assert [sorted(taken[:2]), sorted(taken[2:])] == [["", "a"], ["", "a"]]
+
+
 def test_who_orders_again_and_again_does_not_hold_up_a_long_job(jobs: Jobs, leases: Leases) -> None:
     jobs.create(order(caller="long"))
     for _ in range(2):

@@ -103,6 +103,58 @@ def test_audio_holds_every_sentence_and_the_pauses_between(http: httpx.Client) -
     assert np.count_nonzero(np.diff(is_spoken.astype(int), prepend=0) == 1) == 3
 
 
+def test_job_of_markdown_says_its_prose_with_its_lexicon(
+    http: httpx.Client, services: StubServices
+) -> None:
+    services.synthesizer.requests.clear()
+    markdown = "# Title\n\nThe **bold** Nguyen, 東京.\n\n- one\n- two"
+
+    job = ordered(http, input=markdown, lexicon={"Nguyen": "win"})
+    finished(http, job["id"])
+
+    assert [note.split(" (")[0] for note in job["notes"]] == ["2 letters in Han"]
+    said = [request for request in services.synthesizer.requests if "text" in request]
+    assert [request["text"] for request in said] == ["Title", "The bold Nguyen, .", "one", "two"]
+    assert all(request["lexicon"] == {"Nguyen": "win"} for request in said)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "texts"),
+    [("text/markdown", ["Title", "a b"]), ("text/plain", ["Title", "a b"])],
+)
+def test_text_sent_as_it_is_may_be_markdown(
+    http: httpx.Client, services: StubServices, media_type: str, texts: list[str]
+) -> None:
+    services.synthesizer.requests.clear()
+
+    answer = http.post(
+        "/v1/jobs?voice=rowan", content="# Title\n\na *b*", headers={"content-type": media_type}
+    )
+    finished(http, answer.json()["id"])
+
+    assert services.synthesizer.texts == texts
+
+
+def test_plain_text_of_a_job_stays_as_it_is(http: httpx.Client, services: StubServices) -> None:
+    services.synthesizer.requests.clear()
+
+    job = ordered(http, input="# a *b*", text_format="plain")
+    finished(http, job["id"])
+
+    assert services.synthesizer.texts == ["# a *b*"]
+
+
+def test_form_takes_a_lexicon_as_json(http: httpx.Client) -> None:
+    files = {"file": ("book.md", b"# Title", "text/markdown")}
+    fields = {"voice": "rowan", "lexicon": '{"Title": "tie till"}'}
+    assert http.post("/v1/jobs", data=fields, files=files).status_code == 202
+
+    answer = http.post("/v1/jobs", data={**fields, "lexicon": "{"}, files=files)
+    error = error_of(answer, 400)
+
+    assert (error["param"], error["code"]) == ("lexicon", "invalid_lexicon")
+
+
 @pytest.mark.parametrize(
     ("response_format", "media_type"),
     [("mp3", "audio/mpeg"), ("opus", "audio/ogg"), ("pcm", "audio/pcm")],
@@ -343,5 +395,10 @@ def test_the_document_shows_every_way_to_order(http: httpx.Client) -> None:
     operation = http.get("/openapi.json").json()["paths"]["/v1/jobs"]["post"]
 
     content = operation["requestBody"]["content"]
-    assert set(content) == {"application/json", "multipart/form-data", "text/plain"}
+    assert set(content) == {
+        "application/json",
+        "multipart/form-data",
+        "text/plain",
+        "text/markdown",
+    }
     assert "voice" in {parameter["name"] for parameter in operation["parameters"]}

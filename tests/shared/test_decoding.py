@@ -4,17 +4,19 @@ import json
 import os
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from shared import decoding
 from shared.audio import decode_sound, read_sound
 from shared.decoding import MAX_MIB, Decoder, decode
 from shared.errors import TooLarge, UnsupportedMediaType
 from shared.media import read_media, stream_media
+from shared.patience import CallerLeft, Patience, patience
 from tests.conftest import REPOSITORY
 from tests.hostile_media import BUILDERS, LARGEST
 from tests.media_files import sound_file
@@ -129,18 +131,33 @@ def test_decoding_stops_where_it_is_no_longer_wanted() -> None:
     assert read_media(sound_file("FLAC"), 16_000, 60).size  # the next has its turn
 
 
-def test_one_file_is_decoded_at_a_time() -> None:
-    begun = threading.Event()
+def test_one_file_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without turns, the processes of all threads would start before the first has ended."""
+    counts: list[int] = []
+    processes: list[subprocess.Popen[bytes]] = []
+    start = decoding._process
 
-    def decode_another() -> None:
-        next(decode("libsndfile", sound_file("FLAC"), 60))
-        begun.set()
+    def counted(*arguments: str) -> subprocess.Popen[bytes]:
+        processes.append(start(*arguments))
+        counts.append(sum(process.poll() is None for process in processes))
+        return processes[-1]
 
-    first = decode("libsndfile", sound_file("FLAC"), 60)
-    next(first)
-    second = threading.Thread(target=decode_another)
-    second.start()
-    assert not begun.wait(0.5)
-    first.close()
-    second.join()
-    assert begun.is_set()
+    monkeypatch.setattr(decoding, "_process", counted)
+    with ThreadPoolExecutor(4) as pool:
+        clips = [*pool.map(lambda _: read_sound(sound_file("FLAC"), 60), range(4))]
+    assert len(clips) == 4
+    assert counts == [1] * 4
+
+
+def test_caller_that_leaves_waits_for_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "_LOOK_SECONDS", 0.01)
+    caller = Patience()
+    caller.left.set()
+    token = patience.set(caller)
+    try:
+        with closing(decode("libsndfile", sound_file("FLAC"), 60)) as first:
+            next(first)
+            with pytest.raises(CallerLeft):
+                next(decode("libsndfile", sound_file("FLAC"), 60))
+    finally:
+        patience.reset(token)

@@ -93,7 +93,7 @@ def _comparison(match: re.Match[str]) -> str | None:
         return "approximately"
     if re.match(rf" ?{_OPERAND}", rest) or sign in "≤≥≠≈":
         return _COMPARISONS[sign]
-    if sign in "=!==":
+    if sign in {"=", "==", "!="}:
         return _COMPARISONS[sign]
     between = re.search(r"[\w)%°] ?$", lead) and re.match(r" ?[A-Za-z(]", rest)
     tag = re.search(r"<[a-z/]\w{0,20}$", lead) or re.match(r"[a-z/][^<>]{0,30}>", rest)
