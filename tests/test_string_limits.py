@@ -131,7 +131,7 @@ def send(client: TestClient, string: String, value: str) -> Any:
     if string.place == "query":
         query = {string.name: value}
     body: dict[str, Any] = {}
-    if string.place == "text/plain":
+    if string.place.startswith("text/"):
         body = {"content": value, "headers": {"content-type": string.place}}
         query = {"voice": "rowan"}
     elif string.place == JSON:

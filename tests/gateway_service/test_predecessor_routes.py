@@ -29,7 +29,9 @@ EMBED = {"embed": stub_embed(12).tolist(), "sr": 16_000}
 
 
 def post(server: SpeechServer, path: str, **fields: Any) -> httpx.Response:
-    return httpx.post(f"{server.url}{path}", json=fields, timeout=30)
+    return httpx.post(
+        f"{server.url}{path}", json=fields, headers={"authorization": "Bearer sk-one"}, timeout=30
+    )
 
 
 def test_clip_and_text_become_sound_at_the_clips_rate(server: SpeechServer) -> None:
