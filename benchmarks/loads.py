@@ -88,7 +88,7 @@ def ordinary(service: str) -> Load:
 
 
 def clip_of_the_chain() -> Load:
-    """What our own chain sends to the encoder: a third of the bytes of JSON."""
+    """A clip as our own chain sends it to the encoder: a third of the bytes of JSON."""
     body = encode_float_wav(sample_clip(seconds=5))
     return Load("5 s of sound as a float WAV", body, headers={"Content-Type": "audio/wav"})
 

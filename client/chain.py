@@ -172,7 +172,7 @@ class Chain:
             self._chars(texts[start : start + _CHARS_BATCH])
 
     def symbol_counts(self, texts: Sequence[str]) -> list[int]:
-        """How many symbols each is once its numbers are written out. Raises as `check_texts`."""
+        """The symbols of each, its numbers written out. Raises as `check_texts`."""
         counts: list[int] = []
         for start in range(0, len(texts), _CHARS_BATCH):
             answer = self._chars(texts[start : start + _CHARS_BATCH])
