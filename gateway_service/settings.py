@@ -120,8 +120,9 @@ class Settings(AppSettings, ClientSettings):
 
     @property
     def is_reached_by_others(self) -> bool:
-        """As far as the settings tell: there are keys, or it listens beyond the loopback."""
-        return bool(self.keys) or not is_loopback(self.bind_host)
+        """As far as the settings tell: there are keys, it listens beyond the loopback, or it has a
+        name, by which a proxy on this machine lets others in."""
+        return bool(self.keys or self.allowed_hosts) or not is_loopback(self.bind_host)
 
     @property
     def caller_share(self) -> float:

@@ -29,7 +29,9 @@ EMBED = {"embed": stub_embed(12).tolist(), "sr": 16_000}
 
 
 def post(server: SpeechServer, path: str, **fields: Any) -> httpx.Response:
-    return httpx.post(f"{server.url}{path}", json=fields, timeout=30)
+    return httpx.post(
+        f"{server.url}{path}", json=fields, headers={"authorization": "Bearer sk-one"}, timeout=30
+    )
 
 
 def test_clip_and_text_become_sound_at_the_clips_rate(server: SpeechServer) -> None:
@@ -89,6 +91,7 @@ def test_bad_field_is_named(
 REACHABLE: list[dict[str, Any]] = [
     {"bind_host": "0.0.0.0", "allow_anonymous": True},
     {"api_keys": "sk-one"},
+    {"allowed_hosts": "tts.example.org"},
 ]
 
 
