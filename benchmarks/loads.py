@@ -19,7 +19,6 @@ from shared.samples import DEFAULT_VOICE, sample_clip, sample_embeds
 from synthesizer_service.text import SYMBOLS
 from vocoder_service.wavernn.folding import FIRST_ROUND, GROWTH
 
-BODY_BYTES = 16 * 2**20  # the services' default limit
 CLIP_SECONDS, CLIP_RATE = 60, 96_000
 TEXTS, SYMBOLS_OF_TEXT = 2, 1_000
 """A batch may hold 16; they are spoken one after the other, and each takes long."""
@@ -88,7 +87,7 @@ def ordinary(service: str) -> Load:
 
 
 def clip_of_the_chain() -> Load:
-    """What our own chain sends to the encoder: a third of the bytes of JSON."""
+    """A clip as our own chain sends it to the encoder: a third of the bytes of JSON."""
     body = encode_float_wav(sample_clip(seconds=5))
     return Load("5 s of sound as a float WAV", body, headers={"Content-Type": "audio/wav"})
 

@@ -1,4 +1,4 @@
-"""How long a text of one word is spoken, in every voice of samples/: none may run away.
+"""The length of one-word texts in every voice of samples/. None may run away.
 
 python -m benchmarks.one_word: 125 words, each with four endings, in each preset voice.
 """

@@ -1,4 +1,4 @@
-"""Whether a listener hears what was meant: words wrong by kind of text.
+"""Words that a listener hears wrong, by kind of text.
 
 python -m benchmarks.reading [--lines N] [--voice NAME] [--said FILE]: N lines of each kind in the
 tests' corpus are spoken by the bundled synthesizer and vocoder, and Whisper base writes down what

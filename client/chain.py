@@ -185,7 +185,7 @@ class Chain:
             pass
 
     def symbol_counts(self, texts: Sequence[str], lexicon: Lexicon | None = None) -> list[int]:
-        """How many symbols each is once its numbers are written out. Raises as `check_texts`."""
+        """The symbols of each, its numbers written out. Raises as `check_texts`."""
         counts: list[int] = []
         for answer in self._chars(texts, lexicon):
             chars = _array(self._synthesizer, answer, "chars", (None, None))

@@ -1,6 +1,6 @@
 """Conditional and partial GETs, as RFC 9110 has them: ETag, If-None-Match, Range and If-Range.
 
-Only a single range of bytes is served; to several at once the whole is the answer, as is allowed.
+Only a single range of bytes is served. The answer to several is the whole, which the RFC allows.
 """
 
 import re
@@ -13,17 +13,17 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def is_unchanged(headers: Headers, etag: str) -> bool:
-    """Whether the caller has what bears this strong ETag, so that 304 is the answer."""
+    """True if the caller has the version with this strong ETag, so that the answer is 304."""
     given = headers.get("if-none-match", "")
     tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
     return etag in tags or tags == ["*"]
 
 
 def asked_range(headers: Headers, etag: str, size: int) -> range | None:
-    """The bytes that are asked for, of `size`; None for all of them.
+    """The bytes that `Range` asks for, of `size`; None for all of them.
 
-    Raises RangeNotSatisfiable. What is no range of bytes is ignored, and so is one that is for
-    another version than this.
+    A header that is no range of bytes is ignored, and so is one for another version. Raises
+    RangeNotSatisfiable.
     """
     asked = _RANGE.fullmatch(headers.get("range", "").strip())
     if asked is None or headers.get("if-range", etag) != etag:

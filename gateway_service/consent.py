@@ -6,7 +6,7 @@ from shared.errors import InvalidRequest
 
 MAX_CONSENT_CHARACTERS = 2000
 MIN_CONSENT_LETTERS = 2
-"""Of any script: two Chinese characters may say it."""
+"""In any script: two Chinese characters may say it."""
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 """Hangul fillers, which Unicode counts among the letters."""
 

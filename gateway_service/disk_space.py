@@ -32,7 +32,7 @@ class DiskSpace:
         return self._free_bytes() < _PART
 
     def make_room(self) -> None:
-        """Gives up the reserve if there is hardly any other space. For every write."""
+        """Give up the reserve if there is hardly any other space. Call it before every write."""
         if self._free_bytes() < self._reserved_bytes // 2:
             self.release_reserve()
 
@@ -42,7 +42,7 @@ class DiskSpace:
             log.warning("the disk of DATA_DIR is full; its reserve is given up for deleting")
 
     def keep_reserve(self) -> None:
-        """Makes the reserve if it is not there and the floor stays clear. For every few seconds."""
+        """Make the reserve if there is none and room for it. Call it every few seconds."""
         if self._reserved_bytes == 0 or self._reserve.exists():
             return
         if self._free_bytes() < self._min_free_bytes + self._reserved_bytes:

@@ -89,7 +89,7 @@ class Leases:
         return self._change(job, due_at=self._lease_end())
 
     def pieces(self, job: JobRow) -> Iterator[Piece]:
-        """What is left to say, read a few at a time."""
+        """The pieces that are not said yet, read a few at a time."""
         for first, last in _ranges(job.done, job.sentences):
             query = (
                 select(SentenceRow.text, SentenceRow.pause)
@@ -126,7 +126,7 @@ class Leases:
         self._change(job, status="queued", owner=None, due_at=due_at, error_message=reason)
 
     def drop_blocks(self, job: JobRow) -> bool:
-        """What an earlier worker encoded. False if the job was cancelled, or is another's."""
+        """Delete an earlier worker's blocks. False if the job was cancelled, or is another's."""
         are_left = True
         while are_left:
             with self.storage.session() as session:
@@ -170,8 +170,10 @@ class Leases:
         return now() + int(self.seconds * 1000)
 
     def release_void(self) -> None:
-        """Makes jobs due whose lease, or wait, ends later than any that begins now could end: they
-        were taken while a clock was ahead. The lease must be as long for all workers."""
+        """Make jobs due whose lease or wait ends later than one that begins now could.
+
+        They were taken while a clock was ahead. All workers must have leases of one length.
+        """
         latest_wait = now() + int((MAX_BACKOFF_SECONDS + self.seconds) * 1000)
         latest_lease = now() + int(2 * self.seconds * 1000)
         is_void = or_(

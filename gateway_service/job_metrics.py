@@ -1,7 +1,6 @@
-"""How many jobs there are and how long they wait, read whenever somebody looks at the metrics.
+"""The number of jobs and the wait of the oldest, read from the database at each scrape.
 
-A database that is silent holds up nobody who looks: after LIMIT_SECONDS the numbers of the last
-answer stand for those of now.
+A database that does not answer holds up no scrape: after MAX_SECONDS the last numbers are shown.
 """
 
 import threading
@@ -16,7 +15,7 @@ from gateway_service.jobs import UNFINISHED, now
 from gateway_service.storage import Storage, StorageUnavailable
 from gateway_service.tables_jobs import JobRow
 
-LIMIT_SECONDS = 1.0
+MAX_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,9 @@ class _Numbers:
 
 
 class JobNumbers(Collector):
-    """Without a database there are no numbers, or old ones, and the other metrics are there.
+    """Without a database there are no numbers, or old ones; the other metrics are not affected.
 
-    storage: gives None until it is open.
+    storage: returns None until it is open.
     """
 
     def __init__(self, storage: Callable[[], Storage | None]) -> None:
@@ -43,7 +42,7 @@ class JobNumbers(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         if storage := self._storage():
-            self._ask(storage).join(LIMIT_SECONDS)
+            self._ask(storage).join(MAX_SECONDS)
         if (numbers := self._numbers) is None:
             return
         by_status = _by_status()
@@ -56,7 +55,7 @@ class JobNumbers(Collector):
         yield oldest_due
 
     def _ask(self, storage: Storage) -> threading.Thread:
-        """One at a time, however many look."""
+        """One thread asks at a time, however many scrapes there are."""
         with self._lock:
             if self._asking is None or not self._asking.is_alive():
                 name = "job metrics"

@@ -111,7 +111,7 @@ class JobRunner:
             self._try_later(job, error)
 
     def _say(self, job: JobRow, lost: threading.Event) -> bool:
-        """Whether there is something to encode now: all is said, and not all of it skipped."""
+        """True if there is something to encode now: all is said, and not all of it skipped."""
         skipped, pieces = job.skipped, self.leases.pieces(job)
         refused: ApiError = InvalidRequest(
             "there is nothing that can be said", code="nothing_to_speak"

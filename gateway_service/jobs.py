@@ -107,7 +107,10 @@ class Jobs:
         return job
 
     def _check_waiting(self, session: Session, caller: str) -> None:
-        unfinished = select(func.count()).where(JobRow.status.in_(UNFINISHED))
+        # Jobs that are only to be encoded count no more: an upgrade may leave hundreds of them.
+        unfinished = select(func.count()).where(
+            JobRow.status.in_(UNFINISHED), JobRow.done < JobRow.sentences
+        )
         if (waiting := session.scalar(unfinished) or 0) >= self._max_waiting:
             raise _too_many(f"{waiting} jobs", f"the limit is {self._max_waiting}")
         own = session.scalar(unfinished.where(JobRow.caller == caller)) or 0

@@ -42,8 +42,8 @@ class Settings(AppSettings, ClientSettings):
     data_dir: Path = REPOSITORY / "data"
     """Where SQLite's files are kept: voices and jobs."""
     min_free_bytes: int = Field(default=64 * MIB, ge=0)
-    """On the disk of a SQLite database: with less, nothing new is stored and no job is run. An
-    eighth of it is set aside beside the database, for deleting once the disk is full."""
+    """Free space that a SQLite database's disk must have: with less, nothing new is stored and no
+    job is run. An eighth of it is set aside beside the database, for deleting on a full disk."""
     database_url: SecretStr = Field(
         default=SecretStr(""),
         validation_alias=AliasChoices("database_url", "jawsdb_url", "jawsdb_maria_url"),
@@ -62,13 +62,13 @@ class Settings(AppSettings, ClientSettings):
     """Speech requests that are worked on at a time; the next QUEUE_LIMIT wait."""
 
     max_caller_share: float = Field(default=0.5, gt=0, le=1)
-    """Of CONCURRENCY, QUEUE_LIMIT and MAX_JOBS_WAITING, that one key may take, or one address where
-    there are no keys. A single key, and who calls from this machine, may take all."""
+    """The share of CONCURRENCY, QUEUE_LIMIT and MAX_JOBS_WAITING that one key may take, or one
+    address where there are no keys. A single key, and callers on this machine, may take all."""
     max_speech_seconds: float = Field(default=600.0, gt=0)
-    """Of sound that one request may make; a longer text is a job."""
+    """Sound that one request may make; a longer text is a job."""
     max_sentence_seconds: float = Field(default=120.0, gt=0)
-    """Of sound that one sentence of a job may make; the synthesizer's MAX_FRAMES at the lowest
-    speed are 80."""
+    """Sound that one sentence of a job may make. The synthesizer's MAX_FRAMES are 80 s at the
+    lowest speed."""
 
     watermark: bool = True
     """Whether sound that is given out carries an inaudible mark (docs/watermark.md)."""
@@ -99,7 +99,7 @@ class Settings(AppSettings, ClientSettings):
     max_job_characters: int = Field(default=2_000_000, gt=0)
     """A longer text is refused; a long novel has one to two million."""
     max_job_sentences: int = Field(default=50_000, gt=0)
-    """Of one job, each of up to 200 characters; a long novel has some 20,000."""
+    """Sentences of one job, each of up to 200 characters; a long novel has some 20,000."""
     max_jobs_waiting: int = Field(default=100, gt=0)
     """Jobs that are queued or running at a time; one more is refused with 429."""
     job_threads: int = Field(default=1, gt=0)
@@ -120,8 +120,9 @@ class Settings(AppSettings, ClientSettings):
 
     @property
     def is_reached_by_others(self) -> bool:
-        """As far as the settings tell: there are keys, or it listens beyond the loopback."""
-        return bool(self.keys) or not is_loopback(self.bind_host)
+        """As far as the settings tell: there are keys, it listens beyond the loopback, or it has a
+        name, by which a proxy on this machine lets others in."""
+        return bool(self.keys or self.allowed_hosts) or not is_loopback(self.bind_host)
 
     @property
     def caller_share(self) -> float:

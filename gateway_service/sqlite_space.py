@@ -13,7 +13,7 @@ from pathlib import Path
 log = logging.getLogger("better")
 
 MAX_WAL_BYTES = 4 * 2**20
-"""What SQLite keeps of the WAL between checkpoints (`PRAGMA journal_size_limit`)."""
+"""The size of the WAL that SQLite keeps between checkpoints (`PRAGMA journal_size_limit`)."""
 _STEP_PAGES = 256  # 1 MiB
 _LOCK_SECONDS = 1.0
 _INCREMENTAL = 2

@@ -1,7 +1,7 @@
-"""A wall clock that follows a step only once it has lasted.
+"""A wall clock that follows a step of the machine's clock only once the step has lasted.
 
-Somebody who sets the machine's clock wrong for a moment must not make everything expire. The clock
-is compared with the time since boot, which nobody sets.
+A clock that is set wrong for a moment must not make everything expire. So it is compared with the
+time since boot, which nobody sets.
 """
 
 import threading
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 SETTLE_SECONDS = 600.0
-"""How long a step must last. A clock that is off when the process starts is believed."""
+"""The time that a step must last. A clock that is off when the process starts is believed."""
 _SLEW_SECONDS = 5.0  # a smaller difference is the correction of a clock that runs slow or fast
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while suspended
 

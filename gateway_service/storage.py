@@ -123,28 +123,29 @@ class Storage:
         self._engine.dispose()
 
     def has_space(self) -> bool:
-        """Whether there is room for new data. Asks nothing of a MariaDB, so it never blocks."""
+        """True if there is room for new data. Asks nothing of a MariaDB, so it never blocks."""
         return not (self._disk and self._disk.is_low())
 
     def require_space(self) -> None:
-        """For what would store more. Raises StorageFull."""
+        """Call it before new data is stored. Raises StorageFull."""
         if not self.has_space():
             raise StorageFull
 
     def check_ready(self) -> None:
-        """Raises StorageFull and StorageDamaged, for which somebody has to do something; not for a
-        database that is merely away. Never blocks."""
+        """Raises StorageFull and StorageDamaged, which need somebody's help; nothing for a database
+        that is merely away. Never blocks."""
         if self._is_damaged:
             raise StorageDamaged
         self.require_space()
 
     def keep_reserve(self) -> None:
-        """Of SQLite's disk, for deleting when it is full. To be called every few seconds."""
+        """Set space aside on SQLite's disk, for deleting when it is full. Call it every few
+        seconds."""
         if self._disk:
             self._disk.keep_reserve()
 
     def give_back_space(self) -> None:
-        """Of deleted rows: SQLite's file shrinks; MariaDB sees to that itself.
+        """Shrink SQLite's file by the space of deleted rows. MariaDB does that itself.
 
         Raises StorageUnavailable.
         """

@@ -47,7 +47,7 @@ class JobRow(Base):
     """A name of who ordered it, which does not give away a key or an address; "" if nobody told
     callers apart. Emptied with the final state."""
     served_at: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
-    """When a worker last took a job of this caller: whose is longest ago comes first."""
+    """The time of this caller's last turn at a worker. The caller with the oldest comes first."""
 
     sentences: Mapped[int]
     done: Mapped[int] = mapped_column(default=0)
@@ -56,7 +56,7 @@ class JobRow(Base):
     """Of these: sentences that the synthesizer cannot say, with silence in their place."""
 
     sound_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    """Of its encoded sound, which stands in job_sounds; set with the state completed."""
+    """The size of its encoded sound in job_sounds; set with the state completed."""
     sound_sha256: Mapped[str | None] = mapped_column(String(64))
 
     due_at: Mapped[int | None] = mapped_column(BigInteger)

@@ -21,7 +21,7 @@ from shared.errors import ApiError, Forbidden
 from shared.wire import ErrorResponse
 
 OPEN_PATHS = frozenset({"/", "/check", "/docs", "/openapi.json", "/health/live", "/health/ready"})
-"""Of every app: they tell nothing, and those who probe an app call it by any name."""
+"""Paths of every app that tell nothing. Probes call them by any name."""
 OPEN_FOLDERS = ("/static-docs/",)
 _SHORT_NAME = re.compile(r"[a-z0-9_-]+")  # has no dot
 
@@ -98,7 +98,7 @@ def is_from_other_site(headers: Headers, origins: Collection[str] = ()) -> bool:
 
 
 def host_name(headers: Headers) -> str:
-    """Of the Host header: without the port, and the brackets around an IPv6 address."""
+    """The name in the Host header, without the port and the brackets of an IPv6 address."""
     host = headers.get("host", "")
     try:
         return urlsplit(f"//{host}").hostname or ""

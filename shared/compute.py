@@ -81,7 +81,7 @@ class ComputeSlot:
         self.waiting = 0
         self.arriving = 0
         self._of_caller: Counter[str] = Counter()
-        self._most_of_one = max(1, int(share * (queue_limit + concurrency)))
+        self._max_of_one = max(1, int(share * (queue_limit + concurrency)))
         self._turns = FairTurns(concurrency, max(1, int(share * concurrency)))
         self._thread = CapacityLimiter(threads or concurrency)
         self._typical_seconds: float | None = None
@@ -126,14 +126,14 @@ class ComputeSlot:
         """Raises QueueFull if one more request could not even wait."""
         taken, most = self.queued + len(self._begun), self.queue_limit + self.concurrency
         own = self._of_caller[caller.get()]
-        has_share = own < self._most_of_one or not caller.get()
+        has_share = own < self._max_of_one or not caller.get()
         if taken < most and has_share:
             return
         seconds = self.seconds_until_turn()
         if taken < most:
             raise QueueFull(
                 f"{own} of your requests are computed, wait or are on their way here already, the "
-                f"limit of one caller is {self._most_of_one} of {most}; try again in {seconds} s",
+                f"limit of one caller is {self._max_of_one} of {most}; try again in {seconds} s",
                 retry_after_seconds=seconds,
             )
         raise QueueFull(
@@ -183,7 +183,7 @@ class ComputeSlot:
             self.count(who, -1)
 
     def count(self, who: str, n: int) -> None:
-        """That a caller has n requests more here."""
+        """Note that a caller has n requests more here."""
         self._of_caller[who] += n
         if not self._of_caller[who]:
             del self._of_caller[who]

@@ -27,10 +27,10 @@ Block = tuple[int, Float32Array]
 """Hz, and [n] float32, mono: some of a file's samples."""
 
 MAX_MIB = 64
-"""Of memory that decoding may take, besides the file itself and what the process has at start."""
+"""The memory that decoding may take, besides the file itself and the process at its start."""
 MAX_SECONDS_TO_BEGIN = 5
 MIN_SPEED = 10
-"""Of processor time: a file may take MAX_SECONDS_TO_BEGIN, and then a second for each MIN_SPEED
+"""A file may take MAX_SECONDS_TO_BEGIN of processor time, and then a second for each MIN_SPEED
 seconds of its sound."""
 
 HEAD = struct.Struct("<II")
@@ -122,7 +122,7 @@ def _read(answer: IO[bytes], size: int) -> bytes:
 
 
 def _failure(status: int) -> Exception:
-    """What became of a process that ended with this status."""
+    """The error for a process that ended with this status."""
     if status == -signal.SIGXCPU:
         return _invalid(
             f"decoding it takes longer than {MAX_SECONDS_TO_BEGIN} s and a tenth of its length: "

@@ -66,14 +66,14 @@ def _write(blocks: Iterator[Block], out: IO[bytes]) -> None:
 
 
 def _limit_memory() -> None:
-    """From here on. Linux alone tells how much there is, and holds a process to a limit."""
+    """Limit what is taken from here on. Only Linux tells how much that is, and holds to it."""
     if _STATM.exists():
         pages = int(_STATM.read_text().split()[0])
         _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + MAX_MIB * 2**20)
 
 
 def _limit_time(seconds: float) -> None:
-    """Of the processor, with so many seconds of sound decoded."""
+    """Limit the processor's time, with so many seconds of sound decoded."""
     _limit(resource.RLIMIT_CPU, MAX_SECONDS_TO_BEGIN + int(seconds / MIN_SPEED))
 
 

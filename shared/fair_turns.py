@@ -1,8 +1,8 @@
-"""Turns at something of which there is not enough, given to callers one after the other.
+"""Turns at a scarce resource, given to callers one after the other.
 
-Who has many requests waiting gets no more turns than who has one: the next turn is for the caller
-whose last one is longest ago, and of its requests for the oldest. With one caller this is a plain
-queue.
+The next turn goes to the caller whose last one is longest ago, and there to the oldest request. So
+a caller with many requests gets no more turns than one with a single request. With one caller this
+is a plain queue.
 """
 
 import asyncio
@@ -10,16 +10,16 @@ from collections import Counter, deque
 from contextvars import ContextVar
 
 caller: ContextVar[str] = ContextVar("caller", default="")
-"""Who sends the request, in an app that tells callers apart; "" for all others, who have no limit
-of their own."""
+"""The sender of the request, in an app that tells callers apart; "" for all others, which have no
+limit of their own."""
 
 
 class FairTurns:
-    """turns: that are held at a time. most_of_one: of them by one caller."""
+    """turns: the number held at a time. max_of_one: the number of them that one caller may hold."""
 
-    def __init__(self, turns: int, most_of_one: int) -> None:
+    def __init__(self, turns: int, max_of_one: int) -> None:
         self._free = turns
-        self._most_of_one = most_of_one
+        self._max_of_one = max_of_one
         self._held: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._given = 0
@@ -57,9 +57,9 @@ class FairTurns:
                 turn.set_result(None)
 
     def _next(self) -> str | None:
-        """The caller whose turn it is; of those that had none yet, who came first."""
+        """The caller whose turn it is; of those without a turn so far, the first to come."""
         may_have_one = [
-            who for who in self._waiting if not who or self._held[who] < self._most_of_one
+            who for who in self._waiting if not who or self._held[who] < self._max_of_one
         ]
         return min(may_have_one, key=lambda who: self._last.get(who, 0), default=None)
 

@@ -44,7 +44,7 @@ def read_media(data: bytes, rate: int, max_seconds: float) -> Float32Array:
 
 
 def stream_media(data: bytes, rate: int, max_seconds: float) -> Generator[Float32Array]:
-    """What `read_media` reads, block by block. Closing the iterator stops decoding."""
+    """The sound that `read_media` returns, block by block. Closing the iterator stops decoding."""
     with closing(decode("ffmpeg", data, max_seconds, rate)) as blocks:
         for _, wav in blocks:
             yield wav

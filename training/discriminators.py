@@ -24,7 +24,7 @@ MIN_MEAN = 1e-4  # of a layer's features
 
 
 class Verdict(NamedTuple):
-    """What one discriminator makes of a batch."""
+    """One discriminator's judgement of a batch."""
 
     score: Tensor
     """The higher, the more like a recording; one for each place that it looks at."""
@@ -132,8 +132,8 @@ def feature_loss(made: list[Verdict], real: list[Verdict]) -> Tensor:
 
 
 def _relative_difference(made: Tensor, real: Tensor) -> Tensor:
-    """Of the means. Sums in the features' own precision: their gradient takes a quarter of the time
-    that one of float32 or of a mean takes, and is a sign."""
+    """The difference of the means. Sums are in the features' own precision: their gradient is a
+    sign, and takes a quarter of the time of one of float32 or of a mean."""
     size = real.abs().sum(dtype=torch.float32) + MIN_MEAN * real.numel()
     return (made - real).abs().sum().float() / size
 

@@ -53,7 +53,7 @@ class Utterance:
 
     @property
     def failure(self) -> str | None:
-        """What the attention did wrong, or that the speech is far too short or too long."""
+        """The attention's fault, or that the speech is far too short or too long."""
         low, high = FAR_OFF
         length = self.seconds / (SECONDS_AT_LEAST + len(self.text) / CHARACTERS_A_SECOND)
         if self.faults:
@@ -204,7 +204,7 @@ def _let_hear(chain: Chain, embeds: Mapping[str, Float32Array], folder: Path, vo
 
 
 def _writer(folder: Path) -> Callable[[str, str, Float32Array], None]:
-    """Of copies: the first of each voice by each maker, as copy-VOICE-MAKER.mp3."""
+    """A writer of copies: the first of each voice by each maker, as copy-VOICE-MAKER.mp3."""
     written = set[Path]()
 
     def write(voice: str, maker: str, wav: Float32Array) -> None:

@@ -1,4 +1,4 @@
-"""What is found out about a sound: what is understood, how clean it is, how like a voice."""
+"""The judgement of a sound: the words understood, its quality, its likeness to a voice."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

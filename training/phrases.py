@@ -182,14 +182,14 @@ def _cuts(words: Sequence[_Word], pauses: Iterable[tuple[int, int]]) -> Iterator
 
 
 def _near(before: _Word, after: _Word, start: float, end: float) -> bool:
-    """Whether nothing else can have been said between the words and the pause."""
+    """True if nothing else can have been said between the words and the pause."""
     return start - before.end < _UNHEARD and after.start - end < _UNHEARD
 
 
 def _parts(
     words: tuple[int, int], span: tuple[int, int], cuts: Sequence[_Cut]
 ) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Of words and of samples, cut at the best pause, and each part again, until all are short."""
+    """Parts of words and of samples, cut at the best pause again and again until all are short."""
     shortest, rate = MIN_SECONDS * MEL_FORMAT.sample_rate, MEL_FORMAT.sample_rate
     inside = [
         cut

@@ -1,5 +1,5 @@
-"""How clean speech sounds, from 1 to 5: DNSMOS (C. Reddy, V. Gopal and R. Cutler, "DNSMOS P.835",
-arXiv:2110.01763), networks that predict how listeners would rate it."""
+"""The quality of speech, from 1 to 5: DNSMOS (C. Reddy, V. Gopal and R. Cutler, "DNSMOS P.835",
+arXiv:2110.01763), networks that predict the ratings of listeners."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -39,6 +39,6 @@ class Dnsmos:
         )
 
     def rate(self, wav: Float32Array) -> Quality:
-        """What `speechmos.dnsmos.run` answers. wav: [n] at 16 kHz."""
+        """The scores of `speechmos.dnsmos.run`. wav: [n] at 16 kHz."""
         found = self._rate(np.clip(wav, -1, 1), MEL_FORMAT.sample_rate, False)
         return Quality(*(float(found[f"{name}_mos"]) for name in ("ovrl", "sig", "bak", "p808")))

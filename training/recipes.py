@@ -160,8 +160,8 @@ class VocosRecipe:
     """Share of the windows that begin before their clip or end after it, in silence, as speech of
     the services does."""
     adversarial_from: int = 3_000
-    """Of all the network's steps: before them it learns from spectra alone, which is three times as
-    fast."""
+    """The network's step from which the discriminators take part. Before it, it learns from spectra
+    alone, which is three times as fast."""
     spectra: float = 5.0
     features: float = 1.0
     """Weights of the spectra's loss and of the discriminators' features. Their verdict counts 1."""

@@ -50,7 +50,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Editing:
-    """What is done to recordings on the way in.
+    """Changes to recordings on the way in.
 
     split: those longer than `phrases.MAX_SECONDS` are cut at pauses. punctuate: their marks become
     the recogniser's.
@@ -63,7 +63,7 @@ class Editing:
 
 @dataclass(frozen=True)
 class Kept:
-    """What became of edited recordings: how many, and of what length, in seconds.
+    """Counts of edited recordings, and their lengths in seconds.
 
     misheard: of phrases that were left out, for the recogniser understood others. long: of those
     that stay longer than `phrases.MAX_SECONDS`, for want of a pause. words: of the clips; plain:
@@ -241,5 +241,5 @@ def _seconds(found: Sequence[Phrase]) -> float:
 
 
 def kept_of_recordings(folder: ClipFolder) -> Kept:
-    """Of all that were edited into the folder, by this run or others."""
+    """Counts of all that were edited into the folder, by this run or others."""
     return sum((Kept(**kept) for kept in folder.kept()), Kept())

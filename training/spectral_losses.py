@@ -1,4 +1,4 @@
-"""How far made sound is from the recording, by its magnitude spectra alone, phases left out.
+"""The distance of made sound from the recording, by magnitude spectra alone.
 
 At four resolutions, so that neither a smeared onset nor a smeared harmonic goes unnoticed
 (R. Yamamoto et al., Parallel WaveGAN, arXiv:1910.11480).

@@ -99,5 +99,5 @@ def teach(
 
 
 def is_taught(clip: Clip) -> bool:
-    """Whether a teacher spoke it. The voices of recordings have other names."""
+    """True if a teacher spoke it. The voices of recordings have other names."""
     return TAUGHT_VOICE.fullmatch(clip.voice) is not None

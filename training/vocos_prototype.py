@@ -21,7 +21,7 @@ LAYERS = {"L.": "convs.", "o.": "out."}
 
 
 def wrote(content: Any) -> bool:
-    """Whether this is what a state file of it holds."""
+    """True if `content` is that of one of its state files."""
     return isinstance(content, dict) and {"g", "d", "s"} <= content.keys()
 
 

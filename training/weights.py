@@ -21,7 +21,7 @@ AVERAGES = ("average", "ema")
 WEIGHTS = ("model_state", "model")
 NETWORKS: dict[ModelName, str] = {"vocoder": "wavernn", "vocos": "vocos"}
 NUMBERS: list[Any] = [np.float64().__reduce__()[0], np.dtype, type(np.dtype(np.float64))]
-"""What one of numpy's floats is read with: an optimizer's state may have one for its rate."""
+"""The functions that read numpy's floats: an optimizer's state may hold one as its rate."""
 MOST_CHARACTERS = 200  # of a message that lists parameters
 
 

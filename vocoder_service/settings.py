@@ -11,7 +11,7 @@ from vocoder_service.wavernn.correction import PASSES
 
 NetworkName = Literal["vocos", "wavernn"]
 NETWORK_NAMES: dict[NetworkName, str] = {"vocos": "Vocos", "wavernn": "WaveRNN"}
-"""As they are called where people read it."""
+"""Their names for people."""
 
 
 class Settings(ServiceSettings):
@@ -22,8 +22,8 @@ class Settings(ServiceSettings):
     concurrency: int = Field(default=16, gt=0)
     """Requests that are vocoded at a time; WaveRNN makes them in one batch."""
     vocoder_threads: int = Field(default_factory=lambda: min(4, len(os.sched_getaffinity(0))), gt=0)
-    """WaveRNN: of the native sample loop; each makes some of the batch's folds. Vocos: that the
-    requests share, each for a block at a time."""
+    """Vocos: threads that the requests share, each for a block at a time. WaveRNN: threads of the
+    native sample loop, each for some of the batch's folds."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     """WaveRNN: of the sample loop's products; bfloat16 only where the CPU multiplies it."""
     correction_passes: int = Field(default=PASSES, ge=0, le=10)
@@ -31,7 +31,7 @@ class Settings(ServiceSettings):
 
     @property
     def compute_threads(self) -> int | None:
-        """That the requests share; None for one each, which WaveRNN needs to gather its batch."""
+        """Threads that the requests share; None for one each, which WaveRNN's batch needs."""
         return self.vocoder_threads if self.vocoder == "vocos" else None
 
 

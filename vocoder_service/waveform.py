@@ -1,4 +1,4 @@
-"""From a network's output to finished sound: what both vocoders have in common."""
+"""From a network's output to finished sound, for both vocoders."""
 
 from collections.abc import Iterable, Iterator
 

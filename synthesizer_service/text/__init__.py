@@ -93,7 +93,7 @@ def _is_word(said: str) -> bool:
 
 
 def _apart(last: str, words: str) -> bool:
-    """Whether a space is due where the source has none: "5km", "one,two", "end.Start"."""
+    """True if a space is due where the source has none: "5km", "one,two", "end.Start"."""
     if not last or not words[0].isalpha():
         return False
     return last[0].isalpha() or last in _SPACE_AFTER

@@ -11,7 +11,7 @@ _RESPELLING = re.compile(r"[A-Za-z][A-Za-z' ,.-]*")
 
 
 class LexiconError(ValueError):
-    """What is wrong with which entry, and the remedy, in one line."""
+    """One line that names the entry, the problem and the remedy."""
 
 
 class Lexicon:
@@ -56,7 +56,7 @@ class Lexicon:
         return bool(self._lengths)
 
     def match(self, text: str, at: int) -> tuple[int, str] | None:
-        """Where the entry that starts at `at` ends, and its respelling."""
+        """The end of the entry that starts at `at`, and its respelling."""
         if text[at].lower() not in self._firsts or (at and text[at - 1 : at + 1].isalnum()):
             return None
         for length in self._lengths:
@@ -74,7 +74,7 @@ NO_LEXICON = Lexicon({})
 
 
 def _goes_on(text: str, end: int) -> bool:
-    """Whether a word goes on over `end`."""
+    """True if a word goes on over `end`."""
     return text[end - 1].isalnum() and text[end : end + 1].isalnum()
 
 

@@ -26,7 +26,7 @@ def ids_to_text(ids: Iterable[int]) -> str:
 
 
 def speakable(ids: Iterable[int]) -> bool:
-    """Whether `ids` hold a letter; "..." alone is nothing to say."""
+    """True if `ids` hold a letter; "..." alone is nothing to say."""
     return not _LETTER_IDS.isdisjoint(ids)
 
 

@@ -1,4 +1,4 @@
-"""What one caller asks for leaves room for the others."""
+"""Shares: one caller's requests leave room for the others."""
 
 import threading
 from collections.abc import Iterator

@@ -56,7 +56,7 @@ def test_silent_database_holds_up_no_metrics_and_the_last_numbers_stay(
     asked = [storage]
     numbers = JobNumbers(lambda: asked[0])
     assert read(numbers)["jobsqueued"] == 1
-    monkeypatch.setattr(job_metrics, "LIMIT_SECONDS", 0.05)
+    monkeypatch.setattr(job_metrics, "MAX_SECONDS", 0.05)
 
     with (
         socket.create_server(("127.0.0.1", 0)) as server,

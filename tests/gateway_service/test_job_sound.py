@@ -15,7 +15,7 @@ from gateway_service.jobs import Jobs
 from gateway_service.sentence_sound import kept
 from gateway_service.storage import Storage
 from gateway_service.tables_jobs import JobRow, SentenceRow, SoundRow
-from shared.errors import NotFound
+from shared.errors import NotFound, QueueFull
 from tests.gateway_service.job_fixtures import (  # noqa: F401
     encoded,
     finish,
@@ -60,6 +60,14 @@ def test_sentences_are_heard_in_their_order(jobs: Jobs, leases: Leases) -> None:
     sound = np.concatenate([*jobs.sounds.sentences(job)])
     assert np.array_equal(sound, np.concatenate([samples_of(i) for i in range(3)]))
     assert jobs.sounds.length(job) == len(sound) == 3 * 160
+
+
+def test_job_that_is_only_to_be_encoded_takes_no_place(storage: Storage, leases: Leases) -> None:
+    jobs = Jobs(storage, max_waiting=1, retention_days=1)
+    said(jobs, leases)
+    jobs.create(order())
+    with pytest.raises(QueueFull):
+        jobs.create(order())
 
 
 def test_encoded_sound_takes_the_place_of_the_sentences(

@@ -91,6 +91,7 @@ def test_bad_field_is_named(
 REACHABLE: list[dict[str, Any]] = [
     {"bind_host": "0.0.0.0", "allow_anonymous": True},
     {"api_keys": "sk-one"},
+    {"allowed_hosts": "tts.example.org"},
 ]
 
 

@@ -1,4 +1,4 @@
-"""What all the builders share: numbers as the formats write them, and whole files."""
+"""Code shared by the builders: numbers as the formats write them, and whole files."""
 
 import struct
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is wrong with a field, in plain words and under the field's name."""
+"""Errors of fields: in plain words, under the field's name."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""What is Vocos' own in its training; what every run has in common is in test_trainer.py."""
+"""Vocos' own parts of the training; test_trainer.py has the tests of every run."""
 
 import json
 from dataclasses import replace

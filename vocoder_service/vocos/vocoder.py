@@ -30,7 +30,7 @@ BLOCK = 96
 SILENCE = -1.0  # of a mel in ±1
 
 History = list[Tensor]
-"""Of each layer, the last frames of its input [1, kernel_size - 1, C]."""
+"""The last frames of each layer's input [1, kernel_size - 1, C]."""
 
 
 class VocosVocoder:
@@ -109,7 +109,7 @@ class VocosVocoder:
         return frames * self._window, remembered
 
     def _history_of_silence(self) -> History:
-        """What the layers remember after so much silence that nothing before it matters."""
+        """The history after so much silence that nothing before it matters."""
         hparams = self._hparams
         channels = [hparams.n_mels] + [hparams.dims] * hparams.blocks
         history = [torch.zeros(1, 2 * hparams.context, each) for each in channels]

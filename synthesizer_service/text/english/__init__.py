@@ -63,11 +63,11 @@ class Spoken(NamedTuple):
     end: int
     words: str
     spaced: bool
-    """Whether something stands between it and the one before that is not said."""
+    """True if something that is not said stands between it and the one before."""
 
 
 def spoken(text: str, lexicon: Lexicon = NO_LEXICON) -> list[Spoken]:
-    """What is said for `text`, in its order. Linear in its length."""
+    """The words and marks that are said for `text`, in its order. Linear in its length."""
     written, origins = transliterate(text)
     found: list[Spoken] = []
     at, spaced = 0, False
@@ -84,7 +84,7 @@ def spoken(text: str, lexicon: Lexicon = NO_LEXICON) -> list[Spoken]:
 
 
 def _next(written: str, at: int, lexicon: Lexicon) -> tuple[int, str]:
-    """Where the token ends that starts at `at`, and what is said for it."""
+    """The end of the token that starts at `at`, and the words for it."""
     character = written[at]
     if character.isspace():
         return at + 1, ""

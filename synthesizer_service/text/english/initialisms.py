@@ -20,7 +20,7 @@ _SHAPE = re.compile(r"y?([b-df-hj-np-tv-xz]*)[aeiouy].*?([b-df-hj-np-tv-xz]*)$")
 
 
 def pronounceable(word: str) -> bool:
-    """Whether lower-case `word` begins and ends as an English word may; it needs a vowel."""
+    """True if lower-case `word` begins and ends as an English word may; it needs a vowel."""
     shape = _SHAPE.match(word[:MAX_WORD_LETTERS])
     if shape is None:
         return False
@@ -41,7 +41,7 @@ def word_or_letters(word: str) -> str:
 
 
 def is_spelled(word: str, lead: str = "", rest: str = "") -> bool:
-    """Whether `word`, in capitals, is read letter by letter. lead, rest: the text around it."""
+    """True if `word`, in capitals, is read letter by letter. lead, rest: the text around it."""
     if word in ACRONYMS:
         return False
     among_capitals = _in_capitals(lead, rest)
@@ -60,14 +60,14 @@ _WORD_AFTER = re.compile(r"[^A-Za-z]{1,4}([A-Za-z]+)")
 
 
 def _in_capitals(lead: str, rest: str) -> bool:
-    """Whether the words around are in capitals and at least one is no initialism: a headline."""
+    """True if the words around are in capitals and at least one is no initialism: a headline."""
     found = (_WORD_BEFORE.search(lead), _WORD_AFTER.match(rest))
     around = [match[1] for match in found if match and len(match[1]) > 1]
     return all(word.isupper() for word in around) and any(map(_is_plain, around))
 
 
 def _is_plain(word: str) -> bool:
-    """Whether `word`, in capitals, is an ordinary word."""
+    """True if `word`, in capitals, is an ordinary word."""
     if word in SHORT_WORDS:
         return True
     return len(word) > 3 and word not in SPELLED and pronounceable(word.lower())

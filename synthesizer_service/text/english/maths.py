@@ -100,10 +100,6 @@ def _comparison(match: re.Match[str]) -> str | None:
     return _COMPARISONS[sign] if between and not tag else None
 
 
-def _times(match: re.Match[str]) -> str:
-    return "by" if match[0] in "xX" else "times"
-
-
 def _ratio(match: re.Match[str]) -> str:
     return f"{number_words(match[1])} to {number_words(match[2])}"
 

@@ -79,13 +79,13 @@ def _decimal_point(digits: str) -> str:
 
 
 def number_words(written: str) -> str:
-    """What `NUMBER` matches; a bare integer as a year or a serial number where it looks so."""
+    """A match of `NUMBER` in words; a bare integer as a year or a serial number if it looks so."""
     number = quantity(written)
     return integer_words(number.whole) if number.bare else number.words()
 
 
 def plain_words(written: str) -> str:
-    """What `NUMBER` matches as an amount: 1500 is "one thousand, five hundred"."""
+    """A match of `NUMBER` in words, as an amount: 1500 is "one thousand, five hundred"."""
     return quantity(written).words()
 
 

@@ -83,7 +83,7 @@ def _is_person(value: str, lead: str, rest: str) -> bool:
 
 
 def _numbers(numeral: str, rest: str) -> bool:
-    """Whether "I" is a numeral here; all others are."""
+    """True if `numeral` is one here: "I" may be the pronoun."""
     return numeral != "I" or _AFTER_A_NUMBERED_I.match(rest) is not None
 
 

@@ -53,7 +53,7 @@ UNITS: dict[str, tuple[str, str]] = {
     for unit, one, many, prefixes in _METRIC
     for prefix in prefixes
 } | {unit: (one, many) for unit, one, many, _ in _METRIC if unit not in _PREFIXED_ONLY}
-"""What one is called, and several."""
+"""The names of one and of several."""
 
 UNITS |= {
     "kHz": ("kilohertz", "kilohertz"),

@@ -1,4 +1,4 @@
-"""What is written -> what is said, line by line, as a person would read it."""
+"""Each line of the corpus, written -> said, as a person would read it."""
 
 from pathlib import Path
 
