@@ -11,7 +11,12 @@ from gateway_service.sound_stream import ResponseFormat
 from gateway_service.string_limits import MAX_MODEL_CHARACTERS, MAX_VOICE_CHARACTERS
 from shared.audio import MAX_ABS, MAX_RATE, MIN_RATE
 from shared.tensors import Axis, Float32Array, Tensor
-from shared.text.lexicon import MAX_ENTRIES, MAX_RESPELLING_CHARACTERS, MAX_WORD_CHARACTERS
+from shared.text.lexicon import (
+    MAX_ENTRIES,
+    MAX_RESPELLING_CHARACTERS,
+    MAX_WORD_CHARACTERS,
+    RESPELLING,
+)
 from shared.text.markup import TextFormat
 from shared.wire import MOST_VALUES
 
@@ -67,8 +72,8 @@ Consent = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MAX_CONS
 
 LexiconEntries = Annotated[
     dict[
-        Annotated[str, Field(min_length=1, max_length=MAX_WORD_CHARACTERS)],
-        Annotated[str, Field(min_length=1, max_length=MAX_RESPELLING_CHARACTERS)],
+        Annotated[str, Field(min_length=1, max_length=MAX_WORD_CHARACTERS, pattern=r"\S")],
+        Annotated[str, Field(max_length=MAX_RESPELLING_CHARACTERS, pattern=f"^{RESPELLING}$")],
     ],
     Field(max_length=MAX_ENTRIES),
 ]

@@ -6,7 +6,12 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonS
 
 from shared.mel import MEL_FORMAT
 from shared.tensors import Axis, Float32Array, Int64Array, Tensor
-from shared.text.lexicon import MAX_ENTRIES, MAX_RESPELLING_CHARACTERS, MAX_WORD_CHARACTERS
+from shared.text.lexicon import (
+    MAX_ENTRIES,
+    MAX_RESPELLING_CHARACTERS,
+    MAX_WORD_CHARACTERS,
+    RESPELLING,
+)
 from synthesizer_service.attention_monitor import Fault
 from synthesizer_service.settings import settings
 from synthesizer_service.text import SYMBOLS
@@ -22,8 +27,12 @@ Seed = Annotated[int | None, Field(ge=0, lt=2**63)]
 Text = Annotated[str, Field(max_length=settings.max_text_characters)]
 _ENTRIES_SCHEMA = {
     "type": "object",
-    "propertyNames": {"maxLength": MAX_WORD_CHARACTERS},
-    "additionalProperties": {"type": "string", "maxLength": MAX_RESPELLING_CHARACTERS},
+    "propertyNames": {"minLength": 1, "maxLength": MAX_WORD_CHARACTERS, "pattern": r"\S"},
+    "additionalProperties": {
+        "type": "string",
+        "maxLength": MAX_RESPELLING_CHARACTERS,
+        "pattern": f"^{RESPELLING}$",
+    },
     "maxProperties": MAX_ENTRIES,
     "examples": [{"Nguyen": "win"}],
 }

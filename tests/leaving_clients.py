@@ -14,7 +14,7 @@ class Leaver:
         address = httpx.URL(url)
         lines = [
             f"POST {path} HTTP/1.1",
-            "Host: here",
+            "Host: localhost",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
             *headers,

@@ -3,3 +3,5 @@
 MAX_ENTRIES = 1_000
 MAX_WORD_CHARACTERS = 60
 MAX_RESPELLING_CHARACTERS = 200
+RESPELLING = "[A-Za-z][A-Za-z' ,.-]*"
+"""As a regular expression: letters, and spaces and marks between them."""

@@ -5,9 +5,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from shared.text.lexicon import MAX_ENTRIES, MAX_RESPELLING_CHARACTERS, MAX_WORD_CHARACTERS
+from shared.text.lexicon import (
+    MAX_ENTRIES,
+    MAX_RESPELLING_CHARACTERS,
+    MAX_WORD_CHARACTERS,
+    RESPELLING,
+)
 
-_RESPELLING = re.compile(r"[A-Za-z][A-Za-z' ,.-]*")
+_RESPELLING = re.compile(RESPELLING)
 
 
 class LexiconError(ValueError):

@@ -10,6 +10,7 @@ AnyCase = Case[Any]
 REFUSED_FOR_ITS_MEANING = {
     "clip_too_long",
     "empty",
+    "invalid_markup",
     "invalid_name",
     "invalid_value",
     "job_not_found",
@@ -19,7 +20,9 @@ REFUSED_FOR_ITS_MEANING = {
     "not_text",
     "preset_voice",
     "ragged",
+    "speech_failed",
     "text_too_long",
+    "unreadable_script",
     "unsupported_media_type",
     "unusable_clip",
     "unusable_samples",
