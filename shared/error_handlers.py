@@ -57,13 +57,11 @@ def _unforeseen() -> InternalError:
 
 def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
     first = invalid.errors()[0]
-    # Where it was, the field, and what pydantic adds to it: an entry, a type of a union.
-    names = [part for part in first["loc"] if isinstance(part, str)]
+    # The place, <the form of the body>, the field, and pydantic's additions: an entry, a type.
+    names = [part for part in first["loc"] if isinstance(part, str) and not part.startswith("<")]
     context = first.get("ctx", {})
     plain = _PLAIN.get(first["type"])
-    # The second name of a body that is no object is only that of a form it might have had.
-    least = 2 if first["type"].startswith("model_") else 1
-    param = names[1] if len(names) > least else None
+    param = names[1] if len(names) > 1 else None
     message = plain.format(**context) if plain else first["msg"]
     return InvalidRequest(
         f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; what belongs here is at /docs",

@@ -71,15 +71,16 @@ class CharsRequest(_Request):
 
 def _form_of(body: Any) -> str:
     if isinstance(body, CharsRequest):
-        return "chars"
+        return "<chars>"
     batched = isinstance(body, dict) and ("chars" in body or "batched_embeds" in body)
-    return "chars" if batched and "text" not in body else "text"
+    return "<chars>" if batched and "text" not in body else "<text>"
 
 
 InferenceRequest = Annotated[
-    Annotated[TextRequest, Tag("text")] | Annotated[CharsRequest, Tag("chars")],
+    Annotated[TextRequest, Tag("<text>")] | Annotated[CharsRequest, Tag("<chars>")],
     Discriminator(_form_of),
 ]
+"""In errors a name in <> is that of a form, not of a field."""
 
 
 class TextsRequest(_Request):
