@@ -69,7 +69,7 @@ PLANS = {
         good={"text": "Hm.", "embed": EMBED, "seed": 1},
         long={"text": "This is a longer sentence, for nobody.", "embed": EMBED},
         bad=[{"text": "", "embed": EMBED}, {"text": "?!", "embed": EMBED}, {"text": "a"}],
-        settings={"MAX_FRAMES": "30"},
+        settings={"MAX_FRAMES": "250"},
     ),
     "vocoder": Plan(
         "/inference/",
