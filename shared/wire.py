@@ -36,6 +36,7 @@ _VALUES_OF = {b",": 1, b":": 2, b"[": 4, b"{": 4}
 
 _NOT_JSON_NUMBER = re.compile(rb"[-+]?(?:NaN|Infinity|inf|nan)|-?\d[\d.eE+-]*")
 _KEY = re.compile(rb'"(\w{1,64})"\s{0,8}:')
+_SENT_BYTES = 65_536  # at a time: the server takes all that it gets, and then waits for nobody
 _SMALL = 65_536  # bytes of a body that is parsed in no time
 _KEY_IS_NEAR = 2**21  # bytes of the body before a number in which its field's name is looked for
 
@@ -232,7 +233,8 @@ class Answer:
 
 
 class SendDeadline:
-    """Drops a client that takes no more of its answer, so that it cannot hold a computing slot."""
+    """Drops a client that takes no more of its answer, so that it cannot hold a computing slot, nor
+    the memory of an answer that is sent at once."""
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
         self.app = app
@@ -241,11 +243,20 @@ class SendDeadline:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def timely_send(message: Message) -> None:
             try:
-                async with asyncio.timeout(self.seconds):
-                    await send(message)
+                for part in _in_blocks(message):
+                    async with asyncio.timeout(self.seconds):
+                        await send(part)
             except TimeoutError:
                 raise ClientDisconnect from None
 
         # The server closes the connection of an answer that was not brought to its end.
         with suppress(ClientDisconnect):
             await self.app(scope, receive, timely_send)
+
+
+def _in_blocks(message: Message) -> Iterator[Message]:
+    body = message.get("body", b"")
+    for end in range(_SENT_BYTES, len(body), _SENT_BYTES):
+        yield {**message, "body": body[end - _SENT_BYTES : end], "more_body": True}
+    rest = (len(body) - 1) // _SENT_BYTES * _SENT_BYTES
+    yield {**message, "body": body[rest:]} if rest > 0 else message
