@@ -29,7 +29,7 @@ Vocos' blocks are all alike."""
 CLIENTS, STREAMS = 8, 4
 WAV_SECONDS, WAV_RATE = 40, 96_000
 """Nearly as many bytes as a body may have, in 16 bits and two channels."""
-LONG_TEXT = "A sentence is as long as this one. " * 200
+LONG_TEXT = "A sentence is about as long as this one is. " * 200
 JOB_CHARACTERS = 2_000_000
 JSON = {"Content-Type": "application/json"}
 TIMEOUT = 600  # seconds

@@ -11,6 +11,7 @@ from gateway_service.settings import settings
 from shared.api_document import QUEUED, sound_file
 from shared.app import Slot
 from shared.audio import listed
+from shared.compute import ComputeSlot
 from shared.forms import uploaded_file
 from shared.media import READ_FORMATS, stream_media
 from shared.patience import check_caller
@@ -21,6 +22,10 @@ from shared.wire import WireRoute, media_type
 router = APIRouter(prefix="/v1/audio", tags=["speech"], route_class=WireRoute)
 
 _BODY = {"requestBody": {"required": True, "content": sound_file(listed(READ_FORMATS))}}
+
+_turns = ComputeSlot(settings.queue_limit, settings.queue_seconds, share=settings.caller_share)
+"""One file at a time: ten minutes of sound take half a minute, and several of them would hold the
+slots of all who want to speak."""
 
 
 class Verdict(BaseModel):
@@ -38,7 +43,8 @@ async def verify(request: Request, slot: Slot) -> Verdict:
     """Look for the inaudible mark in a sound file: the body itself, or `file` of a form."""
     is_form = media_type(request) == "multipart/form-data"
     data = await (uploaded_file(request) if is_form else request.body())
-    return await slot.run(partial(_verdict, data))
+    async with _turns.turn():
+        return await slot.run(partial(_verdict, data))
 
 
 def _verdict(data: bytes) -> Verdict:

@@ -88,7 +88,7 @@ class ComputeSlot:
         self._begun: list[float] = []  # when each that has its turn began
 
     async def run(self, work: Callable[[], T]) -> T:
-        async with self._own():
+        async with self.turn():
             return await to_thread.run_sync(work, limiter=self._thread)
 
     async def stream(self, start: Callable[[], Iterator[T]]) -> AsyncGenerator[T]:
@@ -143,7 +143,7 @@ class ComputeSlot:
         )
 
     async def _items(self, start: Callable[[], Iterator[T]]) -> AsyncGenerator[T]:
-        async with self._own():
+        async with self.turn():
             items = await to_thread.run_sync(start, limiter=self._thread)
             try:
                 step = partial(to_thread.run_sync, next, items, _END, limiter=self._thread)
@@ -157,7 +157,8 @@ class ComputeSlot:
                     items.close()
 
     @asynccontextmanager
-    async def _own(self) -> AsyncIterator[None]:
+    async def turn(self) -> AsyncIterator[None]:
+        """Raises QueueFull and TooSlow."""
         if place := _place.get():
             place.give_up(self)
         self.require_room()

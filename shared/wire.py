@@ -31,9 +31,12 @@ from shared.tensors import Float32Array
 
 MOST_VALUES = 1_000_000
 """In a JSON body: a minute of sound at 16 kHz. A parsed value takes sixty bytes for a while."""
+_VALUES_OF = {b",": 1, b":": 2, b"[": 4, b"{": 4}
+"""How many values what these stand for takes the memory of: keys, lists and objects take more."""
 
 _NOT_JSON_NUMBER = re.compile(rb"[-+]?(?:NaN|Infinity|inf|nan)|-?\d[\d.eE+-]*")
 _KEY = re.compile(rb'"(\w{1,64})"\s{0,8}:')
+_SENT_BYTES = 65_536  # at a time: the server takes all that it gets, and then waits for nobody
 _SMALL = 65_536  # bytes of a body that is parsed in no time
 _KEY_IS_NEAR = 2**21  # bytes of the body before a number in which its field's name is looked for
 
@@ -82,8 +85,8 @@ class ErrorResponse(JSONResponse):
 
 def parse_json(body: bytes) -> Any:
     """Raises InvalidRequest that names the field a number that is none (NaN, 1e999) stands in, and
-    TooLarge for more than MOST_VALUES values."""
-    if body.count(b",") >= MOST_VALUES:
+    TooLarge for what takes as much memory as MOST_VALUES values."""
+    if sum(weight * body.count(sign) for sign, weight in _VALUES_OF.items()) >= MOST_VALUES:
         raise TooLarge(
             f"the body holds over {MOST_VALUES:,} values, which take much memory; send less, or "
             "sound as a file",
@@ -230,7 +233,8 @@ class Answer:
 
 
 class SendDeadline:
-    """Drops a client that takes no more of its answer, so that it cannot hold a computing slot."""
+    """Drops a client that takes no more of its answer, so that it cannot hold a computing slot, nor
+    the memory of an answer that is sent at once."""
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
         self.app = app
@@ -239,11 +243,20 @@ class SendDeadline:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def timely_send(message: Message) -> None:
             try:
-                async with asyncio.timeout(self.seconds):
-                    await send(message)
+                for part in _in_blocks(message):
+                    async with asyncio.timeout(self.seconds):
+                        await send(part)
             except TimeoutError:
                 raise ClientDisconnect from None
 
         # The server closes the connection of an answer that was not brought to its end.
         with suppress(ClientDisconnect):
             await self.app(scope, receive, timely_send)
+
+
+def _in_blocks(message: Message) -> Iterator[Message]:
+    body = message.get("body", b"")
+    for end in range(_SENT_BYTES, len(body), _SENT_BYTES):
+        yield {**message, "body": body[end - _SENT_BYTES : end], "more_body": True}
+    rest = (len(body) - 1) // _SENT_BYTES * _SENT_BYTES
+    yield {**message, "body": body[rest:]} if rest > 0 else message

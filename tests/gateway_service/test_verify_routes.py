@@ -1,6 +1,8 @@
 """The gateway's mark, from the sound it gives out to the route that looks for it."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import get_args
 
@@ -13,9 +15,11 @@ from client.wav_stream import Int16Array
 from gateway_service import sound_stream, verify_routes
 from gateway_service.settings import Settings
 from gateway_service.sound_stream import ResponseFormat, encode
-from shared.app import create_app
+from shared.app import Slot, create_app
 from shared.audio import read_sound, resample_stream
 from shared.samples import sample_path
+from shared.watermark import Finding
+from tests.gateway_service.job_fixtures import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +109,29 @@ def test_sound_that_is_too_long_is_refused(
     answer = api.post("/v1/audio/verify", content=sample_path().read_bytes())
     assert answer.status_code == 413
     assert "over 2 s" in answer.json()["error"]["message"]
+
+
+def test_long_files_leave_slots_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_over = threading.Event()
+
+    def search(*_: object) -> Finding:
+        assert is_over.wait(60)
+        return Finding(found=False, score=0.0, seconds=600.0)
+
+    monkeypatch.setattr(verify_routes, "find_in_stream", search)
+    app = create_app(
+        "gateway", "verify", Settings(queue_seconds=5), load=SimpleNamespace, concurrency=2
+    )
+    app.include_router(verify_routes.router)
+
+    @app.post("/speak")
+    async def speak(slot: Slot) -> str:
+        return await slot.run(lambda: "spoken")
+
+    with TestClient(app) as api, ThreadPoolExecutor(3) as pool:
+        files = [pool.submit(api.post, "/v1/audio/verify", content=b"RIFF") for _ in range(3)]
+        slot = app.state.slot
+        wait_until(lambda: slot.queued + len(slot._begun) == len(files))
+        assert api.post("/speak").text == '"spoken"'
+        is_over.set()
+        assert [file.result().status_code for file in files] == [200] * len(files)

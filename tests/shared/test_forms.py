@@ -4,7 +4,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from shared.errors import InvalidRequest
+from shared.errors import ApiError
 from shared.forms import open_form
 
 HEADERS = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -20,7 +20,7 @@ def refusal() -> Callable[..., tuple[str, str | None]]:
         try:
             async with open_form(request, "clip", files=2, fields=2, text_bytes=10):
                 return []
-        except InvalidRequest as error:
+        except ApiError as error:
             return [error.message, error.param]
 
     client = TestClient(app)
@@ -62,3 +62,19 @@ def test_form_without_a_boundary_is_told_what_to_send(
 ) -> None:
     said, _ = refusal(FILE, {"Content-Type": "multipart/form-data"})
     assert "send it as multipart/form-data with its boundary" in said
+
+
+@pytest.mark.parametrize("charset", ["punycode", "utf-7", "undefined", "unicode_escape", "a\\\0b"])
+def test_form_in_another_charset_is_refused_undecoded(
+    refusal: Callable[..., tuple[str, str | None]], charset: str
+) -> None:
+    body = part(b'name="text"', b"+2AA-") + b"--x--\r\n"
+    said, named = refusal(body, {"Content-Type": f"{HEADERS['Content-Type']}; charset={charset}"})
+    assert said.startswith("the form's charset is ")
+    assert named == "content-type"
+
+
+def test_form_in_utf8_may_say_so(refusal: Callable[..., tuple[str, str | None]]) -> None:
+    headers = {"Content-Type": f"{HEADERS['Content-Type']}; charset=UTF-8"}
+    said, _ = refusal(part(b'nome="text"'), headers)
+    assert said.startswith("the form cannot be read (")
