@@ -72,7 +72,7 @@ Consent = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MAX_CONS
 
 LexiconEntries = Annotated[
     dict[
-        Annotated[str, Field(min_length=1, max_length=MAX_WORD_CHARACTERS, pattern=r"\S")],
+        Annotated[str, Field(min_length=1, max_length=MAX_WORD_CHARACTERS)],
         Annotated[str, Field(max_length=MAX_RESPELLING_CHARACTERS, pattern=f"^{RESPELLING}$")],
     ],
     Field(max_length=MAX_ENTRIES),

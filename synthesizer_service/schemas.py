@@ -27,7 +27,7 @@ Seed = Annotated[int | None, Field(ge=0, lt=2**63)]
 Text = Annotated[str, Field(max_length=settings.max_text_characters)]
 _ENTRIES_SCHEMA = {
     "type": "object",
-    "propertyNames": {"minLength": 1, "maxLength": MAX_WORD_CHARACTERS, "pattern": r"\S"},
+    "propertyNames": {"minLength": 1, "maxLength": MAX_WORD_CHARACTERS},
     "additionalProperties": {
         "type": "string",
         "maxLength": MAX_RESPELLING_CHARACTERS,

@@ -10,6 +10,7 @@ AnyCase = Case[Any]
 REFUSED_FOR_ITS_MEANING = {
     "clip_too_long",
     "empty",
+    "invalid_lexicon",
     "invalid_markup",
     "invalid_name",
     "invalid_value",
