@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import aclosing, contextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, aclosing, contextmanager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,18 @@ class ChunksResponse(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._chunks):
+            await super().__call__(scope, receive, send)
+
+
+class HeldResponse(Response):
+    """A whole body that holds something, such as a turn, until it is sent."""
+
+    def __init__(self, body: bytes, media_type: str, hold: AsyncExitStack) -> None:
+        super().__init__(body, media_type=media_type)
+        self._hold = hold
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._hold:
             await super().__call__(scope, receive, send)
 
 

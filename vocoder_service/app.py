@@ -1,5 +1,6 @@
 """The vocoder: a mel spectrogram in, sound out."""
 
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Annotated
 
@@ -8,7 +9,8 @@ from fastapi import Depends, Response
 from shared.api_document import BINARY, QUEUED, content
 from shared.app import Slot, create_app, get_model
 from shared.audio import MEDIA_TYPES
-from shared.wire import ChunksResponse
+from shared.compute import ComputeSlot
+from shared.wire import ChunksResponse, HeldResponse
 from vocoder_service import inference
 from vocoder_service.answer import Answer
 from vocoder_service.schemas import SpecRequest, WavResponse
@@ -25,6 +27,8 @@ app = create_app(
     threads=settings.compute_threads,
 )
 Network = Annotated[inference.Vocoder, Depends(get_model)]
+_large_answers = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency=2)
+"""That are made and sent whole at a time: a minute of JSON at 48 kHz takes 32 MB."""
 _SOUND = content(BINARY, *MEDIA_TYPES.values())
 
 
@@ -34,7 +38,10 @@ async def vocode(request: SpecRequest, answer: Answer, network: Network, slot: S
     answer.check_rate(request.sr)
     work = network, request, answer
     if not request.stream:
-        body = await slot.run(partial(inference.whole, *work))
-        return Response(body, media_type=answer.media_type)
+        async with AsyncExitStack() as hold:
+            if inference.is_large(request):
+                await hold.enter_async_context(_large_answers.turn())
+            body = await slot.run(partial(inference.whole, *work))
+            return HeldResponse(body, answer.media_type, hold.pop_all())
     chunks = await slot.stream(partial(inference.stream, *work))
     return ChunksResponse(chunks, media_type=answer.media_type)

@@ -20,6 +20,8 @@ from vocoder_service.vocos import vocoder as vocos
 from vocoder_service.waveform import output_length
 from vocoder_service.wavernn import vocoder as wavernn
 
+_LARGE = 500_000  # samples: half a minute at 16 kHz, 6 MB of JSON
+
 
 class Vocoder(Protocol):
     """A network that speaks, for many threads."""
@@ -48,14 +50,23 @@ def stream(vocoder: Vocoder, request: SpecRequest, answer: AnswerFormat) -> Iter
     """The answer's bytes, while the samples are made. Returns when the first samples are there."""
     wav = _sound(vocoder, request)
     wav = chain([next(wav)], wav)
-    made = output_length(request.spec.shape[1], MEL_FORMAT.hop_length)
-    samples = resampled_length(made, MEL_FORMAT.sample_rate, request.sr)
-    return answer.encode_stream(wav, request.sr, samples)
+    return answer.encode_stream(wav, request.sr, _samples(request))
 
 
 def whole(vocoder: Vocoder, request: SpecRequest, answer: AnswerFormat) -> bytes:
     """The answer's bytes, all at once."""
     return answer.encode(np.concatenate([*_sound(vocoder, request)]), request.sr)
+
+
+def is_large(request: SpecRequest) -> bool:
+    """Whether only few answers like this one, made whole, fit in memory at a time."""
+    return _samples(request) > _LARGE
+
+
+def _samples(request: SpecRequest) -> int:
+    """Of the answer."""
+    made = output_length(request.spec.shape[1], MEL_FORMAT.hop_length)
+    return resampled_length(made, MEL_FORMAT.sample_rate, request.sr)
 
 
 def _sound(vocoder: Vocoder, request: SpecRequest) -> Iterator[Float32Array]:
