@@ -225,7 +225,8 @@ def refusal_while_sending(url: httpx.URL, headers: dict[str, str], total: int) -
 def test_explaining_a_bad_number_takes_no_time_to_speak_of(service: Service, filler: bytes) -> None:
     """Finding its field's name among millions of quotes once took for ever."""
     body = b'{"a":"' + filler * (8 * MIB // len(filler)) + b'","wav": NaN}'
-    error_of(service("encoder").post("/inference/", content=body, headers=JSON), 400)
+    answer = service("encoder").post("/inference/", content=body, headers=JSON)
+    error_of(answer, 413 if b":" in filler else 400)  # colons are counted as keys
 
 
 @pytest.mark.parametrize("name", ALL)

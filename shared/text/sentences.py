@@ -67,8 +67,7 @@ def iter_sentences(
 
 # Lines
 
-_WHITE_SPACE = re.compile(r"\s+")
-_FOLDABLE = re.compile(r"[^\S ]| {2}|^ | $")
+_FOLDABLE = re.compile(r"\s{2,}|[^\S ]")
 _COLUMNS = re.compile(r"\S(?:\t| {2,})\s*+\S")  # of a table made with blanks
 
 
@@ -101,16 +100,19 @@ def _parts(text: str, line_end: int, longest: int) -> bool:
 
 
 def _folded(content: SpannedText) -> SpannedText:
-    if not _FOLDABLE.search(content.text):
-        return content
-    runs, at = list[Run](), 0
-    for space in _WHITE_SPACE.finditer(content.text):
-        runs += content.cut(at, space.start())
+    stripped = content.text.strip()
+    start = len(content.text) - len(content.text.lstrip())
+    content = content.part(start, start + len(stripped))
+    return SpannedText(_single_spaced(content)) if _FOLDABLE.search(stripped) else content
+
+
+def _single_spaced(content: SpannedText) -> Iterator[Run]:
+    at = 0
+    for space in _FOLDABLE.finditer(content.text):
+        yield from content.cut(at, space.start())
         at = space.end()
-        if space.start() > 0 and at < len(content.text):
-            start, end = content.part(*space.span()).source
-            runs.append(Run(" ", start, end))
-    return SpannedText([*runs, *content.cut(at, len(content.text))])
+        yield Run(" ", *content.part(*space.span()).source)
+    yield from content.cut(at, len(content.text))
 
 
 # Ends of sentences

@@ -310,7 +310,7 @@ def test_audio_of_an_unfinished_job_is_a_conflict(
 
 
 def test_sentence_that_cannot_be_said_is_skipped(http: httpx.Client) -> None:
-    job = ordered(http, input="One is here. 안녕하세요. Two is there.")
+    job = ordered(http, input="One is here. ½. Two is there.")
 
     done = finished(http, job["id"])
 

@@ -198,7 +198,7 @@ def test_sentence_that_cannot_be_said_is_a_short_silence(
 def test_sentence_of_too_many_seconds_is_skipped(
     jobs: Jobs, leases: Leases, chain: Chain, services: StubServices
 ) -> None:
-    job = jobs.create(order("One is here. " + "a" * 60 + ". Two is there."))
+    job = jobs.create(order("One is here. " + "A" * 60 + ". Two is there."))
 
     JobRunner(leases, chain, most_attempts=3, max_sentence_seconds=3).run_next()
 

@@ -1,6 +1,7 @@
 """The seconds of sound that one request may make."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import httpx
 import numpy as np
@@ -26,7 +27,7 @@ class Speller:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def symbol_counts(self, texts: Sequence[str]) -> list[int]:
+    def symbol_counts(self, texts: Sequence[str], lexicon: Any = None) -> list[int]:
         self.asked += texts
         return [5 * len(text) for text in texts]
 
