@@ -60,6 +60,6 @@ def _in_voice(
     pieces = speech.pieces_of(request.text, field="text")
     speech.check(chain, pieces, field="text")
     require_short(chain, pieces, 1.0, most, field="text")
-    sentences = speech.synthesize(chain, pieces, embed, seed=request.seed)
+    sentences = speech.synthesize(chain, pieces, embed, seed=request.seed, field="text")
     sound = speech.sound_of(chain, within(sentences, most, field="text"), request.seed)
     return wav_json_stream(resampled(sound, request.sr), request.sr)

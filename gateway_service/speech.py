@@ -23,7 +23,6 @@ from shared.text.markup import MarkupError, TextFormat
 from shared.text.scripts import UnreadableScript, unreadable_letters
 from shared.text.sentences import Piece
 
-_FIELDS = {"text": "input", "lexicon": "lexicon"}
 _MOST_FRAMES = 4_000
 """Of one call to the vocoder, which takes 4800; only slowed-down speech that did not end is
 longer."""
@@ -133,10 +132,14 @@ def synthesize(
     seed: int | None = None,
     attention: bool = False,
     lexicon: Lexicon | None = None,
+    field: str = "input",
 ) -> Generator[Sentence]:
-    """The sentences one by one; the next is in the making while one is in use. Raises ApiErrors."""
+    """The sentences one by one; the next is in the making while one is in use. Raises ApiErrors.
+
+    field: what the caller calls the text.
+    """
     texts = [piece.text for piece in pieces]
-    with as_api_errors(_FIELDS):
+    with as_api_errors({"text": field, "lexicon": "lexicon"}):
         made = chain.synthesize_ahead(texts, voice_embed, seed_or_new(seed), attention, lexicon)
         for piece, synthesis in zip(pieces, made, strict=True):
             mel = stretch(synthesis.spec, speed)
@@ -148,7 +151,7 @@ def sound_of(
 ) -> Generator[Int16Array]:
     """[n] int16 samples of 16 kHz each, as they are vocoded, with the pauses. Raises ApiErrors."""
     for sentence in sentences:
-        with as_api_errors(_FIELDS):
+        with as_api_errors({}):  # a mel is ours, not the caller's
             for block in _blocks(sentence.mel):
                 yield from chain.vocode(block, seed)
         yield silence(sentence.pause)

@@ -128,6 +128,15 @@ def test_clip_without_a_voice_is_the_callers_fault(server: SpeechServer) -> None
     assert answer.json()["error"]["message"] == message
 
 
+def test_text_that_fails_is_named_as_the_caller_names_it(server: SpeechServer) -> None:
+    server.services.synthesizer.refusal = Refusal(400, "text: it failed", "text", "speech_failed")
+
+    error = post(server, "/inference-w/", **EMBED, text="Hi.").json()["error"]
+
+    assert (error["param"], error["code"]) == ("text", "speech_failed")
+    assert error["message"] == "text: it failed"
+
+
 @pytest.mark.parametrize("name", ["encoder", "synthesizer", "vocoder"])
 def test_failing_service_is_named(name: str, server: SpeechServer) -> None:
     getattr(server.services, name).refusal = Refusal(500)
