@@ -6,7 +6,7 @@ WORKDIR /app
 RUN pip install --no-cache-dir 'pybind11>=3.0,<4' 'setuptools>=77'
 COPY setup.py .
 COPY shared/native shared/native
-COPY synthesizer_service/native synthesizer_service/native
+COPY synthesizer_service/tacotron/native synthesizer_service/tacotron/native
 COPY vocoder_service/wavernn/native vocoder_service/wavernn/native
 RUN python setup.py build_ext --inplace
 
@@ -38,6 +38,7 @@ COPY --from=native /app/vocoder_service/ vocoder_service/
 
 FROM packages AS gateway
 COPY client client
+COPY cli cli
 # A volume mounted here belongs to the user that the folder belongs to.
 RUN mkdir data && chown better data
 

@@ -6,8 +6,8 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PORT_BASE ?= 8000
 
 BIN := .venv/bin
-FUZZED := tests/test_fuzz.py tests/shared/test_hostile_bytes.py tests/shared/test_decoding.py tests/shared/test_tensors.py \
-	tests/shared/text/test_sentences.py tests/shared/text/test_markup.py tests/shared/test_checkpoint_manifest.py \
+FUZZED := tests/system/test_fuzz.py tests/shared/http/test_hostile_bytes.py tests/shared/audio/test_decoding.py tests/shared/http/test_tensors.py \
+	tests/shared/text/test_sentences.py tests/shared/text/test_markup.py tests/shared/checkpoints/test_manifest.py \
 	tests/synthesizer_service/text/test_symbols.py tests/synthesizer_service/text/test_spans.py
 TORCH := $(shell grep '^torch==' requirements.txt)
 

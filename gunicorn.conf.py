@@ -36,7 +36,7 @@ _PORT = _number("PORT", 8000, 65535)
 _HOST = os.environ.get("BIND_HOST") or "0.0.0.0"
 os.environ["BIND_HOST"] = _HOST  # the gateway is stricter where others can reach it
 bind = f"[{_HOST}]:{_PORT}" if ":" in _HOST else f"{_HOST}:{_PORT}"
-worker_class = "shared.draining.DrainingWorker"
+worker_class = "shared.http.draining.DrainingWorker"
 # Not WEB_CONCURRENCY: Heroku sets that to 2 or more by itself, and two models do not fit a dyno.
 workers = _number("WORKERS", 1, 64)
 
@@ -51,7 +51,7 @@ control_socket_disable = True
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "shared.logs.JsonLines", "service": _SERVICE}},
+    "formatters": {"line": {"()": "shared.http.logs.JsonLines", "service": _SERVICE}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {

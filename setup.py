@@ -8,7 +8,7 @@ from pathlib import Path
 from pybind11.setup_helpers import Pybind11Extension
 from setuptools import setup
 
-LOOPS = {"synthesizer_service": "decoder_loop", "vocoder_service/wavernn": "sample_loop"}
+LOOPS = {"synthesizer_service/tacotron": "decoder_loop", "vocoder_service/wavernn": "sample_loop"}
 FLAGS = {
     "avx512": [f"-mavx512{part}" for part in ("f", "bw", "dq", "vl", "bf16")],
     "avx2": ["-mavx2", "-mfma"],

@@ -13,7 +13,6 @@ from benchmarks import (
     gemm,
     json_hop,
     memory,
-    peak_share,
     sample_loop,
     speech,
     stages,
@@ -21,6 +20,7 @@ from benchmarks import (
     synthesis,
     vocoding,
 )
+from benchmarks import gemm_efficiency as peak_share
 from benchmarks.machine import load_average, machine_facts
 from benchmarks.results import Table
 from benchmarks.weights import write_full_size

@@ -12,10 +12,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from shared.errors import ApiError
-from shared.media import read_media
-from shared.tensors import Float32Array
-from shared.watermark import (
+from shared.audio.media import read_media
+from shared.audio.watermark import (
     FOUND_SCORE,
     SAMPLE_RATE,
     score_at_other_speeds,
@@ -23,6 +21,8 @@ from shared.watermark import (
     signs_of,
     spectrum_of,
 )
+from shared.http.errors import ApiError
+from shared.http.tensors import Float32Array
 
 _PIECE = 5 * SAMPLE_RATE  # samples
 _LIMITS = (4.0, 4.5, 5.0, 5.5, FOUND_SCORE)

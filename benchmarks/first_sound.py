@@ -9,9 +9,9 @@ import orjson
 
 from benchmarks.results import MILLISECONDS, Row, Table, seconds_of
 from benchmarks.services import running
-from shared.audio import endless_wav_header
-from shared.mel import MEL_FORMAT, mel_spectrogram
-from shared.samples import sample_clip
+from shared.audio.files import endless_wav_header
+from shared.audio.mel import MEL_FORMAT, mel_spectrogram
+from shared.voices import sample_clip
 
 LIMIT_MS = 60
 FRAMES = {"2 s": 160, "60 s": 4_800}

@@ -19,12 +19,12 @@ from pydantic import BaseModel
 import encoder_service.schemas
 import synthesizer_service.schemas
 import vocoder_service.schemas
-from benchmarks.constant_apps import constant_mel, constant_wav
 from benchmarks.results import MILLISECONDS, Row, Table, ratios, seconds_side_by_side
-from client.processes import free_ports
-from shared.mel import MEL_FORMAT
+from benchmarks.stub_apps import constant_mel, constant_wav
+from cli.processes import free_ports
+from shared.audio.mel import MEL_FORMAT
+from shared.http.json_routes import ArrayResponse, parse_json
 from shared.settings import REPOSITORY
-from shared.wire import ArrayResponse, parse_json
 
 LIMIT_MS = 10
 CPU_CALLS = 50  # the kernel counts CPU time in ticks of 10 ms
@@ -163,7 +163,7 @@ def _call(connection: http.client.HTTPConnection, hop: Hop) -> None:
 def _serving(service: str) -> Iterator[http.client.HTTPConnection]:
     """A connection to the service's constant app, in a process of its own."""
     port = free_ports([service])[service]
-    app = f"benchmarks.constant_apps:{service}"
+    app = f"benchmarks.stub_apps:{service}"
     options = ["--factory", "--port", str(port), "--log-level", "warning"]
     command = [sys.executable, "-m", "uvicorn", app, *options]
     with subprocess.Popen(command, cwd=REPOSITORY) as server:

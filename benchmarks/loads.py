@@ -13,9 +13,9 @@ import orjson
 import soundfile
 
 from benchmarks.stages import SENTENCE
-from shared.audio import encode_float_wav
-from shared.mel import MEL_FORMAT
-from shared.samples import DEFAULT_VOICE, sample_clip, sample_embeds
+from shared.audio.files import encode_float_wav
+from shared.audio.mel import MEL_FORMAT
+from shared.voices import DEFAULT_VOICE, sample_clip, sample_embeds
 from synthesizer_service.text import SYMBOLS
 from vocoder_service.wavernn.folding import FIRST_ROUND, GROWTH
 

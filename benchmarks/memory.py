@@ -7,7 +7,7 @@ from benchmarks.loads import Load, largest, ordinary
 from benchmarks.results import Row, Table
 from benchmarks.services import running
 from benchmarks.weights import Serving, servings
-from client.peak_memory import peak_mib
+from cli.peak_memory import peak_mib
 
 LIMIT_MB = 450
 MB_PER_MIB = 2**20 / 1e6

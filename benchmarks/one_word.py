@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import click
 import numpy as np
 
-from shared.mel import MEL_FORMAT
-from shared.samples import sample_embeds
+from shared.audio.mel import MEL_FORMAT
+from shared.voices import sample_embeds
 from synthesizer_service import inference
-from synthesizer_service.model import Tacotron
 from synthesizer_service.schemas import TextRequest
 from synthesizer_service.settings import settings
+from synthesizer_service.tacotron.model import Tacotron
 
 MAX_SECONDS = 3.0
 ENDINGS = ("", ".", ' "', " 👋")  # few write a full stop after one word

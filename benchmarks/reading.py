@@ -14,14 +14,14 @@ from typing import Any
 import click
 import numpy as np
 
-from shared.samples import DEFAULT_VOICE, sample_embeds
+from shared.http.tensors import Float32Array
 from shared.settings import REPOSITORY
-from shared.tensors import Float32Array
+from shared.voices import DEFAULT_VOICE, sample_embeds
 from synthesizer_service import inference as synthesizer
 from synthesizer_service.schemas import CharsRequest
 from synthesizer_service.settings import settings as synthesizer_settings
 from synthesizer_service.text import ids_of, normalize
-from training.recognition import Recogniser, edits
+from training.evaluation.recognition import Recogniser, edits
 from vocoder_service import inference as vocoder
 from vocoder_service.settings import settings as vocoder_settings
 

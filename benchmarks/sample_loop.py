@@ -10,7 +10,7 @@ import torch
 from benchmarks.plain_wavernn import PlainLoop
 from benchmarks.results import Row, Table, ratios, seconds_side_by_side
 from benchmarks.threads import thread_counts, threads_called, torch_threads
-from shared.tensors import Float32Array
+from shared.http.tensors import Float32Array
 from vocoder_service.wavernn.engine import Engine, FoldState, TorchEngine
 from vocoder_service.wavernn.hparams import Hparams
 from vocoder_service.wavernn.model import WaveRNN

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import click
 
-from client.processes import ProcessError, ServiceProcesses, ready_services
+from cli.processes import ProcessError, ServiceProcesses, ready_services
 
 SERVICES = ["encoder", "synthesizer", "vocoder"]
 

@@ -7,15 +7,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
+from benchmarks.baselines import NEEDED, SpeakerProcess, missing, speaking
 from benchmarks.memory import MB_PER_MIB
-from benchmarks.other_speakers import NEEDED, SpeakerProcess, missing, speaking
 from benchmarks.results import Row, Table, ratios
 from benchmarks.services import SERVICES, running
 from benchmarks.stages import QUICK_SENTENCE, SEED, SENTENCE
 from benchmarks.threads import threads_called, usable_cores
+from cli.peak_memory import peak_mib
 from client.chain import SAMPLE_RATE, Chain
-from client.peak_memory import peak_mib
-from shared.samples import sample_path
+from shared.voices import sample_path
 
 PARAGRAPH = (
     "The north wind and the sun disputed which of them was the stronger, when a traveller came "

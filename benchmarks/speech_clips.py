@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shared.audio import read_sound, resample_stream
-from shared.hparams import hparams_from
-from shared.loading import load_model
-from shared.mel import MEL_FORMAT, mel_spectrogram
-from shared.samples import SAMPLES
+from shared.audio.files import read_sound, resample_stream
+from shared.audio.mel import MEL_FORMAT, mel_spectrogram
+from shared.checkpoints.hparams import hparams_from
+from shared.checkpoints.loading import load_model
+from shared.http.tensors import Float32Array
 from shared.settings import REPOSITORY
-from shared.tensors import Float32Array
+from shared.voices import SAMPLES
 from vocoder_service.waveform import MEL_MAX
 from vocoder_service.wavernn.hparams import Hparams
 from vocoder_service.wavernn.model import WaveRNN

@@ -10,7 +10,7 @@ import soundfile
 from benchmarks.results import Row, Table, ratios
 from benchmarks.services import SERVICES, running
 from client.chain import SAMPLE_RATE, Chain
-from shared.samples import sample_path
+from shared.voices import sample_path
 
 SENTENCE = "The north wind blew as hard as he could today."  # ten words
 QUICK_SENTENCE = "The north wind."

@@ -9,13 +9,13 @@ from torch import Generator, Tensor, nn
 from benchmarks.results import Row, Table, ratios, seconds_side_by_side
 from benchmarks.stages import SENTENCE
 from benchmarks.threads import torch_threads
-from shared import native_modules
-from shared.mel import MEL_FORMAT
-from shared.samples import DEFAULT_VOICE, sample_embeds
-from synthesizer_service.attention import Memory
-from synthesizer_service.hparams import Hparams
-from synthesizer_service.model import Decoder, Tacotron
-from synthesizer_service.native_decoder import LOOP, NativeDecoder
+from shared.audio.mel import MEL_FORMAT
+from shared.native import modules as native_modules
+from shared.voices import DEFAULT_VOICE, sample_embeds
+from synthesizer_service.tacotron.attention import Memory
+from synthesizer_service.tacotron.hparams import Hparams
+from synthesizer_service.tacotron.model import Decoder, Tacotron
+from synthesizer_service.tacotron.native_decoder import LOOP, NativeDecoder
 from synthesizer_service.text import text_to_ids
 
 SIZES = {

@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks.results import Row, Table, ratios, seconds_side_by_side
 from benchmarks.sample_loop import SIZES, cases, engines_of, network, plain_loop, random_mels
 from benchmarks.threads import thread_counts, threads_called, torch_threads
-from shared.mel import MEL_FORMAT
-from shared.tensors import Float32Array
+from shared.audio.mel import MEL_FORMAT
+from shared.http.tensors import Float32Array
 from vocoder_service.vocos.hparams import Hparams as VocosHparams
 from vocoder_service.vocos.model import Vocos
 from vocoder_service.vocos.vocoder import VocosVocoder

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-import synthesizer_service.hparams
-from shared.checkpoint_writing import write
-from synthesizer_service.model import Tacotron
+import synthesizer_service.tacotron.hparams
+from shared.checkpoints.writing import write
+from synthesizer_service.tacotron.model import Tacotron
 from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
 from vocoder_service.wavernn.model import WaveRNN
 
@@ -47,7 +47,7 @@ def write_full_size(folder: Path) -> None:
     The encoder is missing: the bundled one is RTVC's own, in full size.
     """
     torch.manual_seed(0)
-    tacotron = Tacotron(synthesizer_service.hparams.Hparams())
+    tacotron = Tacotron(synthesizer_service.tacotron.hparams.Hparams())
     nn.init.constant_(tacotron.decoder.stop_proj.bias, -1e3)  # speaks to the last frame allowed
     models = {
         "synthesizer": tacotron,

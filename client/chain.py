@@ -17,14 +17,14 @@ import httpx
 import numpy as np
 import orjson
 
+from client.cancellable_transport import WatchfulTransport
 from client.retries import RetryPolicy
 from client.service import OnCall, Service, ignore_call
 from client.settings import Settings
-from client.watchful_transport import WatchfulTransport
 from client.wav_stream import Int16Array, NotWav, samples_of_wav
-from shared.audio import Clip, encode_float_wav
-from shared.mel import MEL_FORMAT
-from shared.tensors import Float32Array
+from shared.audio.files import Clip, encode_float_wav
+from shared.audio.mel import MEL_FORMAT
+from shared.http.tensors import Float32Array
 from shared.text.markup import TextFormat
 from shared.text.scripts import require_readable, without_unreadable
 from shared.text.sentences import Piece, iter_sentences

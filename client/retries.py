@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from client.errors import ChainError, ServiceError, TimedOut, Unreachable
-from shared import patience
+from shared.http import deadlines as patience
 
 RETRIED_STATUSES = frozenset({429, 503})
 # A read that timed out is not tried again: the service is still at it.

@@ -10,8 +10,8 @@ import orjson
 
 from client.errors import BadResponse, ServiceError
 from client.retries import Attempts, RetryPolicy, parse_retry_after
-from shared import patience
-from shared.request_id import HEADER, request_id
+from shared.http import deadlines as patience
+from shared.http.request_id import HEADER, request_id
 
 _LONGEST_ERROR = 2**16  # bytes of an error's body that are read
 _LONGEST_OBJECT = 2**26  # bytes of JSON; ten times the longest that a service sends

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.audio import UNKNOWN_WAV_SIZE
+from shared.audio.files import UNKNOWN_WAV_SIZE
 
 Int16Array = NDArray[np.int16]
 

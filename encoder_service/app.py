@@ -10,9 +10,9 @@ from encoder_service.clip_body import ClipBody
 from encoder_service.model import SpeakerEncoder
 from encoder_service.schemas import EmbedResponse, WavResponse
 from encoder_service.settings import settings
-from shared.api_document import QUEUED
-from shared.app import Slot, create_app, get_model
-from shared.wire import ArrayResponse
+from shared.http.app import Slot, create_app, get_model
+from shared.http.json_routes import ArrayResponse
+from shared.http.openapi import QUEUED
 
 app = create_app(
     service="encoder",

@@ -8,12 +8,12 @@ from fastapi import Depends, Request
 from encoder_service.inference import Decode
 from encoder_service.schemas import WavRequest
 from encoder_service.settings import settings
-from shared.api_document import sound_file
-from shared.audio import READ_FORMATS, Clip, listed, read_sound
-from shared.errors import TooLarge, UnsupportedMediaType
-from shared.forms import uploaded_file
-from shared.tensors import Float32Array
-from shared.wire import WireRequest, body_validation, media_type
+from shared.audio.files import READ_FORMATS, Clip, listed, read_sound
+from shared.http.errors import TooLarge, UnsupportedMediaType
+from shared.http.forms import uploaded_file
+from shared.http.json_routes import WireRequest, body_validation, media_type
+from shared.http.openapi import sound_file
+from shared.http.tensors import Float32Array
 
 OPENAPI: dict[str, Any] = {
     "requestBody": {

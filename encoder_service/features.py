@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder_service.hparams import Hparams
-from shared.mel import mel_energies, mel_filterbank
+from shared.audio.mel import mel_energies, mel_filterbank
 
 Array = NDArray[np.float32]
 

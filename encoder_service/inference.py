@@ -11,13 +11,13 @@ from encoder_service.hparams import SAMPLING_RATE, Hparams
 from encoder_service.model import SpeakerEncoder
 from encoder_service.preprocess import ClipReport, UnusableClip, usable_voice
 from encoder_service.settings import Settings
-from shared.audio import Clip
-from shared.errors import InvalidRequest
-from shared.hparams import hparams_from
-from shared.loading import load_model
-from shared.memory import return_freed_memory
-from shared.samples import sample_clip
-from shared.tensors import Float32Array
+from shared.audio.files import Clip
+from shared.checkpoints.hparams import hparams_from
+from shared.checkpoints.loading import load_model
+from shared.http.errors import InvalidRequest
+from shared.http.process_memory import return_freed_memory
+from shared.http.tensors import Float32Array
+from shared.voices import sample_clip
 
 Decode = Callable[[], Clip]
 """Gives the clip of a request; decoding a sound file is work for the compute thread."""

@@ -12,7 +12,7 @@ import webrtcvad
 from numpy.typing import NDArray
 
 from encoder_service.hparams import SAMPLING_RATE
-from shared.mel import mel_energies, mel_filterbank
+from shared.audio.mel import mel_energies, mel_filterbank
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from encoder_service.settings import settings
-from shared.audio import MAX_ABS, MAX_RATE, MIN_RATE
-from shared.tensors import Axis, Float32Array, Tensor
+from shared.audio.files import MAX_ABS, MAX_RATE, MIN_RATE
+from shared.http.tensors import Axis, Float32Array, Tensor
 
 _MAX_SAMPLES = int(settings.max_clip_seconds * MAX_RATE)
 Wav = Annotated[

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
+from shared.http.startup_errors import read_settings
 from shared.settings import ServiceSettings
-from shared.starting import read_settings
 
 
 class Settings(ServiceSettings):

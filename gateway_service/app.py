@@ -4,20 +4,18 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from gateway_service import (
-    job_routes,
-    page,
-    predecessor_routes,
-    speech_routes,
-    verify_routes,
-    voice_routes,
-)
-from gateway_service.access import access_middleware, describe_access
+from gateway_service.access.middleware import access_middleware, describe_access
 from gateway_service.gateway import Gateway, close_gateway, open_gateway
-from gateway_service.job_metrics import JobNumbers
+from gateway_service.jobs import routes as job_routes
+from gateway_service.jobs.metrics import JobNumbers
+from gateway_service.page import routes as page
 from gateway_service.service_metrics import SERVICE_SECONDS
 from gateway_service.settings import settings
-from shared.app import create_app
+from gateway_service.speech import legacy_routes as predecessor_routes
+from gateway_service.speech import routes as speech_routes
+from gateway_service.speech import verify_routes
+from gateway_service.voices import routes as voice_routes
+from shared.http.app import create_app
 
 app: FastAPI = create_app(
     service="gateway",

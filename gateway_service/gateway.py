@@ -8,16 +8,16 @@ from fastapi import Depends
 
 from client.chain import Chain
 from client.retries import RetryPolicy
-from gateway_service.job_queue import JobQueue, open_job_queue
-from gateway_service.job_schemas import JobObject
-from gateway_service.jobs import Jobs
+from gateway_service.jobs.library import Jobs
+from gateway_service.jobs.queue import JobQueue, open_job_queue
+from gateway_service.jobs.schemas import JobObject
 from gateway_service.service_metrics import note_call
 from gateway_service.settings import Settings
-from gateway_service.storage import Storage, StorageUnavailable
-from gateway_service.tables_jobs import JobRow
-from gateway_service.voices import VoiceLibrary
-from shared.app import get_model
-from shared.errors import NotReady
+from gateway_service.storage.database import Storage, StorageUnavailable
+from gateway_service.storage.job_tables import JobRow
+from gateway_service.voices.library import VoiceLibrary
+from shared.http.app import get_model
+from shared.http.errors import NotReady
 
 
 @dataclass(frozen=True)

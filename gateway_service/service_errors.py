@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from client.errors import ChainError, ServiceError, TimedOut, Unreachable
-from shared import patience
-from shared.errors import ApiError, BadGateway, InvalidRequest, NotReady, QueueFull, TooSlow
+from shared.http import deadlines as patience
+from shared.http.errors import ApiError, BadGateway, InvalidRequest, NotReady, QueueFull, TooSlow
 
 log = logging.getLogger("better")
 

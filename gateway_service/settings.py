@@ -19,9 +19,9 @@ from pydantic_settings import NoDecode
 from redis import ConnectionPool
 
 from client.settings import Settings as ClientSettings
-from gateway_service.api_keys import ApiKeys
+from gateway_service.access.api_keys import ApiKeys
+from shared.http.startup_errors import read_settings
 from shared.settings import MIB, PUBLIC_WATERMARK_KEY, REPOSITORY, AppSettings, HostNames
-from shared.starting import read_settings
 
 _ORIGIN = re.compile(r"https?://[^/*\s]+")
 

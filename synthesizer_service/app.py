@@ -5,11 +5,10 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from shared.api_document import QUEUED
-from shared.app import Slot, create_app, get_model
-from shared.wire import ArrayResponse
+from shared.http.app import Slot, create_app, get_model
+from shared.http.json_routes import ArrayResponse
+from shared.http.openapi import QUEUED
 from synthesizer_service import inference
-from synthesizer_service.model import Tacotron
 from synthesizer_service.schemas import (
     CharsResponse,
     InferenceRequest,
@@ -18,6 +17,7 @@ from synthesizer_service.schemas import (
     TextsRequest,
 )
 from synthesizer_service.settings import settings
+from synthesizer_service.tacotron.model import Tacotron
 
 app = create_app(
     service="synthesizer",

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from shared.errors import InvalidRequest, TooLarge, TooSlow
-from shared.hparams import hparams_from
-from shared.loading import load_model
-from shared.mel import MEL_FORMAT
-from shared.memory import return_freed_memory
-from shared.patience import check_caller
-from shared.samples import DEFAULT_VOICE, sample_embeds
-from shared.tensors import Float32Array, Int64Array
-from synthesizer_service.attention_monitor import Fault, badness, find_fault, steps_to_keep
-from synthesizer_service.hparams import Hparams
-from synthesizer_service.model import Tacotron, trim_silence
-from synthesizer_service.native_decoder import decoder_for
+from shared.audio.mel import MEL_FORMAT
+from shared.checkpoints.hparams import hparams_from
+from shared.checkpoints.loading import load_model
+from shared.http.deadlines import check_caller
+from shared.http.errors import InvalidRequest, TooLarge, TooSlow
+from shared.http.process_memory import return_freed_memory
+from shared.http.tensors import Float32Array, Int64Array
+from shared.voices import DEFAULT_VOICE, sample_embeds
 from synthesizer_service.schemas import CharsRequest, TextRequest, TextsRequest
 from synthesizer_service.settings import Settings, settings
+from synthesizer_service.tacotron.attention_monitor import Fault, badness, find_fault, steps_to_keep
+from synthesizer_service.tacotron.hparams import Hparams
+from synthesizer_service.tacotron.model import Tacotron, trim_silence
+from synthesizer_service.tacotron.native_decoder import decoder_for
 from synthesizer_service.text import (
     NO_LEXICON,
     PAD_ID,

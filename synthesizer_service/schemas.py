@@ -4,16 +4,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
-from shared.mel import MEL_FORMAT
-from shared.tensors import Axis, Float32Array, Int64Array, Tensor
+from shared.audio.mel import MEL_FORMAT
+from shared.http.tensors import Axis, Float32Array, Int64Array, Tensor
 from shared.text.lexicon import (
     MAX_ENTRIES,
     MAX_RESPELLING_CHARACTERS,
     MAX_WORD_CHARACTERS,
     RESPELLING,
 )
-from synthesizer_service.attention_monitor import Fault
 from synthesizer_service.settings import settings
+from synthesizer_service.tacotron.attention_monitor import Fault
 from synthesizer_service.text import SYMBOLS
 
 _BATCH = Axis("B", 1, settings.max_batch)

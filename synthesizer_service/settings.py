@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_settings import SettingsConfigDict
 
+from shared.http.startup_errors import read_settings
 from shared.settings import ServiceSettings
-from shared.starting import read_settings
 from synthesizer_service.text import NO_LEXICON, Lexicon, read_lexicon
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from shared.tensors import Float32Array
+from shared.http.tensors import Float32Array
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY / "../shared"

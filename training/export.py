@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from shared.architectures import recognise
-from shared.checkpoint_manifest import Manifest
-from shared.checkpoint_writing import DiskDtype, write
+from shared.checkpoints.architectures import recognise
+from shared.checkpoints.manifest import Manifest
+from shared.checkpoints.writing import DiskDtype, write
 from training.recipes import SPEAKING_DROPOUT
 from training.weights import read_weights
 
@@ -25,7 +25,7 @@ def export(
     dropout: of a synthesizer in use, SPEAKING_DROPOUT where it is None, whatever the weights come
     from.
 
-    Raises CheckpointError as `shared.checkpoint_writing.write` does; OSError.
+    Raises CheckpointError as `shared.checkpoints.writing.write` does; OSError.
     """
     weights = read_weights(run)
     if dropout is None and recognise(weights) == "synthesizer":

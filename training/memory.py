@@ -1,6 +1,6 @@
 """Memory as a training wants it: kept by the process, not given back after each step."""
 
-from shared.memory import set_malloc_option
+from shared.http.process_memory import set_malloc_option
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 _MOST = 2**31 - 1

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from synthesizer_service.hparams import Hparams as SynthesizerHparams
+from synthesizer_service.tacotron.hparams import Hparams as SynthesizerHparams
 from vocoder_service.vocos.hparams import Hparams as VocosHparams
 from vocoder_service.wavernn.hparams import Hparams as VocoderHparams
 

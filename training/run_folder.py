@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from shared.atomic_files import PARTS, replacing
-from shared.checkpoints import why_unreadable
+from shared.checkpoints.reading import why_unreadable
 from training.errors import TrainingError
 
 StateDict = dict[str, torch.Tensor]

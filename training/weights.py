@@ -9,13 +9,13 @@ import torch
 from torch import nn
 from torch.serialization import safe_globals
 
-from shared.architectures import recognise
-from shared.checkpoint_manifest import MANIFEST_NAME, CheckpointError, ModelName
-from shared.checkpoint_writing import UNUSED
-from shared.checkpoints import load, why_unreadable
-from training import vocos_prototype
+from shared.checkpoints.architectures import recognise
+from shared.checkpoints.manifest import MANIFEST_NAME, CheckpointError, ModelName
+from shared.checkpoints.reading import load, why_unreadable
+from shared.checkpoints.writing import UNUSED
 from training.errors import TrainingError
 from training.run_folder import StateDict
+from training.vocoder import vocos_prototype
 
 AVERAGES = ("average", "ema")
 WEIGHTS = ("model_state", "model")

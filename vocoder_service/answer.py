@@ -6,16 +6,16 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from shared.audio import (
+from shared.audio.files import (
     MEDIA_TYPES,
     SoundFormat,
     check_writable,
     encode_sound,
     encode_sound_stream,
 )
-from shared.errors import InvalidRequest
-from shared.tensors import Float32Array
-from shared.wire import wav_json_stream
+from shared.http.errors import InvalidRequest
+from shared.http.json_routes import wav_json_stream
+from shared.http.tensors import Float32Array
 
 _FORMATS: dict[str, SoundFormat] = {
     **{kind: name for name, kind in MEDIA_TYPES.items()},

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import Depends, Response
 
-from shared.api_document import BINARY, QUEUED, content
-from shared.app import Slot, create_app, get_model
-from shared.audio import MEDIA_TYPES
-from shared.compute import ComputeSlot
-from shared.wire import ChunksResponse, HeldResponse
+from shared.audio.files import MEDIA_TYPES
+from shared.http.admission import ComputeSlot
+from shared.http.app import Slot, create_app, get_model
+from shared.http.json_routes import ChunksResponse, HeldResponse
+from shared.http.openapi import BINARY, QUEUED, content
 from vocoder_service import inference
 from vocoder_service.answer import Answer
 from vocoder_service.schemas import SpecRequest, WavResponse

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from shared.audio import resample_stream, resampled_length
-from shared.mel import MEL_FORMAT, mel_spectrogram
-from shared.memory import return_freed_memory
-from shared.samples import sample_clip
-from shared.tensors import Float32Array
+from shared.audio.files import resample_stream, resampled_length
+from shared.audio.mel import MEL_FORMAT, mel_spectrogram
+from shared.http.process_memory import return_freed_memory
+from shared.http.tensors import Float32Array
+from shared.voices import sample_clip
 from vocoder_service.answer import AnswerFormat
 from vocoder_service.schemas import SpecRequest
 from vocoder_service.settings import Settings

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.mel import MEL_FORMAT
-from shared.tensors import Axis, Float32Array, Tensor
+from shared.audio.mel import MEL_FORMAT
+from shared.http.tensors import Axis, Float32Array, Tensor
 from vocoder_service.settings import settings
 
 MIN_OUTPUT_RATE, MAX_OUTPUT_RATE = 8_000, 48_000  # Hz

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from shared.http.startup_errors import read_settings
 from shared.settings import ServiceSettings
-from shared.starting import read_settings
 from vocoder_service.wavernn.correction import PASSES
 
 NetworkName = Literal["vocos", "wavernn"]

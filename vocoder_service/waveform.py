@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.mel import MEL_FORMAT
+from shared.audio.mel import MEL_FORMAT
 
 Wave = NDArray[np.float32]
 

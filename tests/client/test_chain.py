@@ -10,10 +10,9 @@ from client.chain import Chain
 from client.errors import BadResponse, ServiceError, TimedOut
 from client.settings import Settings
 from client.wav_stream import Int16Array
-from shared.audio import Clip, endless_wav_header
-from shared.tensors import Float32Array
-from tests.client.conftest import AT_ONCE, SAMPLES_PER_FRAME, MakeServer, StandIns, spec_of, wav_of
-from tests.client.scripted_server import (
+from shared.audio.files import Clip, endless_wav_header
+from shared.http.tensors import Float32Array
+from tests.support.scripted_server import (
     Answer,
     Received,
     ScriptedServer,
@@ -21,6 +20,14 @@ from tests.client.scripted_server import (
     broken_answer,
     error_answer,
     json_answer,
+)
+from tests.support.stand_ins import (
+    AT_ONCE,
+    SAMPLES_PER_FRAME,
+    MakeServer,
+    StandIns,
+    spec_of,
+    wav_of,
 )
 
 WAV = endless_wav_header(16_000) + np.arange(4000, dtype="<i2").tobytes()

@@ -8,10 +8,9 @@ import pytest
 from client.errors import BadResponse, ServiceError, TimedOut, Unreachable
 from client.retries import RetryPolicy
 from client.service import Service
-from shared.patience import CallerLeft, Patience, patience
-from shared.request_id import request_id
-from tests.client.conftest import AT_ONCE, MakeServer
-from tests.client.scripted_server import (
+from shared.http.deadlines import CallerLeft, Patience, patience
+from shared.http.request_id import request_id
+from tests.support.scripted_server import (
     Answer,
     ScriptedServer,
     answer,
@@ -19,6 +18,7 @@ from tests.client.scripted_server import (
     error_answer,
     json_answer,
 )
+from tests.support.stand_ins import AT_ONCE, MakeServer
 
 DONE = json_answer({"done": True})
 BYTES = bytes(range(256)) * 40

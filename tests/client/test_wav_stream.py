@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.wav_stream import Int16Array, NotWav, samples_of_wav
-from shared.audio import endless_wav_header
+from shared.audio.files import endless_wav_header
 
 SAMPLES = np.arange(-500, 500, dtype=np.int16)
 

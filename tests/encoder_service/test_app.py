@@ -13,9 +13,9 @@ import torch
 from encoder_service import inference
 from encoder_service.hparams import Hparams
 from encoder_service.model import SpeakerEncoder
-from shared.errors import InvalidRequest
-from shared.samples import SAMPLES, sample_clip, sample_embeds
-from shared.tensors import Float32Array
+from shared.http.errors import InvalidRequest
+from shared.http.tensors import Float32Array
+from shared.voices import SAMPLES, sample_clip, sample_embeds
 from tests.conftest import Service
 
 VOICES = ["p240_00000", "1320_00000", "3575_00000"]

@@ -17,7 +17,7 @@ from encoder_service.features import Array, mel_frames, partial_starts
 from encoder_service.hparams import Hparams
 from encoder_service.model import SpeakerEncoder
 from encoder_service.preprocess import preprocess
-from shared import checkpoints
+from shared.checkpoints import reading as checkpoints
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = Hparams(model_hidden_size=8, model_embedding_size=16, model_num_layers=1)

@@ -3,7 +3,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from encoder_service.hparams import Hparams
-from shared.hparams import hparams_from
+from shared.checkpoints.hparams import hparams_from
 
 
 def test_defaults_are_those_of_the_published_weights() -> None:

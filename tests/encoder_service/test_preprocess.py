@@ -21,7 +21,7 @@ from encoder_service.preprocess import (
     usable_voice,
     voiced_windows,
 )
-from shared.samples import SAMPLES
+from shared.voices import SAMPLES
 
 RATE = 16_000
 SYNTHETIC_VOICES = ("ash", "birch", "cedar", "elm", "hazel", "rowan")

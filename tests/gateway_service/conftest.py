@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway_service.storage import Storage
-from tests.gateway_service.job_processes import RedisServer
-from tests.gateway_service.mariadb_server import MariaDB
+from gateway_service.storage.database import Storage
+from tests.support.job_processes import RedisServer
+from tests.support.mariadb_server import MariaDB
 
 
 @pytest.fixture(scope="session")

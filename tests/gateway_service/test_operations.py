@@ -11,8 +11,8 @@ import openai
 import pytest
 
 from tests.conftest import running
-from tests.gateway_service.job_fixtures import wait_until
-from tests.gateway_service.stub_services import Refusal, StubServices
+from tests.support.job_fixtures import wait_until
+from tests.support.stub_services import Refusal, StubServices
 
 TEXT = "Nobody but us should read this. Nor this."
 

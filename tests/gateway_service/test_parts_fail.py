@@ -15,10 +15,10 @@ import pytest
 
 from gateway_service.settings import Settings
 from tests.conftest import REPOSITORY, free_port
-from tests.gateway_service.job_fixtures import wait_until
-from tests.gateway_service.job_processes import GatewayProcess
-from tests.gateway_service.speech_fixtures import SpeechServer, speech_server
-from tests.gateway_service.stub_services import Body, Refusal, Refused, StubService
+from tests.support.job_fixtures import wait_until
+from tests.support.job_processes import GatewayProcess
+from tests.support.speech_fixtures import SpeechServer, speech_server
+from tests.support.stub_services import Body, Refusal, Refused, StubService
 
 PARTS = ["encoder", "synthesizer", "vocoder"]
 ATTEMPTS = 2  # of the speech server's chain
@@ -187,7 +187,7 @@ class PartProcess:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.gateway_service.stub_services"]
+        command = [sys.executable, "-m", "tests.support.stub_services"]
         self._process = subprocess.Popen([*command, self.name, str(self.port)], cwd=REPOSITORY)
         wait_until(self._answers)
 

@@ -2,7 +2,7 @@ import pytest
 
 from client.errors import BadResponse, ChainError, ServiceError, TimedOut, Unreachable
 from gateway_service.service_errors import as_api_errors
-from shared.errors import ApiError
+from shared.http.errors import ApiError
 
 
 def answer_to(error: ChainError, **fields: str) -> ApiError:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.samples import sample_embeds
+from shared.voices import sample_embeds
 from tests.conftest import Service
 
 EMBED = sample_embeds()["ash"].tolist()

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from shared.errors import InvalidRequest
+from shared.http.errors import InvalidRequest
 from synthesizer_service import inference
-from synthesizer_service.attention_monitor import Fault
-from synthesizer_service.model import Generated, Tacotron
 from synthesizer_service.schemas import CharsRequest, TextRequest
 from synthesizer_service.settings import settings
+from synthesizer_service.tacotron.attention_monitor import Fault
+from synthesizer_service.tacotron.model import Generated, Tacotron
 from synthesizer_service.text import ids_of
-from tests.synthesizer_service.test_model import TINY
+from tests.synthesizer_service.tacotron.test_model import TINY
 
 EMBED = np.full(256, 1 / 16, np.float32)
 

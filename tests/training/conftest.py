@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.tiny_training import tiny_data
-from training.clips import ClipFolder
+from tests.support.tiny_training import tiny_data
+from training.data.clips import ClipFolder
 
 
 @pytest.fixture(scope="session")

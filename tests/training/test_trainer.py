@@ -17,14 +17,14 @@ import vocoder_service.inference
 from shared.atomic_files import PARTS
 from shared.settings import REPOSITORY
 from synthesizer_service.settings import Settings as SynthesizerSettings
-from tests.training.tiny_training import TACOTRON, tiny_data, tiny_task, tiny_trainer
-from training.clips import ClipFolder
+from tests.support.tiny_training import TACOTRON, tiny_data, tiny_task, tiny_trainer
+from training.data.clips import ClipFolder
 from training.errors import TrainingError
 from training.export import export
-from training.native_code import compiled
+from training.native.compile import compiled
 from training.recipes import SPEAKING_DROPOUT, Pace, SynthesizerRecipe
 from training.run_folder import RunFolder
-from training.synthesizer import SynthesizerTask
+from training.synthesizer.task import SynthesizerTask
 from training.trainer import Trainer
 from training.weights import read_weights
 from vocoder_service.settings import Settings as VocoderSettings
@@ -76,7 +76,7 @@ def test_killed_run_goes_on_as_if_it_had_not_been(
     run: Path,
 ) -> None:
     arguments = [model, str(data.folder), str(run), str(STEPS), killed]
-    command = [sys.executable, "-m", "tests.training.tiny_training", *arguments]
+    command = [sys.executable, "-m", "tests.support.tiny_training", *arguments]
     assert subprocess.run(command, cwd=REPOSITORY, check=False).returncode == -signal.SIGKILL
     with RunFolder(run).log_file.open("a") as log:
         log.write('\0\0\n{"step": 7, "lo')  # as a power cut and a kill in mid-line leave it

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from shared.hparams import hparams_from
+from shared.checkpoints.hparams import hparams_from
 from vocoder_service.wavernn import native_engine
 from vocoder_service.wavernn.engine import TorchEngine
 from vocoder_service.wavernn.hparams import Hparams

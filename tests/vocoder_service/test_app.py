@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from shared.tensors import Float32Array
+from shared.http.tensors import Float32Array
 from tests.conftest import Service, running
 
 HOP = 200

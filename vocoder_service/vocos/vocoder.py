@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.hparams import hparams_from
-from shared.loading import load_model
-from shared.mel import MEL_FORMAT
-from shared.patience import check_caller
-from shared.tensors import Float32Array
+from shared.audio.mel import MEL_FORMAT
+from shared.checkpoints.hparams import hparams_from
+from shared.checkpoints.loading import load_model
+from shared.http.deadlines import check_caller
+from shared.http.tensors import Float32Array
 from vocoder_service.vocos.hparams import Hparams
 from vocoder_service.vocos.model import Vocos
 from vocoder_service.waveform import MEL_MAX, PREEMPHASIS, Wave, finished, output_length

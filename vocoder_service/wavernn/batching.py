@@ -15,7 +15,7 @@ from threading import Condition, Thread
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.patience import check_caller
+from shared.http.deadlines import check_caller
 from vocoder_service.wavernn.engine import Engine, FoldState
 from vocoder_service.wavernn.mu_law import Labels
 

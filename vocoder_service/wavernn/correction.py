@@ -17,8 +17,8 @@ from functools import cache
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from shared.mel import MEL_FORMAT, mel_amplitudes, mel_filterbank
-from shared.tensors import Float32Array
+from shared.audio.mel import MEL_FORMAT, mel_amplitudes, mel_filterbank
+from shared.http.tensors import Float32Array
 
 PASSES = 3
 """As many as pay: docs/models/vocoder.md has the words wrong by number of passes."""

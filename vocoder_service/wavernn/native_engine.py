@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shared import native_modules
+from shared.native import modules as native_modules
 from vocoder_service.wavernn.engine import Engine, FoldState, TorchEngine, Weights
 from vocoder_service.wavernn.model import WaveRNN
 from vocoder_service.wavernn.mu_law import Labels

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.hparams import hparams_from
-from shared.loading import load_model
-from shared.tensors import Float32Array
+from shared.checkpoints.hparams import hparams_from
+from shared.checkpoints.loading import load_model
+from shared.http.tensors import Float32Array
 from vocoder_service.waveform import Wave
 from vocoder_service.wavernn.batching import SharedEngine
 from vocoder_service.wavernn.engine import Engine

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from shared.checkpoint_manifest import CheckpointError
-from shared.checkpoint_writing import write
-from shared.mel import mel_spectrogram
-from shared.patience import CallerLeft, Patience, patience
-from shared.samples import sample_clip
+from shared.audio.mel import mel_spectrogram
+from shared.checkpoints.manifest import CheckpointError
+from shared.checkpoints.writing import write
+from shared.http.deadlines import CallerLeft, Patience, patience
+from shared.http.tensors import Float32Array
 from shared.settings import REPOSITORY
-from shared.tensors import Float32Array
+from shared.voices import sample_clip
 from vocoder_service.vocos import vocoder as vocos
 from vocoder_service.vocos.hparams import Hparams
 from vocoder_service.vocos.model import Vocos

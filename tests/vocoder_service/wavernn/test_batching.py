@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.tensors import Float32Array
+from shared.http.tensors import Float32Array
 from tests.vocoder_service.conftest import precisions
 from vocoder_service.wavernn.batching import MOST_FOLDS, SharedEngine
 from vocoder_service.wavernn.engine import Engine, FoldState, TorchEngine

@@ -5,8 +5,8 @@ import httpx
 import numpy as np
 import pytest
 
-from shared.mel import mel_spectrogram
-from shared.tensors import Float32Array
+from shared.audio.mel import mel_spectrogram
+from shared.http.tensors import Float32Array
 from tests.conftest import running
 from vocoder_service.wavernn.correction import PASSES, corrected
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from shared.hparams import hparams_from
+from shared.checkpoints.hparams import hparams_from
 from vocoder_service.wavernn.hparams import Hparams
 
 

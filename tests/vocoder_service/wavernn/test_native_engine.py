@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from shared import native_modules
+from shared.native import modules as native_modules
 from tests.vocoder_service.conftest import precisions, small_network
 from vocoder_service.wavernn.engine import FoldState, TorchEngine
 from vocoder_service.wavernn.hparams import Hparams

@@ -1,0 +1,142 @@
+"""Who may call the gateway. It is decided from the request's head, before its body is read."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway_service.access.api_keys import ApiKeys
+from gateway_service.access.rate_limit import RateLimit
+from gateway_service.settings import Settings, is_loopback
+from shared.http import browser_guard
+from shared.http.browser_guard import host_name, is_from_other_site, is_known, unknown_host
+from shared.http.errors import ApiError, Forbidden, Unauthorized
+from shared.http.fair_queue import caller
+from shared.http.json_routes import ErrorResponse
+from shared.http.openapi import add_error
+from shared.http.request_id import HEADER
+
+# The list: Open WebUI asks for it without a key.
+OPEN_PATHS = browser_guard.OPEN_PATHS | {"/v1/audio/voices"}
+_OPEN_FOLDERS = (*browser_guard.OPEN_FOLDERS, "/static/")
+
+
+def access_middleware(settings: Settings) -> list[Middleware]:
+    """Outermost first: a preflight bears no key, and what is refused counts towards no limit."""
+    sites = {"origins": settings.cors_origins, "hosts": settings.allowed_hosts}
+    middleware = [Middleware(Access, keys=settings.keys, **sites)]
+    if settings.cors_origins:
+        middleware.insert(0, _cors(settings.cors_origins))
+    if settings.rate_limit:
+        redis_url = settings.redis_url.get_secret_value()
+        middleware.append(Middleware(RateLimit, limits=settings.rate_limit, redis_url=redis_url))
+    return middleware
+
+
+def describe_access(app: FastAPI, settings: Settings) -> None:
+    """From now on the OpenAPI document says of each call what it asks for."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = plain()
+        if settings.keys:
+            bearer = {"type": "http", "scheme": "bearer", "description": "One of API_KEYS."}
+            document["components"]["securitySchemes"] = {"key": bearer}
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                if _is_open({"path": path, "method": method.upper()}):
+                    continue
+                add_error(operation, 401 if settings.keys else 403)
+                if settings.keys:
+                    operation["security"] = [{"key": []}]
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _cors(origins: tuple[str, ...]) -> Middleware:
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],  # openai in a browser sends a dozen of its own
+        expose_headers=[
+            HEADER,
+            "Retry-After",
+            "Content-Disposition",
+            "Content-Range",
+            "Accept-Ranges",
+            "ETag",
+        ],
+    )
+
+
+class Access:
+    """Asks for one of the keys, if there are keys, in all that is not open to everybody.
+
+    Without keys whoever reaches the gateway may use it, and that must not be every site that its
+    user's browser has open: they can reach what only this machine can reach.
+
+    origins: of sites that may. hosts: names of this gateway; by another name, which its owner can
+    point at us at any time, a page that came from elsewhere would look as if it came from here.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: ApiKeys,
+        origins: tuple[str, ...] = (),
+        hosts: tuple[str, ...] = (),
+    ) -> None:
+        self.app = app
+        self.keys = keys
+        self.origins = origins
+        self.hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _is_open(scope):
+            return await self.app(scope, receive, send)
+        try:
+            name = scope["caller"] = self._caller(scope, Headers(scope=scope))
+        except ApiError as error:
+            return await ErrorResponse(error)(scope, receive, send)
+        # Whoever sits at this machine needs no share of it.
+        caller.set("" if not self.keys and is_loopback(name) else name)
+        return await self.app(scope, receive, send)
+
+    def _caller(self, scope: Scope, headers: Headers) -> str:
+        """A name of who calls, for limits: never the key. Raises Unauthorized or Forbidden."""
+        if self.keys:
+            return self._holder(headers)
+        name = host_name(headers)
+        if not is_known(name, self.hosts):
+            raise unknown_host("gateway", name)
+        if is_from_other_site(headers, self.origins):
+            raise Forbidden(
+                "pages of other sites may not use this gateway; add their origin to CORS_ORIGINS",
+                param="origin",
+            )
+        host, _ = scope.get("client") or ("unknown", 0)
+        return str(host)
+
+    def _holder(self, headers: Headers) -> str:
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise _unauthorized("an API key is missing; send it as Authorization: Bearer KEY")
+        holder = self.keys.holder(key.strip().encode("latin-1"))  # the bytes that were sent
+        if holder is None:
+            raise _unauthorized("this API key is not one of ours; ask who runs the gateway for one")
+        return holder
+
+
+def _is_open(scope: Scope) -> bool:
+    return browser_guard.is_open(scope, OPEN_PATHS, _OPEN_FOLDERS)
+
+
+def _unauthorized(message: str) -> Unauthorized:
+    error = Unauthorized(message)
+    error.headers = {"WWW-Authenticate": 'Bearer realm="Better API"'}
+    return error

@@ -1,0 +1,48 @@
+"""Conditional and partial GETs, as RFC 9110 has them: ETag, If-None-Match, Range and If-Range.
+
+Only a single range of bytes is served. The answer to several is the whole, which the RFC allows.
+"""
+
+import re
+
+from starlette.datastructures import Headers
+
+from shared.http.errors import RangeNotSatisfiable
+
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+
+
+def is_unchanged(headers: Headers, etag: str) -> bool:
+    """True if the caller has the version with this strong ETag, so that the answer is 304."""
+    given = headers.get("if-none-match", "")
+    tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
+    return etag in tags or tags == ["*"]
+
+
+def asked_range(headers: Headers, etag: str, size: int) -> range | None:
+    """The bytes that `Range` asks for, of `size`; None for all of them.
+
+    A header that is no range of bytes is ignored, and so is one for another version. Raises
+    RangeNotSatisfiable.
+    """
+    asked = _RANGE.fullmatch(headers.get("range", "").strip())
+    if asked is None or headers.get("if-range", etag) != etag:
+        return None
+    first, last = asked.groups()
+    if first:
+        start, end = int(first), min(int(last) + 1 if last else size, size)
+        if last and int(last) < start:
+            return None
+    elif last:  # so many at the end
+        start, end = max(0, size - int(last)), size
+    else:
+        return None
+    if start >= end:
+        error = RangeNotSatisfiable(
+            f"range: {asked[0]} lies outside of the {size} bytes that there are; ask for bytes "
+            f"from 0 to {size - 1}",
+            param="range",
+        )
+        error.headers = {"Content-Range": f"bytes */{size}"}
+        raise error
+    return range(start, end)

@@ -1,0 +1,34 @@
+"""The statement of who allowed a voice to be cloned, and for what."""
+
+import unicodedata
+
+from shared.http.errors import InvalidRequest
+
+MAX_CONSENT_CHARACTERS = 2000
+MIN_CONSENT_LETTERS = 2
+"""In any script: two Chinese characters may say it."""
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
+"""Hangul fillers, which Unicode counts among the letters."""
+
+
+def require_consent(text: str | None) -> None:
+    """Raises InvalidRequest for a text that is too long, or says nothing a person could read."""
+    if text and len(text) > MAX_CONSENT_CHARACTERS:
+        raise InvalidRequest(
+            f"consent: has {len(text)} characters, at most {MAX_CONSENT_CHARACTERS} are taken; "
+            "send a shorter one",
+            param="consent",
+            code="string_too_long",
+        )
+    if not text or not text.strip():
+        raise _invalid("is missing; send a text that says who allowed this voice to be cloned")
+    if sum(map(_is_visible_letter, text)) < MIN_CONSENT_LETTERS:
+        raise _invalid("has no words; say who allowed this voice to be cloned, and for what")
+
+
+def _is_visible_letter(character: str) -> bool:
+    return unicodedata.category(character).startswith("L") and character not in _BLANK_LETTERS
+
+
+def _invalid(problem: str) -> InvalidRequest:
+    return InvalidRequest(f"consent: {problem}", param="consent")

@@ -1,0 +1,241 @@
+"""The voices there are: six presets that come with the program, and those that people made."""
+
+import re
+import secrets
+import time
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Select, column, func, or_, select, table
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from gateway_service.storage.database import Storage
+from gateway_service.storage.tables import (
+    LONGEST_KEY,
+    LONGEST_NAME,
+    VoiceRow,
+    embed_bytes,
+    embed_of,
+)
+from shared.http.errors import InvalidRequest, NotFound
+from shared.http.tensors import Float32Array
+from shared.voices import sample_embeds
+
+OPENAI_VOICES = {
+    "alloy": "cedar",
+    "ash": "ash",
+    "ballad": "birch",
+    "cedar": "cedar",
+    "coral": "rowan",
+    "echo": "birch",
+    "fable": "birch",
+    "marin": "elm",
+    "nova": "rowan",
+    "onyx": "ash",
+    "sage": "hazel",
+    "shimmer": "elm",
+    "verse": "birch",
+}
+"""The preset that speaks where OpenAI's clients ask for one of their voices."""
+_ID = re.compile(r"voice_[0-9a-f]{16}")
+_LISTED_IN_ERROR = 20
+_NEWEST_FIRST = (VoiceRow.created_at.desc(), VoiceRow.id)
+_ONE_AT_A_TIME: Select[Any] = select(column("version_num")).select_from(table("alembic_version"))
+"""A row that is always there. MariaDB locks it, so that one transaction waits for another."""
+
+
+@dataclass(frozen=True)
+class ListedVoice:
+    """created_at: Unix milliseconds, 0 for a preset."""
+
+    id: str
+    name: str
+    created_at: int = 0
+    preset: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice(ListedVoice):
+    """embed: [256], unit length.
+
+    consent and samples: what is kept of how it was made; empty for a preset.
+    """
+
+    embed: Float32Array
+    consent: str = ""
+    samples: Sequence[dict[str, Any]] = field(default_factory=tuple)
+
+
+@cache
+def presets() -> dict[str, Voice]:
+    """By name. Their ids are the same everywhere."""
+    return {
+        name: Voice(_preset_id(name), name, preset=True, embed=embed)
+        for name, embed in sample_embeds().items()
+    }
+
+
+def _preset_id(name: str) -> str:
+    return f"voice_{sha256(name.encode()).hexdigest()[:16]}"
+
+
+def find_preset(name_or_id: str) -> Voice | None:
+    """Needs no database, so it never blocks."""
+    if preset := presets().get(_key(name_or_id)):
+        return preset
+    return next((preset for preset in presets().values() if preset.id == name_or_id), None)
+
+
+class VoiceLibrary:
+    """Every method but `find` of a preset may raise StorageUnavailable, and may block.
+
+    most: voices that people may make; names are told apart without regard to case.
+    """
+
+    def __init__(self, storage: Storage, most: int = 1000) -> None:
+        self._storage = storage
+        self._most = most
+
+    def find(self, name_or_id: str) -> Voice:
+        """Raises NotFound. Presets are found while the database is away."""
+        if preset := find_preset(name_or_id):
+            return preset
+        with self._storage.read_session() as session:
+            row = session.scalar(_matching(name_or_id))
+        if row is not None:
+            return _voice(row)
+        if same_for_openai := OPENAI_VOICES.get(_key(name_or_id)):
+            return presets()[same_for_openai]
+        raise self._not_found(name_or_id)
+
+    def check_new(self, name: str) -> str:
+        """The name in its normal form. Raises InvalidRequest if it is none, or taken, or if there
+        are as many voices as there may be; StorageFull."""
+        self._storage.require_space()
+        name = _checked(name)
+        if _key(name) in presets():
+            raise _taken(f"name: {name!r} is a preset voice's; choose another name")
+        with self._storage.read_session() as session:
+            if session.scalar(_matching(name)) is not None:
+                raise _taken(_there_is(name))
+            self._check_room(session)
+        return name
+
+    def _check_room(self, session: Session) -> None:
+        if _count(session) >= self._most:
+            raise InvalidRequest(
+                f"there are {self._most} voices already, which is the most; delete one",
+                code="too_many_voices",
+            )
+
+    def add(
+        self, name: str, embed: Float32Array, consent: str, samples: Sequence[dict[str, Any]]
+    ) -> Voice:
+        """embed: [256]. samples: what was found in each. Raises InvalidRequest as `check_new`."""
+        name = self.check_new(name)
+        row = VoiceRow(
+            id=f"voice_{secrets.token_hex(8)}",
+            name=name,
+            key=_key(name),
+            embed=embed_bytes(embed),
+            consent=consent,
+            samples=[*samples],
+            created_at=time.time_ns() // 1_000_000,
+        )
+        try:
+            with self._storage.session() as session:
+                session.execute(_ONE_AT_A_TIME.with_for_update())
+                self._check_room(session)
+                session.add(row)
+        except IntegrityError:  # another request has just taken the name
+            raise _taken(_there_is(name)) from None
+        return _voice(row)
+
+    def remove(self, name_or_id: str) -> Voice:
+        """Returns what it was. Raises NotFound, and InvalidRequest for a preset."""
+        voice = self.find(name_or_id)
+        if voice.preset:
+            raise InvalidRequest(
+                f"{voice.name} is a preset voice and stays", param="voice", code="preset_voice"
+            )
+        with self._storage.session() as session:
+            if row := session.get(VoiceRow, voice.id):
+                session.delete(row)
+        if row is None:  # another request was faster
+            raise self._not_found(name_or_id)
+        return voice
+
+    def list(self) -> Sequence[ListedVoice]:
+        """The presets, then the others, the newest first."""
+        listed = select(VoiceRow.id, VoiceRow.name, VoiceRow.created_at).order_by(*_NEWEST_FIRST)
+        with self._storage.read_session() as session:
+            return [*presets().values(), *(ListedVoice(*row) for row in session.execute(listed))]
+
+    def _not_found(self, asked: str) -> NotFound:
+        newest = select(VoiceRow.name).order_by(*_NEWEST_FIRST).limit(_LISTED_IN_ERROR)
+        with self._storage.read_session() as session:
+            names = [*presets(), *session.scalars(newest)][:_LISTED_IN_ERROR]
+            left_out = len(presets()) + _count(session) - len(names)
+        shown = ", ".join(names)
+        more = f" and {left_out} more" if left_out > 0 else ""
+        return NotFound(
+            f"voice: there is no {asked[:LONGEST_NAME]!r}; there are {shown}{more}, which "
+            "GET /v1/audio/voices lists",
+            param="voice",
+            code="voice_not_found",
+        )
+
+
+def _voice(row: VoiceRow) -> Voice:
+    return Voice(
+        row.id,
+        row.name,
+        row.created_at,
+        embed=embed_of(row.embed),
+        consent=row.consent,
+        samples=row.samples,
+    )
+
+
+def _count(session: Session) -> int:
+    return session.scalar(select(func.count(VoiceRow.id))) or 0
+
+
+def _key(name: str) -> str:
+    """name: of at most MAX_VOICE_CHARACTERS, for the time grows with their square."""
+    return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
+
+
+def _matching(name_or_id: str) -> Select[VoiceRow]:
+    return select(VoiceRow).where(or_(VoiceRow.id == name_or_id, VoiceRow.key == _key(name_or_id)))
+
+
+def _checked(name: str) -> str:
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
+    if not 1 <= len(name) <= LONGEST_NAME:
+        problem = f"has {len(name)} characters; choose one of 1 to {LONGEST_NAME}"
+    elif len(_key(name)) > LONGEST_KEY:
+        problem = "is too long when its ligatures are spelled out; choose a shorter one"
+    elif not name.isprintable() or "/" in name:
+        problem = "holds a character that cannot be in a name; use letters, digits, spaces and -"
+    elif not name[0].isalnum():
+        problem = "must begin with a letter or a digit"
+    elif _ID.fullmatch(_key(name)):
+        problem = "looks like a voice's id; choose another"
+    else:
+        return name
+    raise InvalidRequest(f"name: {problem}", param="name", code="invalid_name")
+
+
+def _there_is(name: str) -> str:
+    return f"name: there is a voice {name!r} already; choose another name, or delete that voice"
+
+
+def _taken(message: str) -> InvalidRequest:
+    # Not 409: OpenAI's client would send the same again.
+    return InvalidRequest(message, param="name", code="voice_exists")

@@ -1,0 +1,53 @@
+"""/v1/audio/voices, as OpenAI's API has it, with a verdict on each sample."""
+
+from functools import partial
+
+from fastapi import APIRouter
+
+from gateway_service.gateway import GatewayState
+from gateway_service.storage.database import in_storage_thread
+from gateway_service.string_limits import VoicePath
+from gateway_service.voices import form as voice_form
+from gateway_service.voices.cloning import clone
+from gateway_service.voices.form import NewVoice
+from gateway_service.voices.schemas import (
+    VoiceDeleted,
+    VoiceDetails,
+    VoiceList,
+    details_of,
+    summary_of,
+)
+from shared.http.app import Slot
+from shared.http.json_routes import WireRoute
+from shared.http.openapi import QUEUED, errors
+
+router = APIRouter(
+    prefix="/v1/audio/voices", tags=["voices"], route_class=WireRoute, responses=errors(503)
+)
+
+
+@router.post("", openapi_extra=voice_form.OPENAPI, responses=QUEUED | errors(502))
+async def create_voice(form: NewVoice, gateway: GatewayState, slot: Slot) -> VoiceDetails:
+    """A voice from one or several recordings of a person who agreed to it. The recordings are not
+    kept."""
+    return details_of(await slot.run(partial(clone, gateway.chain, gateway.voices, form)))
+
+
+@router.get("")
+async def list_voices(gateway: GatewayState) -> VoiceList:
+    """The presets and all that were made. Nothing of how they were made: no key is asked."""
+    voices = await in_storage_thread(gateway.voices.list)
+    return VoiceList(voices=[summary_of(voice) for voice in voices])
+
+
+@router.get("/{voice}")
+async def retrieve_voice(voice: VoicePath, gateway: GatewayState) -> VoiceDetails:
+    """By its name or id."""
+    return details_of(await in_storage_thread(gateway.voices.find, voice))
+
+
+@router.delete("/{voice}", responses=errors(400))
+async def delete_voice(voice: VoicePath, gateway: GatewayState) -> VoiceDeleted:
+    """By its name or id. What is known of its samples and consent goes with it."""
+    removed = await in_storage_thread(gateway.voices.remove, voice)
+    return VoiceDeleted(id=removed.id)

@@ -1,0 +1,94 @@
+"""The process that decodes one sound file for shared/audio/decoding.py.
+
+python -m shared.decoding_process libsndfile|ffmpeg MAX_SECONDS RATE: the file comes in on standard
+input, its sound goes out on standard output.
+"""
+
+import json
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from shared.audio.decoding import (
+    HEAD,
+    MAX_MIB,
+    MAX_SECONDS_TO_BEGIN,
+    MIN_SPEED,
+    Block,
+    too_much_memory,
+)
+from shared.http.errors import ApiError
+
+_STATM = Path("/proc/self/statm")
+
+
+def main() -> None:
+    for ignored in (signal.SIGINT, signal.SIGTERM):  # whoever started it kills it
+        signal.signal(ignored, signal.SIG_IGN)
+    blocks = _decoder(sys.argv[1], sys.stdin.buffer.read(), float(sys.argv[2]), int(sys.argv[3]))
+    answer(blocks, sys.stdout.buffer)
+
+
+def answer(blocks: Iterator[Block], out: IO[bytes]) -> None:
+    """Decode within the limits, which stay, and write what shared/audio/decoding.py reads."""
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit_memory()
+    refusal: ApiError | None = None
+    try:
+        _write(blocks, out)
+    except MemoryError:
+        refusal = too_much_memory()
+    except ApiError as error:
+        refusal = error
+    out.write(HEAD.pack(0, 0) + json.dumps(_as_json(refusal)).encode())
+
+
+def _decoder(name: str, data: bytes, max_seconds: float, rate: int) -> Iterator[Block]:
+    if name == "libsndfile":
+        from shared.audio.files import decode_sound
+
+        return decode_sound(data, max_seconds)
+    from shared.audio.media import decode_media  # FFmpeg's libraries take 10 MB
+
+    return decode_media(data, rate, max_seconds)
+
+
+def _write(blocks: Iterator[Block], out: IO[bytes]) -> None:
+    seconds = 0.0
+    _limit_time(seconds)
+    for rate, wav in blocks:
+        out.write(HEAD.pack(rate, len(wav)) + wav.tobytes())
+        seconds += len(wav) / rate
+        _limit_time(seconds)
+
+
+def _limit_memory() -> None:
+    """Limit what is taken from here on. Only Linux tells how much that is, and holds to it."""
+    if _STATM.exists():
+        pages = int(_STATM.read_text().split()[0])
+        _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + MAX_MIB * 2**20)
+
+
+def _limit_time(seconds: float) -> None:
+    """Limit the processor's time, with so many seconds of sound decoded."""
+    _limit(resource.RLIMIT_CPU, MAX_SECONDS_TO_BEGIN + int(seconds / MIN_SPEED))
+
+
+def _limit(what: int, most: int) -> None:
+    """Below the limit that the system may have set already."""
+    _, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _as_json(refusal: ApiError | None) -> dict[str, Any] | None:
+    if refusal is None:
+        return None
+    fields = {"message": refusal.message, "param": refusal.param, "code": refusal.code}
+    return {"kind": type(refusal).__name__, **fields}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""What is noted about every request: its id, a count, its seconds, and a line in the log."""
+
+import logging
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.http.metrics import Metrics
+from shared.http.request_id import HEADER, accepted_or_new, request_id
+
+log = logging.getLogger("better.request")
+
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+@dataclass
+class _Problem:
+    code: str | None = None
+
+
+_problem: ContextVar[_Problem | None] = ContextVar("problem", default=None)
+
+
+def note_problem(code: str) -> None:
+    """For the line and the count of the request that is under way: by which error it was refused,
+    or broke off after its answer had begun."""
+    if problem := _problem.get():
+        problem.code = code
+
+
+class RequestLog:
+    """Nothing of what a request brings or gets is noted, nor its path: only its route."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        current = accepted_or_new(Headers(scope=scope).get(HEADER))
+        # Never reset: a request has a task, and so a context, of its own, and what the server says
+        # of an exception comes after this.
+        request_id.set(current)
+        _problem.set(problem := _Problem())
+        status = sent = 0  # so they stay when the client left before an answer began
+        started = time.perf_counter()
+
+        async def watched_send(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = current
+            await send(message)
+            sent += len(message.get("body", b""))
+
+        try:
+            await self.app(scope, receive, watched_send)
+        except Exception:
+            status = status or 500  # answered beyond this middleware
+            problem.code = problem.code or "internal_error"
+            raise
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            seconds = time.perf_counter() - started
+            note(self.metrics, method, route, status, seconds, sent, problem.code)
+
+
+def note(
+    metrics: Metrics,
+    method: str,
+    route: str,
+    status: int,
+    seconds: float,
+    sent: int,
+    problem: str | None,
+) -> None:
+    metrics.count(method, route, status, seconds)
+    fields = {"method": method, "route": route, "status": status}
+    fields |= {"seconds": round(seconds, 4), "bytes": sent}
+    if problem:
+        metrics.count_problem(route, problem)
+        fields["code"] = problem
+    log.info("%s %s %s", method, route, status, extra={"fields": fields})

@@ -1,0 +1,50 @@
+"""The preset voices in samples/, and the mean of several embeddings of one voice."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from shared.audio.files import Clip, read_sound
+from shared.http.tensors import Float32Array
+from shared.settings import REPOSITORY
+
+SAMPLES = REPOSITORY / "samples"
+DEFAULT_VOICE = "rowan"
+
+
+def sample_path(voice: str = DEFAULT_VOICE) -> Path:
+    return SAMPLES / f"{voice}.wav"
+
+
+@cache
+def sample_clip(seconds: float) -> Clip:
+    """The beginning of the default voice's clip."""
+    clip = read_sound(sample_path().read_bytes(), max_seconds=60)
+    return Clip(clip.wav[: int(seconds * clip.rate)], clip.rate)
+
+
+def sample_embeds() -> dict[str, Float32Array]:
+    """[256] by voice: what the encoder says of each clip in samples/."""
+    stored = json.loads((SAMPLES / "embeds.json").read_text())
+    return {voice: np.array(embed, np.float32) for voice, embed in stored.items()}
+
+
+def mean_embed(
+    embeds: Sequence[Float32Array], weights: Sequence[float] | None = None
+) -> Float32Array:
+    """[256], unit length, from several [256] of the same voice (GE2E's centroid), which count
+    as much as `weights` say, else alike; of a single one, that one to the last bit, so that a saved
+    voice speaks as its clip does."""
+    if len(embeds) == 1:
+        return embeds[0]
+    mean = np.average(embeds, axis=0, weights=weights)
+    unit: Float32Array = (mean / np.linalg.norm(mean)).astype(np.float32)
+    return unit
+
+
+def presets() -> dict[str, Path]:
+    """Reference clips by the name of their voice."""
+    return {path.stem: path for path in sorted(SAMPLES.glob("*.wav"))}

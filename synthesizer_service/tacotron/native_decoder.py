@@ -1,0 +1,145 @@
+"""The decoder of Tacotron in C++ (native/decoder_loop.cpp): no Python and no allocation a step.
+
+Built at installation, for several instruction sets (setup.py); the best one that this CPU has is
+taken. Where none was built, the decoder in torch serves.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from shared.http.tensors import Float32Array
+from shared.native import modules as native_modules
+from synthesizer_service.tacotron.attention import Memory
+from synthesizer_service.tacotron.model import STOP_AFTER, Decoder
+
+LOOP = "synthesizer_service.tacotron._decoder_loop"
+Precision = Literal["float32", "bfloat16"]
+STEPS_A_CALL = 32
+"""Dropout is drawn for so many steps at a time."""
+
+log = logging.getLogger("better")
+
+
+def decoder_for(decoder: Decoder, precision: Precision) -> nn.Module:
+    """The native loop where it was built, which spends `decoder`; else that itself."""
+    if not native_modules.built(LOOP):
+        log.warning(
+            "the native decoder was not built: no C++ compiler at installation? The one in torch "
+            "serves, several times slower; `pip install -e .` with g++ builds the other"
+        )
+        return decoder
+    try:
+        return NativeDecoder(decoder, precision, spends=True)
+    except ValueError as error:
+        log.warning("%s are not for the native decoder: the one in torch serves", error)
+        return decoder
+
+
+class NativeDecoder(nn.Module):
+    """Generates as `Decoder` does, and takes its place in a Tacotron that is not to be trained.
+
+    Holds weights of its own. Those of the residual LSTMs, of the layer before them and of the
+    attention GRU's input are in `precision`; all else is float32.
+    spends: takes the LSTMs' from `decoder` as it copies them, so that they are not there twice.
+    """
+
+    r: Tensor
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        precision: Precision = "float32",
+        instruction_set: str | None = None,
+        spends: bool = False,
+    ) -> None:
+        """Raises ValueError for sizes of no whole vectors."""
+        super().__init__()
+        self.attn_net = decoder.attn_net
+        self.register_buffer("r", decoder.r)
+        self.n_mels = decoder.n_mels
+        self.dropout = decoder.prenet.dropout
+        self._widths = decoder.prenet.fc2.out_features, decoder.res_rnn1.hidden_size
+        module = native_modules.native_module(LOOP, instruction_set)
+        self._loop = module.DecoderLoop(_weights(decoder, spends), precision == "bfloat16")
+
+    def generate(
+        self, memory: Memory, generator: Generator, max_frames: int
+    ) -> tuple[Tensor, Tensor, bool]:
+        """Free-running, one utterance: each step is fed the last frame of the one before.
+
+        Returns mel [1, 80, T], attention [S, L], and whether the stop token came in time.
+        """
+        keys, values = _array(memory.keys[0]), _array(memory.values[0])
+        prenet, lstm = self._widths
+        state = [np.zeros(n, np.float32) for n in (self.n_mels, keys.shape[1], values.shape[1])]
+        state += [np.zeros(len(keys), np.float32), np.zeros((4, lstm), np.float32)]
+        r = int(self.r)
+        left, believed = max_frames // r, STOP_AFTER // r + 1  # steps
+        mels, attentions, stopped = [], [], False
+        while left > 0 and not stopped:
+            steps = min(STEPS_A_CALL, left)
+            kept = torch.rand(steps, 2, prenet, generator=generator) >= self.dropout
+            mel = np.empty((steps, r * self.n_mels), np.float32)
+            attention = np.empty((steps, len(keys)), np.float32)
+            scaled = (kept / (1 - self.dropout)).numpy()
+            made, stopped = self._loop.run(
+                keys, values, scaled, *state, mel, attention, max(0, believed)
+            )
+            mels.append(mel[:made])
+            attentions.append(attention[:made])
+            left, believed = left - made, believed - made
+        frames = np.concatenate(mels).reshape(-1, self.n_mels)
+        return (
+            torch.from_numpy(frames).t().unsqueeze(0),
+            torch.from_numpy(np.concatenate(attentions)),
+            stopped,
+        )
+
+
+def _weights(decoder: Decoder, spends: bool) -> Mapping[str, Callable[[], Float32Array]]:
+    """By the loop's names for them. The LSTMs' two matrices become one over input and state."""
+    attention, gru = decoder.attn_net, decoder.attn_rnn
+    tensors = {
+        "prenet1": decoder.prenet.fc1.weight,
+        "prenet1_bias": decoder.prenet.fc1.bias,
+        "prenet2": decoder.prenet.fc2.weight,
+        "prenet2_bias": decoder.prenet.fc2.bias,
+        "gru_input": gru.weight_ih,
+        "gru_input_bias": gru.bias_ih,
+        "gru_hidden": gru.weight_hh,
+        "gru_hidden_bias": gru.bias_hh,
+        "query": attention.W.weight,
+        "location": attention.location(),
+        "energy": attention.v.weight[0],
+        "input": decoder.rnn_input.weight,
+        "input_bias": decoder.rnn_input.bias,
+        "mel": decoder.mel_weight(),
+        "stop": decoder.stop_proj.weight,
+        "stop_bias": decoder.stop_proj.bias,
+        "lstm1_bias": decoder.res_rnn1.bias_ih + decoder.res_rnn1.bias_hh,
+        "lstm2_bias": decoder.res_rnn2.bias_ih + decoder.res_rnn2.bias_hh,
+    }
+    weights = {name: partial(_array, tensor) for name, tensor in tensors.items()}
+    return weights | {
+        "lstm1": partial(_joined, decoder.res_rnn1, spends),
+        "lstm2": partial(_joined, decoder.res_rnn2, spends),
+    }
+
+
+def _joined(cell: nn.LSTMCell, spends: bool) -> Float32Array:
+    """[4 * dims, 2 * dims]"""
+    joined = _array(torch.cat([cell.weight_ih, cell.weight_hh], dim=1))
+    if spends:
+        cell.register_parameter("weight_ih", None)
+        cell.register_parameter("weight_hh", None)
+    return joined
+
+
+def _array(tensor: Tensor) -> Float32Array:
+    return np.ascontiguousarray(tensor.detach().numpy(), dtype=np.float32)

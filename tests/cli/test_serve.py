@@ -1,0 +1,104 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from cli import serve as serve_cli
+from cli.main import better
+from cli.processes import PORT_OFFSETS, installed_services
+from shared.settings import REPOSITORY
+from tests.cli.test_processes import processes
+
+BETTER = [sys.executable, "-c", "from client.cli import main; main()"]
+
+
+@pytest.fixture
+def port_base() -> int:
+    """The first of as many free ports as there are services."""
+    for base in range(20_000, 30_000, 10):
+        taken = []
+        for offset in PORT_OFFSETS.values():
+            with socket.socket() as probe:
+                taken.append(probe.connect_ex(("127.0.0.1", base + offset)) == 0)
+        if not any(taken):
+            return base
+    pytest.fail("there are no free ports")
+
+
+def test_all_services_run_until_ctrl_c(port_base: int) -> None:
+    with subprocess.Popen(
+        [*BETTER, "serve", "--port-base", str(port_base)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TORCH_THREADS": "1"},
+        start_new_session=True,
+    ) as serve:
+        try:
+            assert serve.stdout
+            shown = dict(serve.stdout.readline().split() for _ in installed_services())
+            assert serve.stdout.readline() == "All are ready; Ctrl-C stops them.\n"
+            for name, url in shown.items():
+                assert url == f"http://127.0.0.1:{port_base + PORT_OFFSETS[name]}"
+                assert httpx.get(f"{url}/check").json() == "service available"
+            os.killpg(serve.pid, signal.SIGINT)
+            _, log = serve.communicate(timeout=60)
+            assert processes("sess", serve.pid) == []
+        finally:
+            subprocess.run(["pkill", "-KILL", "-s", str(serve.pid)], check=False)
+
+    assert list(shown) == installed_services()
+    assert serve.returncode == 0, log
+    assert "Traceback" not in log
+
+
+def test_a_group_that_is_signalled_with_make_leaves_no_process(port_base: int) -> None:
+    """`make` passes SIGTERM on to the child that has had it already."""
+    variables = [f"PORT_BASE={port_base}", f"BIN={Path(sys.executable).parent}"]
+    with subprocess.Popen(
+        ["make", "serve", *variables, "--assume-old=.venv/installed"],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TORCH_THREADS": "1"},
+        start_new_session=True,
+    ) as serve:
+        try:
+            assert serve.stdout
+            assert any("All are ready" in line for line in serve.stdout)
+            os.killpg(serve.pid, signal.SIGTERM)
+            serve.communicate(timeout=60)
+            assert processes("sess", serve.pid) == []
+        finally:
+            subprocess.run(["pkill", "-KILL", "-s", str(serve.pid)], check=False)
+
+
+def test_a_port_in_use_is_one_line(port_base: int) -> None:
+    with socket.create_server(("127.0.0.1", port_base + 2)):
+        result = CliRunner().invoke(better, ["serve", "--port-base", str(port_base)])
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: port {port_base + 2} on 127.0.0.1, for the synthesizer, is taken; "
+        "stop what listens there, or choose others with --port-base\n"
+    )
+
+
+def test_a_service_that_cannot_start_ends_all_with_its_reason(
+    port_base: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(serve_cli, "installed_services", lambda: ["encoder"])
+    monkeypatch.setenv("CHECKPOINTS_DIR", str(REPOSITORY / "docs"))
+
+    result = CliRunner().invoke(better, ["serve", "--port-base", str(port_base)])
+
+    assert result.exit_code == 1
+    assert result.stderr == "Error: the encoder ended with exit code 3; its log says why\n"
+    assert "docs/encoder" in capfd.readouterr().err

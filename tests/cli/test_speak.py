@@ -1,0 +1,143 @@
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from cli.main import better
+from shared.http.tensors import Float32Array
+from tests.support.scripted_server import error_answer
+from tests.support.stand_ins import SAMPLES_PER_FRAME, MakeServer, StandIns
+
+
+def speak(*arguments: str, stdin: str | bytes = "") -> Result:
+    return CliRunner().invoke(better, ["speak", *arguments], input=stdin)
+
+
+@pytest.fixture(autouse=True)
+def voices_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VOICES_DIR", str(tmp_path / "voices"))
+    return tmp_path / "voices"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out.wav"
+
+
+def test_a_text_is_spoken_into_a_file(stand_ins: StandIns, clip: Path, out: Path) -> None:
+    result = speak("--voice", str(clip), "--text", "One. Three.", "--out", str(out))
+
+    assert (result.exit_code, result.output) == (0, "")
+    samples, rate = soundfile.read(out, dtype="int16")
+    assert rate == 16_000
+    assert len(samples) == (4 + 6) * SAMPLES_PER_FRAME + round(0.35 * 16_000)
+    assert stand_ins.encoder.received[0].body == clip.read_bytes()
+
+
+def test_a_text_is_read_from_stdin(stand_ins: StandIns, clip: Path, out: Path) -> None:
+    text = "\ufeffSchön.\n".encode()
+    result = speak("--voice", str(clip), "--text", "-", "--out", str(out), stdin=text)
+
+    assert result.exit_code == 0
+    assert stand_ins.synthesizer.received[0].json["text"] == "Schön."
+
+
+def test_speech_can_go_to_stdout(stand_ins: StandIns, clip: Path) -> None:
+    result = speak("--voice", str(clip), "--text", "One.", "--out", "-")
+
+    samples, rate = soundfile.read(io.BytesIO(result.stdout_bytes), dtype="int16")
+    assert rate == 16_000
+    np.testing.assert_array_equal(samples, np.full(4 * SAMPLES_PER_FRAME, 4))
+
+
+def test_a_preset_is_heard_by_the_encoder(stand_ins: StandIns, out: Path) -> None:
+    result = speak("--voice", "ash", "--text", "One.", "--out", str(out))
+
+    assert result.exit_code == 0
+    assert stand_ins.encoder.received[0].body[:4] == b"RIFF"
+
+
+def test_a_saved_voice_needs_no_encoder(
+    stand_ins: StandIns, clip: Path, out: Path, embed: Float32Array
+) -> None:
+    assert CliRunner().invoke(better, ["voices", "add", "mine", str(clip)]).exit_code == 0
+    result = speak("--voice", "mine", "--text", "One.", "--out", str(out))
+
+    assert result.exit_code == 0
+    assert len(stand_ins.encoder.received) == 1
+    sent = stand_ins.synthesizer.received[0].json["embed"]
+    np.testing.assert_allclose(sent, embed, rtol=1e-6)
+
+
+def test_the_seed_is_passed_on(stand_ins: StandIns, clip: Path, out: Path) -> None:
+    speak("--voice", str(clip), "--text", "One.", "--out", str(out), "--seed", "9")
+
+    assert stand_ins.synthesizer.received[0].json["seed"] == 9
+    assert stand_ins.vocoder.received[0].json["seed"] == 9
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"--text": ""}, "the text is empty"),
+        ({"--text": " \n "}, "the text is empty"),
+        ({"--text": "\udcff"}, "not UTF-8"),
+        ({"--voice": "nobody"}, "neither a sound file nor a voice"),
+        ({"--out": "speech.mid"}, "must end in"),
+        ({"--out": "no/such/speech.wav"}, "there is no folder"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_any_call(
+    wrong: dict[str, str], why: str, stand_ins: StandIns, clip: Path, out: Path
+) -> None:
+    options = {"--voice": str(clip), "--text": "One.", "--out": str(out)} | wrong
+
+    result = speak(*(part for option in options.items() for part in option))
+
+    assert result.exit_code == 1
+    assert why in result.stderr
+    assert stand_ins.encoder.received == []
+
+
+def test_stdin_that_is_not_utf_8_is_refused(clip: Path, out: Path) -> None:
+    result = speak("--voice", str(clip), "--text", "-", "--out", str(out), stdin=b"\xff\xfe")
+
+    assert result.exit_code == 1
+    assert "the text is not UTF-8" in result.stderr
+
+
+def test_an_error_of_a_service_is_one_line_and_leaves_no_file(
+    stand_ins: StandIns,
+    make_server: MakeServer,
+    clip: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VOCODER_URL", make_server(error_answer(413, "spec is too long")).url)
+
+    result = speak("--voice", str(clip), "--text", "One.", "--out", str(out))
+
+    assert result.exit_code == 1
+    assert result.stderr == "Error: the vocoder answered 413: spec is too long\n"
+    assert list(out.parent.glob("*.wav")) == []
+    assert list(out.parent.glob(".*")) == []
+
+
+def test_a_bar_is_shown_on_a_terminal_only(stand_ins: StandIns, clip: Path, out: Path) -> None:
+    command = [sys.executable, "-c", "from client.cli import main; main()", "speak"]
+    options = ["--voice", str(clip), "--text", "One. Two.", "--out", str(out)]
+    terminal, child = pty.openpty()
+    subprocess.run([*command, *options], stderr=child, check=True)
+    shown = os.read(terminal, 65536).decode()
+    os.close(terminal)
+    os.close(child)
+
+    assert "Speaking" in shown
+    assert "100%" in shown

@@ -1,0 +1,148 @@
+"""Shares: one caller's requests leave room for the others."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
+
+from gateway_service.access.api_keys import ApiKeys
+from gateway_service.access.middleware import Access
+from gateway_service.jobs.leases import Leases
+from gateway_service.jobs.library import Jobs
+from gateway_service.settings import Settings
+from gateway_service.storage.database import Storage
+from shared.http.app import create_app
+from shared.http.errors import QueueFull
+from shared.http.fair_queue import caller
+from shared.settings import AppSettings
+from tests.support.job_fixtures import finish, order, take, wait_until
+from tests.support.speech_fixtures import SpeechServer, speech_server
+
+GREEDY, MODEST = "key-of-the-greedy", "key-of-the-modest"
+CLIENTS, SHORT = 20, 24
+
+
+@pytest.fixture
+def server() -> Iterator[SpeechServer]:
+    settings = Settings(api_keys=SecretStr(f"{GREEDY},{MODEST}"))
+    with speech_server(settings) as server:
+        yield server
+
+
+def say(server: SpeechServer, key: str, text: str) -> int:
+    body = {"input": text, "voice": "low", "response_format": "pcm"}
+    headers = {"authorization": f"Bearer {key}"}
+    url = f"{server.url}/v1/audio/speech"
+    return httpx.post(url, json=body, headers=headers, timeout=60).status_code
+
+
+def test_one_key_does_not_starve_another(server: SpeechServer) -> None:
+    let_go = threading.Event()
+    synthesizer = server.services.synthesizer
+    answer = synthesizer.answer
+
+    def hold(path: str, request: dict[str, Any]) -> Any:
+        if "long" in request.get("text", ""):
+            assert let_go.wait(60)
+        return answer(path, request)
+
+    synthesizer.answer = hold
+    with ThreadPoolExecutor(CLIENTS) as many, ThreadPoolExecutor(2) as few:
+        greedy = [many.submit(say, server, GREEDY, "A long text.") for _ in range(CLIENTS)]
+        wait_until(lambda: len([one for one in greedy if one.done()]) >= CLIENTS // 2)
+        modest = [*few.map(lambda _: say(server, MODEST, "Hi."), range(SHORT))]
+        let_go.set()
+    assert modest == [200] * SHORT
+    # Half of all places, and nothing that had one is refused.
+    assert sorted(one.result() for one in greedy) == [200] * 10 + [429] * 10
+
+
+def test_one_caller_takes_its_share_of_the_jobs(storage: Storage) -> None:
+    jobs = Jobs(storage, max_waiting=4, retention_days=1, caller_share=0.5)
+    made = [jobs.create(order(caller="a")) for _ in range(2)]
+    with pytest.raises(QueueFull, match=r"2 of your jobs .* limit of one caller is 2 of 4"):
+        jobs.create(order(caller="a"))
+    jobs.create(order(caller="b"))
+
+    jobs.cancel(made[0].id)
+
+    jobs.create(order(caller="a"))
+
+
+def test_workers_take_jobs_of_all_callers_in_turn(jobs: Jobs, leases: Leases) -> None:
+    for name in ("a", "a", "a", "b", "b", "c"):
+        jobs.create(order(caller=name))
+
+    taken = [take(leases).caller for _ in range(6)]
+
+    assert [sorted(taken[:3]), sorted(taken[3:5]), taken[5]] == [["a", "b", "c"], ["a", "b"], "a"]
+
+
+def test_callers_without_a_name_take_turns_with_the_others(jobs: Jobs, leases: Leases) -> None:
+    for name in ("", "", "a", "a"):
+        jobs.create(order(caller=name))
+
+    taken = [take(leases).caller for _ in range(4)]
+
+    assert [sorted(taken[:2]), sorted(taken[2:])] == [["", "a"], ["", "a"]]
+
+
+def test_who_orders_again_and_again_does_not_hold_up_a_long_job(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(order(caller="long"))
+    for _ in range(2):
+        jobs.create(order(caller="short"))
+    served = []
+    for _ in range(6):
+        job = take(leases)
+        served.append(job.caller)
+        if job.caller == "long":
+            leases.put_back(job)
+        else:
+            leases.fail(job, "code", "it is over")
+            jobs.create(order(caller="short"))
+    assert served.count("long") == 3
+
+
+def test_job_that_is_over_does_not_say_whose_it_was(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(order(caller="a"))
+    jobs.create(order(caller="a"))
+    finished = finish(leases)
+    cancelled = take(leases)
+    jobs.cancel(cancelled.id)
+    assert [jobs.find(job.id).caller for job in (finished, cancelled)] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("keys", "client", "expected"),
+    [
+        ([], "192.0.2.1", "192.0.2.1"),
+        ([], "127.0.0.1", ""),
+        ([], "::1", ""),
+        (["secret"], "127.0.0.1", "2bb80d537b1da3e3"),
+    ],
+)
+def test_callers_are_told_apart_by_key_or_address(
+    keys: list[str], client: str, expected: str
+) -> None:
+    access = Middleware(Access, keys=ApiKeys(keys))
+    app = create_app("gateway", "", AppSettings(), load=lambda: None, middleware=[access])
+
+    @app.get("/caller")
+    async def who() -> str:
+        return caller.get()
+
+    headers = {"authorization": "Bearer secret", "host": "localhost"}
+    with TestClient(app, client=(client, 1234)) as http:
+        assert http.get("/caller", headers=headers).json() == expected
+
+
+def test_single_key_may_take_all() -> None:
+    assert Settings(api_keys=SecretStr("one")).caller_share == 1
+    assert Settings(api_keys=SecretStr("one,two")).caller_share == 0.5
+    assert Settings(max_caller_share=0.25).caller_share == 0.25

@@ -1,0 +1,118 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, event
+
+from gateway_service.jobs.leases import Leases
+from gateway_service.jobs.library import Jobs
+from gateway_service.storage.database import Storage
+from shared.http.errors import NotFound, QueueFull
+from tests.support.job_fixtures import finish, order, take
+from tests.support.stub_services import stub_embed
+
+
+def test_new_job_is_queued_with_all_that_was_ordered(jobs: Jobs) -> None:
+    job = jobs.find(jobs.create(order()).id)
+
+    assert (job.status, job.sentences, job.done) == ("queued", 3, 0)
+    assert (job.voice, job.response_format, job.speed, job.seed) == ("rowan", "wav", 1.0, 7)
+    assert np.array_equal(np.frombuffer(job.embed, "<f4"), stub_embed(3))
+    assert job.preview == "One is here. Two is there. Three is gone."
+    assert job.expires_at is None
+
+
+def test_text_of_every_script_is_kept(jobs: Jobs, leases: Leases) -> None:
+    text = "Grüße, 안녕 und 🎉 hier." + " Noch ein langer Satz." * 20
+    jobs.create(order(text))
+
+    assert " ".join(piece.text for piece in leases.pieces(take(leases))) == text
+
+
+def test_rows_of_a_long_text_are_inserted_and_read_in_blocks(jobs: Jobs, leases: Leases) -> None:
+    rows: list[int] = []
+
+    def note(*statement: Any) -> None:
+        _, _, sql, parameters, _, _ = statement
+        if "job_sentences" in sql:
+            rows.append(len(parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    jobs.create(order("Yes. " * 3_000))
+    event.remove(Engine, "before_cursor_execute", note)
+
+    assert len(rows) >= 6
+    # SQLite gets a list of rows, MariaDB one of all their values.
+    assert max(rows) <= 500 * 4
+    job = take(leases)
+    assert job.sentences == len([*leases.pieces(job)]) == 3_000
+
+
+def test_newest_are_listed_first_page_by_page(jobs: Jobs) -> None:
+    made = [jobs.create(order()) for _ in range(5)]
+    newest = sorted(made, key=lambda job: (job.created_at, job.id), reverse=True)
+
+    pages = [jobs.newest(2)]
+    while pages[-1]:
+        pages.append(jobs.newest(2, after=pages[-1][-1].id))
+
+    assert [job.id for page in pages for job in page] == [job.id for job in newest]
+
+
+def test_page_after_an_unknown_job_is_not_found(jobs: Jobs) -> None:
+    with pytest.raises(NotFound):
+        jobs.newest(2, after="job_gone")
+
+
+def test_job_over_the_limit_is_refused_until_one_is_cancelled(storage: Storage) -> None:
+    jobs = Jobs(storage, max_waiting=1, retention_days=1)
+    first = jobs.create(order())
+    with pytest.raises(QueueFull, match="limit is 1"):
+        jobs.create(order())
+
+    jobs.cancel(first.id)
+
+    jobs.create(order())
+
+
+def test_job_under_way_counts_as_waiting(storage: Storage, leases: Leases) -> None:
+    jobs = Jobs(storage, max_waiting=1, retention_days=1)
+    jobs.create(order())
+    take(leases)
+
+    with pytest.raises(QueueFull):
+        jobs.create(order())
+
+
+def test_cancelled_job_is_final_and_nobody_takes_it(jobs: Jobs, leases: Leases) -> None:
+    job = jobs.create(order())
+
+    cancelled = jobs.cancel(job.id)
+
+    assert cancelled
+    assert cancelled.status == "cancelled"
+    assert cancelled.expires_at
+    assert leases.take() is None
+    assert jobs.cancel(job.id) is None
+
+
+def test_unfinished_job_is_not_deleted(jobs: Jobs) -> None:
+    job = jobs.create(order())
+
+    with pytest.raises(NotFound):
+        jobs.delete(job.id)
+
+    assert jobs.find(job.id).status == "queued"
+
+
+def test_deleted_job_is_gone_at_once(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(order())
+    job = finish(leases)
+
+    jobs.delete(job.id)
+
+    assert jobs.newest(10) == []
+    with pytest.raises(NotFound, match=job.id):
+        jobs.find(job.id)
+    with pytest.raises(NotFound):
+        jobs.delete(job.id)

@@ -1,0 +1,66 @@
+import socket
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from gateway_service.jobs import metrics as job_metrics
+from gateway_service.jobs.leases import Leases
+from gateway_service.jobs.library import Jobs, now
+from gateway_service.jobs.metrics import JobNumbers
+from gateway_service.storage.database import Storage
+from gateway_service.storage.job_tables import JobRow
+from tests.support.job_fixtures import order, take
+
+
+def read(numbers: JobNumbers) -> dict[str, float]:
+    registry = CollectorRegistry()
+    registry.register(numbers)
+    samples = [sample for metric in registry.collect() for sample in metric.samples]
+    return {"".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
+
+
+def test_jobs_are_counted_by_status(jobs: Jobs, leases: Leases, storage: Storage) -> None:
+    for _ in range(3):
+        jobs.create(order())
+    take(leases)
+
+    read_now = read(JobNumbers(lambda: storage))
+
+    assert (read_now["jobsqueued"], read_now["jobsrunning"]) == (2, 1)
+
+
+def test_oldest_due_job_has_its_age(jobs: Jobs, leases: Leases, storage: Storage) -> None:
+    numbers = JobNumbers(lambda: storage)
+    job = jobs.create(order())
+    with storage.session() as session:
+        session.get_one(JobRow, job.id).due_at = now() - 90_000
+    assert 90 <= read(numbers)["job_oldest_due_seconds"] < 900
+
+    take(leases)
+
+    assert read(numbers)["job_oldest_due_seconds"] == 0
+
+
+def test_silent_database_holds_up_no_metrics_and_the_last_numbers_stay(
+    jobs: Jobs, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs.create(order())
+    asked = [storage]
+    numbers = JobNumbers(lambda: asked[0])
+    assert read(numbers)["jobsqueued"] == 1
+    monkeypatch.setattr(job_metrics, "MAX_SECONDS", 0.05)
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        closing(Storage(f"mysql://u:p@127.0.0.1:{server.getsockname()[1]}/d", tmp_path)) as silent,
+    ):
+        asked[0] = silent
+        for _ in range(3):
+            assert read(numbers)["jobsqueued"] == 1
+        asking = [thread for thread in threading.enumerate() if thread.name == "job metrics"]
+        assert len(asking) == 1  # it has not had its answer yet, and is not asked twice
+        server.accept()[0].close()
+        asking[0].join(60)

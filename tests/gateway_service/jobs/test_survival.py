@@ -1,0 +1,322 @@
+"""Jobs outlive what runs them: every process is killed in the middle of one."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from itertools import chain as joined
+from pathlib import Path
+
+import pytest
+
+from client.chain import Chain
+from gateway_service.speech import speaking as speech
+from gateway_service.speech.stream import encode
+from shared.voices import sample_embeds
+from tests.conftest import REPOSITORY, free_port
+from tests.support.job_fixtures import wait_until
+from tests.support.job_processes import GatewayProcess, RedisServer, WorkerProcess
+from tests.support.mariadb_server import MariaDB
+from tests.support.stub_services import Refusal, StubServices
+
+SENTENCES = ["One.", "It is two.", "This makes three.", "Four.", "We are at five.", "Six is it."]
+TEXT = " ".join(SENTENCES)
+SOON, NEVER = "1.5", "600"  # seconds, when a lease runs out
+
+
+class Held:
+    """The vocoder stays in the middle of a sentence, until it is let go."""
+
+    def __init__(self, services: StubServices, sentence: int) -> None:
+        self._vocoder = services.vocoder
+        self._sentence = sentence
+        self._reached, self._let_go = threading.Event(), threading.Event()
+        services.vocoder.before_part = self._hold
+
+    def _hold(self) -> None:
+        if len(self._vocoder.requests) == self._sentence and not self._let_go.is_set():
+            self._reached.set()
+            self._let_go.wait(120)
+
+    def wait(self) -> None:
+        assert self._reached.wait(60)
+
+    def let_go(self) -> None:
+        self._let_go.set()
+
+
+@pytest.fixture
+def services() -> Iterator[StubServices]:
+    with StubServices() as services:
+        yield services
+
+
+@pytest.fixture
+def third(services: StubServices) -> Iterator[Held]:
+    held = Held(services, sentence=3)
+    yield held
+    held.let_go()
+
+
+@pytest.fixture
+def environment(services: StubServices, tmp_path: Path) -> dict[str, str]:
+    return {
+        **services.environment,
+        "DATA_DIR": str(tmp_path / "data"),
+        "JOB_LEASE_SECONDS": SOON,
+        "JOB_SWEEP_SECONDS": "0.2",
+    }
+
+
+@pytest.fixture
+def expected_sound() -> Callable[[], bytes]:
+    """What the whole text sounds like, every sentence once."""
+
+    def make() -> bytes:
+        with StubServices() as others:
+            chain = Chain(others.encoder.url, others.synthesizer.url, others.vocoder.url)
+            voice = sample_embeds()["rowan"]
+            said = (speech.say(chain, piece, voice, seed=1) for piece in speech.pieces_of(TEXT))
+            sound = b"".join(encode(joined.from_iterable(said), "pcm"))
+            chain.close()
+        return sound
+
+    return make
+
+
+def test_killed_gateway_goes_on_where_it_was(
+    database_url: str,
+    environment: dict[str, str],
+    services: StubServices,
+    third: Held,
+    expected_sound: Callable[[], bytes],
+) -> None:
+    environment["DATABASE_URL"] = database_url
+    with GatewayProcess(**environment) as gateway:
+        job_id = gateway.order(TEXT)
+        third.wait()
+        gateway.kill()
+    third.let_go()
+
+    with GatewayProcess(**environment) as gateway:
+        job = gateway.wait_for(job_id)
+
+        assert (job["state"], job["progress"]["done"]) == ("completed", 6)
+        assert gateway.audio(job_id) == expected_sound()
+    assert services.synthesizer.texts == [*SENTENCES[:3], *SENTENCES[2:]]
+
+
+def test_stopped_gateway_gives_its_job_back(
+    environment: dict[str, str],
+    services: StubServices,
+    third: Held,
+    expected_sound: Callable[[], bytes],
+) -> None:
+    environment["JOB_LEASE_SECONDS"] = NEVER
+    with GatewayProcess(**environment) as gateway:
+        job_id = gateway.order(TEXT)
+        third.wait()
+        with gateway.http.stream("GET", f"/v1/jobs/{job_id}/events") as events:
+            next(events.iter_bytes())
+            gateway.stop()
+    third.let_go()
+
+    with GatewayProcess(**environment) as gateway:
+        assert gateway.wait_for(job_id)["state"] == "completed"
+        assert gateway.audio(job_id) == expected_sound()
+
+
+def test_processes_of_one_gateway_do_each_job_once(
+    environment: dict[str, str], services: StubServices, expected_sound: Callable[[], bytes]
+) -> None:
+    with GatewayProcess(WORKERS="3", **environment) as gateway:
+        made = [gateway.order(TEXT) for _ in range(4)]
+
+        for job_id in made:
+            assert gateway.wait_for(job_id)["state"] == "completed"
+            assert gateway.audio(job_id) == expected_sound()
+    assert sorted(services.synthesizer.texts) == sorted(SENTENCES * 4)
+
+
+def test_job_waits_while_a_service_is_away(
+    environment: dict[str, str], services: StubServices, expected_sound: Callable[[], bytes]
+) -> None:
+    services.vocoder.refusal = Refusal(503)
+    with GatewayProcess(**environment) as gateway:
+        job_id = gateway.order(TEXT)
+        wait_until(lambda: gateway.job(job_id)["waiting_for"] is not None)
+        assert "vocoder" in gateway.job(job_id)["waiting_for"]
+
+        services.vocoder.refusal = None
+
+        assert gateway.wait_for(job_id)["state"] == "completed"
+        assert gateway.job(job_id)["waiting_for"] is None
+        assert gateway.audio(job_id) == expected_sound()
+
+
+def test_job_outlives_its_database(
+    environment: dict[str, str],
+    third: Held,
+    mariadb: MariaDB,
+    expected_sound: Callable[[], bytes],
+) -> None:
+    environment["DATABASE_URL"] = mariadb.new_database()
+    with GatewayProcess(**environment) as gateway:
+        job_id = gateway.order(TEXT)
+        third.wait()
+        mariadb.kill()
+        third.let_go()
+        assert gateway.http.get(f"/v1/jobs/{job_id}").status_code == 503
+
+        mariadb.start()
+
+        assert gateway.wait_for(job_id)["state"] == "completed"
+        assert gateway.audio(job_id) == expected_sound()
+
+
+def test_gateway_with_redis_runs_no_job_itself(
+    environment: dict[str, str], services: StubServices, redis_server: RedisServer
+) -> None:
+    environment["REDIS_URL"] = redis_server.url
+    with GatewayProcess(**environment) as gateway:
+        job_id = gateway.order(TEXT)
+        wait_until(lambda: redis_server.entries() == 1)
+        gateway.stop()
+    assert services.synthesizer.requests == []
+
+    with WorkerProcess(**environment), GatewayProcess(**environment) as gateway:
+        assert gateway.wait_for(job_id)["state"] == "completed"
+
+
+def test_killed_worker_is_followed_by_another(
+    database_url: str,
+    environment: dict[str, str],
+    services: StubServices,
+    third: Held,
+    redis_server: RedisServer,
+    expected_sound: Callable[[], bytes],
+) -> None:
+    environment |= {"REDIS_URL": redis_server.url, "DATABASE_URL": database_url}
+    with GatewayProcess(**environment) as gateway:
+        job_id = gateway.order(TEXT)
+        with WorkerProcess(**environment) as worker:
+            third.wait()
+            worker.kill()
+        third.let_go()
+
+        with WorkerProcess(**environment):
+            assert gateway.wait_for(job_id)["state"] == "completed"
+        assert gateway.audio(job_id) == expected_sound()
+    assert services.synthesizer.texts == [*SENTENCES[:3], *SENTENCES[2:]]
+
+
+def test_stopped_worker_gives_its_job_back(
+    environment: dict[str, str],
+    third: Held,
+    redis_server: RedisServer,
+    expected_sound: Callable[[], bytes],
+) -> None:
+    environment |= {"REDIS_URL": redis_server.url, "JOB_LEASE_SECONDS": NEVER}
+    with GatewayProcess(**environment) as gateway:
+        job_id = gateway.order(TEXT)
+        with WorkerProcess(**environment) as worker:
+            third.wait()
+            assert worker.stop() == 0
+        assert gateway.job(job_id)["state"] == "queued"
+        third.let_go()
+
+        with WorkerProcess(**environment):
+            assert gateway.wait_for(job_id)["state"] == "completed"
+        assert gateway.audio(job_id) == expected_sound()
+
+
+def test_worker_stops_while_a_service_hangs(
+    environment: dict[str, str], services: StubServices, redis_server: RedisServer
+) -> None:
+    environment |= {"REDIS_URL": redis_server.url, "JOB_LEASE_SECONDS": NEVER}
+    asked, hanging = threading.Event(), threading.Event()
+
+    def hang(path: str) -> None:
+        asked.set()
+        hanging.wait(120)
+
+    services.synthesizer.before = hang
+    with GatewayProcess(**environment) as gateway:
+        job_id = gateway.order(TEXT)
+        with WorkerProcess(**environment) as worker:
+            assert asked.wait(60)
+            assert worker.stop() == 0
+        hanging.set()
+
+        assert gateway.job(job_id)["state"] == "queued"
+
+
+def test_jobs_outlive_redis(
+    environment: dict[str, str],
+    third: Held,
+    redis_server: RedisServer,
+    expected_sound: Callable[[], bytes],
+) -> None:
+    environment["REDIS_URL"] = redis_server.url
+    with GatewayProcess(**environment) as gateway, WorkerProcess(**environment):
+        running = gateway.order(TEXT)
+        third.wait()
+        waiting = gateway.order(TEXT)
+        redis_server.kill()
+        third.let_go()
+        assert gateway.wait_for(running)["state"] == "completed"
+        made_meanwhile = gateway.order(TEXT)
+
+        redis_server.start()
+
+        for job_id in [waiting, made_meanwhile]:
+            assert gateway.wait_for(job_id)["state"] == "completed"
+        for job_id in [running, waiting, made_meanwhile]:
+            assert gateway.audio(job_id) == expected_sound()
+
+
+def test_redis_that_is_away_is_told_and_jobs_wait_for_it(
+    environment: dict[str, str], redis_server: RedisServer
+) -> None:
+    environment["REDIS_URL"] = redis_server.url
+    with GatewayProcess(**environment) as gateway:
+        redis_server.kill()
+        job_id = gateway.order(TEXT)
+        wait_until(lambda: gateway.http.get("/health/ready").status_code == 503)
+
+        not_ready = gateway.http.get("/health/ready").json()["error"]
+        assert not_ready["code"] == "queue_unreachable"
+        assert "REDIS_URL" in gateway.job(job_id)["waiting_for"]
+        metrics = gateway.http.get("/metrics").text
+        (waits,) = re.findall(r"^job_oldest_due_seconds (\S+)$", metrics, re.M)
+        assert float(waits) > 0
+
+        redis_server.start()
+
+        wait_until(lambda: gateway.http.get("/health/ready").status_code == 200)
+        assert gateway.job(job_id)["waiting_for"] is None
+
+
+def test_gateway_does_not_start_with_a_wrong_password_of_redis(
+    environment: dict[str, str], redis_server: RedisServer
+) -> None:
+    redis_server.require_password("secret")
+    url = redis_server.url.replace("//", "//:wrong@")
+    own = {"SERVICE": "gateway", "BIND_HOST": "127.0.0.1", "PORT": str(free_port())}
+    command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
+
+    ended = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, **own, **environment, "REDIS_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode != 0
+    assert sum("REDIS_URL" in line for line in ended.stderr.splitlines()) == 1
+    assert "Traceback" not in ended.stderr
+    assert "wrong@" not in ended.stderr

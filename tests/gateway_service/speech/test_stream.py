@@ -1,0 +1,198 @@
+import io
+import struct
+import threading
+from collections.abc import Iterator
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from client.wav_stream import Int16Array
+from gateway_service.speech.stream import MEDIA_TYPES, RATE, ResponseFormat, encode, resampled
+from shared.audio.files import UNKNOWN_WAV_SIZE
+
+Float64Array = NDArray[np.float64]
+
+TONE = 440  # Hz
+SECONDS = 2.5
+ALL: list[ResponseFormat] = ["mp3", "opus", "aac", "flac", "wav", "pcm"]
+# What a format cannot say of its own beginning and end: a frame or two.
+SLACK = {"mp3": 0.08, "aac": 0.14, "opus": 0.02}
+
+
+def tone(seconds: float = SECONDS) -> Int16Array:
+    samples = np.arange(round(seconds * 16_000))
+    return (12_000 * np.sin(2 * np.pi * TONE * samples / 16_000)).astype(np.int16)
+
+
+def cut(wav: Int16Array, length: int = 800) -> Iterator[Int16Array]:
+    yield from (wav[start : start + length] for start in range(0, len(wav), length))
+
+
+def decode(data: bytes, response_format: ResponseFormat) -> tuple[Float64Array, int]:
+    """Samples in ±1, and their rate, by a decoder that is not ours."""
+    if response_format == "pcm":
+        return np.frombuffer(data, "<i2") / 32_768, RATE
+    if response_format == "aac":  # which libsndfile does not read
+        with av.open(io.BytesIO(data), "r") as container:
+            frames = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
+            return np.concatenate(frames), container.streams.audio[0].rate
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        blocks = list(file.blocks(RATE))
+        return np.concatenate(blocks), file.samplerate
+
+
+def pitch(wav: Float64Array, rate: int) -> float:
+    """Hz of the loudest tone in a second from the middle."""
+    middle = wav[len(wav) // 2 - rate // 2 :][:rate]
+    return float(np.abs(np.fft.rfft(middle)).argmax() * rate / len(middle))
+
+
+@pytest.mark.parametrize("response_format", ALL)
+def test_sound_decodes_to_the_same_tone_rate_and_duration(response_format: ResponseFormat) -> None:
+    data = b"".join(encode(cut(tone()), response_format, samples=len(tone())))
+
+    wav, rate = decode(data, response_format)
+
+    assert rate == RATE
+    assert 0 <= len(wav) / rate - SECONDS <= SLACK.get(response_format, 0)
+    assert pitch(wav, rate) == pytest.approx(TONE, abs=1)
+    assert np.abs(wav).max() == pytest.approx(12_000 / 32_768, rel=0.2)  # the mark moves it
+
+
+@pytest.mark.parametrize(
+    ("response_format", "begins"),
+    [
+        ("opus", b"OggS"),
+        ("flac", b"fLaC"),
+        ("wav", b"RIFF"),
+        ("aac", b"\xff\xf1"),  # an ADTS frame without a checksum
+        ("mp3", b"\xff\xf3"),  # an MPEG-2 layer III frame, no tag before it
+    ],
+)
+def test_files_begin_as_their_formats_do(response_format: ResponseFormat, begins: bytes) -> None:
+    assert b"".join(encode(cut(tone()), response_format)).startswith(begins)
+
+
+def test_mp3_has_no_frame_that_is_not_sound() -> None:
+    data = b"".join(encode(cut(tone()), "mp3"))
+
+    assert b"Xing" not in data
+    assert b"Info" not in data
+
+
+def test_opus_is_opus_in_ogg() -> None:
+    data = b"".join(encode(cut(tone()), "opus"))
+
+    assert data[28:36] == b"OpusHead"
+
+
+@pytest.mark.parametrize("response_format", ALL)
+def test_sound_comes_before_the_last_sample_is_made(response_format: ResponseFormat) -> None:
+    taken = threading.Event()
+
+    def chunks() -> Iterator[Int16Array]:
+        yield from cut(tone(0.5))
+        assert taken.is_set(), "half a second was made, and nothing came"
+        yield from cut(tone(0.5))
+
+    received = 0
+    for part in encode(chunks(), response_format):
+        received += len(part)
+        if received > 1_500:  # more than any header
+            taken.set()
+
+
+@pytest.mark.parametrize("response_format", ALL)
+def test_no_header_comes_before_an_error_of_the_first_chunk(
+    response_format: ResponseFormat,
+) -> None:
+    def broken() -> Iterator[Int16Array]:
+        raise ValueError("broken")
+        yield
+
+    with pytest.raises(ValueError, match="broken"):
+        next(encode(broken(), response_format))
+
+
+@pytest.mark.parametrize("response_format", ALL)
+def test_closing_ends_the_making_of_samples(response_format: ResponseFormat) -> None:
+    ended: list[bool] = []
+
+    def endless() -> Iterator[Int16Array]:
+        try:
+            while True:
+                yield tone(0.1)
+        finally:
+            ended.append(True)
+
+    encoded = encode(endless(), response_format)
+    next(encoded)
+    encoded.close()
+
+    assert ended == [True]
+
+
+@pytest.mark.parametrize("response_format", ALL)
+def test_no_part_is_empty(response_format: ResponseFormat) -> None:
+    chunks = [np.empty(0, np.int16), *cut(tone(0.3), 7), np.empty(0, np.int16)]
+
+    assert all(encode(chunks, response_format))
+
+
+@pytest.mark.parametrize("response_format", ALL)
+def test_how_chunks_are_cut_changes_nothing(response_format: ResponseFormat) -> None:
+    whole, pieces = (
+        decode(b"".join(encode(chunks, response_format, samples=len(tone()))), response_format)[0]
+        for chunks in ([tone()], cut(tone(), 333))
+    )
+
+    np.testing.assert_allclose(pieces, whole, atol=1e-3)
+
+
+def test_wav_leaves_its_sizes_open() -> None:
+    data = b"".join(encode(cut(tone()), "wav"))
+
+    assert struct.unpack_from("<I", data, 4) == (UNKNOWN_WAV_SIZE,)
+    assert struct.unpack_from("<I", data, 40) == (UNKNOWN_WAV_SIZE,)
+
+
+def test_wav_of_known_length_says_its_sizes() -> None:
+    data = b"".join(encode(cut(tone()), "wav", samples=len(tone())))
+
+    assert struct.unpack_from("<I", data, 4) == (len(data) - 8,)
+    assert struct.unpack_from("<I", data, 40) == (len(data) - 44,)
+
+
+def test_wav_too_long_for_its_sizes_leaves_them_open() -> None:
+    data = b"".join(encode(cut(tone()), "wav", samples=2**32))
+
+    assert struct.unpack_from("<I", data, 40) == (UNKNOWN_WAV_SIZE,)
+
+
+def test_flac_of_known_length_says_it() -> None:
+    data = b"".join(encode(cut(tone()), "flac", samples=len(tone())))
+
+    assert soundfile.info(io.BytesIO(data)).frames == SECONDS * RATE
+
+
+def test_pcm_is_16_bit_without_a_header() -> None:
+    data = b"".join(encode(cut(tone()), "pcm"))
+
+    assert len(data) == 2 * SECONDS * RATE
+
+
+def test_full_scale_does_not_wrap_around() -> None:
+    square = np.where(np.arange(16_000) % 40 < 20, 32_767, -32_768).astype(np.int16)
+
+    wav = np.frombuffer(b"".join(encode([square], "pcm")), "<i2")
+
+    # Resampling overshoots, which must stay on its side of zero.
+    expected = np.sign(np.concatenate([*resampled([square], RATE)]))
+    np.testing.assert_array_equal(np.sign(wav[abs(wav) > 1000]), expected[abs(wav) > 1000])
+
+
+def test_every_format_has_a_media_type() -> None:
+    assert set(MEDIA_TYPES) == set(ALL)

@@ -1,0 +1,138 @@
+"""The gateway's mark, from the sound it gives out to the route that looks for it."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import get_args
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from client.wav_stream import Int16Array
+from gateway_service.settings import Settings
+from gateway_service.speech import stream as sound_stream
+from gateway_service.speech import verify_routes
+from gateway_service.speech.stream import ResponseFormat, encode
+from shared.audio.files import read_sound, resample_stream
+from shared.audio.watermark import Finding
+from shared.http.app import Slot, create_app
+from shared.voices import sample_path
+from tests.support.job_fixtures import wait_until
+
+
+@pytest.fixture(scope="module")
+def speech() -> Int16Array:
+    """[n] 16 kHz."""
+    clip = read_sound(sample_path("ash").read_bytes(), max_seconds=60)
+    wav = np.concatenate([*resample_stream([clip.wav], clip.rate, 16_000)])
+    return (wav * 32_767).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[TestClient]:
+    app = create_app("gateway", "verify", Settings(), load=SimpleNamespace)
+    app.include_router(verify_routes.router)
+    with TestClient(app) as client:
+        yield client
+
+
+def sound_file(speech: Int16Array, response_format: ResponseFormat) -> bytes:
+    return b"".join(encode(np.array_split(speech, 20), response_format))
+
+
+@pytest.mark.parametrize("response_format", sorted({*get_args(ResponseFormat)} - {"pcm"}))
+def test_sound_of_every_format_is_found_to_be_marked(
+    api: TestClient, speech: Int16Array, response_format: ResponseFormat
+) -> None:
+    data = sound_file(speech, response_format)
+    answer = api.post("/v1/audio/verify", files={"file": ("speech", data)}).json()
+    assert answer["marked"] is True
+    assert answer["score"] > 9
+    assert answer["seconds"] == pytest.approx(len(speech) / 16_000, abs=0.2)
+
+
+def test_file_may_be_the_body(api: TestClient) -> None:
+    data, kind = sample_path().read_bytes(), {"Content-Type": "audio/wav"}
+    answer = api.post("/v1/audio/verify", content=data, headers=kind).json()
+    assert answer["marked"] is False
+
+
+def test_mark_can_be_left_out(
+    api: TestClient, speech: Int16Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sound_stream, "settings", Settings(watermark=False))
+    data = sound_file(speech, "flac")
+    assert api.post("/v1/audio/verify", content=data).json()["marked"] is False
+
+
+def test_key_of_ones_own_makes_another_mark(
+    api: TestClient, speech: Int16Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Settings(watermark_key=SecretStr("our own secret"))
+    monkeypatch.setattr(sound_stream, "settings", own)
+    data = sound_file(speech, "flac")
+    assert api.post("/v1/audio/verify", content=data).json()["marked"] is False
+    monkeypatch.setattr(verify_routes, "settings", own)
+    assert api.post("/v1/audio/verify", content=data).json()["marked"] is True
+
+
+def test_jobs_pieces_are_marked_as_one(speech: Int16Array) -> None:
+    """The pattern goes on where a chunk ends: sentences joined do not weaken it."""
+    whole = encode([speech], "pcm")
+    pieces = encode(np.array_split(speech, 50), "pcm")
+    first, second = (np.frombuffer(b"".join(each), "<i2") for each in (whole, pieces))
+    np.testing.assert_allclose(first, second, atol=2)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "param"),
+    [
+        ({"content": b"no sound at all"}, 415, "file"),
+        ({"content": b""}, 415, "file"),
+        ({"files": {"other": ("a.wav", b"RIFF")}}, 400, "file"),
+    ],
+)
+def test_other_bodies_are_refused_by_name(
+    api: TestClient, body: dict[str, bytes], status: int, param: str
+) -> None:
+    answer = api.post("/v1/audio/verify", **body)  # type: ignore[arg-type]
+    assert answer.status_code == status
+    assert answer.json()["error"]["param"] == param
+
+
+def test_sound_that_is_too_long_is_refused(
+    api: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify_routes, "settings", Settings(max_verified_seconds=2))
+    answer = api.post("/v1/audio/verify", content=sample_path().read_bytes())
+    assert answer.status_code == 413
+    assert "over 2 s" in answer.json()["error"]["message"]
+
+
+def test_long_files_leave_slots_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_over = threading.Event()
+
+    def search(*_: object) -> Finding:
+        assert is_over.wait(60)
+        return Finding(found=False, score=0.0, seconds=600.0)
+
+    monkeypatch.setattr(verify_routes, "find_in_stream", search)
+    app = create_app(
+        "gateway", "verify", Settings(queue_seconds=5), load=SimpleNamespace, concurrency=2
+    )
+    app.include_router(verify_routes.router)
+
+    @app.post("/speak")
+    async def speak(slot: Slot) -> str:
+        return await slot.run(lambda: "spoken")
+
+    with TestClient(app) as api, ThreadPoolExecutor(3) as pool:
+        files = [pool.submit(api.post, "/v1/audio/verify", content=b"RIFF") for _ in range(3)]
+        slot = app.state.slot
+        wait_until(lambda: slot.queued + len(slot._begun) == len(files))
+        assert api.post("/speak").text == '"spoken"'
+        is_over.set()
+        assert [file.result().status_code for file in files] == [200] * len(files)

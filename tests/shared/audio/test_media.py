@@ -1,0 +1,84 @@
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from shared.audio import files as audio
+from shared.audio.media import READ_FORMATS, READ_HERE, read_media
+from shared.http.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+from tests.conftest import REPOSITORY
+from tests.support.media_files import RATE, SECONDS, media_file, sound_file
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        sound_file("WAV"),
+        sound_file("FLAC", channels=2),
+        sound_file("AIFF"),
+        media_file("mp3", "libmp3lame"),
+        media_file("ogg", "libopus"),
+        media_file("adts", "aac"),
+        media_file("mp4", "aac"),
+        media_file("webm", "libopus"),
+    ],
+    ids=["wav", "flac", "aiff", "mp3", "ogg", "aac", "mp4", "webm"],
+)
+def test_usual_kinds_are_read_as_mono_at_the_rate_asked_for(data: bytes) -> None:
+    wav = read_media(data, 16_000, max_seconds=10)
+    assert wav.dtype == np.float32
+    assert len(wav) == pytest.approx(SECONDS * 16_000, abs=0.1 * 16_000)  # codecs pad
+    loudest = np.abs(np.fft.rfft(wav[4_000:20_000])).argmax()
+    assert loudest == pytest.approx(440, abs=2)
+    assert 0.4 < np.abs(wav).max() < 0.8  # FFmpeg adds channels up by power
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e9])
+def test_values_that_are_no_sound_are_refused(value: float) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.full(RATE, value), RATE, format="WAV", subtype="FLOAT")
+    with pytest.raises(InvalidRequest, match="not finite"):
+        read_media(file.getvalue(), RATE, max_seconds=10)
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF", b"nothing of the kind" * 100])
+def test_other_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(UnsupportedMediaType, match=re.escape(READ_HERE)):
+        read_media(data, 16_000, max_seconds=10)
+
+
+def test_formats_are_those_that_documents_and_page_list() -> None:
+    of_the_encoder = (REPOSITORY / "docs/api.md").read_text()
+    assert f"a sound file: {audio.listed(audio.READ_FORMATS)}. " in of_the_encoder
+    of_the_gateway = (REPOSITORY / "docs/gateway.md").read_text()
+    assert f"(a sound file: {audio.listed(READ_FORMATS)}; " in of_the_gateway
+    page = (REPOSITORY / "gateway_service/static/index.html").read_text()
+    for name in READ_FORMATS:
+        assert f",.{name.split()[0].lower()}" in page
+
+
+def test_playlist_does_not_lead_to_other_files(tmp_path: Path) -> None:
+    (tmp_path / "other.wav").write_bytes(sound_file("WAV"))
+    name = tmp_path / "other.wav"
+    for playlist in (
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile://{name}\n#EXT-X-ENDLIST\n",
+        f"ffconcat version 1.0\nfile '{name}'\n",
+    ):
+        with pytest.raises(UnsupportedMediaType):
+            read_media(playlist.encode(), 16_000, max_seconds=10)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(1, 1), (7_999, 1), (192_000, 1), (16_000, 9)])
+def test_odd_rate_or_channels_are_refused_before_they_take_memory(rate: int, channels: int) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros((4_000, channels)), rate, format="WAV")
+    with pytest.raises(InvalidRequest, match=r"rate|channels"):
+        read_media(file.getvalue(), 16_000, max_seconds=1e9)
+
+
+def test_long_file_is_refused_before_it_is_unpacked() -> None:
+    with pytest.raises(TooLarge, match="over 1 s long"):
+        read_media(sound_file("FLAC"), 16_000, max_seconds=1)

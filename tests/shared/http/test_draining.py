@@ -1,0 +1,80 @@
+"""What becomes of requests that did not end before their server does."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from shared.http.deadlines import StopForNobody, patience
+from shared.http.draining import Draining
+
+pytestmark = pytest.mark.anyio
+
+BEGIN: Message = {"type": "http.response.start", "status": 200, "headers": []}
+
+
+class Endless:
+    """An app that may begin its answer and never ends it."""
+
+    def __init__(self, begins: bool) -> None:
+        self.begins, self.begun = begins, asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.begins:
+            await send(BEGIN)
+        self.caller = patience.get()
+        self.begun.set()
+        await asyncio.Event().wait()
+
+
+async def never() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def cancelled(app: Endless, *, stopping: bool) -> list[Message]:
+    """What is sent when the server cancels the request. Raises what comes through."""
+    state: Any = SimpleNamespace(ready=True)
+    draining = Draining(StopForNobody(app), state)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    task = asyncio.create_task(draining(scope, never, send))
+    await app.begun.wait()
+    assert state.under_way == 1
+    state.ready = not stopping
+    task.cancel()
+    try:
+        await task
+    finally:
+        assert state.under_way == 0
+    return sent
+
+
+async def test_request_without_an_answer_is_told_that_the_service_stops() -> None:
+    start, body = await cancelled(Endless(begins=False), stopping=True)
+    assert start["status"] == 503
+    assert (b"connection", b"close") in start["headers"]
+    assert json.loads(body["body"])["error"]["code"] == "not_ready"
+
+
+async def test_answer_that_has_begun_is_broken_off() -> None:
+    assert await cancelled(Endless(begins=True), stopping=True) == [BEGIN]
+
+
+async def test_work_of_what_is_cancelled_stops() -> None:
+    app = Endless(begins=False)
+    await cancelled(app, stopping=True)
+    assert app.caller
+    assert app.caller.left.is_set()  # which threads look at
+
+
+async def test_request_that_is_cancelled_for_another_reason_is_not_answered() -> None:
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled(Endless(begins=False), stopping=False)

@@ -1,0 +1,103 @@
+"""Errors of fields: in plain words, under the field's name."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from fastapi import FastAPI, Query
+from pydantic import BaseModel
+
+from gateway_service.jobs import routes as job_routes
+from gateway_service.settings import Settings
+from shared.http.app import create_app
+
+pytestmark = pytest.mark.anyio
+
+
+class Body(BaseModel):
+    seeds: dict[str, int | None]
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    app = create_app("gateway", "", Settings(), load=lambda: None)
+    app.state.ready, app.state.model = True, None  # no request gets as far as the model
+    app.include_router(job_routes.router)
+
+    @app.get("/query")
+    def query(
+        n: int = 0,
+        least: Annotated[int, Query(ge=1)] = 1,
+        either: Annotated[int, Query(ge=1)] | None = None,
+        share: float | None = None,
+        yes: bool | None = None,
+        several: Annotated[list[int] | None, Query()] = None,
+    ) -> None:
+        pass
+
+    @app.post("/body")
+    def body(body: Body) -> None:
+        pass
+
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        yield client
+
+
+def error_of(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code == 400, answer.text
+    error: dict[str, Any] = answer.json()["error"]
+    return error
+
+
+@pytest.mark.parametrize("given", ["1e3", "1.5", "x", "", "9" * 5_000, "0x10"])
+@pytest.mark.parametrize("field", ["n", "least", "either", "several"])
+async def test_text_that_is_no_whole_number_is_said_to_be_none(
+    client: httpx.AsyncClient, field: str, given: str
+) -> None:
+    error = error_of(await client.get("/query", params={field: given}))
+    assert error["param"] == field
+    assert error["message"].startswith(f"{field}: must be a whole number")
+
+
+@pytest.mark.parametrize(
+    ("field", "wanted"), [("share", "must be a number"), ("yes", "must be true or false")]
+)
+async def test_text_of_another_type_is_said_to_be_none(
+    client: httpx.AsyncClient, field: str, wanted: str
+) -> None:
+    error = error_of(await client.get("/query", params={field: "much"}))
+    assert error["param"] == field
+    assert error["message"].startswith(f"{field}: {wanted}")
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "wanted"),
+    [("seed", "1e3", "must be a whole number"), ("speed", "fast", "must be a number")],
+)
+@pytest.mark.parametrize("place", ["query", "form"])
+async def test_job_in_a_query_or_a_form_names_its_field(
+    client: httpx.AsyncClient, place: str, field: str, given: str, wanted: str
+) -> None:
+    job = {"voice": "ash", field: given}
+    if place == "query":
+        answer = await client.post(
+            "/v1/jobs", params=job, content=b"Hi.", headers={"Content-Type": "text/plain"}
+        )
+    else:
+        answer = await client.post("/v1/jobs", data=job, files={"file": ("a.txt", b"Hi.")})
+    error = error_of(answer)
+    assert error["param"] == field
+    assert error["message"].startswith(f"{field}: {wanted}")
+
+
+async def test_number_inside_an_object_goes_by_the_field(client: httpx.AsyncClient) -> None:
+    error = error_of(await client.post("/body", json={"seeds": {"first": "1e3"}}))
+    assert error["param"] == "seeds"
+    assert error["message"].startswith("seeds: must be a whole number")

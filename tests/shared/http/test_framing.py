@@ -1,0 +1,97 @@
+"""Requests whose end is ambiguous, over a socket."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from shared.http.app import create_app
+from shared.http.connections import PunctualProtocol
+from shared.settings import AppSettings
+from tests.support.served_app import served
+from tests.system.test_connections import connect, read_to_the_end
+
+CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+AMBIGUOUS = {
+    "length and chunks": b"Content-Length: 5\r\nTransfer-Encoding: chunked",
+    "chunks and length": b"Transfer-Encoding: chunked\r\ncontent-length: 5",
+    "length of nothing and chunks": b"Content-Length: 0\r\nTransfer-Encoding: chunked",
+    "the same length twice": b"Content-Length: 5\r\nContent-Length: 5",
+    "two lengths": b"Content-Length: 5\r\nContent-Length: 6",
+    "list of lengths": b"Content-Length: 5, 5",
+    "chunks twice": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    "chunks and identity": b"Transfer-Encoding: chunked, identity",
+    "identity": b"Transfer-Encoding: identity",
+    "hidden coding": b"Transfer-Encoding: xchunked",
+    "blank before the colon": b"Content-Length : 5\r\nTransfer-Encoding: chunked",
+    "folded header": b"X-Folded: a\r\n b",
+    "folded coding": b"X-Folded: a\r\n\tTransfer-Encoding: chunked",
+    "folded value": b"Transfer-Encoding:\r\n chunked",
+    "bare line feeds": b"Content-Length: 5\nTransfer-Encoding: chunked",
+}
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    app = create_app("test", "", AppSettings(), load=lambda: None)
+    with served(app, http=partial(PunctualProtocol, app.state)) as url:
+        yield url
+
+
+def answer_to(url: str, *parts: bytes) -> bytes:
+    with connect(url) as client:
+        for part in parts:
+            client.sendall(part)
+        return read_to_the_end(client)
+
+
+def head(fields: bytes, version: bytes = b"1.1") -> bytes:
+    return b"POST /nothing HTTP/%b\r\nHost: x\r\n%b\r\n\r\n" % (version, fields)
+
+
+def assert_refused(answer: bytes) -> None:
+    assert answer.count(b"HTTP/1.1 ") == 1, answer
+    told, _, body = answer.partition(b"\r\n\r\n")
+    assert told.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nconnection: close" in told.lower()
+    assert json.loads(body)["error"]["code"] == "malformed_request"
+
+
+@pytest.mark.parametrize("fields", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_request_whose_end_is_ambiguous_is_refused_and_its_connection_closed(
+    url: str, fields: bytes
+) -> None:
+    assert_refused(answer_to(url, head(fields) + CHUNKS + SMUGGLED))
+
+
+def test_chunks_need_http_1_1(url: str) -> None:
+    assert_refused(answer_to(url, head(b"Transfer-Encoding: chunked", b"1.0") + CHUNKS))
+
+
+def test_head_that_arrives_in_pieces_is_refused_too(url: str) -> None:
+    whole = head(AMBIGUOUS["length and chunks"])
+    assert_refused(answer_to(url, whole[:60], whole[60:], CHUNKS))
+
+
+def test_request_behind_another_is_refused_too(url: str) -> None:
+    first = b"GET /check HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = answer_to(url, first + head(AMBIGUOUS["length and chunks"]) + CHUNKS + SMUGGLED)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert_refused(answer[answer.index(b"HTTP/1.1 400 ") :])
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        (b"Content-Length: 5", b"hello"),
+        (b"transfer-encoding: Chunked", CHUNKS),
+        (b"X-Length: Content-Length: 5\r\nTransfer-Encoding:chunked", CHUNKS),
+    ],
+)
+def test_request_with_one_end_keeps_its_connection(url: str, fields: bytes, body: bytes) -> None:
+    last = b"GET /check HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = answer_to(url, head(fields) + body + last)
+    assert answer.count(b"HTTP/1.1 404 ") == 1
+    assert answer.count(b"HTTP/1.1 200 ") == 1

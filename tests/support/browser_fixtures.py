@@ -1,0 +1,121 @@
+"""Chromium with a microphone that hears a recording, and the gateway for it to open."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from shared.voices import SAMPLES
+from tests.conftest import Service, running
+from tests.support.stub_services import StubServices
+
+HEARD = SAMPLES / "ash.wav"
+_MICROPHONE = [
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    f"--use-file-for-fake-audio-capture={HEARD}",
+]
+_PATIENCE = 30_000  # milliseconds, on a busy machine
+# The browser's own line for each answer that is an error; the page says it in words.
+REFUSED = "Failed to load resource"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Of the module, not the session: while it is open no other event loop can run."""
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("chromium is not on the PATH")
+    expect.set_options(timeout=_PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox", *_MICROPHONE]
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Site:
+    """A gateway before the real encoder, and stubs of the slow two."""
+
+    url: str
+    services: StubServices
+
+
+@pytest.fixture(scope="module")
+def shared_site(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    data_dir = tmp_path_factory.mktemp("page")
+    encoder_url = str(service("encoder").base_url)
+    with StubServices() as services:
+        environment = {**services.environment, "ENCODER_URL": encoder_url}
+        with running("gateway", DATA_DIR=str(data_dir), **environment) as url:
+            yield Site(url, services)
+
+
+@pytest.fixture
+def site(shared_site: Site) -> Iterator[Site]:
+    yield shared_site
+    for stub in (shared_site.services.synthesizer, shared_site.services.vocoder):
+        stub.refusal = None
+        stub.before = lambda path: None
+        stub.before_part = lambda: None
+    with httpx.Client(base_url=shared_site.url) as client:
+        for voice in client.get("/v1/audio/voices").json()["voices"]:
+            if not voice["preset"]:
+                client.delete(f"/v1/audio/voices/{voice['id']}")
+        for job in client.get("/v1/jobs").json()["data"]:
+            while not client.delete(f"/v1/jobs/{job['id']}").json().get("deleted"):
+                pass  # the first call cancels it
+
+
+@dataclass
+class Visits:
+    """Opens pages, and holds what they asked for and what the browser complained of.
+
+    expected: beginnings of complaints that a test provokes.
+    """
+
+    chromium: Browser
+    url: str
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    expected: tuple[str, ...] = ()
+
+    def open(self, script: str = "", **options: Any) -> Page:
+        """script: runs before the page's own."""
+        context = self.chromium.new_context(
+            base_url=self.url, permissions=["microphone"], **{"locale": "en-US", **options}
+        )
+        context.set_default_timeout(_PATIENCE)
+        context.on("request", lambda request: self.requests.append(request.url))
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        context.on("console", self._note)
+        context.add_init_script(script)
+        page = context.new_page()
+        page.goto("/")
+        expect(page.get_by_role("radio", name="ash")).to_be_attached()
+        return page
+
+    def _note(self, line: ConsoleMessage) -> None:
+        if line.type in {"error", "warning"}:
+            self.complaints.append(line.text)
+
+    def close(self) -> None:
+        for context in self.chromium.contexts:
+            context.close()
+
+
+@pytest.fixture
+def visits(chromium: Browser, site: Site) -> Iterator[Visits]:
+    """Afterwards: nothing was asked of anyone else, and nothing complained of."""
+    visits = Visits(chromium, site.url)
+    yield visits
+    visits.close()
+    local = (site.url, f"blob:{site.url}")
+    assert [url for url in visits.requests if not url.startswith(local)] == []
+    assert [line for line in visits.complaints if not line.startswith(visits.expected)] == []

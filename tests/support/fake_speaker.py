@@ -1,0 +1,10 @@
+"""Stands in for a program that speaks (benchmarks/baselines.py)."""
+
+
+class Speaker:
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+
+    def speak(self, text: str) -> float:
+        """As many seconds as there are words and threads."""
+        return float(len(text.split()) + self._threads)

@@ -1,0 +1,103 @@
+"""The gateway's speech routes over stub services, at a port of its own, in this process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import openai
+import pytest
+
+from client.chain import Chain
+from client.retries import RetryPolicy
+from gateway_service.access.middleware import access_middleware
+from gateway_service.settings import Settings
+from gateway_service.speech import legacy_routes as predecessor_routes
+from gateway_service.speech import routes as speech_routes
+from shared.http.app import create_app
+from shared.http.errors import NotFound
+from tests.support.served_app import served
+from tests.support.stub_services import StubServices, stub_embed
+
+AT_ONCE = RetryPolicy(attempts=2, first_wait=0, longest_retry_after=0)
+VOICES = {"low": 0, "high": 30, "alloy": 5}
+
+
+class StubVoices:
+    """Voices by name; each is one of the stub services' tones."""
+
+    def find(self, name_or_id: str) -> SimpleNamespace:
+        if name_or_id not in VOICES:
+            raise NotFound("voice: there is none", param="voice", code="voice_not_found")
+        return SimpleNamespace(embed=stub_embed(VOICES[name_or_id]))
+
+
+@dataclass
+class SpeechServer:
+    url: str
+    services: StubServices
+
+    @property
+    def openai(self) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0)
+
+
+@contextmanager
+def speech_server(settings: Settings | None = None, **urls: str) -> Iterator[SpeechServer]:
+    """urls: of services, as ENCODER_URL=..., in place of the stubs'."""
+    settings = settings or Settings()
+    with (
+        StubServices() as services,
+        _chain(services, settings, urls) as chain,
+        _served(chain, settings) as url,
+    ):
+        yield SpeechServer(url, services)
+
+
+def _chain(services: StubServices, settings: Settings, urls: dict[str, str]) -> Chain:
+    found = {**services.environment, **urls}
+    return Chain(
+        found["ENCODER_URL"],
+        found["SYNTHESIZER_URL"],
+        found["VOCODER_URL"],
+        settings=settings,
+        retries=AT_ONCE,
+    )
+
+
+@contextmanager
+def _served(chain: Chain, settings: Settings) -> Iterator[str]:
+    app = create_app(
+        service="gateway",
+        summary="Speech over stubs.",
+        settings=settings,
+        load=lambda: SimpleNamespace(settings=settings, chain=chain, voices=StubVoices()),
+        concurrency=settings.concurrency,
+        caller_share=settings.caller_share,
+        middleware=access_middleware(settings),
+    )
+    app.include_router(speech_routes.router)
+    app.include_router(predecessor_routes.router)
+    with served(app) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def server_of_module() -> Iterator[SpeechServer]:
+    with speech_server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(server_of_module: SpeechServer) -> SpeechServer:
+    """One for the module, with services that work and have seen nothing yet."""
+    services = server_of_module.services
+    for service in (services.encoder, services.synthesizer, services.vocoder):
+        service.reset()
+    return server_of_module
+
+
+@pytest.fixture
+def client(server: SpeechServer) -> Iterator[openai.OpenAI]:
+    with server.openai as client:
+        yield client

@@ -1,0 +1,90 @@
+"""SIGTERM: what is under way ends, new work is refused, and nothing is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import REPOSITORY, free_port, wait_until_ready
+from tests.support.stub_services import StubServices
+
+SPEECH = {"model": "tts-1", "input": "Hello there.", "voice": "ash", "response_format": "pcm"}
+
+
+@contextmanager
+def gateway(folder: Path, services: StubServices) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    port = free_port()
+    own = {"SERVICE": "gateway", "BIND_HOST": "127.0.0.1", "PORT": str(port)}
+    env = {**os.environ, **own, **services.environment, "DATA_DIR": str(folder)}
+    command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
+    with subprocess.Popen(command, cwd=REPOSITORY, env=env, process_group=0) as process:
+        try:
+            wait_until_ready(f"http://127.0.0.1:{port}", process)
+            yield f"http://127.0.0.1:{port}", process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def status_once_stopping(url: str) -> int:
+    """Of readiness, as soon as it is no longer 200."""
+    while (answer := httpx.get(f"{url}/health/ready", timeout=30)).is_success:
+        time.sleep(0.01)
+    return answer.status_code
+
+
+def test_work_under_way_ends_while_new_work_is_refused(tmp_path: Path) -> None:
+    held, go_on = threading.Event(), threading.Event()
+
+    def wait(path: str) -> None:
+        held.set()
+        assert go_on.wait(60)
+
+    with (
+        StubServices() as services,
+        ThreadPoolExecutor(1) as pool,
+        gateway(tmp_path, services) as (url, process),
+    ):
+        services.synthesizer.before = wait
+        speech = pool.submit(httpx.post, f"{url}/v1/audio/speech", json=SPEECH, timeout=60)
+        assert held.wait(60)
+        process.terminate()
+        assert status_once_stopping(url) == 503
+        refused = httpx.post(f"{url}/v1/audio/speech", json=SPEECH, timeout=30)
+        assert refused.status_code == 503
+        assert refused.json()["error"]["code"] == "not_ready"
+        assert refused.headers["retry-after"] == "1"
+        assert httpx.get(f"{url}/metrics", timeout=30).is_success
+        go_on.set()
+        answer = speech.result(60)
+        assert answer.status_code == 200
+        assert len(answer.content) > 1000
+        assert process.wait(60) == 0
+        assert not alive(process.pid)
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_idle_app_ends_at_once_and_cleanly(tmp_path: Path, attempt: int) -> None:
+    with StubServices() as services, gateway(tmp_path, services) as (url, process):
+        with httpx.Client() as client:
+            assert client.get(f"{url}/health/live").is_success  # its connection stays open
+            process.terminate()
+            assert process.wait(60) == 0
+        assert not alive(process.pid)

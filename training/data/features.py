@@ -1,0 +1,48 @@
+"""What the models see of a clip: the mel of `shared`, the embedding of the encoder service."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from encoder_service.embedding import embed_utterance
+from encoder_service.inference import load
+from encoder_service.model import SpeakerEncoder
+from encoder_service.preprocess import UnusableClip, usable_voice
+from encoder_service.settings import Settings
+from shared.audio.mel import MEL_FORMAT, mel_spectrogram
+from shared.http.tensors import Float32Array
+from shared.settings import REPOSITORY
+from training.data.clips import Clip, ClipFolder, Features
+
+log = logging.getLogger("better")
+
+CHECKPOINTS = REPOSITORY / "checkpoints"
+
+
+def load_encoder(checkpoints: Path = CHECKPOINTS) -> SpeakerEncoder:
+    """From the folder `encoder` in `checkpoints`. Raises CheckpointError."""
+    return load(Settings(checkpoints_dir=checkpoints))
+
+
+def embed_voice(encoder: SpeakerEncoder, wav: Float32Array, rate: int) -> Float32Array:
+    """[256], unit length: what the encoder's service answers. Raises UnusableClip."""
+    return embed_utterance(encoder, usable_voice(wav, rate)[0]).embed
+
+
+def add_features(folder: ClipFolder, encoder: SpeakerEncoder) -> Iterator[Clip]:
+    """Features of the clips that have none, one by one as they are asked for.
+
+    Clips in which the encoder finds no voice are left without, and so out of the training. Raises
+    TrainingError for a folder without clips.
+    """
+    for clip in folder.filled():
+        if folder.has_features(clip):
+            continue
+        wav = folder.wav(clip)
+        try:
+            embed = embed_voice(encoder, wav, MEL_FORMAT.sample_rate)
+        except UnusableClip as unusable:
+            log.warning("%s is left out: %s", clip.name, unusable)
+            continue
+        folder.add_features(clip, Features(mel_spectrogram(wav), embed))
+        yield clip
