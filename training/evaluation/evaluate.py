@@ -84,9 +84,12 @@ def evaluate(
     listen: Path | None = None,
     say: Say = lambda line: None,
 ) -> Evaluation:
-    """checkpoints: holds the folders of all three. start_chain: starts the services with them and one
-    of the vocoder's networks. vocoder: that network; the default is the first with weights. limit: texts of a kind, and copied clips. details: where
-    each utterance and each copy goes as a line of JSON. listen: a folder for sound files.
+    """The utterances, the copies, and how alike the voices are.
+
+    checkpoints: holds the folders of all three. start_chain: starts the services with those weights
+    and a network of the vocoder. vocoder: that network; by default the first that has weights.
+    limit: texts of a kind, and copied clips. details: a file for a line of JSON for each utterance
+    and each copy. listen: a folder for sound files.
 
     Raises TrainingError for a clip without a voice; CheckpointError; ProcessError; ChainError;
     OSError.
