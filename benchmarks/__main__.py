@@ -11,6 +11,7 @@ import click
 from benchmarks import (
     first_sound,
     gemm,
+    gemm_efficiency,
     json_hop,
     memory,
     sample_loop,
@@ -20,7 +21,6 @@ from benchmarks import (
     synthesis,
     vocoding,
 )
-from benchmarks import gemm_efficiency as peak_share
 from benchmarks.machine import load_average, machine_facts
 from benchmarks.results import Table
 from benchmarks.weights import write_full_size
@@ -73,7 +73,7 @@ def _measurements(
         "startup": partial(startup.measure, 1 if quick else 3, weights),
         "json": partial(json_hop.measure, 3 if quick else 21),
         "loop": partial(sample_loop.measure, 1 if quick else 5, quick),
-        "peak": partial(peak_share.measure, 1 if quick else 9, quick),
+        "peak": partial(gemm_efficiency.measure, 1 if quick else 9, quick),
         "vocoding": partial(vocoding.measure, 1 if quick else 3, quick),
         "synthesis": partial(synthesis.measure, 1 if quick else 5, quick),
     }

@@ -7,7 +7,7 @@ from benchmarks import gemm
 from benchmarks.results import Row, Table, seconds_side_by_side
 from benchmarks.sample_loop import cases, native_engines, network, random_mels, run
 from benchmarks.threads import threads_called, torch_threads
-from vocoder_service.wavernn.folding import MOST_FOLDS
+from vocoder_service.wavernn.folding import MAX_FOLDS
 from vocoder_service.wavernn.hparams import Hparams
 from vocoder_service.wavernn.native_engine import built
 
@@ -18,7 +18,7 @@ def measure(runs: int, quick: bool) -> Table:
     frames = QUICK_FRAMES if quick else FRAMES
     rows = [row for case in cases(quick) for row in _rows(*case, frames, runs)]
     note = (
-        f"{MOST_FOLDS} folds of {frames * Hparams.hop_length} samples, random weights; only the "
+        f"{MAX_FOLDS} folds of {frames * Hparams.hop_length} samples, random weights; only the "
         "9R² + RF + F² + 512F multiply-adds of a sample are counted; the share is that of the best "
         "fp32 GEMM on as many threads, which took turns with the loop"
     )
@@ -34,13 +34,13 @@ def multiply_adds(hparams: Hparams) -> int:
 
 def _rows(size: str, threads: int, frames: int, runs: int) -> Iterator[Row]:
     model = network(size)
-    mels = random_mels(MOST_FOLDS, frames, model.hparams)
+    mels = random_mels(MAX_FOLDS, frames, model.hparams)
     with torch_threads(threads):
         engines = native_engines(model, threads)
         ours = [partial(run, engine, mels) for engine in engines.values()]
         product, *loops = seconds_side_by_side([gemm.product(), *ours], runs)
     peak = max(gemm.rates(product))
-    operations = 2 * MOST_FOLDS * frames * model.hparams.hop_length * multiply_adds(model.hparams)
+    operations = 2 * MAX_FOLDS * frames * model.hparams.hop_length * multiply_adds(model.hparams)
     name = f"{size}, {threads_called(threads)}"
     yield Row(f"{name}: GEMM, best of {runs}", "GFLOP/s", [peak])
     for called, seconds in zip(engines, loops, strict=True):

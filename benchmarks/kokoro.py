@@ -14,7 +14,7 @@ from piper.phonemize_espeak import EspeakPhonemizer
 
 VOICE = "jf_alpha"
 SAMPLE_RATE = 24_000  # Hz
-MOST_TOKENS = 500
+MAX_TOKENS = 500
 
 
 class Speaker:
@@ -37,7 +37,7 @@ class Speaker:
 
     def _speak_sentence(self, phonemes: str) -> float:
         known = [self._vocabulary.get(phoneme) for phoneme in normalize("NFC", phonemes)]
-        tokens = [token for token in known if token is not None][:MOST_TOKENS]
+        tokens = [token for token in known if token is not None][:MAX_TOKENS]
         inputs = {
             "tokens": np.array([[0, *tokens, 0]]),
             "style": self._styles[len(tokens) - 1],  # there is one for each length

@@ -35,7 +35,7 @@ from benchmarks.services import SERVICES, running
 T = TypeVar("T")
 MULTIPLES = (1, 2, 10)
 ROUNDS = 3  # in which the multiples take turns
-MOST_REQUESTS = 2_000  # of one multiple
+MAX_REQUESTS = 2_000  # of one multiple
 AT_ONCE = 8  # clients that find out what an app can do
 HEALTH_LIMIT = 100  # milliseconds
 SPEECH = {"input": "Hello there.", "voice": "rowan", "response_format": "pcm", "seed": 1}
@@ -196,7 +196,7 @@ def measure(name: str, url: str, request: Request, seconds: float) -> Table:
 
 
 def _moments(rate: float, seconds: float) -> list[float]:
-    requests = min(MOST_REQUESTS // ROUNDS, max(1, round(rate * seconds)))
+    requests = min(MAX_REQUESTS // ROUNDS, max(1, round(rate * seconds)))
     return [n / rate for n in range(requests)]
 
 

@@ -22,7 +22,7 @@ from vocoder_service.wavernn.folding import FIRST_ROUND, GROWTH
 CLIP_SECONDS, CLIP_RATE = 60, 96_000
 TEXTS, SYMBOLS_OF_TEXT = 2, 1_000
 """A batch may hold 16; they are spoken one after the other, and each takes long."""
-ORDINARY_FRAMES, MOST_FRAMES = 160, 4_800
+ORDINARY_FRAMES, MAX_FRAMES = 160, 4_800
 READ_BYTES = 2 * (1 + GROWTH) * FIRST_ROUND * MEL_FORMAT.hop_length
 """16-bit samples: two of WaveRNN's rounds, of which the third has as many folds as there ever are.
 Vocos' blocks are all alike."""
@@ -116,7 +116,7 @@ def largest(service: str) -> list[Load]:
         return [Load(f"{TEXTS} texts of {SYMBOLS_OF_TEXT} symbols", body)]
     headers = JSON | {"Accept": "audio/pcm"}
     name = f"60 s of mel, {READ_BYTES / 2 / MEL_FORMAT.sample_rate:.0f} s of its sound"
-    one = Load(name, _spec(MOST_FRAMES), headers=headers, read_bytes=READ_BYTES)
+    one = Load(name, _spec(MAX_FRAMES), headers=headers, read_bytes=READ_BYTES)
     return [replace(one, name=f"{name}, {STREAMS} at once", clients=STREAMS)]
 
 

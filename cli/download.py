@@ -24,7 +24,7 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds; of silence, not of the w
 TRIES_WITHOUT_PROGRESS = 5
 MAX_TRIES = 100
 FIRST_PAUSE_SECONDS = 1.0  # then twice as long each time
-LONGEST_PAUSE_SECONDS = 60.0
+MAX_PAUSE_SECONDS = 60.0
 MAX_FILE_BYTES = 2**32  # of a server that does not announce a size
 TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
@@ -146,7 +146,7 @@ def _check_status(response: httpx.Response, url: str) -> None:
     said = f"HTTP {response.status_code} {response.reason_phrase}".strip()
     if response.status_code in TRANSIENT_STATUS:
         pause = response.headers.get("Retry-After", "")
-        asked = min(float(pause), LONGEST_PAUSE_SECONDS) if pause.isdecimal() else None
+        asked = min(float(pause), MAX_PAUSE_SECONDS) if pause.isdecimal() else None
         raise _Interrupted(said, asked)
     raise FetchError(f"{url}: {said}; check --url")
 

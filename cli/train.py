@@ -142,10 +142,10 @@ def listener_command(
     _prepare(overrides.pop("threads"))
     from training.data.clips import ClipFolder
     from training.recipes import ListenerRecipe
-    from training.synthesizer.recogniser_loss import ListenerTask
+    from training.synthesizer.recogniser_loss import RecogniserTask
 
     recipe = _changed(ListenerRecipe(), **overrides)
-    _train(ListenerTask(ClipFolder(data), recipe, start=start, device=device), run)
+    _train(RecogniserTask(ClipFolder(data), recipe, start=start, device=device), run)
 
 
 @train.command("vocoder")
@@ -186,13 +186,13 @@ def _vocos_task(data: Any, overrides: dict[str, Any], **others: Any) -> Any:
 
 def _wavernn_task(data: Any, overrides: dict[str, Any], **others: Any) -> Any:
     from training.recipes import VOCODER_SIZES, VocoderRecipe
-    from training.vocoder.wavernn import VocoderTask
+    from training.vocoder.wavernn import WaveRNNTask
 
     for name in ("adversarial_from", "recorded"):
         if overrides.pop(name) is not None:
             raise click.UsageError(f"--{name.replace('_', '-')} is of --network vocos alone")
     hparams = VOCODER_SIZES[overrides.pop("size")]
-    return VocoderTask(data, hparams, _changed(VocoderRecipe(), **overrides), **others)
+    return WaveRNNTask(data, hparams, _changed(VocoderRecipe(), **overrides), **others)
 
 
 def _prepare(threads: int) -> None:

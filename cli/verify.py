@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from shared.audio.media import stream_media
-from shared.audio.watermark import LEAST_SECONDS, SAMPLE_RATE, find_in_stream
+from shared.audio.watermark import MIN_SECONDS, SAMPLE_RATE, find_in_stream
 from shared.http.errors import ApiError
 from shared.settings import PUBLIC_WATERMARK_KEY
 
@@ -37,8 +37,6 @@ def verify(file: Path, key: str) -> None:
     if finding.found:
         click.echo(f"{file}: marked ({figures})")
         return
-    short = (
-        f"; under {LEAST_SECONDS:g} s that says little" if finding.seconds < LEAST_SECONDS else ""
-    )
+    short = f"; under {MIN_SECONDS:g} s that says little" if finding.seconds < MIN_SECONDS else ""
     click.echo(f"{file}: no mark ({figures}{short})")
     raise SystemExit(1)

@@ -9,13 +9,13 @@ from typing import Any
 import httpcore
 import httpx
 
-from shared.http.deadlines import check_caller
+from shared.http.deadlines import check_connected
 
 _LOOK_SECONDS = 0.25  # between two looks whether anybody still waits
 
 
-class WatchfulTransport(httpx.HTTPTransport):
-    """Waiting for an answer raises CallerLeft when the caller has left."""
+class CancellableTransport(httpx.HTTPTransport):
+    """Waiting for an answer raises ClientDisconnected when the caller has left."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         ends = time.monotonic() + (math.inf if timeout is None else timeout)
         while True:
-            check_caller()
+            check_connected()
             left = ends - time.monotonic()
             try:
                 # Zero would mean: without any waiting.

@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 import orjson
 
-from client.cancellable_transport import WatchfulTransport
+from client.cancellable_transport import CancellableTransport
 from client.retries import RetryPolicy
 from client.service import OnCall, Service, ignore_call
 from client.settings import Settings
@@ -319,7 +319,7 @@ def silence(seconds: float) -> Int16Array:
 
 def _mounts() -> dict[str, httpx.BaseTransport]:
     """A proxy of the environment is for the way out, not for this machine."""
-    transport = WatchfulTransport()
+    transport = CancellableTransport()
     mounts: dict[str, httpx.BaseTransport] = {f"all://{host}": transport for host in _THIS_MACHINE}
     return mounts if "all" in getproxies() else {**mounts, "all://": transport}
 

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from client.errors import ChainError, ServiceError, TimedOut, Unreachable
-from shared.http import deadlines as patience
+from shared.http import deadlines
 
 RETRIED_STATUSES = frozenset({429, 503})
 # A read that timed out is not tried again: the service is still at it.
@@ -50,14 +50,14 @@ class Attempts:
         wait = self._wait_seconds(error)
         if self.seconds_left() < wait:
             raise final from error
-        patience.sleep(wait)
+        deadlines.sleep(wait)
 
     def seconds_left(self) -> float:
         own = self.started + self.policy.deadline_seconds - time.monotonic()
-        return min(own, patience.seconds_left())
+        return min(own, deadlines.seconds_left())
 
     def check_deadline(self) -> None:
-        if patience.seconds_left() <= 0:
+        if deadlines.seconds_left() <= 0:
             raise TimedOut(
                 self.service,
                 f"the {self.service} at {self.url} was not done when its caller's time was over",

@@ -10,11 +10,11 @@ import orjson
 
 from client.errors import BadResponse, ServiceError
 from client.retries import Attempts, RetryPolicy, parse_retry_after
-from shared.http import deadlines as patience
+from shared.http import deadlines
 from shared.http.request_id import HEADER, request_id
 
-_LONGEST_ERROR = 2**16  # bytes of an error's body that are read
-_LONGEST_OBJECT = 2**26  # bytes of JSON; ten times the longest that a service sends
+_MAX_MESSAGE_CHARACTERS = 2**16  # bytes of an error's body that are read
+_MAX_ERROR_BYTES = 2**26  # bytes of JSON; ten times the longest that a service sends
 
 OnCall = Callable[[str, str, float], None]
 """Is told a service's name, the outcome of one attempt and its seconds. The outcome is a status,
@@ -81,8 +81,8 @@ class Service:
         with closing(self._receive(path, body, headers, attempts)) as chunks:
             for chunk in chunks:
                 received += chunk
-                if len(received) > _LONGEST_OBJECT:
-                    raise self.bad_response(f"over {_LONGEST_OBJECT} bytes")
+                if len(received) > _MAX_ERROR_BYTES:
+                    raise self.bad_response(f"over {_MAX_ERROR_BYTES} bytes")
         return bytes(received)
 
     def _receive(
@@ -90,11 +90,15 @@ class Service:
     ) -> Generator[bytes]:
         """One attempt. It bears the id of the request that it is made for, if there is one, and the
         seconds that we wait for its answer to begin."""
-        patience.check_caller()
+        deadlines.check_connected()
         attempts.check_deadline()
         timeout = _within(self._http.timeout, attempts.seconds_left())
-        waits = patience.LONGEST if timeout.read is None else min(timeout.read, patience.LONGEST)
-        headers = {**headers, patience.HEADER: f"{waits:.3f}"}
+        waits = (
+            deadlines.MAX_SECONDS
+            if timeout.read is None
+            else min(timeout.read, deadlines.MAX_SECONDS)
+        )
+        headers = {**headers, deadlines.HEADER: f"{waits:.3f}"}
         if (current := request_id.get()) is not None:
             headers[HEADER] = current
         request = self._http.stream(
@@ -110,7 +114,7 @@ class Service:
                     attempts.check_deadline()
                     yield chunk
                 outcome = str(response.status_code)
-        except (GeneratorExit, patience.CallerLeft):
+        except (GeneratorExit, deadlines.ClientDisconnected):
             outcome = "left"
             raise
         finally:
@@ -120,7 +124,7 @@ class Service:
         body = b""
         for chunk in response.iter_bytes():
             body += chunk
-            if len(body) > _LONGEST_ERROR:
+            if len(body) > _MAX_MESSAGE_CHARACTERS:
                 break
         fields = _error_object(body)
         location = response.headers.get("location")

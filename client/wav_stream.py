@@ -11,7 +11,7 @@ from shared.audio.files import UNKNOWN_WAV_SIZE
 Int16Array = NDArray[np.int16]
 
 _ENDLESS = 2**63
-_LONGEST_HEADER = 2**16  # bytes
+_MAX_HEADER_BYTES = 2**16  # bytes
 
 
 class NotWav(ValueError):
@@ -59,6 +59,6 @@ def _parse_header(head: bytes, rate: int) -> tuple[int, int] | None:
             kind, channels, file_rate, _, _, bits = struct.unpack_from("<HHIIHH", head, at)
             form = (kind, channels, file_rate, bits)
         at += size + size % 2
-    if len(head) > _LONGEST_HEADER:
+    if len(head) > _MAX_HEADER_BYTES:
         raise NotWav("no samples within the first 64 KiB")
     return None

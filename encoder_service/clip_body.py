@@ -11,7 +11,7 @@ from encoder_service.settings import settings
 from shared.audio.files import READ_FORMATS, Clip, listed, read_sound
 from shared.http.errors import TooLarge, UnsupportedMediaType
 from shared.http.forms import uploaded_file
-from shared.http.json_routes import WireRequest, body_validation, media_type
+from shared.http.json_routes import JsonRequest, body_validation, media_type
 from shared.http.openapi import sound_file
 from shared.http.tensors import Float32Array
 
@@ -35,7 +35,7 @@ async def read_clip(request: Request) -> Decode:
     if kind.startswith("audio/"):
         return partial(read_sound, await request.body(), settings.max_clip_seconds)
     if kind == "application/json":
-        assert isinstance(request, WireRequest)
+        assert isinstance(request, JsonRequest)
         return partial(Clip, *await request.read_json(_wav_and_rate))
     raise UnsupportedMediaType(
         f"Content-Type is {kind[:80] or 'missing'}; send application/json, a sound file as "

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from client.errors import ChainError, ServiceError, TimedOut, Unreachable
-from shared.http import deadlines as patience
+from shared.http import deadlines
 from shared.http.errors import ApiError, BadGateway, InvalidRequest, NotReady, QueueFull, TooSlow
 
 log = logging.getLogger("better")
@@ -57,11 +57,11 @@ def _answer_to(error: ChainError, fields: Mapping[str, str]) -> ApiError:
 
 
 def _too_slow(error: ChainError) -> TooSlow:
-    if patience.seconds_left() < _NO_TIME:
+    if deadlines.seconds_left() < _NO_TIME:
         return TooSlow(
-            f"the {error.service} was not done when the seconds of {patience.HEADER} were over; "
+            f"the {error.service} was not done when the seconds of {deadlines.HEADER} were over; "
             "allow more, or send less",
-            param=patience.HEADER.lower(),
+            param=deadlines.HEADER.lower(),
             code="service_timeout",
         )
     return TooSlow(

@@ -12,14 +12,19 @@ import torch
 from shared.audio.mel import MEL_FORMAT
 from shared.checkpoints.hparams import hparams_from
 from shared.checkpoints.loading import load_model
-from shared.http.deadlines import check_caller
+from shared.http.deadlines import check_connected
 from shared.http.errors import InvalidRequest, TooLarge, TooSlow
 from shared.http.process_memory import return_freed_memory
 from shared.http.tensors import Float32Array, Int64Array
 from shared.voices import DEFAULT_VOICE, sample_embeds
 from synthesizer_service.schemas import CharsRequest, TextRequest, TextsRequest
 from synthesizer_service.settings import Settings, settings
-from synthesizer_service.tacotron.attention_monitor import Fault, badness, find_fault, steps_to_keep
+from synthesizer_service.tacotron.attention_monitor import (
+    Fault,
+    find_fault,
+    severity,
+    steps_to_keep,
+)
 from synthesizer_service.tacotron.hparams import Hparams
 from synthesizer_service.tacotron.model import Tacotron, trim_silence
 from synthesizer_service.tacotron.native_decoder import decoder_for
@@ -178,15 +183,15 @@ def _speak(
 ) -> Speech | None:
     """The first attempt without a fault, else the one with the least; none is begun after `ends`,
     of time.monotonic(), but the first. One that is far too long is cut; None where nothing of any
-    attempt is of use. Raises CallerLeft."""
+    attempt is of use. Raises ClientDisconnected."""
     attempts: list[Speech] = []
     for attempt in range(settings.max_attempts):
-        check_caller()
+        check_connected()
         attempts.append(_attempt(model, chars, embed, (seed + attempt) % 2**63))
         if attempts[-1].fault is None or time.monotonic() > ends:
             break
     threshold = float(model.stop_threshold)
-    for speech in sorted(attempts, key=lambda speech: badness(speech.fault)):
+    for speech in sorted(attempts, key=lambda speech: severity(speech.fault)):
         whole = _cut(speech, int(model.decoder.r)) if speech.fault in _TOO_LONG else speech
         if whole is not None:
             mel = trim_silence(torch.from_numpy(whole.mel), threshold).numpy()

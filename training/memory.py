@@ -3,7 +3,7 @@
 from shared.http.process_memory import set_malloc_option
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
-_MOST = 2**31 - 1
+_MAX = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
@@ -12,4 +12,4 @@ def keep_freed_memory() -> None:
     Does nothing where the C library is another.
     """
     set_malloc_option(_M_MMAP_MAX, 0)
-    set_malloc_option(_M_TRIM_THRESHOLD, _MOST)
+    set_malloc_option(_M_TRIM_THRESHOLD, _MAX)

@@ -22,7 +22,7 @@ from training.weights import fill
 
 B = TypeVar("B")
 
-MOST_AVERAGED = 0.999  # of the average stays at each step, once there have been enough
+MAX_AVERAGE_STEPS = 0.999  # of the average stays at each step, once there have been enough
 REPORT_EVERY = 25  # steps
 
 
@@ -162,7 +162,7 @@ class Trainer(Generic[B]):
     @torch.no_grad()
     def _follow(self) -> None:
         """Bring the average nearer to the weights, fast at first."""
-        stays = min(MOST_AVERAGED, (1 + self.steps) / (10 + self.steps))
+        stays = min(MAX_AVERAGE_STEPS, (1 + self.steps) / (10 + self.steps))
         for name, value in self._task.model.state_dict().items():
             if value.is_floating_point():
                 self._average[name].lerp_(value, 1 - stays)

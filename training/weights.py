@@ -22,7 +22,7 @@ WEIGHTS = ("model_state", "model")
 NETWORKS: dict[ModelName, str] = {"vocoder": "wavernn", "vocos": "vocos"}
 NUMBERS: list[Any] = [np.float64().__reduce__()[0], np.dtype, type(np.dtype(np.float64))]
 """The functions that read numpy's floats: an optimizer's state may hold one as its rate."""
-MOST_CHARACTERS = 200  # of a message that lists parameters
+MAX_NAME_CHARACTERS = 200  # of a message that lists parameters
 
 
 def read_weights(path: Path, *, averaged: bool = True) -> StateDict:
@@ -92,7 +92,7 @@ def fill(model: nn.Module, weights: StateDict, path: Path, remedy: str) -> None:
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        reason = shorten(str(error).splitlines()[-1], MOST_CHARACTERS, placeholder=" …")
+        reason = shorten(str(error).splitlines()[-1], MAX_NAME_CHARACTERS, placeholder=" …")
         network, other = _network(model.state_dict()), _network(weights)
         if network and other and network != other:
             remedy = f"give --network {other}"

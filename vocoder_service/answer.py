@@ -28,7 +28,7 @@ _FORMATS: dict[str, SoundFormat] = {
 
 
 @dataclass(frozen=True)
-class AnswerFormat:
+class ResponseFormat:
     """sound_format: None for JSON."""
 
     sound_format: SoundFormat | None
@@ -56,22 +56,22 @@ class AnswerFormat:
         return wav_json_stream(chunks, rate)
 
 
-def answer_format(request: Request) -> AnswerFormat:
+def response_format(request: Request) -> ResponseFormat:
     """The first media type in Accept that can be had; JSON where sound is not asked for."""
     accepted = request.headers.get("accept", "*/*").lower().split(",")
     kinds = [kind.partition(";")[0].strip() for kind in accepted]
     for kind in kinds:
         if kind in ("application/json", "application/*", "*/*"):
-            return AnswerFormat(None)
+            return ResponseFormat(None)
         if kind in _FORMATS:
-            return AnswerFormat(_FORMATS[kind])
+            return ResponseFormat(_FORMATS[kind])
     if any(kind.startswith("audio/") for kind in kinds):
         raise InvalidRequest(
             f"Accept is {request.headers['accept']}; sound is given as "
             f"{', '.join(MEDIA_TYPES.values())}",
             param="accept",
         )
-    return AnswerFormat(None)
+    return ResponseFormat(None)
 
 
-Answer = Annotated[AnswerFormat, Depends(answer_format)]
+Answer = Annotated[ResponseFormat, Depends(response_format)]

@@ -13,7 +13,7 @@ from shared.audio.mel import MEL_FORMAT, mel_spectrogram
 from shared.http.process_memory import return_freed_memory
 from shared.http.tensors import Float32Array
 from shared.voices import sample_clip
-from vocoder_service.answer import AnswerFormat
+from vocoder_service.answer import ResponseFormat
 from vocoder_service.schemas import SpecRequest
 from vocoder_service.settings import Settings
 from vocoder_service.vocos import vocoder as vocos
@@ -46,14 +46,14 @@ def load(settings: Settings) -> Vocoder:
     )
 
 
-def stream(vocoder: Vocoder, request: SpecRequest, answer: AnswerFormat) -> Iterator[bytes]:
+def stream(vocoder: Vocoder, request: SpecRequest, answer: ResponseFormat) -> Iterator[bytes]:
     """The answer's bytes, while the samples are made. Returns when the first samples are there."""
     wav = _sound(vocoder, request)
     wav = chain([next(wav)], wav)
     return answer.encode_stream(wav, request.sr, _samples(request))
 
 
-def whole(vocoder: Vocoder, request: SpecRequest, answer: AnswerFormat) -> bytes:
+def whole(vocoder: Vocoder, request: SpecRequest, answer: ResponseFormat) -> bytes:
     """The answer's bytes, all at once."""
     return answer.encode(np.concatenate([*_sound(vocoder, request)]), request.sr)
 

@@ -21,7 +21,7 @@ from gateway_service.storage.database import Storage, StorageUnavailable
 from gateway_service.storage.job_tables import JobRow, SentenceRow, SoundRow
 from shared.text.sentences import Piece
 
-_LONGEST_CODE, _LONGEST_REASON = 64, 4000  # characters, which the columns hold
+_MAX_CODE, _MAX_REASON = 64, 4000  # characters, which the columns hold
 _ROWS_AT_A_TIME = 100  # that one transaction reads or deletes
 _BYTES_AT_A_TIME = 2**20  # that one transaction deletes
 MAX_BACKOFF_SECONDS = 300.0
@@ -122,7 +122,7 @@ class Leases:
     def put_back(self, job: JobRow, seconds: float = 0, reason: str | None = None) -> None:
         """To the end of the queue, for a worker to take up after so many seconds."""
         due_at = now() + int(seconds * 1000)
-        reason = reason and reason[:_LONGEST_REASON]
+        reason = reason and reason[:_MAX_REASON]
         self._change(job, status="queued", owner=None, due_at=due_at, error_message=reason)
 
     def drop_blocks(self, job: JobRow) -> bool:
@@ -153,7 +153,7 @@ class Leases:
 
     def fail(self, job: JobRow, code: str, message: str) -> None:
         # What a service says may be of any length.
-        reason = {"error_code": code[:_LONGEST_CODE], "error_message": message[:_LONGEST_REASON]}
+        reason = {"error_code": code[:_MAX_CODE], "error_message": message[:_MAX_REASON]}
         self._finish(job, status="failed", **reason)
 
     def _finish(self, job: JobRow, **values: Any) -> bool:

@@ -56,7 +56,7 @@ def changed(session: Session, change: Update) -> bool:
 
 
 @dataclass(frozen=True)
-class Order:
+class JobSpec:
     """What a job is to say. embed: [256], the voice of that name as it is now.
 
     caller: a name of who orders it, "" if callers are not told apart. lexicon: words, and how they
@@ -93,7 +93,7 @@ class Jobs:
         self._max_of_caller = max(1, int(caller_share * max_waiting))
         self._retention_days = retention_days
 
-    def create(self, order: Order) -> JobRow:
+    def create(self, order: JobSpec) -> JobRow:
         """Raises QueueFull and StorageFull."""
         self._storage.require_space()
         job = _row_of(order)
@@ -162,7 +162,7 @@ class Jobs:
             raise job_not_found(job_id)
 
 
-def _row_of(order: Order) -> JobRow:
+def _row_of(order: JobSpec) -> JobRow:
     created = now()
     return JobRow(
         id=f"job_{secrets.token_hex(8)}",

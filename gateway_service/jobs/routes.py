@@ -14,7 +14,7 @@ from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.jobs import body as job_body
 from gateway_service.jobs.body import JobBody
 from gateway_service.jobs.download import sound_response
-from gateway_service.jobs.library import UNFINISHED, Order
+from gateway_service.jobs.library import UNFINISHED, JobSpec
 from gateway_service.jobs.schemas import DeletedJob, JobList, JobObject
 from gateway_service.speech.speaking import left_out, pieces_of
 from gateway_service.speech.stream import MEDIA_TYPES
@@ -23,10 +23,10 @@ from gateway_service.storage.job_tables import JobRow
 from gateway_service.string_limits import MAX_ID_CHARACTERS, JobId
 from shared.http.errors import NotFound
 from shared.http.fair_queue import caller
-from shared.http.json_routes import WireRoute
+from shared.http.json_routes import JsonRoute
 from shared.http.openapi import BINARY, Responses, content, errors
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=WireRoute, responses=errors(503))
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=JsonRoute, responses=errors(503))
 
 _WHOLE = content(BINARY, *MEDIA_TYPES.values())
 _SOUND: Responses = {
@@ -49,7 +49,7 @@ async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
     def create() -> JobRow:
         voice = gateway.voices.find(request.voice)
         return gateway.jobs.create(
-            Order(
+            JobSpec(
                 pieces=pieces_of(
                     request.input,
                     most=gateway.settings.max_job_sentences,

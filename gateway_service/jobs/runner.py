@@ -16,7 +16,7 @@ from client.chain import Chain, silence
 from client.wav_stream import Int16Array
 from gateway_service.jobs.leases import MAX_BACKOFF_SECONDS, Leases
 from gateway_service.jobs.sound import Digest, JobSounds, in_blocks
-from gateway_service.speech import speaking as speech
+from gateway_service.speech import speaking
 from gateway_service.speech.sentence_sound import kept
 from gateway_service.speech.stream import ResponseFormat, encode
 from gateway_service.storage.database import StorageUnavailable
@@ -137,7 +137,7 @@ class JobRunner:
         return False
 
     def _sound(self, job: JobRow, piece: Piece, lost: threading.Event) -> Int16Array:
-        said = speech.say(
+        said = speaking.say(
             self.chain,
             piece,
             embed_of(job.embed),

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.service_errors import as_api_errors
 from gateway_service.settings import Settings
-from gateway_service.speech import speaking as speech
+from gateway_service.speech import speaking
 from gateway_service.speech.length import require_short, within
 from gateway_service.speech.routes import or_break_off
 from gateway_service.speech.schemas import EmbedRequest, WavRequest, WavResponse
@@ -16,11 +16,11 @@ from gateway_service.speech.stream import resampled
 from gateway_service.voices.consent import require_consent
 from shared.audio.files import Clip
 from shared.http.app import Slot
-from shared.http.json_routes import ChunksResponse, WireRoute, wav_json_stream
+from shared.http.json_routes import ChunksResponse, JsonRoute, wav_json_stream
 from shared.http.openapi import QUEUED, errors
 from shared.http.tensors import Float32Array
 
-router = APIRouter(tags=["predecessor"], route_class=WireRoute, responses=QUEUED | errors(502))
+router = APIRouter(tags=["predecessor"], route_class=JsonRoute, responses=QUEUED | errors(502))
 
 
 @router.post("/inference-c/", response_model=WavResponse)
@@ -57,9 +57,9 @@ def _in_voice(
     gateway: Gateway, request: WavRequest | EmbedRequest, embed: Float32Array
 ) -> Iterator[bytes]:
     chain, most = gateway.chain, gateway.settings.max_speech_seconds
-    pieces = speech.pieces_of(request.text, field="text")
-    speech.check(chain, pieces, field="text")
+    pieces = speaking.pieces_of(request.text, field="text")
+    speaking.check(chain, pieces, field="text")
     require_short(chain, pieces, 1.0, most, field="text")
-    sentences = speech.synthesize(chain, pieces, embed, seed=request.seed, field="text")
-    sound = speech.sound_of(chain, within(sentences, most, field="text"), request.seed)
+    sentences = speaking.synthesize(chain, pieces, embed, seed=request.seed, field="text")
+    sound = speaking.sound_of(chain, within(sentences, most, field="text"), request.seed)
     return wav_json_stream(resampled(sound, request.sr), request.sr)

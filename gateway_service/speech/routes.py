@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from client.chain import Chain, Lexicon
 from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.service_errors import as_api_errors
-from gateway_service.speech import speaking as speech
+from gateway_service.speech import speaking
 from gateway_service.speech.events import speech_events
 from gateway_service.speech.length import require_short, within
 from gateway_service.speech.schemas import (
@@ -31,14 +31,14 @@ from gateway_service.string_limits import ModelPath
 from gateway_service.voices.library import Voice, find_preset
 from shared.http.app import Slot
 from shared.http.errors import ApiError, NotFound
-from shared.http.json_routes import ChunksResponse, WireRoute
+from shared.http.json_routes import ChunksResponse, JsonRoute
 from shared.http.openapi import BINARY, QUEUED, content, errors
 from shared.http.request_log import note_problem
 from shared.http.tensors import Float32Array
 from shared.text.sentences import Piece
 
 log = logging.getLogger("better")
-router = APIRouter(prefix="/v1", tags=["speech"], route_class=WireRoute)
+router = APIRouter(prefix="/v1", tags=["speech"], route_class=JsonRoute)
 
 EVENT_STREAM = "text/event-stream"
 _CREATED = 1_795_392_000  # 23 November 2026
@@ -53,7 +53,7 @@ _ERRORS = QUEUED | errors(404, 502)
 async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slot) -> Response:
     """A text in a voice, sent as it is made."""
     find_model(request.model)
-    pieces = speech.pieces_of(request.input, text_format=request.text_format)
+    pieces = speaking.pieces_of(request.input, text_format=request.text_format)
     voice = await _voice(gateway, request.voice)
     start = partial(_begin, gateway, request, pieces, voice.embed)
     chunks = or_break_off(await slot.stream(start))
@@ -62,7 +62,7 @@ async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slo
     answer = ChunksResponse(chunks, kind)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Accel-Buffering"] = "no"  # nginx would hold the first sounds back
-    if notes := speech.left_out(request.input):
+    if notes := speaking.left_out(request.input):
         answer.headers["X-Notes"] = "; ".join(notes)
     return answer
 
@@ -70,7 +70,7 @@ async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slo
 @router.post("/text", responses=_ERRORS)
 async def read_text(request: TextRequest, gateway: GatewayState, slot: Slot) -> TextResponse:
     """What would be said, piece by piece, without making any sound."""
-    pieces = speech.pieces_of(request.input, text_format=request.text_format)
+    pieces = speaking.pieces_of(request.input, text_format=request.text_format)
     spoken = await slot.run(partial(_spoken, gateway.chain, pieces, request.lexicon))
     return TextResponse(
         pieces=[
@@ -79,7 +79,7 @@ async def read_text(request: TextRequest, gateway: GatewayState, slot: Slot) -> 
             )
             for piece, said in zip(pieces, spoken, strict=True)
         ],
-        notes=speech.left_out(request.input),
+        notes=speaking.left_out(request.input),
     )
 
 
@@ -135,10 +135,10 @@ def _begin(
     gateway: Gateway, request: SpeechRequest, pieces: list[Piece], embed: Float32Array
 ) -> Iterator[bytes]:
     chain, most = gateway.chain, gateway.settings.max_speech_seconds
-    speech.check(chain, pieces, lexicon=request.lexicon)
+    speaking.check(chain, pieces, lexicon=request.lexicon)
     require_short(chain, pieces, request.speed, most, lexicon=request.lexicon)
     with_events = request.stream_format == "sse"
-    made = speech.synthesize(
+    made = speaking.synthesize(
         chain,
         pieces,
         embed,
@@ -155,7 +155,7 @@ def _begin(
         samples = sum(sentence.samples for sentence in sentences)
 
     def encoded(sentences: Iterable[Sentence]) -> Iterator[bytes]:
-        sound = speech.sound_of(chain, sentences, request.seed)
+        sound = speaking.sound_of(chain, sentences, request.seed)
         return encode(sound, request.response_format, samples)
 
     if not with_events:

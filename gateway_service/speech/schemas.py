@@ -10,7 +10,7 @@ from gateway_service.speech.stream import ResponseFormat
 from gateway_service.string_limits import MAX_MODEL_CHARACTERS, MAX_VOICE_CHARACTERS
 from gateway_service.voices.consent import MAX_CONSENT_CHARACTERS
 from shared.audio.files import MAX_ABS, MAX_RATE, MIN_RATE
-from shared.http.json_routes import MOST_VALUES
+from shared.http.json_routes import MAX_JSON_VALUES
 from shared.http.tensors import Axis, Float32Array, Tensor
 from shared.text.lexicon import (
     MAX_ENTRIES,
@@ -20,7 +20,7 @@ from shared.text.lexicon import (
 )
 from shared.text.markup import TextFormat
 
-MOST_CHARACTERS = 4096
+MAX_NAME_CHARACTERS = 4096
 MODEL = "better-tts"
 
 
@@ -31,10 +31,10 @@ def _refusal(code: str, message: str) -> PydanticCustomError:
 def _require_length(text: Any) -> Any:
     if text == "":
         raise _refusal("empty", "is empty; send some text")
-    if isinstance(text, str) and len(text) > MOST_CHARACTERS:
+    if isinstance(text, str) and len(text) > MAX_NAME_CHARACTERS:
         raise _refusal(
             "too_long",
-            f"has {len(text)} characters, at most {MOST_CHARACTERS} are spoken in one request; "
+            f"has {len(text)} characters, at most {MAX_NAME_CHARACTERS} are spoken in one request; "
             "send it as a job, POST /v1/jobs",
         )
     return text
@@ -50,7 +50,7 @@ def _name_of(voice: Any) -> Any:
 Input = Annotated[
     str,
     BeforeValidator(_require_length),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARACTERS}),
 ]
 _NAME = {"type": "string", "maxLength": MAX_VOICE_CHARACTERS}
 VoiceName = Annotated[
@@ -154,7 +154,7 @@ class _PredecessorRequest(BaseModel):
 
 class WavRequest(_PredecessorRequest):
     wav: Annotated[
-        Float32Array, Tensor(axes=(Axis("n", 1, MOST_VALUES),), low=-MAX_ABS, high=MAX_ABS)
+        Float32Array, Tensor(axes=(Axis("n", 1, MAX_JSON_VALUES),), low=-MAX_ABS, high=MAX_ABS)
     ]
     """[n] samples in ±1: the voice."""
 

@@ -23,7 +23,7 @@ from shared.text.markup import MarkupError, TextFormat
 from shared.text.scripts import UnreadableScript, unreadable_letters
 from shared.text.sentences import Piece
 
-_MOST_FRAMES = 4_000
+_MAX_FRAMES = 4_000
 """Of one call to the vocoder, which takes 4800; only slowed-down speech that did not end is
 longer."""
 _SURELY_SPEAKABLE = re.compile("[a-zA-Z0-9]")
@@ -158,5 +158,5 @@ def sound_of(
 
 
 def _blocks(mel: Float32Array) -> Iterator[Float32Array]:
-    for start in range(0, mel.shape[1], _MOST_FRAMES):
-        yield mel[:, start : start + _MOST_FRAMES]
+    for start in range(0, mel.shape[1], _MAX_FRAMES):
+        yield mel[:, start : start + _MAX_FRAMES]

@@ -13,13 +13,13 @@ from shared.audio.media import READ_FORMATS, stream_media
 from shared.audio.watermark import SAMPLE_RATE, find_in_stream
 from shared.http.admission import ComputeSlot
 from shared.http.app import Slot
-from shared.http.deadlines import check_caller
+from shared.http.deadlines import check_connected
 from shared.http.forms import uploaded_file
-from shared.http.json_routes import WireRoute, media_type
+from shared.http.json_routes import JsonRoute, media_type
 from shared.http.openapi import QUEUED, sound_file
 from shared.http.tensors import Float32Array
 
-router = APIRouter(prefix="/v1/audio", tags=["speech"], route_class=WireRoute)
+router = APIRouter(prefix="/v1/audio", tags=["speech"], route_class=JsonRoute)
 
 _BODY = {"requestBody": {"required": True, "content": sound_file(listed(READ_FORMATS))}}
 
@@ -55,5 +55,5 @@ def _verdict(data: bytes) -> Verdict:
 
 def _while_awaited(sound: Iterator[Float32Array]) -> Iterator[Float32Array]:
     for block in sound:
-        check_caller()
+        check_connected()
         yield block

@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from shared.http.startup_errors import CannotStart
+from shared.http.startup_errors import StartupError
 
 _DRIVERS = {
     "mysql": "mysql+pymysql",
@@ -18,7 +18,7 @@ _DRIVERS = {
 _OF_OTHER_DRIVERS = ["reconnect"]  # as Heroku's ClearDB writes; a pool of connections does that
 
 
-class StorageMisconfigured(CannotStart):
+class StorageMisconfigured(StartupError):
     """The message never holds the password."""
 
 

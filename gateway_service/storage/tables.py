@@ -15,8 +15,8 @@ from shared.http.tensors import Float32Array
 EVERY_SCRIPT = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 """`__table_args__` of every table: any text is held, and compared byte for byte, as SQLite does."""
 
-LONGEST_NAME = 80  # characters
-LONGEST_KEY = 240  # letter case can make three of one; MariaDB indexes no more than 768
+MAX_NAME = 80  # characters
+MAX_KEY = 240  # letter case can make three of one; MariaDB indexes no more than 768
 
 
 class Base(DeclarativeBase):
@@ -41,8 +41,8 @@ class VoiceRow(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     """voice_ and 16 hexadecimal digits."""
-    name: Mapped[str] = mapped_column(String(LONGEST_NAME))
-    key: Mapped[str] = mapped_column(String(LONGEST_KEY), unique=True)
+    name: Mapped[str] = mapped_column(String(MAX_NAME))
+    key: Mapped[str] = mapped_column(String(MAX_KEY), unique=True)
     """The name as it is looked up: of one form and case."""
     embed: Mapped[bytes] = mapped_column(LargeBinary(1024))
     """As `embed_bytes` makes it."""

@@ -18,7 +18,7 @@ from shared.http.json_routes import media_type
 from shared.http.openapi import BINARY
 from shared.settings import MIB
 
-_LONGEST_FILE_NAME = 100
+_MAX_FILE_NAME = 100
 _FIELDS = 100  # that are read at all
 OPENAPI: dict[str, Any] = {
     "requestBody": {
@@ -135,7 +135,7 @@ def _name_of(part: UploadFile) -> str:
             f"a file's name has {len(name)} characters, at most {MAX_FILE_NAME_CHARACTERS} are "
             "taken; rename it"
         )
-    return name[:_LONGEST_FILE_NAME]
+    return name[:_MAX_FILE_NAME]
 
 
 def _invalid(problem: str) -> InvalidRequest:

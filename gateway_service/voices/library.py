@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from gateway_service.storage.database import Storage
 from gateway_service.storage.tables import (
-    LONGEST_KEY,
-    LONGEST_NAME,
+    MAX_KEY,
+    MAX_NAME,
     VoiceRow,
     embed_bytes,
     embed_of,
@@ -184,7 +184,7 @@ class VoiceLibrary:
         shown = ", ".join(names)
         more = f" and {left_out} more" if left_out > 0 else ""
         return NotFound(
-            f"voice: there is no {asked[:LONGEST_NAME]!r}; there are {shown}{more}, which "
+            f"voice: there is no {asked[:MAX_NAME]!r}; there are {shown}{more}, which "
             "GET /v1/audio/voices lists",
             param="voice",
             code="voice_not_found",
@@ -217,9 +217,9 @@ def _matching(name_or_id: str) -> Select[VoiceRow]:
 
 def _checked(name: str) -> str:
     name = unicodedata.normalize("NFC", " ".join(name.split()))
-    if not 1 <= len(name) <= LONGEST_NAME:
-        problem = f"has {len(name)} characters; choose one of 1 to {LONGEST_NAME}"
-    elif len(_key(name)) > LONGEST_KEY:
+    if not 1 <= len(name) <= MAX_NAME:
+        problem = f"has {len(name)} characters; choose one of 1 to {MAX_NAME}"
+    elif len(_key(name)) > MAX_KEY:
         problem = "is too long when its ligatures are spelled out; choose a shorter one"
     elif not name.isprintable() or "/" in name:
         problem = "holds a character that cannot be in a name; use letters, digits, spaces and -"

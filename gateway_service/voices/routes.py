@@ -18,11 +18,11 @@ from gateway_service.voices.schemas import (
     summary_of,
 )
 from shared.http.app import Slot
-from shared.http.json_routes import WireRoute
+from shared.http.json_routes import JsonRoute
 from shared.http.openapi import QUEUED, errors
 
 router = APIRouter(
-    prefix="/v1/audio/voices", tags=["voices"], route_class=WireRoute, responses=errors(503)
+    prefix="/v1/audio/voices", tags=["voices"], route_class=JsonRoute, responses=errors(503)
 )
 
 

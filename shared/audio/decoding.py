@@ -54,7 +54,7 @@ def decode(decoder: Decoder, data: bytes, max_seconds: float, rate: int = 0) -> 
     """The sound of a file, block by block. rate: for ffmpeg, which resamples to it.
 
     Closing the iterator stops the process. Raises UnsupportedMediaType, InvalidRequest or TooLarge;
-    CallerLeft while it waits for its turn.
+    ClientDisconnected while it waits for its turn.
     """
     with _turn(), _process(decoder, str(max_seconds), str(rate)) as process:
         assert process.stdin
@@ -81,10 +81,12 @@ def too_much_memory() -> UnsupportedMediaType:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    from shared.http.deadlines import check_caller  # the decoding process does without its imports
+    from shared.http.deadlines import (
+        check_connected,  # the decoding process does without its imports
+    )
 
     while not _one_at_a_time.acquire(timeout=_LOOK_SECONDS):
-        check_caller()
+        check_connected()
     try:
         yield
     finally:

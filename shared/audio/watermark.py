@@ -36,7 +36,7 @@ TILES = 32  # in time, until the pattern repeats
 HALF_TILE = 2  # hops
 PERIOD = TILES * 2 * HALF_TILE  # hops
 _BAND = 4  # bins of 31.25 Hz
-_LOWEST_BIN = 9
+_MIN_BIN = 9
 BANDS = 25
 
 _BLOCK = SAMPLE_RATE  # samples that are marked at a time
@@ -53,11 +53,11 @@ OTHER_SPEEDS_COST = 1.5
 """Standard deviations less for a mark at another speed: 40 more searches of three pieces each would
 otherwise find more that is not there. Each 0.5 makes a false alarm ten times rarer."""
 _LOUDNESS_RANGE = 1e-4  # of the loudest; quieter places hold no mark
-_MOST_CHANGE = 1.5  # standard deviations; a larger change of level is speech
+_MAX_CHANGE = 1.5  # standard deviations; a larger change of level is speech
 
 FOUND_SCORE = 6.0
 """Standard deviations; docs/watermark.md has the rate of false alarms."""
-LEAST_SECONDS = 3.0
+MIN_SECONDS = 3.0
 """Of speech, for a mark to be found with certainty."""
 
 
@@ -153,8 +153,8 @@ def _gains(key: str) -> Array:
     """[PERIOD, bins]: what each frame's spectrum is multiplied by."""
     halves = np.repeat(np.stack([signs_of(key), -signs_of(key)], axis=1), HALF_TILE, axis=1)
     db = np.zeros((PERIOD, FRAME // 2 + 1))
-    end = _LOWEST_BIN + BANDS * _BAND
-    db[:, _LOWEST_BIN:end] = DEPTH_DB * np.repeat(halves.reshape(PERIOD, BANDS), _BAND, axis=1)
+    end = _MIN_BIN + BANDS * _BAND
+    db[:, _MIN_BIN:end] = DEPTH_DB * np.repeat(halves.reshape(PERIOD, BANDS), _BAND, axis=1)
     gains: Array = 10 ** (db / 20)
     return gains
 
@@ -222,7 +222,7 @@ def _changes(spectrum: Array, speed: float) -> Array:
     count = int((spectrum.shape[1] - 2 * _HALF * hop) / hop + 1e-6) + 1
     if count < 1:
         return np.zeros((BANDS, 0))
-    edges = (_LOWEST_BIN + _BAND * np.arange(BANDS + 1) - 0.5) * speed + 0.5  # bins
+    edges = (_MIN_BIN + _BAND * np.arange(BANDS + 1) - 0.5) * speed + 0.5  # bins
     bands = np.diff(_at(spectrum, edges, axis=0), axis=0).clip(0)  # [BANDS, N]
     positions = hop * np.arange(count + 2 * _HALF)  # search hops of the sound
     levels = _at(_cumulated(np.log(bands + 1e-12)), positions, axis=1)
@@ -230,7 +230,7 @@ def _changes(spectrum: Array, speed: float) -> Array:
     changes = ((2 * between - before - after) * (speed / _HALF)).astype(np.float32)
     changes -= _among_neighbours(changes)
     changes /= np.sqrt(np.square(changes).mean(axis=1, keepdims=True)) + 1e-9
-    np.clip(changes, -_MOST_CHANGE, _MOST_CHANGE, out=changes)
+    np.clip(changes, -_MAX_CHANGE, _MAX_CHANGE, out=changes)
     loudness = _at(_cumulated(spectrum[-1:]), positions, axis=1)[0]
     loudness = loudness[2 * _HALF :] - loudness[: -2 * _HALF]
     changes[:, loudness < _LOUDNESS_RANGE * loudness.max()] = 0

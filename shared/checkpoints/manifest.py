@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.http.startup_errors import CannotStart
+from shared.http.startup_errors import StartupError
 from shared.settings import REPOSITORY
 
 MANIFEST_NAME = "manifest.json"
@@ -39,7 +39,7 @@ Size = Annotated[int, Field(ge=0, lt=2**31)]
 Value = bool | int | float | Printable | tuple[int, ...] | None
 
 
-class CheckpointError(CannotStart):
+class CheckpointError(StartupError):
     """A checkpoint that cannot be used. The message names the file and the remedy."""
 
 

@@ -17,7 +17,7 @@ from fastapi import Request
 
 from shared.http.deadlines import HEADER, seconds_left
 from shared.http.errors import QueueFull, TooSlow
-from shared.http.fair_queue import FairTurns, caller
+from shared.http.fair_queue import FairQueue, caller
 
 T = TypeVar("T")
 _BEGUN: Any = object()
@@ -29,12 +29,12 @@ the computing thread gets it back late after every product while the event loop 
 at ten times the capacity that cost the synthesizer a tenth of its answers."""
 
 
-def share_the_lock() -> None:
+def set_switch_interval() -> None:
     """Let computing threads and the event loop take turns that are short enough for both."""
     sys.setswitchinterval(_SWITCH_SECONDS)
 
 
-class _Place:
+class _Ticket:
     """Of a request whose body is being read: what it will wait or compute on, once it can."""
 
     def __init__(self, slot: "ComputeSlot") -> None:
@@ -51,7 +51,7 @@ class _Place:
             self._slot = None
 
 
-_place: ContextVar[_Place | None] = ContextVar("place", default=None)
+_place: ContextVar[_Ticket | None] = ContextVar("place", default=None)
 
 
 class ComputeSlot:
@@ -82,7 +82,7 @@ class ComputeSlot:
         self.arriving = 0
         self._of_caller: Counter[str] = Counter()
         self._max_of_one = max(1, int(share * (queue_limit + concurrency)))
-        self._turns = FairTurns(concurrency, max(1, int(share * concurrency)))
+        self._turns = FairQueue(concurrency, max(1, int(share * concurrency)))
         self._thread = CapacityLimiter(threads or concurrency)
         self._typical_seconds: float | None = None
         self._begun: list[float] = []  # when each that has its turn began
@@ -114,7 +114,7 @@ class ComputeSlot:
         reading and parsing have cost what they cost.
         """
         self.require_room()
-        place = _Place(self)
+        place = _Ticket(self)
         token = _place.set(place)
         try:
             yield

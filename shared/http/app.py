@@ -19,24 +19,24 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from starlette.middleware import Middleware
 
-from shared.http.admission import ComputeSlot, get_slot, share_the_lock
+from shared.http.admission import ComputeSlot, get_slot, set_switch_interval
 from shared.http.bodies import BodyLimit
 from shared.http.browser_guard import BrowserGuard, describe_guard
 from shared.http.connections import ConnectionLimit
-from shared.http.deadlines import StopForNobody
+from shared.http.deadlines import CancelOnDisconnect
 from shared.http.draining import Draining
 from shared.http.error_handlers import add_error_handlers
 from shared.http.errors import NotReady
 from shared.http.head_requests import HeadAsGet
 from shared.http.index_page import service_page
-from shared.http.json_routes import ArrayResponse, SendDeadline, WireRoute
-from shared.http.load_shedding import Door
+from shared.http.json_routes import ArrayResponse, JsonRoute, SendDeadline
+from shared.http.load_shedding import LoadShedder
 from shared.http.metrics import Metrics
 from shared.http.openapi import content, describe_errors, errors
 from shared.http.process_memory import share_heaps
 from shared.http.request_log import RequestLog
-from shared.http.startup_errors import OneLineStart
-from shared.http.trailing_slash import EitherSlash
+from shared.http.startup_errors import StartupErrors
+from shared.http.trailing_slash import OptionalTrailingSlash
 from shared.settings import AppSettings, ServiceSettings
 
 log = logging.getLogger("better")
@@ -88,7 +88,7 @@ def create_app(
         redoc_url=None,
         static_url="/static-docs",
     )
-    app.router.route_class = WireRoute
+    app.router.route_class = JsonRoute
     describe_errors(app)
     if isinstance(settings, ServiceSettings):
         describe_guard(app)
@@ -100,7 +100,7 @@ def create_app(
         _add_example(app, example)
     metrics = Metrics(lambda: app.state.slot.queued if app.state.ready else 0, collectors)
     _add_metrics(app, metrics)
-    app.state.metrics, app.state.door = metrics, Door(app.state)
+    app.state.metrics, app.state.door = metrics, LoadShedder(app.state)
     _add_middleware(app, service, settings, metrics, middleware)
     return app
 
@@ -119,7 +119,7 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         share_heaps()
-        share_the_lock()
+        set_switch_interval()
         app.state.slot = ComputeSlot(
             settings.queue_limit, settings.queue_seconds, concurrency, threads, caller_share
         )
@@ -161,7 +161,7 @@ def _add_middleware(
         seconds=settings.receive_seconds,
     )
     app.add_middleware(SendDeadline, seconds=settings.send_seconds)
-    app.add_middleware(StopForNobody)
+    app.add_middleware(CancelOnDisconnect)
     app.add_middleware(Draining, state=app.state)
     if isinstance(settings, ServiceSettings):
         hosts = None if settings.dyno else settings.allowed_hosts
@@ -170,8 +170,8 @@ def _add_middleware(
         app.add_middleware(its.cls, *its.args, **its.kwargs)
     app.add_middleware(ConnectionLimit, state=app.state)
     app.add_middleware(RequestLog, metrics=metrics)
-    app.add_middleware(EitherSlash, router=app.router)
-    app.add_middleware(OneLineStart)
+    app.add_middleware(OptionalTrailingSlash, router=app.router)
+    app.add_middleware(StartupErrors)
 
 
 async def get_model(request: Request) -> Any:

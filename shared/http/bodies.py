@@ -13,11 +13,11 @@ from shared.http.errors import QueueFull, RequestTooSlow, TooLarge
 from shared.http.json_routes import Answer
 
 GRACE_SECONDS = 10.0
-"""After which a body has to keep up with LEAST_RATE: one that does not come holds a place."""
-LEAST_RATE = 10_000  # bytes a second
+"""After which a body has to keep up with MIN_RATE: one that does not come holds a place."""
+MIN_RATE = 10_000  # bytes a second
 
 
-class BodyHold:
+class BodyBudget:
     """What one request's body takes of the memory for all of them."""
 
     def __init__(self, limit: "BodyLimit") -> None:
@@ -38,7 +38,7 @@ class BodyHold:
 
 class BodyLimit:
     """Refuses a request body over `max_bytes`, at once by its Content-Length or while it streams
-    in; one that has not come whole after `seconds`, or falls behind LEAST_RATE; and, with 429, one
+    in; one that has not come whole after `seconds`, or falls behind MIN_RATE; and, with 429, one
     for which there is no memory because others hold `max_held_bytes` of it.
 
     A body counts until its request ends, or what read it releases `scope["body_hold"]`.
@@ -50,12 +50,12 @@ class BodyLimit:
         self.max_held_bytes = max(max_bytes, max_held_bytes)
         self.seconds = seconds
         self.held = 0
-        self.holds = set[BodyHold]()
+        self.holds = set[BodyBudget]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        hold = scope["body_hold"] = BodyHold(self)
+        hold = scope["body_hold"] = BodyBudget(self)
         answer = Answer(send)
         body = _Body(self, scope, receive, answer)
         try:
@@ -63,7 +63,7 @@ class BodyLimit:
         finally:
             hold.release()
 
-    def no_memory(self, slot: ComputeSlot, asking: BodyHold) -> QueueFull:
+    def no_memory(self, slot: ComputeSlot, asking: BodyBudget) -> QueueFull:
         # What has taken so long takes as long again, as far as can be known.
         others = self.holds - {asking}
         under_way = median([time.monotonic() - hold.begun for hold in others] or [0])
@@ -110,14 +110,14 @@ class _Body:
             )
 
     async def _timely(self) -> Message:
-        seconds = min(self._limit.seconds, GRACE_SECONDS + self._streamed / LEAST_RATE)
+        seconds = min(self._limit.seconds, GRACE_SECONDS + self._streamed / MIN_RATE)
         try:
             async with asyncio.timeout_at(self._begun + seconds):
                 return await self._receive()
         except TimeoutError:
             error = RequestTooSlow(
                 f"the body did not come within {self._limit.seconds:g} s, or not at "
-                f"{LEAST_RATE} bytes a second after the first {GRACE_SECONDS:g} s; send less at a "
+                f"{MIN_RATE} bytes a second after the first {GRACE_SECONDS:g} s; send less at a "
                 "time, or over a faster connection",
                 param="body",
             )

@@ -54,7 +54,7 @@ class ConnectionLimit:
         return await ErrorResponse(crowded)(scope, receive, send)
 
 
-class PunctualProtocol(H11Protocol):
+class TimeoutProtocol(H11Protocol):
     """Closes a connection when a request on it has not come whole after PATIENCE · `seconds`, even
     if no app waits for it: its head is not there yet, or it was answered before its body came.
     What `state.door` refuses is answered here: no app hears of it.
@@ -71,13 +71,13 @@ class PunctualProtocol(H11Protocol):
         self._seconds = PATIENCE * state.receive_seconds
         self._deadline: asyncio.TimerHandle | None = None
         self._is_cut_short = False  # more comes of a request that is answered here
-        self._last_word: _LastWord
+        self._last_word: _LingeringClose
         self._idle_since = self.loop.time()  # if it is idle
         self._is_reserve = self._is_evicted = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
-        self._last_word = _LastWord(transport, self._is_sending, self.loop, self._seconds)
+        self._last_word = _LingeringClose(transport, self._is_sending, self.loop, self._seconds)
         super().connection_made(cast(asyncio.Transport, self._last_word))
         if len(self.connections) > self._state.max_connections:
             self._make_room()
@@ -166,7 +166,7 @@ class PunctualProtocol(H11Protocol):
         others = [
             other
             for other in self.connections
-            if isinstance(other, PunctualProtocol) and other is not self and not other._is_evicted
+            if isinstance(other, TimeoutProtocol) and other is not self and not other._is_evicted
         ]
         regular = [other for other in others if not other._is_reserve]
         if len(regular) < self._state.max_connections or _evict_one(regular):
@@ -206,7 +206,7 @@ class PunctualProtocol(H11Protocol):
             self._deadline = None
 
 
-def _evict_one(connections: Iterable[PunctualProtocol]) -> bool:
+def _evict_one(connections: Iterable[TimeoutProtocol]) -> bool:
     """Closes the connection that can be spared most; whether there is one."""
     idle = [connection for connection in connections if connection._is_evictable()]
     if not idle:
@@ -215,7 +215,7 @@ def _evict_one(connections: Iterable[PunctualProtocol]) -> bool:
     return True
 
 
-class _LastWord:
+class _LingeringClose:
     """A transport that ends its own side first where the other is still sending, and closes when
     that ends too, or at the second call. If it closed at once, what comes would be answered with a
     reset, and that takes the answer from who has not read it yet."""

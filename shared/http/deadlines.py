@@ -20,24 +20,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Request-Deadline"
 
-LONGEST = 999_999
+MAX_SECONDS = 999_999
 """Seconds that it may say."""
 _SECONDS = re.compile(r"\d{1,6}(\.\d{1,6})?")
 
 
-class CallerLeft(Exception):
+class ClientDisconnected(Exception):
     """There is nobody to tell of it."""
 
 
 @dataclass
-class Patience:
+class CallerState:
     """ends: when an answer must have begun, of time.monotonic(). left: set once the caller is."""
 
     ends: float = math.inf
     left: threading.Event = field(default_factory=threading.Event)
 
 
-patience: ContextVar[Patience | None] = ContextVar("patience", default=None)
+patience: ContextVar[CallerState | None] = ContextVar("patience", default=None)
 
 
 def seconds_left() -> float:
@@ -46,26 +46,26 @@ def seconds_left() -> float:
     return current.ends - time.monotonic() if current else math.inf
 
 
-def check_caller() -> None:
-    """For long work to call often. Raises CallerLeft."""
+def check_connected() -> None:
+    """For long work to call often. Raises ClientDisconnected."""
     current = patience.get()
     if current and current.left.is_set():
-        raise CallerLeft
+        raise ClientDisconnected
 
 
 def sleep(seconds: float) -> None:
-    """Raises CallerLeft as soon as the caller has."""
+    """Raises ClientDisconnected as soon as the caller has."""
     current = patience.get()
     if current is None:
         time.sleep(seconds)
     elif current.left.wait(seconds):
-        raise CallerLeft
+        raise ClientDisconnected
 
 
-class StopForNobody:
+class CancelOnDisconnect:
     """Cancels a request whose client has left, wherever it is: no queue is held for nobody.
 
-    What a thread is at goes on until that ends, or calls `check_caller`.
+    What a thread is at goes on until that ends, or calls `check_connected`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -74,19 +74,19 @@ class StopForNobody:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        current = Patience(_ends(Headers(scope=scope).get(HEADER)))
+        current = CallerState(_ends(Headers(scope=scope).get(HEADER)))
         patience.set(current)
 
-        async def patient_send(message: Message) -> None:
+        async def tracking_send(message: Message) -> None:
             current.ends = math.inf
             is_body = message["type"] == "http.response.body"
             connection.is_answered = is_body and not message.get("more_body")
             await send(message)
 
-        with CancelScope() as work, suppress(CallerLeft):
+        with CancelScope() as work, suppress(ClientDisconnected):
             connection = _Connection(receive, current, work)
             try:
-                await self.app(scope, connection.receive, patient_send)
+                await self.app(scope, connection.receive, tracking_send)
             except asyncio.CancelledError:
                 current.left.set()  # by the server that stops, if not for the client
                 raise
@@ -97,7 +97,7 @@ class StopForNobody:
 class _Connection:
     """Passes the body on, and watches from its end on whether the client stays."""
 
-    def __init__(self, receive: Receive, caller: Patience, work: CancelScope) -> None:
+    def __init__(self, receive: Receive, caller: CallerState, work: CancelScope) -> None:
         self.is_answered = False
         self._receive, self._caller, self._work = receive, caller, work
         self._over = asyncio.Event()

@@ -14,10 +14,10 @@ from uvicorn.config import Config
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
-from shared.http.connections import PunctualProtocol
+from shared.http.connections import TimeoutProtocol
 from shared.http.errors import NotReady
 from shared.http.json_routes import Answer, ErrorResponse
-from shared.http.process_memory import spare_what_stays
+from shared.http.process_memory import freeze_gc
 
 DRAIN_SECONDS = 20.0
 """For what is under way; what the app then closes has 7 s until gunicorn kills, Heroku 9."""
@@ -72,7 +72,7 @@ class _DrainingServer(Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        spare_what_stays()
+        freeze_gc()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens on while requests are under way, then closes."""
@@ -89,12 +89,12 @@ class DrainingWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         **UvicornWorker.CONFIG_KWARGS,
         "timeout_graceful_shutdown": _CANCEL_SECONDS,
-        "loop": "asyncio",  # PunctualProtocol sets what uvloop's transports do not have
+        "loop": "asyncio",  # TimeoutProtocol sets what uvloop's transports do not have
     }
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        self.config.http = partial(PunctualProtocol, self.wsgi.state)
+        self.config.http = partial(TimeoutProtocol, self.wsgi.state)
         server = _DrainingServer(self.config, self.wsgi.state)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)

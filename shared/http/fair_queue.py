@@ -14,7 +14,7 @@ caller: ContextVar[str] = ContextVar("caller", default="")
 limit of their own."""
 
 
-class FairTurns:
+class FairQueue:
     """turns: the number held at a time. max_of_one: the number of them that one caller may hold."""
 
     def __init__(self, turns: int, max_of_one: int) -> None:

@@ -18,13 +18,13 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.http import deadlines as patience
+from shared.http import deadlines
 from shared.http.admission import get_slot
 from shared.http.errors import ApiError, InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.http.request_log import note_problem
 from shared.http.tensors import Float32Array
 
-MOST_VALUES = 1_000_000
+MAX_JSON_VALUES = 1_000_000
 """In a JSON body: a minute of sound at 16 kHz. A parsed value takes sixty bytes for a while."""
 _VALUES_OF = {b",": 1, b":": 2, b"[": 4, b"{": 4}
 """How many values what these stand for takes the memory of: keys, lists and objects take more."""
@@ -92,11 +92,11 @@ class ErrorResponse(JSONResponse):
 
 def parse_json(body: bytes) -> Any:
     """Raises InvalidRequest that names the field a number that is none (NaN, 1e999) stands in, and
-    TooLarge for what takes as much memory as MOST_VALUES values."""
-    if sum(weight * body.count(sign) for sign, weight in _VALUES_OF.items()) >= MOST_VALUES:
+    TooLarge for what takes as much memory as MAX_JSON_VALUES values."""
+    if sum(weight * body.count(sign) for sign, weight in _VALUES_OF.items()) >= MAX_JSON_VALUES:
         raise TooLarge(
-            f"the body holds over {MOST_VALUES:,} values, which take much memory; send less, or "
-            "sound as a file",
+            f"the body holds over {MAX_JSON_VALUES:,} values, which take much memory; send less, "
+            "or sound as a file",
             param="body",
             code="too_many_values",
         )
@@ -139,12 +139,12 @@ def require_identity_encoding(request: Request) -> None:
 
 
 def require_readable_deadline(request: Request) -> None:
-    said = request.headers.get(patience.HEADER, "0")
-    if not patience.is_seconds(said):
+    said = request.headers.get(deadlines.HEADER, "0")
+    if not deadlines.is_seconds(said):
         raise InvalidRequest(
-            f"{patience.HEADER}: {said[:40]!r} is no number of seconds from 0 to "
-            f"{patience.LONGEST}; send one, such as 12.5, or leave the header out",
-            param=patience.HEADER.lower(),
+            f"{deadlines.HEADER}: {said[:40]!r} is no number of seconds from 0 to "
+            f"{deadlines.MAX_SECONDS}; send one, such as 12.5, or leave the header out",
+            param=deadlines.HEADER.lower(),
         )
 
 
@@ -158,7 +158,7 @@ def body_validation() -> Iterator[None]:
         raise RequestValidationError(located) from None
 
 
-class WireRequest(Request):
+class JsonRequest(Request):
     """Parses its JSON body once, in a thread if it is large: the event loop answers meanwhile. One
     body at a time, for as Python objects it is many times what it was, and what is made of it."""
 
@@ -189,7 +189,7 @@ class WireRequest(Request):
         return self._parsed
 
 
-class WireRoute(APIRoute):
+class JsonRoute(APIRoute):
     """A route that reads JSON bodies with orjson and answers with our own errors.
 
     The body is read, parsed and validated before FastAPI's own reader, which would turn our errors
@@ -206,7 +206,7 @@ class WireRoute(APIRoute):
         computes = self.computes
 
         async def wire_handle(request: Request) -> Response:
-            request = WireRequest(request.scope, request.receive)
+            request = JsonRequest(request.scope, request.receive)
             require_identity_encoding(request)
             if request.method not in ("GET", "HEAD"):  # which wait for nothing
                 require_readable_deadline(request)

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from shared.http.errors import QueueFull
-from shared.http.json_routes import WireRoute
+from shared.http.json_routes import JsonRoute
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,12})[ \t]*\r\n", re.IGNORECASE)
 _REQUEST_ID = re.compile(rb"\r\nx-request-id:[ \t]*([\x21-\x7e]{1,128})[ \t]*\r\n", re.IGNORECASE)
@@ -29,7 +29,7 @@ class Refusal:
     is_whole: bool
 
 
-class Door:
+class LoadShedder:
     """Knows the request lines of the routes that wait for `state.slot`. What comes otherwise, its
     head in pieces or its path with a query, is refused by `ComputeSlot.place`, later."""
 
@@ -39,7 +39,7 @@ class Door:
 
     def watch(self, routes: Iterable[BaseRoute]) -> None:
         for route in routes:
-            if isinstance(route, WireRoute) and route.computes:
+            if isinstance(route, JsonRoute) and route.computes:
                 bare = route.path.rstrip("/")
                 for method in route.methods or ():
                     for path in (bare, f"{bare}/"):

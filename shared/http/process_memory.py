@@ -29,7 +29,7 @@ def set_malloc_option(option: int, value: int) -> None:
         mallopt(option, value)
 
 
-def spare_what_stays() -> None:
+def freeze_gc() -> None:
     """Have Python's garbage collector leave alone what there is now, modules and model: 200,000
     objects, most of them torch's. To look through them takes 150 ms or more, again and again, and
     nothing else happens in the process meanwhile."""

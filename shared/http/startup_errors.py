@@ -11,12 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 S = TypeVar("S", bound=BaseSettings)
 
 
-class CannotStart(Exception):
+class StartupError(Exception):
     """What no waiting mends. The message is one line."""
 
 
-class OneLineStart:
-    """Tells the server of CannotStart by its message alone, where Starlette sends a traceback."""
+class StartupErrors:
+    """Tells the server of StartupError by its message alone, where Starlette sends a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -35,7 +35,7 @@ class OneLineStart:
 
         try:
             await self.app(scope, receive, send_but_failure)
-        except CannotStart as error:
+        except StartupError as error:
             failure = {"type": "lifespan.startup.failed", "message": str(error)}
             raise
         finally:

@@ -3,10 +3,10 @@
 from starlette.routing import Match, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_MOST_KNOWN = 64  # paths that are remembered to exist
+_MAX_KNOWN_PATHS = 64  # paths that are remembered to exist
 
 
-class EitherSlash:
+class OptionalTrailingSlash:
     """Lets every path work with and without its trailing slash, with no redirect that would cost
     the client its request body."""
 
@@ -28,6 +28,6 @@ class EitherSlash:
         if path not in self._known:
             if not any(route.matches(scope)[0] is not Match.NONE for route in self.router.routes):
                 return False
-            if len(self._known) < _MOST_KNOWN:
+            if len(self._known) < _MAX_KNOWN_PATHS:
                 self._known.add(path)
         return True

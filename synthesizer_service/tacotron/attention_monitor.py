@@ -12,12 +12,12 @@ from torch import Tensor
 Fault = Literal["skipped", "repeated", "stalled", "ended_early", "never_stopped"]
 """What may go wrong, the least bad first."""
 
-LONGEST_LEAP = 10  # characters in one step, either way; speech that is well read stays within 7
-LONGEST_STAY = 1.5  # seconds on one character; a pause at a comma takes half a second
+MAX_LEAP = 10  # characters in one step, either way; speech that is well read stays within 7
+MAX_STAY = 1.5  # seconds on one character; a pause at a comma takes half a second
 UNREAD_AT_END = 4  # characters, such as closing quotes and the sign for the end of the text
 LAST_SOUND = 0.4  # seconds that the last letter may still be heard after it was read
 KEPT_OF_A_STAY = 0.5  # seconds, of a stay that is too long
-LEAST_FOCUS = 0.2  # a step whose attention is spread wider says nothing
+MIN_FOCUS = 0.2  # a step whose attention is spread wider says nothing
 
 
 def find_fault(attention: Tensor, stopped: bool, seconds_per_step: float) -> Fault | None:
@@ -25,21 +25,21 @@ def find_fault(attention: Tensor, stopped: bool, seconds_per_step: float) -> Fau
     if not stopped:
         return "never_stopped"
     focus, character = attention.max(dim=1)
-    path = character[focus >= LEAST_FOCUS]  # [at most S]
+    path = character[focus >= MIN_FOCUS]  # [at most S]
     length = attention.shape[1]
-    if len(path) and _longest_run(path) * seconds_per_step > LONGEST_STAY:
+    if len(path) and _longest_run(path) * seconds_per_step > MAX_STAY:
         return "stalled"
     if not len(path) or int(path.max()) < length - 1 - max(UNREAD_AT_END, length // 50):
         return "ended_early"
     front = path.cummax(dim=0).values
-    if int((front - path).max()) > LONGEST_LEAP:
+    if int((front - path).max()) > MAX_LEAP:
         return "repeated"
-    if int(front.diff(prepend=front.new_zeros(1)).max()) > LONGEST_LEAP:
+    if int(front.diff(prepend=front.new_zeros(1)).max()) > MAX_LEAP:
         return "skipped"
     return None
 
 
-def badness(fault: Fault | None) -> int:
+def severity(fault: Fault | None) -> int:
     """0 for none."""
     return 0 if fault is None else 1 + get_args(Fault).index(fault)
 
@@ -58,7 +58,7 @@ def steps_to_keep(attention: Tensor, seconds_per_step: float) -> Tensor | None:
     end was never read.
     """
     focus, character = attention.max(dim=1)
-    read = _last_seen(torch.where(focus >= LEAST_FOCUS, character, -1))
+    read = _last_seen(torch.where(focus >= MIN_FOCUS, character, -1))
     at_mark = (read >= attention.shape[1] - 2).nonzero()
     if not len(at_mark):
         return None
@@ -67,7 +67,7 @@ def steps_to_keep(attention: Tensor, seconds_per_step: float) -> Tensor | None:
     keep[: end + 1] = True
     start = 0
     for count in torch.unique_consecutive(read, return_counts=True)[1].tolist():
-        if count * seconds_per_step > LONGEST_STAY:
+        if count * seconds_per_step > MAX_STAY:
             keep[start + round(KEPT_OF_A_STAY / seconds_per_step) : start + count] = False
         start += count
     return keep

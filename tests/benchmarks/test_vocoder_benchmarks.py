@@ -10,9 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import crossfade as seams
-from benchmarks import first_sound, precision, sample_loop, vocoding, warm_up
-from benchmarks import gemm_efficiency as peak_share
+from benchmarks import (
+    crossfade,
+    first_sound,
+    gemm_efficiency,
+    precision,
+    sample_loop,
+    vocoding,
+    warm_up,
+)
 from benchmarks.speech_clips import SpeechClip, cross_entropy, read_clips, shipped_clips
 from benchmarks.threads import thread_counts
 from shared.audio.files import endless_wav_header
@@ -54,7 +60,7 @@ def network() -> WaveRNN:
 def test_multiply_adds_of_a_sample_are_those_of_the_design(
     hparams: Hparams, millions: float
 ) -> None:
-    assert math.isclose(peak_share.multiply_adds(hparams) / 1e6, millions, abs_tol=0.005)
+    assert math.isclose(gemm_efficiency.multiply_adds(hparams) / 1e6, millions, abs_tol=0.005)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,7 @@ def test_rtvc_cuts_an_utterance_into_folds_of_one_length(samples: int, folds: in
 @needs_build
 @pytest.mark.usefixtures("small_sizes")
 def test_share_is_the_loops_rate_over_the_gemms() -> None:
-    rows = {row.name: row for row in peak_share.measure(runs=2, quick=True).rows}
+    rows = {row.name: row for row in gemm_efficiency.measure(runs=2, quick=True).rows}
     peak, loop, share = (
         rows[f"small, 1 thread: {name}"].runs
         for name in ("GEMM, best of 2", "native float32", "native float32 / GEMM")
@@ -158,8 +164,8 @@ def test_network_without_memory_needs_no_warming_up(network: WaveRNN, clip: Spee
 
 
 def test_shifted_folds_agree_better_than_folds_in_place(network: WaveRNN, clip: SpeechClip) -> None:
-    with patch.multiple(seams, FOLDS=6, UTTERANCE=60):
-        table = seams.joining(TorchEngine(network), [clip])
+    with patch.multiple(crossfade, FOLDS=6, UTTERANCE=60):
+        table = crossfade.joining(TorchEngine(network), [clip])
     rows = {row.name: row.runs[0] for row in table.rows}
     assert np.isfinite([*rows.values()]).all()
     shifted, in_place = (

@@ -121,7 +121,7 @@ def test_server_is_given_the_time_it_asks_for(
     monkeypatch.setattr(time, "sleep", pauses.append)
     server.faults = [Fault(503, {"Retry-After": "7"}), Fault(503, {"Retry-After": "99999"})]
     fetched(part, f"{server.url}/encoder.pt")
-    assert pauses == [7, module.LONGEST_PAUSE_SECONDS]
+    assert pauses == [7, module.MAX_PAUSE_SECONDS]
 
 
 def test_stalled_connection_times_out_and_is_resumed(

@@ -8,7 +8,7 @@ import pytest
 from client.errors import BadResponse, ServiceError, TimedOut, Unreachable
 from client.retries import RetryPolicy
 from client.service import Service
-from shared.http.deadlines import CallerLeft, Patience, patience
+from shared.http.deadlines import CallerState, ClientDisconnected, patience
 from shared.http.request_id import request_id
 from tests.support.scripted_server import (
     Answer,
@@ -42,10 +42,10 @@ def call(server: ScriptedServer, http: httpx.Client, policy: RetryPolicy = AT_ON
 def test_nothing_is_asked_for_a_caller_that_left(
     make_server: MakeServer, http: httpx.Client
 ) -> None:
-    server, caller = make_server(DONE), Patience()
+    server, caller = make_server(DONE), CallerState()
     caller.left.set()
     token = patience.set(caller)
-    with pytest.raises(CallerLeft):
+    with pytest.raises(ClientDisconnected):
         call(server, http)
     patience.reset(token)
     assert server.received == []

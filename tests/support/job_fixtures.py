@@ -8,7 +8,7 @@ import pytest
 
 from client.wav_stream import Int16Array
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.library import Jobs, Order
+from gateway_service.jobs.library import Jobs, JobSpec
 from gateway_service.jobs.sound import Digest, in_blocks
 from gateway_service.speech.sentence_sound import kept
 from gateway_service.storage.database import Storage
@@ -19,9 +19,9 @@ from tests.support.stub_services import stub_embed
 TEXT = "One is here. Two is there. Three is gone."
 
 
-def order(text: str = TEXT, caller: str = "") -> Order:
+def order(text: str = TEXT, caller: str = "") -> JobSpec:
     pieces = split_sentences(text)
-    return Order(pieces, "rowan", stub_embed(3), "wav", speed=1.0, seed=7, caller=caller)
+    return JobSpec(pieces, "rowan", stub_embed(3), "wav", speed=1.0, seed=7, caller=caller)
 
 
 @pytest.fixture(name="jobs")

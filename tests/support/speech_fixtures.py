@@ -12,7 +12,7 @@ from client.chain import Chain
 from client.retries import RetryPolicy
 from gateway_service.access.middleware import access_middleware
 from gateway_service.settings import Settings
-from gateway_service.speech import legacy_routes as predecessor_routes
+from gateway_service.speech import legacy_routes
 from gateway_service.speech import routes as speech_routes
 from shared.http.app import create_app
 from shared.http.errors import NotFound
@@ -77,7 +77,7 @@ def _served(chain: Chain, settings: Settings) -> Iterator[str]:
         middleware=access_middleware(settings),
     )
     app.include_router(speech_routes.router)
-    app.include_router(predecessor_routes.router)
+    app.include_router(legacy_routes.router)
     with served(app) as url:
         yield url
 

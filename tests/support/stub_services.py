@@ -24,7 +24,7 @@ FRAMES_PER_CHARACTER = 6
 FRAMES_PER_STEP = 2
 SAMPLES_PER_CHUNK = 1600
 _FIRST_BAND = 20
-_LONGEST_TEXT = 250
+_MAX_TEXT = 250
 
 Body = dict[str, Any] | Iterator[bytes]
 """A JSON object, or the parts of a sound file."""
@@ -241,7 +241,7 @@ def _synthesize(path: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_sayable(text: str, param: str) -> None:
-    if len(text) > _LONGEST_TEXT:
+    if len(text) > _MAX_TEXT:
         raise Refused(Refusal(400, f"{param}: is too long", param, "string_too_long"))
     if not any("a" <= character.lower() <= "z" or character.isdecimal() for character in text):
         message = f"{param}: {text[:40]!r} leaves no symbol that can be spoken"

@@ -32,7 +32,7 @@ from training.run_folder import RunFolder
 from training.synthesizer.task import SynthesizerTask
 from training.trainer import Trainer
 from training.vocoder.vocos import VocosTask
-from training.vocoder.wavernn import VocoderTask
+from training.vocoder.wavernn import WaveRNNTask
 from vocoder_service.vocos.hparams import Hparams as VocosHparams
 from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
 
@@ -72,7 +72,7 @@ def tiny_data(folder: Path, frames: int = 14, times: int = 1) -> ClipFolder:
 
 def tiny_task(
     model: str, data: ClipFolder, steps: int, start: Path | None = None
-) -> SynthesizerTask | VocoderTask | VocosTask:
+) -> SynthesizerTask | WaveRNNTask | VocosTask:
     pace = Pace(steps, rate=1e-2, last_rate=1e-3, warmup=2, save_every=SAVE_EVERY, draw_every=1000)
     if model == "synthesizer":
         spoken = SynthesizerRecipe(batch=2, min_frames=4, pace=pace)
@@ -83,7 +83,7 @@ def tiny_task(
         )
         return VocosTask(data, VOCOS, recipe, start=start)
     heard = VocoderRecipe(batch=2, window=1, min_frames=4, roughened=0, norms_steps=4, pace=pace)
-    return VocoderTask(data, WAVERNN, heard, start=start)
+    return WaveRNNTask(data, WAVERNN, heard, start=start)
 
 
 def tiny_trainer(model: str, data: ClipFolder, run: Path, steps: int) -> Trainer[Any]:

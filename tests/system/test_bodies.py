@@ -15,10 +15,9 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 import vocoder_service.app as vocoder
-from shared.http import bodies
-from shared.http import json_routes as wire
+from shared.http import bodies, json_routes
 from shared.http.admission import ComputeSlot
-from shared.http.bodies import BodyHold, BodyLimit
+from shared.http.bodies import BodyBudget, BodyLimit
 from shared.http.errors import RequestTooSlow
 from tests.conftest import running
 from tests.support.leaving_clients import wait_until
@@ -44,8 +43,8 @@ class HeldParser:
 
 @pytest.fixture
 def parser(monkeypatch: pytest.MonkeyPatch) -> HeldParser:
-    parser = HeldParser(wire.parse_json)
-    monkeypatch.setattr(wire, "parse_json", parser)
+    parser = HeldParser(json_routes.parse_json)
+    monkeypatch.setattr(json_routes, "parse_json", parser)
     return parser
 
 
@@ -164,7 +163,7 @@ async def test_body_that_falls_behind_the_least_rate_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bodies, "GRACE_SECONDS", 0.01)
-    monkeypatch.setattr(bodies, "LEAST_RATE", 1_000_000)
+    monkeypatch.setattr(bodies, "MIN_RATE", 1_000_000)
     with pytest.raises(RequestTooSlow):
         await read_body(piece(1_000))
 
@@ -174,7 +173,7 @@ async def test_body_that_keeps_up_with_the_least_rate_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bodies, "GRACE_SECONDS", 0)
-    monkeypatch.setattr(bodies, "LEAST_RATE", 1)
+    monkeypatch.setattr(bodies, "MIN_RATE", 1)
     assert await read_body(piece(1_000), piece(10, late=True, more=False)) == 1_010
 
 
@@ -182,10 +181,10 @@ async def test_body_that_keeps_up_with_the_least_rate_is_read(
 async def test_who_finds_no_memory_is_told_to_wait_as_long_as_others_have_held_it() -> None:
     limit = BodyLimit(vocoder.app, max_bytes=10, max_held_bytes=10, seconds=60)
     for seconds, held in ((1, 4), (40, 4), (50, 4), (3_600, 0), (3_600, 0), (3_600, 0)):
-        hold = BodyHold(limit)
+        hold = BodyBudget(limit)
         hold.add(held)
         hold.begun -= seconds
-    asking = BodyHold(limit)
+    asking = BodyBudget(limit)
     asking.add(4)
     said = limit.no_memory(ComputeSlot(16, 25), asking)
     assert int(said.headers["Retry-After"]) == 41

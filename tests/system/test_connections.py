@@ -16,21 +16,21 @@ import pytest
 from fastapi import Response
 
 from shared.http.app import create_app
-from shared.http.connections import RESERVE, PunctualProtocol, _LastWord
+from shared.http.connections import RESERVE, TimeoutProtocol, _LingeringClose
 from shared.http.request_id import request_id
 from shared.settings import AppSettings
 from tests.conftest import running
 from tests.support.leaving_clients import wait_until
 from tests.support.served_app import served
 
-MOST = 4
+MAX = 4
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Of a gateway, which needs no service for what is tested here."""
     folder = tmp_path_factory.mktemp("data")
-    with running("gateway", MAX_CONNECTIONS=str(MOST), DATA_DIR=str(folder)) as url:
+    with running("gateway", MAX_CONNECTIONS=str(MAX), DATA_DIR=str(folder)) as url:
         yield url
 
 
@@ -47,11 +47,11 @@ HALF_SENT = (
 
 @pytest.fixture
 def crowd(url: str) -> Iterator[ExitStack]:
-    """MOST connections that are busy with a request, and those that a test adds."""
+    """MAX connections that are busy with a request, and those that a test adds."""
     with ExitStack() as crowd:
-        for _ in range(MOST):
+        for _ in range(MAX):
             crowd.enter_context(connect(url)).sendall(HALF_SENT)
-        wait_until(lambda: queued(url) == MOST)
+        wait_until(lambda: queued(url) == MAX)
         yield crowd
     wait_until(lambda: httpx.get(f"{url}/v1/models", timeout=60).is_success)
 
@@ -96,7 +96,7 @@ def test_far_more_connections_take_the_place_of_the_first_of_them(
     waiting = [crowd.enter_context(connect(url)) for _ in range(RESERVE)]
     assert httpx.get(f"{url}/health/live", timeout=60).status_code == 200
     assert is_closed(waiting[0])
-    assert queued(url) == MOST  # no request was given up for them
+    assert queued(url) == MAX  # no request was given up for them
 
 
 KEY = {"Authorization": "Bearer sk-one"}
@@ -112,7 +112,7 @@ KEYLESS = {
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("data")
-    keys = {"API_KEYS": "sk-one", "MAX_CONNECTIONS": str(MOST), "DATA_DIR": str(folder)}
+    keys = {"API_KEYS": "sk-one", "MAX_CONNECTIONS": str(MAX), "DATA_DIR": str(folder)}
     with running("gateway", **keys) as url:
         yield url
 
@@ -120,7 +120,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize("sent", KEYLESS.values(), ids=KEYLESS)
 def test_connections_without_a_key_do_not_lock_out_who_has_one(guarded: str, sent: bytes) -> None:
     with ExitStack() as crowd:
-        for _ in range(MOST + RESERVE):
+        for _ in range(MAX + RESERVE):
             client = crowd.enter_context(connect(guarded))
             client.sendall(sent)
             if sent.endswith(b"\r\n\r\n"):
@@ -135,7 +135,7 @@ def test_connection_that_never_asked_is_closed_before_one_that_did(url: str) -> 
         asked = crowd.enter_context(connect(url))
         asked.sendall(get)
         assert asked.recv(65_536).startswith(b"HTTP/1.1 200 ")
-        silent = [crowd.enter_context(connect(url)) for _ in range(MOST)]
+        silent = [crowd.enter_context(connect(url)) for _ in range(MAX)]
         assert is_closed(silent[0])
         for client in (asked, *silent[1:]):
             client.sendall(get)
@@ -143,7 +143,7 @@ def test_connection_that_never_asked_is_closed_before_one_that_did(url: str) -> 
 
 
 def test_requests_that_come_one_after_the_other_are_no_crowd(url: str) -> None:
-    for _ in range(3 * MOST):
+    for _ in range(3 * MAX):
         assert httpx.get(f"{url}/v1/models", timeout=60).status_code == 200
 
 
@@ -215,7 +215,7 @@ def test_bad_chunk_after_the_answer_brings_no_second_one(url: str) -> None:
 
 def test_client_that_has_left_without_a_word_is_no_error() -> None:
     transport = Mock(**{"write_eof.side_effect": OSError("not connected")})
-    last_word = _LastWord(transport, lambda: True, Mock(), seconds=60)
+    last_word = _LingeringClose(transport, lambda: True, Mock(), seconds=60)
     last_word.close()
     transport.abort.assert_called_once()
 
@@ -236,7 +236,7 @@ def test_bad_request_behind_another_leaves_that_its_id_in_the_log(
     try:
         with (
             caplog.at_level("INFO", "better"),
-            served(app, http=partial(PunctualProtocol, app.state)) as url,
+            served(app, http=partial(TimeoutProtocol, app.state)) as url,
             connect(url) as client,
         ):
             client.sendall(first + b"nothing of the kind\r\n\r\n")
@@ -250,7 +250,7 @@ def test_bad_request_behind_another_leaves_that_its_id_in_the_log(
 def test_connection_that_falls_silent_after_a_late_body_is_closed() -> None:
     """Its request was answered before the body came; then nothing more does."""
     app = create_app("test", "", AppSettings(), load=lambda: None)
-    http = partial(PunctualProtocol, app.state)
+    http = partial(TimeoutProtocol, app.state)
     with served(app, http=http, timeout_keep_alive=1) as url, connect(url) as client:
         client.settimeout(20)
         client.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
@@ -271,7 +271,7 @@ def test_client_that_reads_nothing_of_a_large_answer_is_dropped() -> None:
     def large() -> Response:
         return Response(bytes(50_000_000))  # more than the buffers between the two take
 
-    class Watched(PunctualProtocol):
+    class Watched(TimeoutProtocol):
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
             dropped.set()

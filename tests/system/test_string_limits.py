@@ -14,9 +14,8 @@ from gateway_service.jobs import routes as job_routes
 from gateway_service.jobs.library import Jobs
 from gateway_service.jobs.schemas import JobObject
 from gateway_service.settings import Settings
-from gateway_service.speech import legacy_routes as predecessor_routes
+from gateway_service.speech import legacy_routes, verify_routes
 from gateway_service.speech import routes as speech_routes
-from gateway_service.speech import verify_routes
 from gateway_service.storage.database import Storage
 from gateway_service.voices import library as voices
 from gateway_service.voices import routes as voice_routes
@@ -115,7 +114,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         job_object=JobObject.of,
     )
     app = create_app("gateway", "All routes.", Settings(), load=lambda: gateway)
-    for routes in (speech_routes, voice_routes, job_routes, predecessor_routes, verify_routes):
+    for routes in (speech_routes, voice_routes, job_routes, legacy_routes, verify_routes):
         app.include_router(routes.router)
     with TestClient(app) as client:
         yield client

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 
-from vocoder_service.answer import AnswerFormat
+from vocoder_service.answer import ResponseFormat
 
 
 def test_json_is_clipped_where_resampling_overshoots() -> None:
     chunks = [np.array([0.5, 1.01], np.float32), np.array([-1.02], np.float32)]
-    answer = json.loads(b"".join(AnswerFormat(None).encode_stream(iter(chunks), 48_000, 3)))
+    answer = json.loads(b"".join(ResponseFormat(None).encode_stream(iter(chunks), 48_000, 3)))
     assert answer == {"sr": 48_000, "wav": [0.5, 1.0, -1.0]}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from shared.text.sentences import split_sentences
-from training.data.synthetic_text import made_up
+from training.data.synthetic_text import synthetic
 from training.errors import TrainingError
 from training.evaluation.texts import TEXTS
 
@@ -31,7 +31,7 @@ def lines_of(files: Iterable[Path], seed: int = 0) -> list[str]:
             "the texts hold no sentence of 3 to 25 words in letters and plain punctuation"
         )
     held_out = {text for texts in TEXTS.values() for text in texts}
-    made = made_up(sentences, len(sentences) // 3, seed)
+    made = synthetic(sentences, len(sentences) // 3, seed)
     lines = [line for line in sentences + made if line not in held_out]
     random.Random(seed).shuffle(lines)
     return lines

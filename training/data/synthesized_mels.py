@@ -22,7 +22,7 @@ from training.synthesizer.batches import FRAMES_BEFORE, utterances
 from training.synthesizer.task import own_mel
 from training.weights import read_weights
 
-MOST_PASSES = 3
+MAX_PASSES = 3
 """Of the decoder. Clips get 1, 2 and 3 in turn, so that the vocoder learns little blur and much."""
 
 
@@ -38,7 +38,7 @@ def add_synthesized(folder: ClipFolder, weights: Path, *, replace: bool = False)
         if folder.has_synthesized(clip) and not replace:
             continue
         torch.manual_seed(number)  # of the prenets' dropout
-        _add(folder, model, clip, passes=1 + number % MOST_PASSES)
+        _add(folder, model, clip, passes=1 + number % MAX_PASSES)
         yield clip
 
 

@@ -51,11 +51,11 @@ DAYS = _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 STATES = _words("sold broken missing empty full taken gone")
 
 _WORD = re.compile(r"[A-Za-z']{2,}")
-LONGEST_PIECE = 4  # words of a sentence, that stand alone
+MAX_PIECE_CHARACTERS = 4  # words of a sentence, that stand alone
 LISTED = (3, 7)  # words without a sentence
 
 
-def made_up(sentences: Sequence[str], number: int, seed: int = 0) -> list[str]:
+def synthetic(sentences: Sequence[str], number: int, seed: int = 0) -> list[str]:
     """`number` lines: two of five from patterns, one a piece of a sentence, two mere words."""
     rng = random.Random(seed)
     words = sorted({word.lower() for line in sentences for word in _WORD.findall(line)})
@@ -71,7 +71,7 @@ def made_up(sentences: Sequence[str], number: int, seed: int = 0) -> list[str]:
 
 def _piece(rng: random.Random, sentences: Sequence[str]) -> str:
     words = [word for word in rng.choice(sentences).split() if word.strip("-")]
-    length = rng.randint(1, LONGEST_PIECE)
+    length = rng.randint(1, MAX_PIECE_CHARACTERS)
     start = rng.randint(0, max(0, len(words) - length))
     return _sentence(" ".join(words[start : start + length]).strip(" ,;:'.!?-"), rng.choice("..!?"))
 

@@ -36,7 +36,7 @@ STRIDE = 2  # frames a step
 PHONEME_DIMS, PHONEME_DILATIONS = 256, (1, 1, 2, 2, 4, 4)
 VOICE_DIMS, VOICE_DILATIONS = 192, (1, 1, 1)
 EMBEDDING = 256
-MOST_SILENT = 16  # frames before a clip
+MAX_SILENCE = 16  # frames before a clip
 
 # How rough a clip is made, in the mel's units where nothing else is said.
 LOUDNESS = 0.25  # standard deviation
@@ -44,7 +44,7 @@ BLURRED = 0.5  # share of the clips
 CUTS = (14, 80)  # coefficients of the cepstrum that are kept
 NOISE = 0.35  # the most
 MASKS = 2  # of bands, and of frames
-MOST_MASKED = 9  # bands or frames
+MAX_MASKED = 9  # bands or frames
 MASKED = -2.0  # about the mean level of speech
 
 
@@ -161,7 +161,7 @@ class Listened:
     weight: Tensor  # [B, T]
 
 
-class ListenerTask:
+class RecogniserTask:
     discriminators = None
 
     def __init__(
@@ -225,7 +225,7 @@ class ListenerTask:
 def listened(data: ClipFolder, clips: Sequence[Clip], rng: np.random.Generator) -> Listened:
     """The clips side by side, between silences, each made rough."""
     features = [data.features(clip) for clip in clips]
-    before, after = int(rng.integers(MOST_SILENT)), MOST_SILENT // 2
+    before, after = int(rng.integers(MAX_SILENCE)), MAX_SILENCE // 2
     frames = before + max(each.mel.shape[1] for each in features) + after
     mel = np.full((len(clips), MEL_FORMAT.n_mels, frames), SILENCE, np.float32)
     weight = np.zeros((len(clips), frames), np.float32)
@@ -251,7 +251,7 @@ def _roughened(mel: Float32Array, rng: np.random.Generator) -> Float32Array:
     rough += np.float32(rng.uniform(0, NOISE)) * noise
     for _ in range(MASKS):
         band, frame = (int(rng.integers(size)) for size in mel.shape)
-        bands, frames = rng.integers(MOST_MASKED, size=2)
+        bands, frames = rng.integers(MAX_MASKED, size=2)
         rough[band : band + bands] = MASKED
         rough[:, frame : frame + frames] = MASKED
     return rough.clip(-MEL_FORMAT.max_abs, MEL_FORMAT.max_abs)

@@ -81,9 +81,9 @@ class SynthesizerTask:
         listener: Path | None = None,
         device: str = "cpu",
     ) -> None:
-        """start: weights to begin a new run with, as `read_weights` takes them. listener: a run of
-        a `ListenerTask`, to listen to what the postnet makes, which then is trained from the first
-        step on.
+        """start: weights to begin a new run with, as `read_weights` takes them. listener: a
+        run of a `RecogniserTask`, which judges what the postnet makes; the postnet is then trained
+        from the first step on.
 
         Raises TrainingError where the data has too few clips; CheckpointError.
         """

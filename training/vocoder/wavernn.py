@@ -45,7 +45,7 @@ class Windows:
     labels: Tensor  # [B, N + 1]: each is the target of those before it
 
 
-class VocoderTask:
+class WaveRNNTask:
     discriminators = None
 
     def __init__(

@@ -19,7 +19,7 @@ from torch import Tensor
 from shared.audio.mel import MEL_FORMAT
 from shared.checkpoints.hparams import hparams_from
 from shared.checkpoints.loading import load_model
-from shared.http.deadlines import check_caller
+from shared.http.deadlines import check_connected
 from shared.http.tensors import Float32Array
 from vocoder_service.vocos.hparams import Hparams
 from vocoder_service.vocos.model import Vocos
@@ -92,7 +92,7 @@ class VocosVocoder:
         history, unheard = self._after_silence, ahead - 1
         blocks = torch.from_numpy(padded).view(count, 1, BLOCK, len(mel))
         for block in blocks:
-            check_caller()
+            check_connected()
             frames, history = self._step(block, history)
             yield frames[0, unheard:].numpy()
             unheard = max(0, unheard - BLOCK)

@@ -15,13 +15,13 @@ from threading import Condition, Thread
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.http.deadlines import check_caller
+from shared.http.deadlines import check_connected
 from vocoder_service.wavernn.engine import Engine, FoldState
 from vocoder_service.wavernn.mu_law import Labels
 
 Array = NDArray[np.float32]
 
-MOST_FOLDS = 64
+MAX_FOLDS = 64
 """In a batch, unless one call alone has more. More gain nothing, and the next call waits longer."""
 
 
@@ -43,7 +43,7 @@ class _Call:
 
 class SharedEngine(Engine):
     """An engine for many threads. Calls of the same number of frames are run together, those with
-    one state after each other; one that nobody waits for raises CallerLeft."""
+    one state after each other; one that nobody waits for raises ClientDisconnected."""
 
     def __init__(self, engine: Engine) -> None:
         self.hparams = engine.hparams
@@ -63,7 +63,7 @@ class SharedEngine(Engine):
     def begin(
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
     ) -> Callable[[], Labels]:
-        check_caller()
+        check_connected()
         call = _Call(state, (mel, aux, uniforms, temperature))
         with self._changed:
             self._waiting.append(call)
@@ -87,7 +87,7 @@ class SharedEngine(Engine):
             first, *behind = self._waiting
             batch, folds, seen = [first], first.folds, [first.state]
             for call in behind:
-                fits = folds + call.folds <= MOST_FOLDS and call.frames == first.frames
+                fits = folds + call.folds <= MAX_FOLDS and call.frames == first.frames
                 if fits and all(call.state is not state for state in seen):
                     batch.append(call)
                     folds += call.folds

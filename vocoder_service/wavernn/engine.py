@@ -22,7 +22,7 @@ from vocoder_service.wavernn.mu_law import Labels
 
 Array = NDArray[np.float32]
 
-LEAST_BATCH = 4  # folds; BLAS adds a smaller product up in another order
+MIN_BATCH = 4  # folds; BLAS adds a smaller product up in another order
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +135,8 @@ class TorchEngine(Engine):
 
 
 def _batch(array: Array) -> Tensor:
-    """A copy [F, ...] as a tensor; ones added so that no batch is smaller than LEAST_BATCH."""
-    missing = max(0, LEAST_BATCH - len(array))
+    """A copy [F, ...] as a tensor; ones added so that no batch is smaller than MIN_BATCH."""
+    missing = max(0, MIN_BATCH - len(array))
     widths = [(0, missing), *[(0, 0)] * (array.ndim - 1)]
     return torch.from_numpy(np.pad(array, widths, constant_values=1))
 

@@ -27,12 +27,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from vocoder_service.waveform import Wave
 
-MOST_FOLDS = 16  # a batch: four threads of FOLDS_TOGETHER; more make no sample cheaper
+MAX_FOLDS = 16  # a batch: four threads of FOLDS_TOGETHER; more make no sample cheaper
 FOLDS_TOGETHER = 4  # that the native loop takes from one weight to the next
 FRAMES_HEARD = 12  # of a fold, at least: 150 ms
 FIRST_ROUND = 96  # frames: 1.2 s
 GROWTH = 4  # of a round over the one before: no gap at a real-time factor of 0.25
-LONGEST_ROUND = 768  # frames: 9.6 s, 48 frames heard of each of 16 folds
+MAX_ROUND_FRAMES = 768  # frames: 9.6 s, 48 frames heard of each of 16 folds
 
 OVERLAP = 3  # frames: 600 samples, of which the first 240 or more are not heard
 FADE = 160  # samples: 10 ms
@@ -57,7 +57,7 @@ def plan(frames: int) -> list[Round]:
         return [_round(0, frames)]
     left, most = frames - FIRST_ROUND, [FIRST_ROUND]
     while sum(most[1:]) < left:
-        most.append(min(LONGEST_ROUND, GROWTH * most[-1]))
+        most.append(min(MAX_ROUND_FRAMES, GROWTH * most[-1]))
     shares = np.cumsum(most[1:]) / sum(most[1:])
     bounds = [0, FIRST_ROUND, *(FIRST_ROUND + left * shares).round().astype(int).tolist()]
     return [_round(start, stop) for start, stop in pairwise(bounds)]
@@ -65,7 +65,7 @@ def plan(frames: int) -> list[Round]:
 
 def _round(start: int, stop: int) -> Round:
     covered = stop - start
-    folds = min(MOST_FOLDS, max(1, covered // FRAMES_HEARD))
+    folds = min(MAX_FOLDS, max(1, covered // FRAMES_HEARD))
     if folds > FOLDS_TOGETHER:
         folds -= folds % FOLDS_TOGETHER
     frames = -(-(covered + (folds - 1) * OVERLAP) // folds)

@@ -3,7 +3,7 @@
 import { remembered } from "./remembered.js";
 
 export const KEY = "api-key";
-export const MOST_CHARACTERS = 4096; // of one call to /v1/audio/speech
+export const MAX_CHARACTERS = 4096; // of one call to /v1/audio/speech
 
 /** An error of the API, or of the way to it. */
 export class Problem extends Error {

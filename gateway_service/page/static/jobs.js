@@ -13,7 +13,7 @@ import { chosenVoice } from "./voices.js";
 
 const JOBS = "v1/jobs";
 const PAGE = 20;
-const MOST_FOLLOWED = 3; // a browser has six connections to a server, and there is more to do
+const MAX_FOLLOWED = 3; // a browser has six connections to a server, and there is more to do
 const RETRY_MILLISECONDS = 5000;
 
 const pathOf = (/** @type {JobRow} */ { job }) => `${JOBS}/${encodeURIComponent(job.id)}`;
@@ -77,7 +77,7 @@ function row(job) {
 /** Reads the events of the oldest that are not final: those are next. */
 function follow() {
   const active = rows.filter(({ isFinal }) => !isFinal).reverse();
-  for (const next of active.slice(0, MOST_FOLLOWED)) {
+  for (const next of active.slice(0, MAX_FOLLOWED)) {
     if (!followed.has(next.job.id)) {
       readEvents(next);
     }

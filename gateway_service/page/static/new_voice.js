@@ -3,7 +3,7 @@
 import { element, input } from "./elements.js";
 import { setLabel, setText, words } from "./language.js";
 import { hideProblem, showAdvice, showProblem } from "./problems.js";
-import { CannotRecord, MOST_SECONDS, Recording } from "./recorder.js";
+import { CannotRecord, MAX_SECONDS, Recording } from "./recorder.js";
 import { showVerdict } from "./verdict.js";
 import { saveVoice, showVoices } from "./voices.js";
 
@@ -58,7 +58,7 @@ async function record() {
 function showLevel(level, seconds) {
   /** @type {HTMLMeterElement} */ (element("record-level")).value = level;
   setText(element("record-time"), "record.seconds", { seconds: seconds.toFixed(1) });
-  if (seconds > MOST_SECONDS - 1) {
+  if (seconds > MAX_SECONDS - 1) {
     stopRecording();
   }
 }

@@ -5,7 +5,7 @@ import { RATE } from "./track.js";
 /** @typedef {import("./track.js").Track} Track */
 
 const LEAD_SECONDS = 0.2; // of sound at hand before it begins
-const MOST_LEAD_SECONDS = 4;
+const MAX_LEAD_SECONDS = 4;
 const SOON_SECONDS = 0.03; // the audio thread needs so long to take up what is scheduled
 const BLOCK = RATE; // samples of one source
 
@@ -93,7 +93,7 @@ export class Player {
       return false;
     }
     this.#hold();
-    this.#lead = Math.min(2 * this.#lead, MOST_LEAD_SECONDS);
+    this.#lead = Math.min(2 * this.#lead, MAX_LEAD_SECONDS);
     return true;
   }
 

@@ -2,7 +2,7 @@
 
 import { toInt16, wavFile } from "./wav.js";
 
-export const MOST_SECONDS = 60; // as the encoder takes
+export const MAX_SECONDS = 60; // as the encoder takes
 
 /** @type {AudioWorkletNodeOptions} */
 const ONE_CHANNEL = { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" };

@@ -13,7 +13,7 @@ import { wavFile } from "./wav.js";
 
 /** @typedef {{input: string, voice: string, speed: number, seed: number}} Speech */
 
-const LEAST_SECONDS = 0.05; // of sound that there is anything to show of
+const MIN_SECONDS = 0.05; // of sound that there is anything to show of
 
 /** @type {Result | undefined} The one that is shown. */
 let shown;
@@ -103,11 +103,11 @@ export class Result {
     }
     const { seconds } = this.#track;
     element("made").ariaBusy = "false";
-    element("result").hidden = seconds < LEAST_SECONDS;
+    element("result").hidden = seconds < MIN_SECONDS;
     element("result-progress").hidden = true;
     element("download-wav").hidden = false;
     element("download-mp3").hidden = how !== "done";
-    const status = seconds < LEAST_SECONDS ? "" : `result.${how}`; // what was refused never began
+    const status = seconds < MIN_SECONDS ? "" : `result.${how}`; // what was refused never began
     setText(element("result-status"), status, { seconds, first: this.#firstSoundSeconds });
     this.#showPlaying();
   }

@@ -1,6 +1,6 @@
 /** The text and its button: sends the text, and passes on what comes back as it comes. */
 
-import { eventsOf, MOST_CHARACTERS, postJson, Problem } from "./api.js";
+import { eventsOf, MAX_CHARACTERS, postJson, Problem } from "./api.js";
 import { element, input } from "./elements.js";
 import { setText } from "./language.js";
 import { hideProblem, showAdvice, showProblem } from "./problems.js";
@@ -50,9 +50,9 @@ function length() {
 }
 
 function showLength() {
-  const tooLong = length() > MOST_CHARACTERS;
-  setText(element("text-count"), "text.count", { count: length(), most: MOST_CHARACTERS });
-  setText(element("text-long"), tooLong ? "text.tooLong" : "", { most: MOST_CHARACTERS });
+  const tooLong = length() > MAX_CHARACTERS;
+  setText(element("text-count"), "text.count", { count: length(), most: MAX_CHARACTERS });
+  setText(element("text-long"), tooLong ? "text.tooLong" : "", { most: MAX_CHARACTERS });
   element("speak").classList.toggle("primary", !tooLong);
   element("later").classList.toggle("primary", tooLong);
 }
@@ -90,8 +90,8 @@ async function speak() {
   if (!hasText("speech-problem")) {
     return;
   }
-  if (length() > MOST_CHARACTERS) {
-    const most = { most: MOST_CHARACTERS };
+  if (length() > MAX_CHARACTERS) {
+    const most = { most: MAX_CHARACTERS };
     showAdvice(element("speech-problem"), "text.tooLong", element("later"), most);
     return;
   }

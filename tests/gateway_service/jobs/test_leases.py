@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.library import Jobs, Order
+from gateway_service.jobs.library import Jobs, JobSpec
 from gateway_service.jobs.sound import Digest
 from gateway_service.storage.database import Storage
 from gateway_service.storage.job_tables import JobRow, SentenceRow
@@ -184,7 +184,7 @@ def test_result_is_kept_until_its_time_is_over(jobs: Jobs, storage: Storage) -> 
 
 def test_long_job_is_deleted_whole(jobs: Jobs, storage: Storage) -> None:
     pieces = [Piece(f"Sentence {i}.", 0.0) for i in range(250)]
-    job = jobs.create(Order(pieces, "rowan", stub_embed(), "mp3", 1.0, 1))
+    job = jobs.create(JobSpec(pieces, "rowan", stub_embed(), "mp3", 1.0, 1))
     jobs.cancel(job.id)
     jobs.delete(job.id)
 

@@ -14,7 +14,7 @@ from gateway_service.jobs.leases import Leases
 from gateway_service.jobs.library import Jobs
 from gateway_service.jobs.runner import JobRunner
 from gateway_service.jobs.sound import BLOCK_BYTES
-from gateway_service.speech import speaking as speech
+from gateway_service.speech import speaking
 from gateway_service.speech.stream import encode
 from gateway_service.storage.database import Storage, StorageUnavailable
 from gateway_service.storage.job_tables import JobRow
@@ -44,7 +44,7 @@ def runner(leases: Leases, chain: Chain) -> JobRunner:
 
 def said(chain: Chain) -> bytes:
     """What the job of `order` sounds like."""
-    sounds = [speech.say(chain, piece, stub_embed(3)) for piece in order().pieces]
+    sounds = [speaking.say(chain, piece, stub_embed(3)) for piece in order().pieces]
     chunks = [chunk for sound in sounds for chunk in sound]
     return b"".join(encode(chunks, "wav", sum(map(len, chunks))))
 

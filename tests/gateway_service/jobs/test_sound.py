@@ -12,7 +12,7 @@ from gateway_service.jobs.leases import Leases
 from gateway_service.jobs.library import Jobs
 from gateway_service.jobs.sound import BLOCK_BYTES, in_blocks
 from gateway_service.speech.sentence_sound import kept
-from gateway_service.storage import migrate as migrating
+from gateway_service.storage import migrate
 from gateway_service.storage.database import Storage
 from gateway_service.storage.job_tables import JobRow, SentenceRow, SoundRow
 from shared.http.errors import NotFound, QueueFull
@@ -150,7 +150,7 @@ def test_job_of_an_older_version_goes_to_a_worker_to_be_encoded(
     database_url: str, storage: Storage, jobs: Jobs, leases: Leases
 ) -> None:
     engine, config = create_engine(database_url), Config()
-    config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0003")

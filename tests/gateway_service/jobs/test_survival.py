@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from client.chain import Chain
-from gateway_service.speech import speaking as speech
+from gateway_service.speech import speaking
 from gateway_service.speech.stream import encode
 from shared.voices import sample_embeds
 from tests.conftest import REPOSITORY, free_port
@@ -78,7 +78,7 @@ def expected_sound() -> Callable[[], bytes]:
         with StubServices() as others:
             chain = Chain(others.encoder.url, others.synthesizer.url, others.vocoder.url)
             voice = sample_embeds()["rowan"]
-            said = (speech.say(chain, piece, voice, seed=1) for piece in speech.pieces_of(TEXT))
+            said = (speaking.say(chain, piece, voice, seed=1) for piece in speaking.pieces_of(TEXT))
             sound = b"".join(encode(joined.from_iterable(said), "pcm"))
             chain.close()
         return sound

@@ -6,7 +6,7 @@ import pytest
 
 from client.chain import Chain
 from client.wav_stream import Int16Array
-from gateway_service.speech import speaking as speech
+from gateway_service.speech import speaking
 from gateway_service.speech.speaking import pieces_of, say, sound_of, synthesize
 from shared.http.errors import ApiError, InvalidRequest
 from shared.text.sentences import SENTENCE_PAUSE, Piece
@@ -147,14 +147,14 @@ def test_a_sentence_that_cannot_be_said_is_found_before_any_sound(
     chain: Chain, services: StubServices
 ) -> None:
     with pytest.raises(InvalidRequest, match="你好") as caught:
-        speech.check(chain, [*pieces_of("Hello there."), Piece("你好。", 0)])
+        speaking.check(chain, [*pieces_of("Hello there."), Piece("你好。", 0)])
 
     assert (caught.value.param, caught.value.code) == ("input", "nothing_to_speak")
     assert services.vocoder.requests == []
 
 
 def test_checking_plain_text_costs_no_call(chain: Chain, services: StubServices) -> None:
-    speech.check(chain, pieces_of("Hello there. It is 5 o'clock!"))
+    speaking.check(chain, pieces_of("Hello there. It is 5 o'clock!"))
 
     assert services.synthesizer.requests == []
 
@@ -162,7 +162,7 @@ def test_checking_plain_text_costs_no_call(chain: Chain, services: StubServices)
 def test_many_doubtful_sentences_are_checked_in_batches(
     chain: Chain, services: StubServices
 ) -> None:
-    speech.check(chain, [Piece("٣.", 0)] * 40)
+    speaking.check(chain, [Piece("٣.", 0)] * 40)
 
     assert [len(request["texts"]) for request in services.synthesizer.requests] == [16, 16, 8]
 

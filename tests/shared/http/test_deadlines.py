@@ -11,8 +11,8 @@ import pytest
 from anyio import to_thread
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.http import deadlines as patience
-from shared.http.deadlines import CallerLeft, Patience, StopForNobody
+from shared.http import deadlines
+from shared.http.deadlines import CallerState, CancelOnDisconnect, ClientDisconnected
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +35,7 @@ class Client:
     async def ask(self, app: App, *headers: tuple[bytes, bytes]) -> None:
         scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
         async with asyncio.timeout(30):
-            await StopForNobody(app)(scope, self._send, self._receive)
+            await CancelOnDisconnect(app)(scope, self._send, self._receive)
 
     async def _send(self) -> Message:
         if self._body:
@@ -78,11 +78,11 @@ async def test_thread_at_work_learns_that_its_client_left() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await read(receive)
         client.left.set()
-        await to_thread.run_sync(patience.sleep, 3600)
+        await to_thread.run_sync(deadlines.sleep, 3600)
 
     await client.ask(app)
-    with pytest.raises(CallerLeft):
-        patience.check_caller()
+    with pytest.raises(ClientDisconnected):
+        deadlines.check_connected()
     assert client.received == []
 
 
@@ -114,7 +114,7 @@ async def test_what_follows_a_whole_answer_is_not_cut_short() -> None:
     await client.ask(app)
     assert done == [True]
     assert client.received == [BEGIN, END]
-    patience.check_caller()
+    deadlines.check_connected()
 
 
 async def test_answer_is_sent_while_the_client_stays() -> None:
@@ -143,9 +143,9 @@ async def test_deadline_is_read_and_rubbish_is_none(said: bytes, ends: float) ->
     seen: list[float] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(patience.seconds_left())
+        seen.append(deadlines.seconds_left())
         await send(BEGIN)
-        seen.append(patience.seconds_left())
+        seen.append(deadlines.seconds_left())
 
     await Client().ask(app, (b"x-request-deadline", said))
     assert seen[0] <= ends
@@ -164,16 +164,16 @@ async def test_errors_of_the_app_pass() -> None:
 def test_sleep_for_nobody_in_particular_is_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr(time, "sleep", waited.append)
-    token = patience.patience.set(None)
-    patience.sleep(3600)
-    patience.patience.reset(token)
+    token = deadlines.patience.set(None)
+    deadlines.sleep(3600)
+    deadlines.patience.reset(token)
     assert waited == [3600]
 
 
 def test_sleep_ends_when_the_caller_leaves() -> None:
-    current = Patience()
+    current = CallerState()
     current.left.set()
-    token = patience.patience.set(current)
-    with pytest.raises(CallerLeft):
-        patience.sleep(3600)
-    patience.patience.reset(token)
+    token = deadlines.patience.set(current)
+    with pytest.raises(ClientDisconnected):
+        deadlines.sleep(3600)
+    deadlines.patience.reset(token)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.http.deadlines import StopForNobody, patience
+from shared.http.deadlines import CancelOnDisconnect, patience
 from shared.http.draining import Draining
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +38,7 @@ async def never() -> Message:
 async def cancelled(app: Endless, *, stopping: bool) -> list[Message]:
     """What is sent when the server cancels the request. Raises what comes through."""
     state: Any = SimpleNamespace(ready=True)
-    draining = Draining(StopForNobody(app), state)
+    draining = Draining(CancelOnDisconnect(app), state)
     sent: list[Message] = []
 
     async def send(message: Message) -> None:

@@ -8,13 +8,13 @@ import pytest
 
 from shared.http.admission import ComputeSlot
 from shared.http.errors import QueueFull
-from shared.http.fair_queue import FairTurns, caller
+from shared.http.fair_queue import FairQueue, caller
 from tests.support.slot_work import Gate, until_waiting
 
 pytestmark = pytest.mark.anyio
 
 
-async def waiting(turns: FairTurns, *names: str) -> tuple[list[str], list[asyncio.Task[None]]]:
+async def waiting(turns: FairQueue, *names: str) -> tuple[list[str], list[asyncio.Task[None]]]:
     """The callers in the order in which they got their turns, and the tasks that wait for them."""
     got: list[str] = []
 
@@ -33,7 +33,7 @@ async def settle() -> None:
 
 
 async def test_callers_take_turns_whoever_asks_for_more() -> None:
-    turns = FairTurns(1, max_of_one=1)
+    turns = FairQueue(1, max_of_one=1)
     got, _ = await waiting(turns, "a1", "a2", "a3", "a4", "b1", "b2", "c1")
     for name in ("a1", "b1", "c1", "a2", "b2", "a3"):
         assert got[-1] == name
@@ -43,7 +43,7 @@ async def test_callers_take_turns_whoever_asks_for_more() -> None:
 
 
 async def test_one_caller_holds_no_more_than_its_share() -> None:
-    turns = FairTurns(4, max_of_one=2)
+    turns = FairQueue(4, max_of_one=2)
     got, _ = await waiting(turns, "a1", "a2", "a3", "a4", "b1")
     assert got == ["a1", "a2", "b1"]
     turns.release("a")
@@ -52,13 +52,13 @@ async def test_one_caller_holds_no_more_than_its_share() -> None:
 
 
 async def test_who_has_no_name_has_no_limit() -> None:
-    turns = FairTurns(3, max_of_one=1)
+    turns = FairQueue(3, max_of_one=1)
     for _ in range(3):
         await turns.acquire("")
 
 
 async def test_who_stops_waiting_is_passed_over() -> None:
-    turns = FairTurns(1, max_of_one=1)
+    turns = FairQueue(1, max_of_one=1)
     got, tasks = await waiting(turns, "a1", "b1", "b2", "c1")
     tasks[1].cancel()
     tasks[3].cancel()
@@ -71,7 +71,7 @@ async def test_who_stops_waiting_is_passed_over() -> None:
 
 
 async def test_turn_given_to_one_that_leaves_in_that_moment_is_not_lost() -> None:
-    turns = FairTurns(1, max_of_one=1)
+    turns = FairQueue(1, max_of_one=1)
     got, tasks = await waiting(turns, "a1", "b1")
     turns.release("a")
     tasks[1].cancel()

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shared.http import admission as compute
+from shared.http import admission
 from shared.http.admission import ComputeSlot
 from tests.support.slot_work import Gate, retry_after, until_waiting
 
@@ -17,7 +17,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr(compute, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(admission, "time", SimpleNamespace(monotonic=lambda: self.now))
 
     def pass_by(self, seconds: float) -> None:
         self.now += seconds

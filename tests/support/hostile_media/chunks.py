@@ -2,13 +2,13 @@
 
 import struct
 
-from tests.support.hostile_media.numbers import MOST, RATE, sound_file, u16, u32, u64
+from tests.support.hostile_media.numbers import MAX, RATE, sound_file, u16, u32, u64
 from tests.support.hostile_media.tags import id3_deflated
 
 
 def chunk(name: bytes, body: bytes, size: int | None = None) -> bytes:
     """Little-endian, as in RIFF."""
-    return name + struct.pack("<I", (len(body) if size is None else size) & MOST) + body
+    return name + struct.pack("<I", (len(body) if size is None else size) & MAX) + body
 
 
 def wav(*chunks: bytes, tag: int = 1, channels: int = 1, align: int = 2) -> bytes:
@@ -34,8 +34,8 @@ def wav_chunks_after(count: int) -> bytes:
 
 
 def wav_sizes(count: int) -> bytes:
-    cues = chunk(b"cue ", struct.pack("<I", count & MOST) + bytes(48))
-    sampler = chunk(b"smpl", bytes(28) + struct.pack("<II", count & MOST, count & MOST))
+    cues = chunk(b"cue ", struct.pack("<I", count & MAX) + bytes(48))
+    sampler = chunk(b"smpl", bytes(28) + struct.pack("<II", count & MAX, count & MAX))
     text = chunk(b"bext", bytes(40), size=count)
     return wav(cues, sampler, text, chunk(b"data", bytes(400), size=count))
 

@@ -7,7 +7,7 @@ from functools import cache
 from tests.support import media_files
 
 RATE = 16_000
-MOST = 0xFFFF_FFFF
+MAX = 0xFFFF_FFFF
 Builder = Callable[[int], bytes]
 """Takes the number that its file claims or multiplies by."""
 
@@ -17,7 +17,7 @@ def u16(value: int) -> bytes:
 
 
 def u32(value: int) -> bytes:
-    return struct.pack(">I", value & MOST)
+    return struct.pack(">I", value & MAX)
 
 
 def u64(value: int) -> bytes:

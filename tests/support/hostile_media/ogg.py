@@ -2,20 +2,20 @@
 
 import struct
 
-from tests.support.hostile_media.numbers import MOST, RATE, u32
+from tests.support.hostile_media.numbers import MAX, RATE, u32
 
 
 def _crc(page: bytes) -> int:
     crc = 0
     for byte in page:
-        crc = (crc << 8 & MOST) ^ _CRC_TABLE[crc >> 24 ^ byte]
+        crc = (crc << 8 & MAX) ^ _CRC_TABLE[crc >> 24 ^ byte]
     return crc
 
 
 def _crc_entry(value: int) -> int:
     crc = value << 24
     for _ in range(8):
-        crc = (crc << 1 & MOST) ^ (0x04C11DB7 if crc & 0x8000_0000 else 0)
+        crc = (crc << 1 & MAX) ^ (0x04C11DB7 if crc & 0x8000_0000 else 0)
     return crc
 
 
@@ -45,7 +45,7 @@ def _vorbis_head() -> bytes:
 
 
 def comments(count: int, body: bytes = b"") -> bytes:
-    return struct.pack("<I", 0) + struct.pack("<I", count & MOST) + body
+    return struct.pack("<I", 0) + struct.pack("<I", count & MAX) + body
 
 
 class Bits:

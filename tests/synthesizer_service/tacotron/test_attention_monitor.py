@@ -7,10 +7,10 @@ from torch import Tensor
 from synthesizer_service.tacotron.attention_monitor import (
     KEPT_OF_A_STAY,
     LAST_SOUND,
-    LONGEST_LEAP,
-    LONGEST_STAY,
-    badness,
+    MAX_LEAP,
+    MAX_STAY,
     find_fault,
+    severity,
     steps_to_keep,
 )
 
@@ -31,17 +31,17 @@ def test_text_read_once_and_in_order_has_no_fault() -> None:
 
 
 def test_pause_and_small_steps_back_have_no_fault() -> None:
-    pause = [30] * int(LONGEST_STAY / STEP - 1)
+    pause = [30] * int(MAX_STAY / STEP - 1)
     assert find_fault(along([*READ[:30], *pause, 28, 27, *READ[29:]]), True, STEP) is None
 
 
 @pytest.mark.parametrize(
     ("path", "fault"),
     [
-        ([*READ[:20], *READ[20 + LONGEST_LEAP + 1 :]], "skipped"),
-        ([LONGEST_LEAP + 1, *READ[LONGEST_LEAP + 2 :]], "skipped"),
-        ([*READ[:40], *READ[40 - LONGEST_LEAP - 2 :]], "repeated"),
-        ([*READ[:30], *[30] * (int(LONGEST_STAY / STEP) + 1), *READ[31:]], "stalled"),
+        ([*READ[:20], *READ[20 + MAX_LEAP + 1 :]], "skipped"),
+        ([MAX_LEAP + 1, *READ[MAX_LEAP + 2 :]], "skipped"),
+        ([*READ[:40], *READ[40 - MAX_LEAP - 2 :]], "repeated"),
+        ([*READ[:30], *[30] * (int(MAX_STAY / STEP) + 1), *READ[31:]], "stalled"),
         (READ[:50], "ended_early"),
     ],
 )
@@ -64,13 +64,15 @@ def test_attention_without_any_focus_has_read_nothing() -> None:
 
 
 def test_same_stay_is_longer_with_longer_steps() -> None:
-    path = [*READ[:30], *[30] * int(0.6 * LONGEST_STAY / STEP), *READ[31:]]
+    path = [*READ[:30], *[30] * int(0.6 * MAX_STAY / STEP), *READ[31:]]
     assert find_fault(along(path), True, STEP) is None
     assert find_fault(along(path), True, 2 * STEP) == "stalled"
 
 
 def test_speech_that_never_stops_is_the_worst() -> None:
-    assert badness(None) < badness("skipped") < badness("ended_early") < badness("never_stopped")
+    assert (
+        severity(None) < severity("skipped") < severity("ended_early") < severity("never_stopped")
+    )
 
 
 def test_what_follows_the_end_of_the_text_is_left_out() -> None:

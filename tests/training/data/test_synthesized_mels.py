@@ -13,7 +13,7 @@ from training.data.synthesized_mels import add_synthesized
 from training.errors import TrainingError
 from training.recipes import SynthesizerRecipe
 from training.synthesizer.task import own_mel
-from training.vocoder.wavernn import VocoderTask
+from training.vocoder.wavernn import WaveRNNTask
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_some_are_made_of_the_networks_own_frames(
     list(add_synthesized(own_data, synthesizer))
     assert passes == [1, 2, 3, 1, 2]
     in_turn = [own_data.synthesized(clip) for clip in own_data.clips()]
-    monkeypatch.setattr("training.data.synthesized_mels.MOST_PASSES", 1)
+    monkeypatch.setattr("training.data.synthesized_mels.MAX_PASSES", 1)
     list(add_synthesized(own_data, synthesizer, replace=True))
     fed_truth = [own_data.synthesized(clip) for clip in own_data.clips()]
     same = [np.array_equal(*pair) for pair in zip(in_turn, fed_truth, strict=True)]
@@ -75,13 +75,13 @@ def test_share_of_the_windows_is_of_true_mels_all_the_same(
     own_data: ClipFolder, synthesizer: Path
 ) -> None:
     plain = tiny_task("vocoder", own_data, 1)
-    assert isinstance(plain, VocoderTask)
+    assert isinstance(plain, WaveRNNTask)
     hparams = plain.model.hparams
     recipe = replace(plain.recipe, batch=40, roughened=0.0)
-    true = VocoderTask(own_data, hparams, recipe).batch(0)
+    true = WaveRNNTask(own_data, hparams, recipe).batch(0)
     list(add_synthesized(own_data, synthesizer))
     recipe = replace(recipe, synthesized=True)
-    told = VocoderTask(own_data, hparams, recipe).batch(0)
+    told = WaveRNNTask(own_data, hparams, recipe).batch(0)
     of_true_mels = [torch.equal(*pair) for pair in zip(told.mel, true.mel, strict=True)]
     assert 4 < sum(of_true_mels) < 17  # a quarter of 40
 
@@ -89,10 +89,10 @@ def test_share_of_the_windows_is_of_true_mels_all_the_same(
 def test_only_true_mels_are_roughened(own_data: ClipFolder, synthesizer: Path) -> None:
     list(add_synthesized(own_data, synthesizer))
     plain = tiny_task("vocoder", own_data, 1)
-    assert isinstance(plain, VocoderTask)
+    assert isinstance(plain, WaveRNNTask)
     recipe = replace(plain.recipe, batch=1, synthesized=True)  # a window a step: none shifts others
     smooth, rough = (
-        VocoderTask(own_data, plain.model.hparams, replace(recipe, roughened=share))
+        WaveRNNTask(own_data, plain.model.hparams, replace(recipe, roughened=share))
         for share in (0.0, 1.0)
     )
     same = [torch.equal(smooth.batch(step).mel, rough.batch(step).mel) for step in range(40)]
@@ -101,11 +101,11 @@ def test_only_true_mels_are_roughened(own_data: ClipFolder, synthesizer: Path) -
 
 def test_vocoder_learns_from_them_when_told_to(own_data: ClipFolder, synthesizer: Path) -> None:
     plain = tiny_task("vocoder", own_data, 1)
-    assert isinstance(plain, VocoderTask)
+    assert isinstance(plain, WaveRNNTask)
     recipe, hparams = replace(plain.recipe, synthesized=True), plain.model.hparams
     with pytest.raises(TrainingError, match="features DATA --synthesizer"):
-        VocoderTask(own_data, hparams, recipe)
+        WaveRNNTask(own_data, hparams, recipe)
     list(add_synthesized(own_data, synthesizer))
-    before, after = plain.batch(0), VocoderTask(own_data, hparams, recipe).batch(0)
+    before, after = plain.batch(0), WaveRNNTask(own_data, hparams, recipe).batch(0)
     assert np.array_equal(after.labels, before.labels)
     assert not np.array_equal(after.mel, before.mel)

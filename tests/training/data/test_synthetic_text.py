@@ -1,38 +1,43 @@
 import pytest
 
 from synthesizer_service.text import normalize
-from training.data.synthetic_text import _ordinal, made_up
+from training.data.synthetic_text import _ordinal, synthetic
 
 SENTENCES = ["The quick fox jumps over the dog.", "Nobody knows, or cares, what it means!"]
 WORDS = {"the", "quick", "fox", "jumps", "over", "dog", "nobody", "knows", "or", "cares", "what"}
 
 
 def test_lines_depend_on_the_seed_alone() -> None:
-    assert made_up(SENTENCES, 50, seed=1) == made_up(SENTENCES, 50, seed=1)
-    assert made_up(SENTENCES, 50, seed=1) != made_up(SENTENCES, 50, seed=2)
-    assert len(made_up(SENTENCES, 50)) == 50
+    assert synthetic(SENTENCES, 50, seed=1) == synthetic(SENTENCES, 50, seed=1)
+    assert synthetic(SENTENCES, 50, seed=1) != synthetic(SENTENCES, 50, seed=2)
+    assert len(synthetic(SENTENCES, 50)) == 50
 
 
 def test_lines_begin_with_a_capital_and_end_with_a_point() -> None:
-    for line in made_up(SENTENCES, 500):
+    for line in synthetic(SENTENCES, 500):
         assert line[0].isupper(), line
         assert line[-1] in ".!?", line
 
 
 def test_dash_alone_is_no_line() -> None:
-    assert set(made_up(["Yes - no."], 3)[2::5]) <= {"Yes.", "Yes!", "Yes?", "No.", "No!", "No?"} | {
-        f"Yes no{end}" for end in ".!?"
-    }
+    assert set(synthetic(["Yes - no."], 3)[2::5]) <= {
+        "Yes.",
+        "Yes!",
+        "Yes?",
+        "No.",
+        "No!",
+        "No?",
+    } | {f"Yes no{end}" for end in ".!?"}
 
 
 def test_every_figure_has_a_reading() -> None:
-    lines = made_up(SENTENCES, 500)
+    lines = synthetic(SENTENCES, 500)
     assert any(character.isdigit() for line in lines for character in line)
     assert not any(character.isdigit() for line in lines for character in normalize(line))
 
 
 def test_lists_are_of_the_sentences_words() -> None:
-    words = made_up(SENTENCES, 5)[4].rstrip(".").lower().replace(",", "").split()
+    words = synthetic(SENTENCES, 5)[4].rstrip(".").lower().replace(",", "").split()
     assert 3 <= len(words) <= 7
     assert set(words) <= WORDS | {"it", "means"}
 

@@ -17,7 +17,7 @@ from training.recipes import ListenerRecipe, Pace, SynthesizerRecipe
 from training.run_folder import RunFolder
 from training.synthesizer.recogniser_loss import (
     Heard,
-    ListenerTask,
+    RecogniserTask,
     layers_loss,
     load_listener,
     phoneme_loss,
@@ -57,7 +57,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ClipFolder:
 def listener(data: ClipFolder, tmp_path: Path) -> Path:
     """A run of a few steps."""
     run = tmp_path / "listener"
-    Trainer(ListenerTask(data, recipe(steps=2)), RunFolder(run)).run()
+    Trainer(RecogniserTask(data, recipe(steps=2)), RunFolder(run)).run()
     return run
 
 
@@ -74,7 +74,7 @@ def test_stress_and_length_are_no_phonemes() -> None:
 
 def test_listener_learns_what_is_said_and_who_says_it(data: ClipFolder, tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    Trainer(ListenerTask(data, recipe()), run).run()
+    Trainer(RecogniserTask(data, recipe()), run).run()
     lines = [json.loads(line) for line in run.log_file.read_text().splitlines()]
     for name in ("phonemes", "voice"):
         losses = [line[name] for line in lines]
@@ -86,15 +86,15 @@ def test_listener_goes_on_as_if_it_had_not_been_stopped(data: ClipFolder, tmp_pa
     whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
     pace = replace(recipe().pace, steps=6, save_every=3)
     steps = replace(recipe(), pace=pace)
-    Trainer(ListenerTask(data, steps), whole).run()
-    Trainer(ListenerTask(data, replace(steps, pace=replace(pace, steps=3))), stopped).run()
-    Trainer(ListenerTask(data, steps), stopped).run()
+    Trainer(RecogniserTask(data, steps), whole).run()
+    Trainer(RecogniserTask(data, replace(steps, pace=replace(pace, steps=3))), stopped).run()
+    Trainer(RecogniserTask(data, steps), stopped).run()
     one, other = (run.log_file.read_text().splitlines()[3:] for run in (whole, stopped))
     assert one == other
 
 
 def test_batch_of_a_step_is_the_same_whenever_it_is_asked_for(data: ClipFolder) -> None:
-    task = ListenerTask(data, recipe())
+    task = RecogniserTask(data, recipe())
     batches = [task.batch(step) for step in (3, 0, 3)]
     assert torch.equal(batches[0].mel, batches[2].mel)
     assert not torch.equal(batches[0].mel, batches[1].mel)
@@ -103,7 +103,7 @@ def test_batch_of_a_step_is_the_same_whenever_it_is_asked_for(data: ClipFolder) 
 def test_text_that_cannot_be_said_in_its_clip_is_left_out(tmp_path: Path) -> None:
     short = tiny_data(tmp_path, frames=10)  # 5 steps; the shortest text has 7 letters
     with pytest.raises(TrainingError, match="in its time"):
-        ListenerTask(short, recipe())
+        RecogniserTask(short, recipe())
 
 
 def test_phonemes_that_are_heard_cost_nothing() -> None:

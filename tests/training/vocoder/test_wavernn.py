@@ -8,7 +8,7 @@ from shared.audio.mel import mel_spectrogram
 from tests.support.tiny_training import WAVERNN, tiny_task
 from training.data.clips import ClipFolder
 from training.data.sound import pre_emphasised
-from training.vocoder.wavernn import VocoderTask, roughened
+from training.vocoder.wavernn import WaveRNNTask, roughened
 from vocoder_service.wavernn.mu_law import mu_law_labels
 
 
@@ -50,7 +50,7 @@ def self_consistent(wav: Any, mel: Any, labels: Any) -> bool:
 def test_share_of_the_mels_is_roughened_and_no_label(data: ClipFolder) -> None:
     plain = task(data)
     recipe = replace(plain.recipe, batch=40, roughened=0.5)
-    batch = VocoderTask(data, WAVERNN, recipe).batch(0)
+    batch = WaveRNNTask(data, WAVERNN, recipe).batch(0)
     wavs = [data.wav(clip) for clip in data.clips()]
     windows = zip(batch.mel.numpy(), batch.labels.numpy(), strict=True)
     untouched = sum(any(self_consistent(wav, *window) for wav in wavs) for window in windows)

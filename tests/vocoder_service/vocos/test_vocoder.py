@@ -14,7 +14,7 @@ import torch
 from shared.audio.mel import mel_spectrogram
 from shared.checkpoints.manifest import CheckpointError
 from shared.checkpoints.writing import write
-from shared.http.deadlines import CallerLeft, Patience, patience
+from shared.http.deadlines import CallerState, ClientDisconnected, patience
 from shared.http.tensors import Float32Array
 from shared.settings import REPOSITORY
 from shared.voices import sample_clip
@@ -135,12 +135,12 @@ def test_generating_leaves_the_network_as_it_was(model: Vocos, vocoder: VocosVoc
 
 def test_nothing_is_computed_for_a_caller_that_left(vocoder: VocosVocoder) -> None:
     left = Event()
-    token = patience.set(Patience(left=left))
+    token = patience.set(CallerState(left=left))
     try:
         stream = vocoder.generate(random_mel(4 * BLOCK))
         next(stream)
         left.set()
-        with pytest.raises(CallerLeft):
+        with pytest.raises(ClientDisconnected):
             next(stream)
     finally:
         patience.reset(token)

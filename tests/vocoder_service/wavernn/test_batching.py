@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared.http.tensors import Float32Array
 from tests.vocoder_service.conftest import precisions
-from vocoder_service.wavernn.batching import MOST_FOLDS, SharedEngine
+from vocoder_service.wavernn.batching import MAX_FOLDS, SharedEngine
 from vocoder_service.wavernn.engine import Engine, FoldState, TorchEngine
 from vocoder_service.wavernn.generation import generate
 from vocoder_service.wavernn.model import WaveRNN
@@ -64,7 +64,7 @@ def until_waiting(shared: SharedEngine, calls: int) -> None:
 @pytest.mark.parametrize(
     ("waiting", "batches"),
     [
-        ((2, 3, MOST_FOLDS), [1, 5, MOST_FOLDS]),
+        ((2, 3, MAX_FOLDS), [1, 5, MAX_FOLDS]),
         ((40, 40, 10, 20), [1, 50, 60]),  # the third goes before the second, which has no room
     ],
 )

@@ -8,8 +8,8 @@ from vocoder_service.wavernn.folding import (
     FADE,
     FIRST_ROUND,
     GROWTH,
-    LONGEST_ROUND,
-    MOST_FOLDS,
+    MAX_FOLDS,
+    MAX_ROUND_FRAMES,
     OVERLAP,
     REACH,
     best_lag,
@@ -50,8 +50,8 @@ def test_plan_overlaps_neighbours_enough_to_warm_up(frames: int) -> None:
 @pytest.mark.parametrize("frames", LENGTHS)
 def test_plan_bounds_the_work_of_a_round(frames: int) -> None:
     for part in plan(frames):
-        assert len(part.starts) <= MOST_FOLDS
-        assert part.frames <= LONGEST_ROUND // MOST_FOLDS + OVERLAP
+        assert len(part.starts) <= MAX_FOLDS
+        assert part.frames <= MAX_ROUND_FRAMES // MAX_FOLDS + OVERLAP
 
 
 @pytest.mark.parametrize("frames", [300, 864, 2_000, 4_800])
