@@ -86,7 +86,7 @@ def test_a_setting_that_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_pytorch_is_not_needed_to_speak_or_serve() -> None:
-    modules = "cli.main, client.speak_cli, client.serve_cli, client.voices_cli, client.demo"
+    modules = "cli.main, cli.speak, cli.serve, cli.voices_commands, cli.demo"
     script = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
 
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -34,8 +34,8 @@ SERVE = """
 import sys
 from contextlib import suppress
 from pathlib import Path
-from client.processes import ServiceProcesses
-from client.stop_signals import StopSignal, raise_on_stop_signals
+from cli.processes import ServiceProcesses
+from shared.stop_signals import StopSignal, raise_on_stop_signals
 raise_on_stop_signals()
 ports = {"encoder": int(sys.argv[2]), "vocoder": int(sys.argv[3])}
 with suppress(StopSignal), ServiceProcesses(ports, root=Path(sys.argv[1])) as services:

@@ -15,7 +15,7 @@ from cli.processes import PORT_OFFSETS, installed_services
 from shared.settings import REPOSITORY
 from tests.cli.test_processes import processes
 
-BETTER = [sys.executable, "-c", "from client.cli import main; main()"]
+BETTER = [sys.executable, "-c", "from cli.main import main; main()"]
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def test_an_error_of_a_service_is_one_line_and_leaves_no_file(
 
 
 def test_a_bar_is_shown_on_a_terminal_only(stand_ins: StandIns, clip: Path, out: Path) -> None:
-    command = [sys.executable, "-c", "from client.cli import main; main()", "speak"]
+    command = [sys.executable, "-c", "from cli.main import main; main()", "speak"]
     options = ["--voice", str(clip), "--text", "One. Two.", "--out", str(out)]
     terminal, child = pty.openpty()
     subprocess.run([*command, *options], stderr=child, check=True)

@@ -207,7 +207,7 @@ def test_listener_reaches_its_synthesizer(monkeypatch: pytest.MonkeyPatch, tmp_p
         given.append(listener)
         raise TrainingError("no more is wanted")
 
-    monkeypatch.setattr(training.synthesizer, "SynthesizerTask", recorded)
+    monkeypatch.setattr(training.synthesizer.task, "SynthesizerTask", recorded)
     run("synthesizer", tmp_path, tmp_path / "run", "--listener", tmp_path)
     run("synthesizer", tmp_path, tmp_path / "run")
     assert given == [tmp_path, None]
@@ -224,7 +224,7 @@ def recipes(monkeypatch: pytest.MonkeyPatch) -> list[SynthesizerRecipe]:
         recipes.append(recipe)
         raise TrainingError("no more is wanted")
 
-    monkeypatch.setattr(training.synthesizer, "SynthesizerTask", recorded)
+    monkeypatch.setattr(training.synthesizer.task, "SynthesizerTask", recorded)
     return recipes
 
 

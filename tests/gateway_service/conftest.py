@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from gateway_service.storage.database import Storage
+from tests.support.job_fixtures import jobs, leases
 from tests.support.job_processes import RedisServer
 from tests.support.mariadb_server import MariaDB
+
+__all__ = ["jobs", "leases"]
 
 
 @pytest.fixture(scope="session")

@@ -24,13 +24,13 @@ def order(text: str = TEXT, caller: str = "") -> JobSpec:
     return JobSpec(pieces, "rowan", stub_embed(3), "wav", speed=1.0, seed=7, caller=caller)
 
 
-@pytest.fixture(name="jobs")
-def jobs_fixture(storage: Storage) -> Jobs:
+@pytest.fixture
+def jobs(storage: Storage) -> Jobs:
     return Jobs(storage, max_waiting=10, retention_days=1)
 
 
-@pytest.fixture(name="leases")
-def leases_fixture(storage: Storage) -> Leases:
+@pytest.fixture
+def leases(storage: Storage) -> Leases:
     return Leases(storage, seconds=60, retention_days=1)
 
 

@@ -45,7 +45,7 @@ def voice(voice_id: str = "voice_1") -> VoiceRow:
 @pytest.fixture
 def restless(monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that was away is asked again at once."""
-    monkeypatch.setattr(gateway_service.storage, "REST_SECONDS", 0.0)
+    monkeypatch.setattr(gateway_service.storage.database, "REST_SECONDS", 0.0)
 
 
 restless_storage = pytest.mark.usefixtures("restless")
@@ -69,7 +69,7 @@ def test_processes_that_start_at_once_migrate_one_at_a_time(
     database_url: str, tmp_path: Path
 ) -> None:
     program = (
-        "import sys, pathlib; from gateway_service.storage import Storage\n"
+        "import sys, pathlib; from gateway_service.storage.database import Storage\n"
         "storage = Storage(sys.argv[1], pathlib.Path(sys.argv[2])); print('go', flush=True)\n"
         "sys.stdin.readline(); storage.migrate(); storage.read_session().__enter__()"
     )

@@ -39,11 +39,11 @@ print(max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024)
 """
 READ_BY: dict[Decoder, str] = {
     "libsndfile": MEASURED.format(
-        imports="from shared.audio import read_sound",
+        imports="from shared.audio.files import read_sound",
         read="read_sound(sys.stdin.buffer.read(), 60)",
     ),
     "ffmpeg": MEASURED.format(
-        imports="from shared.media import read_media",
+        imports="from shared.audio.media import read_media",
         read="read_media(sys.stdin.buffer.read(), 16_000, 600)",
     ),
 }

@@ -54,7 +54,7 @@ def mixed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, torch.Ten
         calls.append((true, own, withheld))
         return mix_frames(true, own, withheld)
 
-    monkeypatch.setattr(training.synthesizer, "mix_frames", recorded)
+    monkeypatch.setattr(training.synthesizer.task, "mix_frames", recorded)
     return calls
 
 
@@ -163,7 +163,7 @@ def test_pictures_are_drawn_with_the_dropout_of_use(
         seen.extend((model.encoder.pre_net.dropout, model.decoder.prenet.dropout))
         return forward(model, *given, **named)
 
-    monkeypatch.setattr(training.synthesizer, "forward", watched)
+    monkeypatch.setattr(training.synthesizer.task, "forward", watched)
     tiny = task(data)
     tiny.draw(tiny.model.state_dict(), tmp_path / "picture.png")
     assert seen == [SPEAKING_DROPOUT] * 2
