@@ -28,7 +28,7 @@ WHOLE_PROCESS_MIB = 60 + MAX_MIB
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from shared.errors import ApiError
+from shared.http.errors import ApiError
 {imports}
 try:
     {read}
