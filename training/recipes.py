@@ -16,8 +16,9 @@ SYNTHESIZER_SIZES = {
 WAVERNN_SIZES = {"compact": WaveRNNHparams(rnn_dims=256, fc_dims=256), "full": WaveRNNHparams()}
 VOCOS_SIZES = {"compact": VocosHparams(), "full": VocosHparams(dims=512, hidden_dims=1_536)}
 INFERENCE_DROPOUT = 0.1
-"""Of a synthesizer's prenets at inference. Less dropout is more intelligible, even after training
-with more (docs/experiments); without any, a second attempt would repeat the first."""
+"""Of a synthesizer's prenets at inference. Little is more intelligible, even after training with
+more; with none, a retry would repeat the first attempt.
+(docs/experiments/2026-11-26-scheduled-sampling.md)"""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class SynthesizerRecipe:
     lifter: tuple[tuple[int, float], ...] = ((1, 1.0), (3, 1.5), (10, 3.0), (10, 4.0), (56, 2.0))
     """Loss weights of the mel error's cepstral coefficients: (count, weight), from the lowest.
     Coefficients 4 to 13 are the formants; those from 24, in high voices from 14, the harmonics.
-    Intelligibility was lost from 14 on (docs/experiments)."""
+    Intelligibility was lost from 14 on (docs/experiments/2026-11-26-cepstral-loss.md)."""
     phoneme_weight: float = 0.5
     feature_weight: float = 3.0
     voice_weight: float = 2.0

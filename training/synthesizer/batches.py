@@ -27,7 +27,7 @@ SORTED_BATCHES = 16  # sorted by length together
 SILENCE = -MEL_FORMAT.max_abs
 FRAMES_BEFORE = 10
 """Silent frames before speech. Without them the first words are the least intelligible
-(docs/experiments)."""
+(docs/experiments/2026-11-27-first-words.md)."""
 FRAMES_AFTER = 4  # silent frames in which the stop token is learnt
 GUIDE_WIDTH = 0.25  # of guided attention's diagonal, as a share of the text
 
