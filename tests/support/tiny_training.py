@@ -22,6 +22,7 @@ from synthesizer_service.tacotron.hparams import Hparams as TacotronHparams
 from training.data.clips import Clip, ClipFolder, Features
 from training.recipes import (
     DiscriminatorSizes,
+    RecogniserRecipe,
     Schedule,
     SynthesizerRecipe,
     VocosRecipe,
@@ -72,9 +73,7 @@ def tiny_data(folder: Path, frames: int = 14, times: int = 1) -> ClipFolder:
 def tiny_task(
     model: str, data: ClipFolder, steps: int, start: Path | None = None
 ) -> SynthesizerTask | WaveRNNTask | VocosTask:
-    schedule = Schedule(
-        steps, rate=1e-2, last_rate=1e-3, warmup=2, save_every=SAVE_EVERY, plot_every=1000
-    )
+    schedule = Schedule(steps, rate=1e-2, last_rate=1e-3, warmup=2, save_every=SAVE_EVERY)
     if model == "synthesizer":
         synthesizer = SynthesizerRecipe(batch=2, min_frames=4, schedule=schedule)
         return SynthesizerTask(data, TACOTRON, synthesizer, start=start)
@@ -87,6 +86,11 @@ def tiny_task(
         batch=2, window=1, min_frames=4, degraded_share=0, norm_steps=4, schedule=schedule
     )
     return WaveRNNTask(data, WAVERNN, wavernn, start=start)
+
+
+def recogniser_recipe(steps: int) -> RecogniserRecipe:
+    schedule = Schedule(steps, rate=2e-3, last_rate=1e-4, warmup=2)
+    return RecogniserRecipe(batch=4, min_frames=4, schedule=schedule)
 
 
 def tiny_trainer(model: str, data: ClipFolder, run: Path, steps: int) -> Trainer[Any]:

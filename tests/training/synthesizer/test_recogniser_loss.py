@@ -1,18 +1,15 @@
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-import training.synthesizer.recogniser_loss
-from tests.support.tiny_training import TACOTRON, tiny_data, tiny_task, tiny_trainer
+from tests.support.tiny_training import TACOTRON, recogniser_recipe, tiny_task, tiny_trainer
 from training import TrainingError
 from training.data.clips import ClipFolder
-from training.recipes import RecogniserRecipe, Schedule, SynthesizerRecipe
+from training.recipes import Schedule, SynthesizerRecipe
 from training.run_folder import RunFolder
 from training.synthesizer.recogniser_loss import (
     PHONEMES,
@@ -27,40 +24,14 @@ from training.synthesizer.recogniser_task import RecogniserTask
 from training.synthesizer.task import SynthesizerTask
 from training.trainer import Trainer
 
-STEPS = 25
-
-
-class Speller:
-    """A stub of espeak: letters as phonemes, some with stress or length."""
-
-    def phonemize(self, text: str, language: str) -> str:
-        return text.lower().replace("e", "ˈeː").replace("q", "ʔ")
-
-
-@pytest.fixture(autouse=True)
-def speller(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.synthesizer.recogniser_loss, "_tokenizer", Speller)
-    phoneme_ids.cache_clear()
-
-
-def recipe(steps: int = STEPS) -> RecogniserRecipe:
-    schedule = Schedule(
-        steps, rate=2e-3, last_rate=1e-4, warmup=2, save_every=1000, plot_every=1000
-    )
-    return RecogniserRecipe(batch=4, min_frames=4, schedule=schedule)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> ClipFolder:
-    """Five clips long enough for their texts."""
-    return tiny_data(tmp_path_factory.mktemp("data"), frames=40)
+pytestmark = pytest.mark.usefixtures("speller")
 
 
 @pytest.fixture
-def recogniser(data: ClipFolder, tmp_path: Path) -> Path:
+def recogniser(long_clips: ClipFolder, tmp_path: Path) -> Path:
     """A run of two steps."""
     run = tmp_path / "recogniser"
-    Trainer(RecogniserTask(data, recipe(steps=2)), RunFolder(run)).run()
+    Trainer(RecogniserTask(long_clips, recogniser_recipe(steps=2)), RunFolder(run)).run()
     return run
 
 
@@ -73,42 +44,6 @@ def synthesizer_task(data: ClipFolder, recogniser: Path | None, **changes: Any) 
 def test_stress_and_length_are_left_out() -> None:
     phonemes = "".join(PHONEMES[index - 1] for index in phoneme_ids("Quite so!"))
     assert phonemes == "tuiteso"
-
-
-def test_recogniser_learns_phonemes_and_voices(data: ClipFolder, tmp_path: Path) -> None:
-    run = RunFolder(tmp_path)
-    Trainer(RecogniserTask(data, recipe()), run).run()
-    lines = [json.loads(line) for line in run.log_file.read_text().splitlines()]
-    for name in ("phonemes", "voice"):
-        losses = [line[name] for line in lines]
-        assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
-    assert (run.plots / f"{STEPS:07d}.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_stopped_recogniser_resumes_exactly(data: ClipFolder, tmp_path: Path) -> None:
-    whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
-    schedule = replace(recipe().schedule, steps=6, save_every=3)
-    steps = replace(recipe(), schedule=schedule)
-    Trainer(RecogniserTask(data, steps), whole).run()
-    Trainer(
-        RecogniserTask(data, replace(steps, schedule=replace(schedule, steps=3))), stopped
-    ).run()
-    Trainer(RecogniserTask(data, steps), stopped).run()
-    one, other = (run.log_file.read_text().splitlines()[3:] for run in (whole, stopped))
-    assert one == other
-
-
-def test_batch_depends_on_its_step_alone(data: ClipFolder) -> None:
-    task = RecogniserTask(data, recipe())
-    batches = [task.batch(step) for step in (3, 0, 3)]
-    assert torch.equal(batches[0].mel, batches[2].mel)
-    assert not torch.equal(batches[0].mel, batches[1].mel)
-
-
-def test_clip_too_short_for_its_text_is_left_out(tmp_path: Path) -> None:
-    short = tiny_data(tmp_path, frames=10)  # 5 steps; the shortest text has 7 letters
-    with pytest.raises(TrainingError, match="long enough for its text"):
-        RecogniserTask(short, recipe())
 
 
 def test_recognised_phonemes_have_no_loss() -> None:
@@ -147,9 +82,9 @@ def test_recognised_voice_has_no_loss() -> None:
     assert voice_loss(Recognition([], torch.zeros(1), voices), -voices) == pytest.approx(2)
 
 
-def test_recogniser_losses_train_the_refined_mel(data: ClipFolder, recogniser: Path) -> None:
+def test_recogniser_losses_train_the_refined_mel(long_clips: ClipFolder, recogniser: Path) -> None:
     def losses(**changes: float) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        task = synthesizer_task(data, recogniser, **changes)
+        task = synthesizer_task(long_clips, recogniser, **changes)
         task.model.eval()
         torch.manual_seed(1)
         return task.losses(task.batch(0), 0)
@@ -166,16 +101,16 @@ def test_recogniser_losses_train_the_refined_mel(data: ClipFolder, recogniser: P
 
 
 def test_recogniser_trains_the_postnet_from_the_first_step(
-    data: ClipFolder, recogniser: Path
+    long_clips: ClipFolder, recogniser: Path
 ) -> None:
-    tasks = (synthesizer_task(data, run, postnet_from=0.5) for run in (recogniser, None))
+    tasks = (synthesizer_task(long_clips, run, postnet_from=0.5) for run in (recogniser, None))
     having, lacking = (task.losses(task.batch(0), 0)[1].keys() for task in tasks)
     assert having - lacking == {"post", "phonemes", "layers", "voice"}
 
 
-def test_recogniser_is_frozen(data: ClipFolder, recogniser: Path) -> None:
+def test_recogniser_is_frozen(long_clips: ClipFolder, recogniser: Path) -> None:
     before = load_recogniser(recogniser).state_dict()
-    task = synthesizer_task(data, recogniser)
+    task = synthesizer_task(long_clips, recogniser)
     run = recogniser.parent / "synthesizer"
     Trainer(task, RunFolder(run)).run()
     assert task._recogniser is not None
@@ -183,10 +118,13 @@ def test_recogniser_is_frozen(data: ClipFolder, recogniser: Path) -> None:
     assert all(torch.equal(after[name], before[name]) for name in before)
     saved = RunFolder(run).load()
     assert saved is not None
-    assert saved.learner.model.keys() == tiny_task("synthesizer", data, 1).model.state_dict().keys()
+    assert (
+        saved.learner.model.keys()
+        == tiny_task("synthesizer", long_clips, 1).model.state_dict().keys()
+    )
 
 
-def test_weights_of_another_model_are_rejected(data: ClipFolder, tmp_path: Path) -> None:
-    tiny_trainer("synthesizer", data, tmp_path, 1).run()
+def test_weights_of_another_model_are_rejected(long_clips: ClipFolder, tmp_path: Path) -> None:
+    tiny_trainer("synthesizer", long_clips, tmp_path, 1).run()
     with pytest.raises(TrainingError, match="better train recogniser"):
         load_recogniser(tmp_path)
