@@ -1,4 +1,4 @@
-"""What a model makes of a clip, as PNG."""
+"""Plots of the trained models' output, as PNG files."""
 
 from pathlib import Path
 
@@ -8,38 +8,43 @@ from shared.atomic_files import replacing
 from shared.audio.mel import MEL_FORMAT
 from shared.http.tensors import Float32Array
 
-INCHES = (9, 3)  # of one panel
+PANEL_INCHES = (9, 3)  # width, height
 DOTS_PER_INCH = 80
 
 
-def draw_synthesis(
-    picture: Path, *, target: Float32Array, mel: Float32Array, attention: Float32Array
+def plot_synthesis(
+    file: Path, *, target: Float32Array, mel: Float32Array, attention: Float32Array
 ) -> None:
-    """target, mel: [80, T]; attention: [S, L]."""
-    _draw(picture, {"recorded": target, "predicted": mel, "attention": attention.T})
+    """Plot a synthesizer's mel below the recorded one. target, mel: [80, T]; attention: [S, L]."""
+    _plot(file, {"recorded": target, "predicted": mel, "attention": attention.T})
 
 
-def draw_listening(picture: Path, *, mel: Float32Array, phonemes: Float32Array) -> None:
-    """mel: [80, T]; phonemes: [H, 1 + phonemes], their probabilities."""
-    _draw(picture, {"recorded": mel, "heard": phonemes.T})
+def plot_phonemes(file: Path, *, mel: Float32Array, phonemes: Float32Array) -> None:
+    """Plot a clip and its recognised phonemes. mel: [80, T]; phonemes: [H, 1 + phonemes], in
+    probabilities."""
+    _plot(file, {"recorded": mel, "recognised": phonemes.T})
 
 
-def draw_copy(picture: Path, wav: Float32Array, *, target: Float32Array, mel: Float32Array) -> None:
-    """target, mel: [80, T]; wav: [n], which goes into a sound file beside the picture."""
-    _draw(picture, {"recorded": target, "made": mel})
-    soundfile.write(picture.with_suffix(".wav"), wav, MEL_FORMAT.sample_rate)
+def plot_copy(file: Path, wav: Float32Array, *, target: Float32Array, mel: Float32Array) -> None:
+    """Plot a vocoder's copy of a clip, and write its sound beside the plot as WAV.
+
+    target, mel: [80, T]. wav: [n] in ±1 at 16 kHz.
+    """
+    _plot(file, {"recorded": target, "copied": mel})
+    soundfile.write(file.with_suffix(".wav"), wav, MEL_FORMAT.sample_rate)
 
 
-def _draw(picture: Path, panels: dict[str, Float32Array]) -> None:
-    """One above the other, low bands and early characters at the bottom."""
-    # Imported late: whoever only exports has no need of it.
+def _plot(file: Path, panels: dict[str, Float32Array]) -> None:
+    """Stack the panels. Low bands and early characters are at the bottom."""
+    # Imported late: matplotlib is slow to load, and exporting needs none of it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(INCHES[0], INCHES[1] * len(panels)), layout="tight")
+    width, height = PANEL_INCHES
+    figure = Figure(figsize=(width, height * len(panels)), layout="tight")
     FigureCanvasAgg(figure)
-    for place, (title, values) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(len(panels), 1, place, title=title)
+    for number, (title, values) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(len(panels), 1, number, title=title)
         axes.imshow(values, origin="lower", aspect="auto", interpolation="nearest")
-    with replacing(picture) as part:
+    with replacing(file) as part:
         figure.savefig(part, dpi=DOTS_PER_INCH, format="png")

@@ -1,11 +1,11 @@
-"""How the models are trained: what a run may set, and the sizes that there are."""
+"""Training recipes: schedules, hyperparameters and model sizes."""
 
 import math
 from dataclasses import dataclass
 
 from synthesizer_service.tacotron.hparams import Hparams as SynthesizerHparams
 from vocoder_service.vocos.hparams import Hparams as VocosHparams
-from vocoder_service.wavernn.hparams import Hparams as VocoderHparams
+from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
 
 SYNTHESIZER_SIZES = {
     "compact": SynthesizerHparams(
@@ -13,119 +13,121 @@ SYNTHESIZER_SIZES = {
     ),
     "full": SynthesizerHparams(),
 }
-VOCODER_SIZES = {"compact": VocoderHparams(rnn_dims=256, fc_dims=256), "full": VocoderHparams()}
+WAVERNN_SIZES = {"compact": WaveRNNHparams(rnn_dims=256, fc_dims=256), "full": WaveRNNHparams()}
 VOCOS_SIZES = {"compact": VocosHparams(), "full": VocosHparams(dims=512, hidden_dims=1_536)}
-SPEAKING_DROPOUT = 0.1
-"""Of a synthesizer's prenets in use. Even trained with more, it is understood better with little
-(docs/training.md); with none, a second attempt would be like the first."""
+INFERENCE_DROPOUT = 0.1
+"""Of a synthesizer's prenets at inference. Little is more intelligible, even after training with
+more; with none, a retry would repeat the first attempt.
+(docs/experiments/2026-11-26-scheduled-sampling.md)"""
 
 
 @dataclass(frozen=True)
-class Pace:
-    """steps: of the whole run. The rate rises over `warmup` steps from 0 to `rate`, stays, and
-    falls over the last `cooldown` of all steps to `last_rate`, so that a run can be made longer."""
+class Schedule:
+    """Optimizer settings of a run. The learning rate rises linearly over `warmup` steps, stays at
+    `rate`, and falls to `last_rate` over the last `cooldown` of all steps."""
 
     steps: int
+    """Of the whole run."""
     rate: float
     last_rate: float
     warmup: int
+    """Steps."""
     cooldown: float = 0.25
+    """Share of the steps."""
     cosine: bool = False
-    """Fall along half a cosine, not along a line."""
+    """Cool down along half a cosine in place of a line."""
     beta1: float = 0.9
-    """Adam's memory of gradients."""
     beta2: float = 0.999
-    """Adam's memory of squared gradients."""
     weight_decay: float = 0.0
     max_gradient: float = 1.0
-    """Norm to which a longer gradient is cut."""
+    """Norm at which the gradient is clipped."""
     save_every: int = 200
-    draw_every: int = 1_000
+    plot_every: int = 1_000
 
     def rate_at(self, step: int) -> float:
-        """step: from 0, of this run."""
-        left = (self.steps - step) / max(1.0, self.cooldown * self.steps)
-        left = max(0.0, min(1.0, left))
+        """The learning rate. step: of this run, from 0."""
+        remaining = (self.steps - step) / max(1.0, self.cooldown * self.steps)
+        remaining = max(0.0, min(1.0, remaining))
         if self.cosine:
-            left = (1 - math.cos(math.pi * left)) / 2
-        falling = self.last_rate + (self.rate - self.last_rate) * left
-        return min(falling, self.rate * (step + 1) / max(1, self.warmup))
+            remaining = (1 - math.cos(math.pi * remaining)) / 2
+        cooled = self.last_rate + (self.rate - self.last_rate) * remaining
+        return min(cooled, self.rate * (step + 1) / max(1, self.warmup))
 
 
 @dataclass(frozen=True)
 class SynthesizerRecipe:
     batch: int = 16
     r: int = 4
-    """Frames a decoder step. The attention is learnt faster with more, the sound with fewer."""
+    """Reduction factor: frames per decoder step. More align sooner, fewer sound better."""
     min_frames: int = 30
     max_frames: int = 700
     postnet_from: float = 0.85
-    """Share of the run after which the postnet, a third of a step, is trained too."""
-    guide: float = 1.0
-    """Weight of the pull towards a diagonal attention."""
-    own_from: float = 0.1
-    """Share of the run after which the decoder is fed frames of its own among the true ones."""
-    own_passes: int = 2
-    """Passes that make those frames: the first from true frames, each further one from what the
-    pass before made, which is nearer to what the decoder is fed in use."""
-    withheld: float = 0.1
-    """Share of the frames fed that are replaced by one that tells nothing."""
+    """Share of the run after which the postnet, a third of a step's time, is trained too."""
+    guide_weight: float = 1.0
+    """Weight of the guided-attention loss."""
+    sampling_from: float = 0.1
+    """Share of the run after which scheduled sampling begins."""
+    sampling_passes: int = 2
+    """Decoder passes of scheduled sampling: the first is fed true frames, each further one the
+    output of the pass before, which is closer to inference."""
+    frame_dropout: float = 0.1
+    """Share of the decoder's input frames replaced by a constant."""
     encoder_dropout: float = 0.1
     decoder_dropout: float = 0.2
-    """Both of the prenets in training, whatever the size. RTVC's are 0.5; the bundled network
-    erred in what it had learnt as often as in what was new, and so needs less."""
+    """Dropout of both prenets in training, at any size. RTVC uses 0.5; the compact network makes as
+    many errors on its training data as on new data, so it needs less regularisation."""
     lifter: tuple[tuple[int, float], ...] = ((1, 1.0), (3, 1.5), (10, 3.0), (10, 4.0), (56, 2.0))
-    """How many coefficients of the cepstrum of the mel's error count how much, from the lowest.
-    4 to 13, counted from 0, are the formants; from 24 on, in high voices from 14, the harmonics.
-    What was misheard of earlier weights, fed true frames, lay from 14 on (docs/training.md)."""
-    phonemes: float = 0.5
-    layers: float = 3.0
-    voice: float = 2.0
-    """Weights of what a listener hears: the phonemes, how far its layers are from what they make
-    of the true mel, and the voice. The mel's error counts 1."""
+    """Loss weights of the mel error's cepstral coefficients: (count, weight), from the lowest.
+    Coefficients 4 to 13 are the formants; those from 24, in high voices from 14, the harmonics.
+    Intelligibility was lost from 14 on (docs/experiments/2026-11-26-cepstral-loss.md)."""
+    phoneme_weight: float = 0.5
+    feature_weight: float = 3.0
+    voice_weight: float = 2.0
+    """Weights of the recogniser losses: phonemes, distance of layer outputs, voice. The mel loss
+    has weight 1."""
     by_speaker: bool = True
-    """Draw a speaker, then a clip of theirs, so that a hundred people of one clip teach more than
-    one of a hundred. Otherwise each clip comes once an epoch."""
-    recorded: float = 0.5
-    """With `by_speaker`, share of the utterances that recorded speakers have, where teachers' are
-    there as well: each two lines of a teacher are another voice, thousands in all."""
+    """Draw a speaker, then one of their clips, so that a hundred people of one clip count more than
+    one of a hundred. Otherwise an epoch holds each clip once."""
+    recorded_share: float = 0.5
+    """With `by_speaker`, share of recorded speakers among the utterances where the data holds
+    synthetic speech too, whose voices change every two lines."""
     seed: int = 1
-    pace: Pace = Pace(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300, cooldown=0.4)
+    schedule: Schedule = Schedule(steps=60_000, rate=1e-3, last_rate=5e-5, warmup=300, cooldown=0.4)
 
 
 @dataclass(frozen=True)
-class ListenerRecipe:
+class RecogniserRecipe:
     batch: int = 48
     min_frames: int = 40
     max_frames: int = 600
     dropout: float = 0.1
     seed: int = 1
-    pace: Pace = Pace(
+    schedule: Schedule = Schedule(
         steps=2_000, rate=1.2e-3, last_rate=2e-5, warmup=200, cooldown=0.6, beta2=0.98
     )
 
 
 @dataclass(frozen=True)
-class VocoderRecipe:
+class WaveRNNRecipe:
     batch: int = 16
-    """Windows. Many steps of few of them teach more in an hour than few steps of many."""
+    """Windows. Many small steps teach more in an hour than few large ones."""
     window: int = 5
-    """Frames in a row that are learnt from: 1,000 samples."""
+    """Frames: 1,000 samples."""
     min_frames: int = 40
     max_frames: int = 10_000
-    roughened: float = 0.5
-    """Share of the windows of the clips' own mels that are made as blurred and inexact as a
-    synthesizer's."""
-    norms_steps: int = 3_000
-    """Of all the network's steps: after them the batch norms keep their statistics, for those of
-    a few windows are noise."""
+    degraded_share: float = 0.5
+    """Share of the windows of true mels that are blurred and distorted as a synthesizer's mels
+    are."""
+    norm_steps: int = 3_000
+    """Step of the network after which the batch norms keep their statistics: those of a few windows
+    are noisy."""
     synthesized: bool = False
-    """Learn from a synthesizer's mels of the clips, where there are some."""
-    true_mels: float = 0.25
-    """With `synthesized`, share of the windows that keep the clips' own mels, so that copies of
+    """Train on a synthesizer's mels of the clips where they exist."""
+    true_mel_share: float = 0.25
+    """With `synthesized`, share of the windows that keep the clip's true mel, so that copies of
     recordings do not get worse."""
     seed: int = 1
-    pace: Pace = Pace(
+    schedule: Schedule = Schedule(
         steps=80_000,
         rate=4e-4,
         last_rate=1e-5,
@@ -151,28 +153,27 @@ class VocosRecipe:
     """Windows."""
     window: int = 64
     """Frames: 0.8 s."""
-    recorded: float = 0.6
-    """Share of the windows of recordings, where there are clips of a teacher, too."""
-    quiet: float = 0.25
-    """Share of the windows whose clip is drawn with its loudest sample at -30 to -12 dBFS. The
-    others have it at -12 to 0 dBFS."""
-    silent_edge: float = 0.15
-    """Share of the windows that begin before their clip or end after it, in silence, as speech of
-    the services does."""
+    recorded_share: float = 0.6
+    """Share of the windows from recordings where the data holds synthetic speech too."""
+    quiet_share: float = 0.25
+    """Share of the windows whose clip peaks at -30 to -12 dBFS; the others peak at -12 to 0."""
+    silent_edge_share: float = 0.15
+    """Share of the windows that begin before their clip or end after it, in silence, as the
+    services' speech does."""
     adversarial_from: int = 3_000
-    """The network's step from which the discriminators take part. Before it, it learns from spectra
-    alone, which is three times as fast."""
-    spectra: float = 5.0
-    features: float = 1.0
-    """Weights of the spectra's loss and of the discriminators' features. Their verdict counts 1."""
+    """Step of the network at which the discriminators come in. Spectral losses alone are three
+    times as fast."""
+    spectral_weight: float = 5.0
+    feature_weight: float = 1.0
+    """Weights of the spectral and feature-matching losses. The adversarial loss has weight 1."""
     discriminators: DiscriminatorSizes = DiscriminatorSizes()
     synthesized: bool = False
-    """Learn from a synthesizer's mels of the clips, where there are some."""
-    true_mels: float = 0.25
-    """With `synthesized`, share of the windows that keep the clips' own mels, so that copies of
+    """Train on a synthesizer's mels of the clips where they exist."""
+    true_mel_share: float = 0.25
+    """With `synthesized`, share of the windows that keep the clip's true mel, so that copies of
     recordings do not get worse."""
     seed: int = 1
-    pace: Pace = Pace(
+    schedule: Schedule = Schedule(
         steps=20_000,
         rate=5e-4,
         last_rate=2e-5,

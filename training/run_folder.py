@@ -1,8 +1,8 @@
-"""The folder of a training run, and how a killed run finds back to where it was saved.
+"""The folder of a training run, from which a stopped run resumes.
 
-state.pt        weights, their running average, the optimizer's state; the discriminators
-losses.jsonl    one line a step
-pictures/       what the model made of a clip, every so many steps
+state.pt        weights, their running average, optimizer state, discriminators
+losses.jsonl    one line per step
+plots/          the model's output for one clip, every thousand steps
 """
 
 import json
@@ -14,7 +14,7 @@ import torch
 
 from shared.atomic_files import PARTS, replacing
 from shared.checkpoints.reading import why_unreadable
-from training.errors import TrainingError
+from training import TrainingError
 
 StateDict = dict[str, torch.Tensor]
 
@@ -27,13 +27,13 @@ class LearnerState:
 
 @dataclass(frozen=True)
 class State:
-    """All that a step needs of those before it. Random numbers and the place in the data follow
-    from the step's number."""
+    """Everything that a run needs to resume. Random numbers and the position in the data follow
+    from the step number."""
 
     learner: LearnerState
     average: StateDict
     steps: int
-    """Made in this run."""
+    """Completed in this run."""
     discriminators: LearnerState | None = None
 
 
@@ -42,31 +42,34 @@ class RunFolder:
         self.folder = folder
         self.state_file = folder / "state.pt"
         self.log_file = folder / "losses.jsonl"
-        self.pictures = folder / "pictures"
+        self.plots = folder / "plots"
 
     def prepare(self) -> None:
-        self.pictures.mkdir(parents=True, exist_ok=True)
-        for part in self.folder.rglob(PARTS):  # of a run that was killed while it saved
+        """Create the folder, and delete files left half-written by a killed run."""
+        self.plots.mkdir(parents=True, exist_ok=True)
+        for part in self.folder.rglob(PARTS):
             part.unlink()
 
     def load(self) -> State | None:
-        """None for a run that was never saved. Raises TrainingError for a file that is no state."""
+        """The saved state; None before the first save. Raises TrainingError for an unreadable
+        file."""
         if not self.state_file.exists():
             return None
         try:
             content = torch.load(self.state_file, map_location="cpu", weights_only=True)
             learner = LearnerState(content["model_state"], content["optimizer"])
-            against = content.get("discriminators")
-            discriminators = LearnerState(**against) if against else None
+            saved = content.get("discriminators")
+            discriminators = LearnerState(**saved) if saved else None
             return State(learner, content["average"], content["steps"], discriminators)
-        except Exception as error:  # whatever zipfile and torch raise on a malformed archive
+        except Exception as error:  # zipfile and torch raise many kinds for a malformed archive
             raise TrainingError(
-                f"{self.state_file} is no state of a run ({why_unreadable(error)}); "
-                "give another folder"
+                f"{self.state_file} is not the state of a run ({why_unreadable(error)}); "
+                "use another folder"
             ) from None
 
     def save(self, state: State) -> None:
-        """The weights under RTVC's names, where `better checkpoints split` finds them too."""
+        """Save atomically. The weights keep RTVC's names, which `better checkpoints split`
+        reads."""
         content: dict[str, Any] = {
             "model_state": state.learner.model,
             "average": state.average,
@@ -81,18 +84,18 @@ class RunFolder:
         with replacing(self.state_file) as part:
             torch.save(content, part)
 
-    def forget_after(self, steps: int) -> None:
-        """Drop from the log what a killed run did after it was last saved: it is done again."""
+    def truncate_log(self, steps: int) -> None:
+        """Drop the log's lines after `steps`: a resumed run repeats those steps."""
         if not self.log_file.exists():
             return
         lines = self.log_file.read_text().splitlines(keepends=True)
-        kept = [line for line in lines if _is_before(line, steps)]
+        kept = [line for line in lines if _is_within(line, steps)]
         with replacing(self.log_file) as part:
             part.write_text("".join(kept))
 
 
-def _is_before(line: str, steps: int) -> bool:
-    """False too for a line that a kill or a power cut left in pieces."""
+def _is_within(line: str, steps: int) -> bool:
+    """False also for a line damaged by a kill or a power cut."""
     try:
         return line.endswith("\n") and bool(json.loads(line)["step"] <= steps)
     except (KeyError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Weights to start from or to export: whatever form they come in."""
+"""Trained weights in every form: reading, starting a run, exporting to a checkpoint folder."""
 
 from pathlib import Path
 from textwrap import shorten
@@ -10,38 +10,40 @@ from torch import nn
 from torch.serialization import safe_globals
 
 from shared.checkpoints.architectures import recognise
-from shared.checkpoints.manifest import MANIFEST_NAME, CheckpointError, ModelName
+from shared.checkpoints.manifest import MANIFEST_NAME, CheckpointError, Manifest, ModelName
 from shared.checkpoints.reading import load, why_unreadable
-from shared.checkpoints.writing import UNUSED
-from training.errors import TrainingError
+from shared.checkpoints.writing import UNUSED, DiskDtype, write
+from training import TrainingError
+from training.recipes import INFERENCE_DROPOUT
 from training.run_folder import StateDict
 from training.vocoder import vocos_prototype
 
-AVERAGES = ("average", "ema")
-WEIGHTS = ("model_state", "model")
-NETWORKS: dict[ModelName, str] = {"vocoder": "wavernn", "vocos": "vocos"}
-NUMBERS: list[Any] = [np.float64().__reduce__()[0], np.dtype, type(np.dtype(np.float64))]
-"""The functions that read numpy's floats: an optimizer's state may hold one as its rate."""
-MAX_NAME_CHARACTERS = 200  # of a message that lists parameters
+AVERAGE_KEYS = ("average", "ema")
+WEIGHT_KEYS = ("model_state", "model")
+NETWORKS: dict[ModelName, str] = {"vocoder": "wavernn", "vocos": "vocos"}  # as in --network
+NUMPY_FLOATS: list[Any] = [np.float64().__reduce__()[0], np.dtype, type(np.dtype(np.float64))]
+"""Needed to unpickle numpy's floats: an optimizer state may hold one as its learning rate."""
+MAX_REASON_CHARACTERS = 200  # of an error message that lists parameters
 
 
 def read_weights(path: Path, *, averaged: bool = True) -> StateDict:
-    """The services' names, which are RTVC's where it has the model, and their tensors, float32.
+    """Weights as float32 tensors under the services' names, which are RTVC's where it has the
+    model.
 
-    path: the folder of a run, a folder of checkpoints/, or a file: a run's state.pt, an RTVC
-    checkpoint, a bare state dict, a state of the first recipe ({"model", "ema"}) or of the first
-    Vocos ({"g", "d", "ema"}).
-    averaged: take the running average where there is one, which speaks better; without it the
-    weights that were trained last, from which a training goes on better.
+    path: a run's folder, a folder of checkpoints/, or a file: a run's state.pt, an RTVC checkpoint,
+    a bare state dict, or a state of the first recipe ({"model", "ema"}) or of the Vocos prototype
+    ({"g", "d", "ema"}).
+    averaged: prefer the running average, which sounds better. The last trained weights are the
+    better start of another run.
 
-    Raises CheckpointError for a file that holds none; OSError.
+    Raises CheckpointError for a file without weights; OSError.
     """
     if (path / MANIFEST_NAME).exists():
         return load(path).state_dict
-    content = _content(path)
-    if vocos_prototype.wrote(content):
+    content = _read(path)
+    if vocos_prototype.is_state(content):
         return vocos_prototype.weights(content, averaged=averaged)
-    for name in (*(AVERAGES if averaged else ()), *WEIGHTS):
+    for name in (*(AVERAGE_KEYS if averaged else ()), *WEIGHT_KEYS):
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]
             break
@@ -51,48 +53,48 @@ def read_weights(path: Path, *, averaged: bool = True) -> StateDict:
 
 
 def read_discriminators(path: Path) -> StateDict | None:
-    """Those that the weights were trained against; None where they are not kept.
+    """The discriminators saved with the weights, or None. path: as in `read_weights`.
 
-    path: as `read_weights` takes it. Raises CheckpointError, OSError.
+    Raises CheckpointError, OSError.
     """
     if (path / MANIFEST_NAME).exists():
         return None
-    content = _content(path)
-    if vocos_prototype.wrote(content):
+    content = _read(path)
+    if vocos_prototype.is_state(content):
         return vocos_prototype.discriminators(content)
-    kept = content.get("discriminators") if isinstance(content, dict) else None
-    return kept["model"] if kept else None
+    saved = content.get("discriminators") if isinstance(content, dict) else None
+    return saved["model"] if saved else None
 
 
-def _content(path: Path) -> Any:
+def _read(path: Path) -> Any:
     file = path / "state.pt" if path.is_dir() else path
     try:
-        with safe_globals(NUMBERS):
+        with safe_globals(NUMPY_FLOATS):
             return torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(
-            f"{file} is not there; give a run's folder, a folder of checkpoints/ or a .pt file"
+            f"{file} does not exist; give a run's folder, a folder of checkpoints/ or a .pt file"
         ) from None
     except OSError:
         raise
-    except Exception as error:  # whatever zipfile and torch raise on a malformed archive
+    except Exception as error:  # zipfile and torch raise many kinds for a malformed archive
         raise CheckpointError(f"{file} holds no weights: {why_unreadable(error)}") from None
 
 
 def start_from(model: nn.Module, path: Path) -> None:
-    """Load the weights that were trained last. path: as `read_weights` takes it.
+    """Load the last trained weights. path: as in `read_weights`.
 
-    Raises TrainingError for those of another model or size; CheckpointError; OSError.
+    Raises TrainingError for weights of another model or size; CheckpointError; OSError.
     """
-    fill(model, read_weights(path, averaged=False), path, "give other weights, or --size")
+    load_weights(model, read_weights(path, averaged=False), path, "give other weights, or --size")
 
 
-def fill(model: nn.Module, weights: StateDict, path: Path, remedy: str) -> None:
-    """Load weights that came from `path`. Raises TrainingError for another model's or size's."""
+def load_weights(model: nn.Module, weights: StateDict, path: Path, remedy: str) -> None:
+    """Load weights read from `path`. Raises TrainingError for another model or size."""
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        reason = shorten(str(error).splitlines()[-1], MAX_NAME_CHARACTERS, placeholder=" …")
+        reason = shorten(str(error).splitlines()[-1], MAX_REASON_CHARACTERS, placeholder=" …")
         network, other = _network(model.state_dict()), _network(weights)
         if network and other and network != other:
             remedy = f"give --network {other}"
@@ -100,8 +102,42 @@ def fill(model: nn.Module, weights: StateDict, path: Path, remedy: str) -> None:
 
 
 def _network(weights: StateDict) -> str | None:
-    """A vocoder's network, as `--network` names it; None for any other model."""
+    """A vocoder's network, as in `--network`; None for other models."""
     try:
         return NETWORKS.get(recognise(weights))
     except CheckpointError:
         return None
+
+
+def export(
+    run: Path,
+    folder: Path,
+    *,
+    source: str,
+    licence: str,
+    dtype: DiskDtype = "float16",
+    notice: str | None = None,
+    dropout: float | None = None,
+    force: bool = False,
+) -> Manifest:
+    """Write the averaged weights as a checkpoint folder that the services load.
+
+    run: as `path` in `read_weights`. dropout: of a synthesizer's prenets at inference;
+    INFERENCE_DROPOUT by default.
+
+    Raises CheckpointError as `shared.checkpoints.writing.write` does; OSError.
+    """
+    weights = read_weights(run)
+    if dropout is None and recognise(weights) == "synthesizer":
+        dropout = INFERENCE_DROPOUT
+    return write(
+        folder,
+        weights,
+        source=source,
+        licence=licence,
+        step=int(weights["step"]) if "step" in weights else None,
+        dtype=dtype,
+        notice=notice,
+        dropout=dropout,
+        force=force,
+    )

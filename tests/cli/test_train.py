@@ -6,26 +6,26 @@ import soundfile
 import torch
 from click.testing import CliRunner, Result
 
-import training.data.teachers
+import training.data.tts_systems
 import training.evaluation.recognition
 import training.synthesizer.task
 from cli.main import better
-from cli.train import MAX_R, NETWORKS, SIZES
-from cli.train_data import TEACHERS
+from cli.train import MAX_R, SIZES
+from cli.train_data import TTS_SYSTEMS
+from cli.train_evaluation import NETWORKS
 from shared.checkpoints.reading import load
 from synthesizer_service.tacotron import model
 from tests.support.tiny_training import tiny_data, tiny_trainer
-from tests.training.data.test_phrases import LONG, SAID, TRANSCRIPT
+from tests.training.data.test_phrases import LONG, RECOGNISED, TRANSCRIPT
+from training import TrainingError
 from training.data.clips import ClipFolder
-from training.data.teachers import kokoro
-from training.data.teachers.kokoro import Kokoro
-from training.errors import TrainingError
-from training.evaluation.recognition import HeardWord
+from training.data.tts_systems import Kokoro
+from training.evaluation.recognition import TimedWord
 from training.recipes import (
-    SPEAKING_DROPOUT,
+    INFERENCE_DROPOUT,
     SYNTHESIZER_SIZES,
-    VOCODER_SIZES,
     VOCOS_SIZES,
+    WAVERNN_SIZES,
     SynthesizerRecipe,
 )
 from vocoder_service.settings import NETWORK_NAMES
@@ -40,7 +40,7 @@ def test_every_stage_has_a_command() -> None:
     stages = (
         "data",
         "features",
-        "listener",
+        "recogniser",
         "synthesizer",
         "vocoder",
         "export",
@@ -51,9 +51,9 @@ def test_every_stage_has_a_command() -> None:
         assert f"\n  {name}" in result.output
 
 
-def test_choices_are_those_that_there_are() -> None:
-    assert sorted(TEACHERS) == sorted(training.data.teachers.TEACHERS)
-    assert SIZES == [*SYNTHESIZER_SIZES] == [*VOCODER_SIZES] == [*VOCOS_SIZES]
+def test_choices_match_the_implementations() -> None:
+    assert sorted(TTS_SYSTEMS) == sorted(training.data.tts_systems.TTS_SYSTEMS)
+    assert SIZES == [*SYNTHESIZER_SIZES] == [*WAVERNN_SIZES] == [*VOCOS_SIZES]
     assert [*NETWORK_NAMES] == NETWORKS
 
 
@@ -64,27 +64,27 @@ def test_choices_are_those_that_there_are() -> None:
         ("data", "--hours=0"),
         ("vocoder", "--threads=0"),
         ("vocoder", "--rate=-1"),
-        ("vocoder", "--recorded=1.1"),
+        ("vocoder", "--recorded-share=1.1"),
         ("evaluate", "--rounds=0"),
     ],
 )
-def test_number_out_of_range_is_refused(command: str, option: str) -> None:
+def test_number_out_of_range_is_rejected(command: str, option: str) -> None:
     result = run(command, option)
     assert result.exit_code == 2
     assert f"Invalid value for '{option.partition('=')[0]}'" in result.stderr
 
 
-@pytest.mark.parametrize("command", [["features"], ["data", "--variants"]])
+@pytest.mark.parametrize("command", [["features"], ["data", "--augment"]])
 def test_folder_without_clips_is_named(command: list[str], tmp_path: Path) -> None:
     result = run(*command, tmp_path / "mistyped")
     assert result.exit_code == 1
     assert "mistyped holds no clips; run `better train data` first" in result.stderr
 
 
-def test_weights_that_are_missing_or_anothers_are_told_in_short(tmp_path: Path) -> None:
+def test_missing_and_unfitting_weights_are_named_briefly(tmp_path: Path) -> None:
     data, start = tiny_data(tmp_path / "data", frames=40).folder, tmp_path / "start"
     missing = run("vocoder", data, tmp_path / "run", "--start", data)
-    assert "data/state.pt is not there; give a run's folder" in missing.stderr
+    assert "data/state.pt does not exist; give a run's folder" in missing.stderr
     tiny_trainer("synthesizer", ClipFolder(data), start, 1).run()
     others = run("vocoder", data, tmp_path / "run", "--start", start)
     assert others.exit_code == 1
@@ -93,39 +93,39 @@ def test_weights_that_are_missing_or_anothers_are_told_in_short(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("network", [["--network", "wavernn"], ["--adversarial-from", "1"]])
-def test_run_says_where_it_goes_on_and_when_it_is_done(network: list[str], tmp_path: Path) -> None:
+def test_run_reports_where_it_resumes_and_when_it_ends(network: list[str], tmp_path: Path) -> None:
     data = tiny_data(tmp_path / "data", frames=40).folder
     arguments: list[str | Path] = ["vocoder", data, tmp_path / "run", *network]
     arguments += ["--batch", "1", "--steps"]
-    begun = run(*arguments, "1").output
-    assert "goes on" not in begun
-    assert f"all 1 steps are made and saved in {tmp_path / 'run'}" in begun
-    assert "1 steps are made already" in run(*arguments, "1").output
-    assert "goes on after step 1\n" in run(*arguments, "2").output
+    first = run(*arguments, "1").output
+    assert "resuming" not in first
+    assert f"finished: 1 steps, saved in {tmp_path / 'run'}" in first
+    assert "the run has 1 steps already" in run(*arguments, "1").output
+    assert "resuming after step 1\n" in run(*arguments, "2").output
 
 
-def test_table_that_cannot_be_written_is_known_before_the_work(tmp_path: Path) -> None:
+def test_unwritable_table_fails_before_the_work(tmp_path: Path) -> None:
     result = run("evaluate", "--out", tmp_path / "missing" / "table.md")
     assert result.exit_code == 1
     assert "No such file or directory" in result.stderr
 
 
-def test_recordings_without_features_are_refused_by_the_trainers(tmp_path: Path) -> None:
+def test_data_without_features_is_rejected(tmp_path: Path) -> None:
     for network, command in (("wavernn", "features"), ("vocos", "data")):
         result = run("vocoder", tmp_path / "data", tmp_path / "run", "--network", network)
         assert result.exit_code == 1
         assert f"better train {command}" in result.stderr
 
 
-@pytest.mark.parametrize("option", ["--adversarial-from=5", "--recorded=0.5"])
-def test_option_of_one_network_is_refused_by_the_other(option: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--adversarial-from=5", "--recorded-share=0.5"])
+def test_option_of_one_network_is_rejected_by_the_other(option: str, tmp_path: Path) -> None:
     data = tiny_data(tmp_path / "data").folder
     result = run("vocoder", data, tmp_path / "run", "--network", "wavernn", option)
     assert result.exit_code == 2
-    assert f"{option.partition('=')[0]} is of --network vocos alone" in result.stderr
+    assert f"{option.partition('=')[0]} needs --network vocos" in result.stderr
 
 
-def test_vocoder_is_fine_tuned_on_mels_that_there_are(tmp_path: Path) -> None:
+def test_fine_tuning_needs_a_synthesizers_mels(tmp_path: Path) -> None:
     data = tiny_data(tmp_path / "data", frames=40).folder
     result = run("vocoder", data, tmp_path / "run", "--synthesized")
     assert result.exit_code == 1
@@ -139,90 +139,90 @@ def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert "pip install -e '.[train]'" in result.stderr
 
 
-def test_data_wants_one_source(tmp_path: Path) -> None:
+def test_data_takes_one_source(tmp_path: Path) -> None:
     assert run("data", tmp_path).exit_code == 2
     both = run("data", tmp_path, "--text", __file__, "--recordings", tmp_path)
     assert "one of --text, --recordings" in both.stderr
 
 
 @pytest.mark.parametrize("option", ["--split-at-pauses", "--punctuate"])
-def test_editing_is_for_recordings(option: str, tmp_path: Path) -> None:
+def test_editing_needs_recordings(option: str, tmp_path: Path) -> None:
     result = run("data", tmp_path, "--text", __file__, option)
     assert result.exit_code == 2
-    assert "are for --recordings" in result.stderr
+    assert "need --recordings" in result.stderr
 
 
-def test_recordings_are_edited_with_the_recogniser(
+def test_recordings_are_edited_with_whisper_base(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    class Listening:
+    class StubRecogniser:
         def __init__(self, name: str) -> None:
             assert name == "base"
 
-        def words(self, wav: object) -> list[HeardWord]:
-            return SAID
+        def words(self, wav: object) -> list[TimedWord]:
+            return RECOGNISED
 
-    monkeypatch.setattr(training.evaluation.recognition, "Recogniser", Listening)
+    monkeypatch.setattr(training.evaluation.recognition, "Recogniser", StubRecogniser)
     (tmp_path / "LJ" / "wavs").mkdir(parents=True)
     soundfile.write(tmp_path / "LJ" / "wavs" / "1.wav", LONG, 16_000)
     (tmp_path / "LJ" / "metadata.csv").write_text(f"1|{TRANSCRIPT}\n")
     source = ("--recordings", tmp_path / "LJ")
     result = run("data", tmp_path / "data", *source, "--split-at-pauses", "--punctuate")
-    assert "of 1 recordings, 0.2 minutes, 2 clips" in result.output
+    assert "1 recordings, 0.2 minutes, gave 2 clips" in result.output
     assert "new clips: 2, " in result.output
 
 
-def test_most_frames_a_step_are_the_models() -> None:
+def test_maximum_of_frames_per_step_is_the_models() -> None:
     assert MAX_R == model.MAX_R
 
 
-def test_styles_are_for_one_teacher(tmp_path: Path) -> None:
+def test_styles_need_kokoro(tmp_path: Path) -> None:
     text = tmp_path / "book.txt"
     text.write_text("The rain stopped before the evening came.")
-    result = run("data", tmp_path, "--text", text, "--teacher", "joe", "--styles", tmp_path)
+    result = run("data", tmp_path, "--text", text, "--tts", "joe", "--styles", tmp_path)
     assert result.exit_code == 2
-    assert "Kokoro's" in result.stderr
+    assert "--styles needs --tts kokoro" in result.stderr
 
 
-def test_styles_reach_their_teacher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_styles_reach_kokoro(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given: list[Path | None] = []
 
     class Recorded(Kokoro):
         def __init__(self, styles: Path | None = None) -> None:
             given.append(styles)
-            raise TrainingError("no more is wanted")
+            raise TrainingError("stop here")
 
-    monkeypatch.setattr(kokoro, "Kokoro", Recorded)
+    monkeypatch.setattr(training.data.tts_systems, "Kokoro", Recorded)
     text = tmp_path / "book.txt"
     text.write_text("The rain stopped before the evening came.")
     result = run("data", tmp_path, "--text", text, "--styles", tmp_path)
-    assert "no more is wanted" in result.stderr
+    assert "stop here" in result.stderr
     assert given == [tmp_path]
 
 
-def test_listener_reaches_its_synthesizer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_recogniser_reaches_the_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given: list[object] = []
 
-    def recorded(*arguments: object, listener: Path | None, **others: object) -> None:
-        given.append(listener)
-        raise TrainingError("no more is wanted")
+    def recorded(*arguments: object, recogniser: Path | None, **others: object) -> None:
+        given.append(recogniser)
+        raise TrainingError("stop here")
 
     monkeypatch.setattr(training.synthesizer.task, "SynthesizerTask", recorded)
-    run("synthesizer", tmp_path, tmp_path / "run", "--listener", tmp_path)
+    run("synthesizer", tmp_path, tmp_path / "run", "--recogniser", tmp_path)
     run("synthesizer", tmp_path, tmp_path / "run")
     assert given == [tmp_path, None]
 
 
 @pytest.fixture
 def recipes(monkeypatch: pytest.MonkeyPatch) -> list[SynthesizerRecipe]:
-    """Those that a synthesizer would have been trained by."""
+    """The recipes that a synthesizer would be trained by."""
     recipes: list[SynthesizerRecipe] = []
 
     def recorded(
         data: object, hparams: object, recipe: SynthesizerRecipe, **others: object
     ) -> None:
         recipes.append(recipe)
-        raise TrainingError("no more is wanted")
+        raise TrainingError("stop here")
 
     monkeypatch.setattr(training.synthesizer.task, "SynthesizerTask", recorded)
     return recipes
@@ -230,19 +230,17 @@ def recipes(monkeypatch: pytest.MonkeyPatch) -> list[SynthesizerRecipe]:
 
 def test_options_change_the_recipe(recipes: list[SynthesizerRecipe], tmp_path: Path) -> None:
     run("synthesizer", tmp_path, tmp_path / "run", "--r", "2", "--steps", "7", "--batch", "3")
-    run("synthesizer", tmp_path, tmp_path / "run", "--by-clip", "--recorded", "0.3")
-    assert [(recipe.by_speaker, recipe.recorded) for recipe in recipes] == [
-        (True, SynthesizerRecipe.recorded), (False, 0.3),
+    run("synthesizer", tmp_path, tmp_path / "run", "--by-clip", "--recorded-share", "0.3")
+    assert [(recipe.by_speaker, recipe.recorded_share) for recipe in recipes] == [
+        (True, SynthesizerRecipe.recorded_share), (False, 0.3),
     ]  # fmt: skip
-    assert [(recipe.r, recipe.pace.steps, recipe.batch) for recipe in recipes] == [
+    assert [(recipe.r, recipe.schedule.steps, recipe.batch) for recipe in recipes] == [
         (2, 7, 3),
-        (SynthesizerRecipe.r, SynthesizerRecipe.pace.steps, SynthesizerRecipe.batch),
+        (SynthesizerRecipe.r, SynthesizerRecipe.schedule.steps, SynthesizerRecipe.batch),
     ]
 
 
-def test_frames_a_step_stay_what_they_were(
-    recipes: list[SynthesizerRecipe], tmp_path: Path
-) -> None:
+def test_frames_per_step_are_kept(recipes: list[SynthesizerRecipe], tmp_path: Path) -> None:
     before = tmp_path / "before"
     start = tmp_path / "start.pt"
     tiny_trainer("synthesizer", tiny_data(tmp_path / "data"), before, 1).run()
@@ -255,7 +253,7 @@ def test_frames_a_step_stay_what_they_were(
 
 
 @pytest.mark.parametrize("r", [0, 21, [2, 2]])
-def test_impossible_frames_a_step_are_one_line(
+def test_impossible_frames_per_step_are_one_line(
     r: object, recipes: list[SynthesizerRecipe], tmp_path: Path
 ) -> None:
     start = tmp_path / "start.pt"
@@ -266,7 +264,7 @@ def test_impossible_frames_a_step_are_one_line(
     assert not recipes
 
 
-def test_folder_that_holds_no_recordings_is_one_line(tmp_path: Path) -> None:
+def test_folder_without_recordings_is_one_line(tmp_path: Path) -> None:
     result = run("data", tmp_path / "data", "--recordings", tmp_path)
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
@@ -290,4 +288,4 @@ def test_synthesizer_is_exported_with_its_dropout(tmp_path: Path) -> None:
 
 
 def test_default_dropout_is_the_recipes() -> None:
-    assert f"[default: {SPEAKING_DROPOUT}]" in " ".join(run("export", "--help").output.split())
+    assert f"[default: {INFERENCE_DROPOUT}]" in " ".join(run("export", "--help").output.split())

@@ -1,9 +1,8 @@
-"""Networks and data small enough to train in a test; run as a program, one that can be killed:
+"""Networks and data small enough to train in a test. As a program, a training that kills itself:
 
-    python -m tests.training.tiny_training synthesizer|vocoder|vocos DATA RUN STEPS WHEN
+    python -m tests.support.tiny_training synthesizer|vocoder|vocos DATA RUN STEPS WHEN
 
-WHEN: it is killed in its fifth `step`, in a `later step`, its eighth, or while it saves for the
-second time, `save`.
+WHEN: "step", the fifth; "later step", the eighth; "save", the second.
 """
 
 import os
@@ -23,10 +22,11 @@ from synthesizer_service.tacotron.hparams import Hparams as TacotronHparams
 from training.data.clips import Clip, ClipFolder, Features
 from training.recipes import (
     DiscriminatorSizes,
-    Pace,
+    RecogniserRecipe,
+    Schedule,
     SynthesizerRecipe,
-    VocoderRecipe,
     VocosRecipe,
+    WaveRNNRecipe,
 )
 from training.run_folder import RunFolder
 from training.synthesizer.task import SynthesizerTask
@@ -53,13 +53,13 @@ KILLED_STEPS = {"step": 5, "later step": 8}
 
 
 def tone(number: int, frames: int = 14) -> Float32Array:
-    """[n] in ±1: another pitch for each number."""
+    """[n] in ±1: a pitch for each number."""
     time = np.arange(frames * MEL_FORMAT.hop_length) / MEL_FORMAT.sample_rate
     return (0.5 * np.sin(2 * np.pi * (200 + 50 * number) * time)).astype(np.float32)
 
 
 def tiny_data(folder: Path, frames: int = 14, times: int = 1) -> ClipFolder:
-    """Five clips of tones, or some `times` as many, two of a voice."""
+    """Five clips of tones, repeated `times` times, two per voice."""
     data = ClipFolder(folder)
     for number, text in enumerate(times * TEXTS):
         wav = tone(number, frames)
@@ -73,17 +73,24 @@ def tiny_data(folder: Path, frames: int = 14, times: int = 1) -> ClipFolder:
 def tiny_task(
     model: str, data: ClipFolder, steps: int, start: Path | None = None
 ) -> SynthesizerTask | WaveRNNTask | VocosTask:
-    pace = Pace(steps, rate=1e-2, last_rate=1e-3, warmup=2, save_every=SAVE_EVERY, draw_every=1000)
+    schedule = Schedule(steps, rate=1e-2, last_rate=1e-3, warmup=2, save_every=SAVE_EVERY)
     if model == "synthesizer":
-        spoken = SynthesizerRecipe(batch=2, min_frames=4, pace=pace)
-        return SynthesizerTask(data, TACOTRON, spoken, start=start)
+        synthesizer = SynthesizerRecipe(batch=2, min_frames=4, schedule=schedule)
+        return SynthesizerTask(data, TACOTRON, synthesizer, start=start)
     if model == "vocos":
         recipe = VocosRecipe(
-            batch=2, window=8, adversarial_from=4, discriminators=DISCRIMINATORS, pace=pace
+            batch=2, window=8, adversarial_from=4, discriminators=DISCRIMINATORS, schedule=schedule
         )
         return VocosTask(data, VOCOS, recipe, start=start)
-    heard = VocoderRecipe(batch=2, window=1, min_frames=4, roughened=0, norms_steps=4, pace=pace)
-    return WaveRNNTask(data, WAVERNN, heard, start=start)
+    wavernn = WaveRNNRecipe(
+        batch=2, window=1, min_frames=4, degraded_share=0, norm_steps=4, schedule=schedule
+    )
+    return WaveRNNTask(data, WAVERNN, wavernn, start=start)
+
+
+def recogniser_recipe(steps: int) -> RecogniserRecipe:
+    schedule = Schedule(steps, rate=2e-3, last_rate=1e-4, warmup=2)
+    return RecogniserRecipe(batch=4, min_frames=4, schedule=schedule)
 
 
 def tiny_trainer(model: str, data: ClipFolder, run: Path, steps: int) -> Trainer[Any]:
@@ -91,7 +98,7 @@ def tiny_trainer(model: str, data: ClipFolder, run: Path, steps: int) -> Trainer
 
 
 def killed_in(call: Callable[..., Any], number: int) -> Callable[..., Any]:
-    """`call`, which at its `number`-th call does its work and is killed before it returns."""
+    """`call`, except that its `number`-th call kills the process before it returns."""
     calls = count(1)
 
     def wrapped(*arguments: Any) -> Any:
@@ -109,7 +116,7 @@ def main(model: str, data: str, run: str, steps: str, killed: str) -> None:
     task: Any = trainer._task
     if killed in KILLED_STEPS:
         task.losses = killed_in(task.losses, KILLED_STEPS[killed])
-    else:  # the file is written and has not taken its place
+    else:  # the file is written, but not yet renamed
         torch.save = killed_in(torch.save, number=2)
     trainer.run()
 

@@ -8,7 +8,7 @@ from training.data.clips import ClipFolder
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> ClipFolder:
-    """Five clips with features. Not to be added to."""
+    """Five clips with features. Read-only."""
     return tiny_data(tmp_path_factory.mktemp("training-data"))
 
 

@@ -1,6 +1,6 @@
-"""Each clip once more, in another voice: 5 to 15 % higher or lower, formants and tempo with it.
+"""Augmentation: a copy of each clip in another voice, by a pitch shift of 5 to 15 %.
 
-Few voices the synthesizer learns by heart, and then speaks badly with one that is new to it.
+With few voices the synthesizer overfits them, and speaks new ones badly.
 """
 
 import zlib
@@ -9,30 +9,29 @@ from collections.abc import Iterator
 import numpy as np
 
 from shared.audio.mel import MEL_FORMAT
-from training.data.clips import Clip, ClipFolder
-from training.data.sound import tidy
-from training.data.teachers.shift import shifted
+from training.data.clips import AUGMENTED_SUFFIX, Clip, ClipFolder
+from training.data.waveforms import pitch_shifted, trim_and_normalise
 
-SHIFTS = (1.05, 1.15)  # or as much lower
-SUFFIX = "-variant"
+SHIFTS = (1.05, 1.15)  # or their inverse
 
 
-def add_variants(folder: ClipFolder, *, seed: int = 1) -> Iterator[Clip]:
-    """Add what is not there yet, one by one as they are asked for; another seed adds another.
+def add_augmented(folder: ClipFolder, *, seed: int = 1) -> Iterator[Clip]:
+    """Add the missing copies, one per iteration. Another seed adds further copies.
 
-    Clips of one voice stay so. Raises TrainingError for a folder without clips.
+    Clips of one voice keep one voice. Raises TrainingError for a folder without clips.
     """
-    suffix = f"{SUFFIX}-{seed}"
-    for clip in folder.filled():
+    suffix = f"{AUGMENTED_SUFFIX}-{seed}"
+    for clip in folder.require_clips():
         name = clip.name + suffix
-        if SUFFIX in clip.voice or folder.has(name):
+        if AUGMENTED_SUFFIX in clip.voice or folder.has(name):
             continue
         shift = _shift_of(clip.voice, seed)
-        wav = tidy(shifted(folder.wav(clip), MEL_FORMAT.sample_rate, shift))
+        shifted = pitch_shifted(folder.wav(clip), MEL_FORMAT.sample_rate, shift)
+        wav = trim_and_normalise(shifted)
         if len(wav):
-            variant = Clip(name, clip.text, clip.voice + suffix, len(wav))
-            folder.add(variant, wav)
-            yield variant
+            copy = Clip(name, clip.text, clip.voice + suffix, len(wav))
+            folder.add(copy, wav)
+            yield copy
 
 
 def _shift_of(voice: str, seed: int) -> float:

@@ -1,4 +1,4 @@
-"""What the models see of a clip: the mel of `shared`, the embedding of the encoder service."""
+"""A clip's features: its mel, and its embedding by the encoder service's network."""
 
 import logging
 from collections.abc import Iterator
@@ -20,29 +20,29 @@ CHECKPOINTS = REPOSITORY / "checkpoints"
 
 
 def load_encoder(checkpoints: Path = CHECKPOINTS) -> SpeakerEncoder:
-    """From the folder `encoder` in `checkpoints`. Raises CheckpointError."""
+    """Load the encoder from the folder `encoder` in `checkpoints`. Raises CheckpointError."""
     return load(Settings(checkpoints_dir=checkpoints))
 
 
 def embed_voice(encoder: SpeakerEncoder, wav: Float32Array, rate: int) -> Float32Array:
-    """[256], unit length: what the encoder's service answers. Raises UnusableClip."""
+    """[256], unit length, as the encoder service computes it. Raises UnusableClip."""
     return embed_utterance(encoder, usable_voice(wav, rate)[0]).embed
 
 
 def add_features(folder: ClipFolder, encoder: SpeakerEncoder) -> Iterator[Clip]:
-    """Features of the clips that have none, one by one as they are asked for.
+    """Add missing features, one clip per iteration.
 
-    Clips in which the encoder finds no voice are left without, and so out of the training. Raises
-    TrainingError for a folder without clips.
+    Clips without a voice get none, and are not trained on; each is logged. Raises TrainingError for
+    a folder without clips.
     """
-    for clip in folder.filled():
+    for clip in folder.require_clips():
         if folder.has_features(clip):
             continue
         wav = folder.wav(clip)
         try:
             embed = embed_voice(encoder, wav, MEL_FORMAT.sample_rate)
         except UnusableClip as unusable:
-            log.warning("%s is left out: %s", clip.name, unusable)
+            log.warning("skipped %s: %s", clip.name, unusable)
             continue
         folder.add_features(clip, Features(mel_spectrogram(wav), embed))
         yield clip

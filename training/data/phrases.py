@@ -1,7 +1,6 @@
-"""A recording with a plain transcript, as phrases: cut at its pauses, written with marks.
+"""Phrases of a long recording: cut at its pauses, with punctuation from a recogniser.
 
-A recogniser tells when each word is spoken and how it is written. The words stay the transcript's;
-marks and times are the recogniser's, where its word is the transcript's.
+A recogniser supplies the time of each word and the punctuation. The words stay the transcript's.
 """
 
 import math
@@ -16,22 +15,21 @@ import numpy as np
 from shared.audio.mel import MEL_FORMAT
 from shared.http.tensors import Float32Array
 from synthesizer_service.text import normalize
-from training.evaluation.recognition import HeardWord
+from training.evaluation.recognition import TimedWord
 
 MAX_SECONDS = 8.0
-"""A longer recording is cut. The synthesizer learns from clips of up to 8.8 s."""
+"""Length above which a recording is cut. The synthesizer trains on clips of up to 8.8 s."""
 MIN_SECONDS = 1.0  # of a phrase
 MIN_PAUSE = 0.2  # seconds
 MAX_MISHEARD = 0.25
-"""Share of a phrase's words. Where more differ, the recogniser lost its way or the transcript is
-another text's, and the phrase is left out."""
+"""Share of misrecognised words above which a phrase is dropped: recogniser or transcript is off."""
 
 _WINDOW = MEL_FORMAT.sample_rate // 100  # samples, 10 ms
-_PAUSE_DB = -30.0  # below the level of speech
+_PAUSE_DB = -30.0  # relative to the level of speech
 _ABOVE_NOISE_DB = 6.0
-_KEPT_OF_PAUSE = 0.1  # seconds, on either side of a cut
-_UNHEARD = 0.5  # seconds, in which the recogniser may have missed a word
-_MARKED = 0.3  # seconds of pause that a mark is worth
+_PAUSE_KEPT = 0.1  # seconds, on either side of a cut
+_MAX_GAP = 0.5  # seconds between a word and a pause; a longer gap may hide a missed word
+_MARK_BONUS = 0.3  # seconds of pause that punctuation is worth
 
 _MARKS = re.compile(r"[.,!?;:]+")
 _EDGES = re.compile(r"^[^a-z]+|[^a-z]+$")
@@ -39,8 +37,8 @@ _EDGES = re.compile(r"^[^a-z]+|[^a-z]+$")
 
 @dataclass(frozen=True)
 class Phrase:
-    """start, end: samples of the recording. words: how many; misheard: how many of them the
-    recogniser took for others."""
+    """start, end: samples of the recording. words: their number; misheard: how many of them the
+    recogniser got wrong."""
 
     text: str
     start: int
@@ -49,24 +47,24 @@ class Phrase:
     misheard: int
 
     @property
-    def understood(self) -> bool:
+    def reliable(self) -> bool:
         return self.misheard <= MAX_MISHEARD * self.words
 
 
 @dataclass(frozen=True)
 class _Word:
-    """written: as the text has it, with all its marks. start, end: seconds; not a number where no
-    word of the recogniser's stands for it alone."""
+    """text: without punctuation. written: with the transcript's. recognised: the recogniser heard
+    the same. start, end: seconds, NaN unless one word of the recogniser's matches."""
 
     text: str
     mark: str = ""
     written: str = ""
-    heard: bool = False
+    recognised: bool = False
     start: float = math.nan
     end: float = math.nan
 
     @property
-    def key(self) -> str:
+    def letters(self) -> str:
         return "".join(filter(str.isalpha, self.text))
 
     @property
@@ -76,82 +74,82 @@ class _Word:
 
 @dataclass(frozen=True)
 class _Cut:
-    """After `word`, at the pause from `start` to `end` in samples."""
+    """A cut after `word`, in the pause from `start` to `end`, in samples."""
 
     word: int
     start: int
     end: int
-    worth: float
+    score: float
 
 
 def phrases(
     wav: Float32Array,
     transcript: str,
-    heard: Sequence[HeardWord],
+    recognised: Sequence[TimedWord],
     *,
     split: bool = True,
     punctuate: bool = True,
 ) -> list[Phrase]:
-    """In their order, none left out. wav: [n] at 16 kHz.
+    """All phrases of a recording, in order. wav: [n] at 16 kHz.
 
-    split: cut what is longer than `MAX_SECONDS`; a part without a pause between two words stays as
-    long as it is. punctuate: replace the transcript's marks by the recogniser's; a phrase that has
-    none at its end gets a comma.
+    split: cut where it is longer than MAX_SECONDS; without a pause between two words a phrase stays
+    longer. punctuate: replace the transcript's punctuation by the recogniser's; a phrase that ends
+    without any gets a comma.
     """
-    words = _timed(_words(transcript), heard)
+    words = _align(_words(transcript), recognised)
     cuts = [*_cuts(words, _pauses(wav))] if split else []
     parts = _parts((0, len(words)), (0, len(wav)), cuts)
     return [_phrase(words[slice(*part)], span, punctuate) for part, span in parts]
 
 
-def _phrase(spoken: Sequence[_Word], span: tuple[int, int], punctuate: bool) -> Phrase:
+def _phrase(words: Sequence[_Word], span: tuple[int, int], punctuate: bool) -> Phrase:
     if punctuate:
-        text = " ".join(word.text + word.mark for word in spoken)
-        text += "" if spoken and spoken[-1].mark else ","
+        text = " ".join(word.text + word.mark for word in words)
+        text += "" if words and words[-1].mark else ","
     else:
-        text = " ".join(word.written for word in spoken)
-    return Phrase(text, *span, len(spoken), sum(not word.heard for word in spoken))
+        text = " ".join(word.written for word in words)
+    return Phrase(text, *span, len(words), sum(not word.recognised for word in words))
 
 
 def _words(text: str) -> list[_Word]:
-    """As they are spoken, one for each that `normalize` sets apart by spaces."""
+    """The words of the normalised text, with their punctuation."""
     words = list[_Word]()
     for piece in normalize(text).split():
         bare = _EDGES.sub("", piece)
         if bare:
             mark = _MARKS.search(piece, piece.rfind(bare) + len(bare))
             words.append(_Word(bare, mark[0] if mark else "", written=piece))
-        elif words:  # a dash that stands alone
+        elif words:  # a dash by itself
             words[-1] = replace(words[-1], written=f"{words[-1].written} {piece}")
     return words
 
 
-def _timed(transcript: Sequence[_Word], heard: Sequence[HeardWord]) -> list[_Word]:
-    """The transcript's words with the marks and times of the recogniser's."""
+def _align(transcript: Sequence[_Word], recognised: Sequence[TimedWord]) -> list[_Word]:
+    """The transcript's words with the recogniser's punctuation and times."""
     other = [
-        replace(word, start=said.start, end=said.end)
-        for said in heard
-        for word in _words(said.text)
+        replace(word, start=timed.start, end=timed.end)
+        for timed in recognised
+        for word in _words(timed.text)
     ]
-    keys, others = [word.key for word in transcript], [word.key for word in other]
-    timed = list[_Word]()
-    for tag, i, j, k, m in SequenceMatcher(None, keys, others, autojunk=False).get_opcodes():
-        plain = [replace(word, mark="") for word in transcript[i:j]]
-        same = "".join(keys[i:j]) == "".join(others[k:m])  # any one, anyone
+    keys, other_keys = [word.letters for word in transcript], [word.letters for word in other]
+    aligned = list[_Word]()
+    for tag, i, j, k, m in SequenceMatcher(None, keys, other_keys, autojunk=False).get_opcodes():
+        words = [replace(word, mark="") for word in transcript[i:j]]
+        same = "".join(keys[i:j]) == "".join(other_keys[k:m])  # "any one", "anyone"
         if j - i == m - k:
-            plain = [
-                replace(theirs, text=ours.text, written=ours.written, heard=same)
+            words = [
+                replace(theirs, text=ours.text, written=ours.written, recognised=same)
                 for ours, theirs in zip(transcript[i:j], other[k:m], strict=True)
             ]
         elif tag == "replace":
-            plain = [replace(word, heard=same) for word in plain]
-            plain[-1] = replace(plain[-1], mark=other[m - 1].mark)
-        timed += plain
-    return timed
+            words = [replace(word, recognised=same) for word in words]
+            words[-1] = replace(words[-1], mark=other[m - 1].mark)
+        aligned += words
+    return aligned
 
 
 def _pauses(wav: Float32Array) -> Iterator[tuple[int, int]]:
-    """Start and end in samples."""
+    """Start and end of each pause, in samples."""
     windows = len(wav) // _WINDOW
     power = (wav[: windows * _WINDOW].reshape(windows, _WINDOW) ** 2).mean(axis=1)
     level = 10 * np.log10(np.convolve(power, np.full(3, 1 / 3), "same") + 1e-10)
@@ -160,7 +158,7 @@ def _pauses(wav: Float32Array) -> Iterator[tuple[int, int]]:
     noise, speech = np.percentile(level, [5, 95])
     quiet = level < max(noise + _ABOVE_NOISE_DB, speech + _PAUSE_DB)
     if noise + _ABOVE_NOISE_DB > speech + _PAUSE_DB / 2:
-        return  # too noisy to tell
+        return  # too noisy to find pauses
     edges = np.flatnonzero(np.diff(np.concatenate(([0], quiet.astype(np.int8), [0]))))
     for start, end in edges.reshape(-1, 2).tolist():
         if end - start >= MIN_PAUSE * 100:
@@ -168,29 +166,30 @@ def _pauses(wav: Float32Array) -> Iterator[tuple[int, int]]:
 
 
 def _cuts(words: Sequence[_Word], pauses: Iterable[tuple[int, int]]) -> Iterator[_Cut]:
-    """Pauses between two words whose times are known.
+    """Pauses between two words of known times.
 
-    The recogniser lets a last word end early, and may have a short word begin in the pause before
-    it or end there. So a word comes before a pause if its middle does.
+    The recogniser ends a phrase's last word early, and may place a short word inside the pause. So
+    a word precedes a pause if its middle does.
     """
     for pause in pauses:
         start, end = (edge / MEL_FORMAT.sample_rate for edge in pause)
         for number, (before, after) in enumerate(pairwise(words)):
-            if before.middle < start <= after.middle and _near(before, after, start, end):
-                worth = end - start + (_MARKED if before.mark else 0)
-                yield _Cut(number, *pause, worth)
+            if before.middle < start <= after.middle and _adjacent(before, after, start, end):
+                score = end - start + (_MARK_BONUS if before.mark else 0)
+                yield _Cut(number, *pause, score)
 
 
-def _near(before: _Word, after: _Word, start: float, end: float) -> bool:
-    """True if nothing else can have been said between the words and the pause."""
-    return start - before.end < _UNHEARD and after.start - end < _UNHEARD
+def _adjacent(before: _Word, after: _Word, start: float, end: float) -> bool:
+    """True if the gaps between the words and the pause are too short for a missed word."""
+    return start - before.end < _MAX_GAP and after.start - end < _MAX_GAP
 
 
 def _parts(
     words: tuple[int, int], span: tuple[int, int], cuts: Sequence[_Cut]
 ) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Parts of words and of samples, cut at the best pause again and again until all are short."""
-    shortest, rate = MIN_SECONDS * MEL_FORMAT.sample_rate, MEL_FORMAT.sample_rate
+    """Ranges of words and of samples: cut at the best pause until every part is short enough."""
+    rate = MEL_FORMAT.sample_rate
+    shortest = MIN_SECONDS * rate
     inside = [
         cut
         for cut in cuts
@@ -201,8 +200,8 @@ def _parts(
     if span[1] - span[0] <= MAX_SECONDS * rate or not inside:
         yield words, span
         return
-    best = max(inside, key=lambda cut: cut.worth)
-    middle, kept = (best.start + best.end) // 2, round(_KEPT_OF_PAUSE * rate)
-    ends, begins = min(middle, best.start + kept), max(middle, best.end - kept)
-    yield from _parts((words[0], best.word + 1), (span[0], ends), cuts)
-    yield from _parts((best.word + 1, words[1]), (begins, span[1]), cuts)
+    best = max(inside, key=lambda cut: cut.score)
+    middle, kept = (best.start + best.end) // 2, round(_PAUSE_KEPT * rate)
+    end, begin = min(middle, best.start + kept), max(middle, best.end - kept)
+    yield from _parts((words[0], best.word + 1), (span[0], end), cuts)
+    yield from _parts((best.word + 1, words[1]), (begin, span[1]), cuts)

@@ -1,9 +1,9 @@
 """Recordings with transcripts, in the layouts of LJSpeech, LibriTTS and LibriSpeech.
 
-LJSpeech      metadata.csv: ID|as written|as read, and wavs/ID.wav; one speaker
-LibriTTS      .../SPEAKER/CHAPTER/NAME.wav, beside each NAME.normalized.txt; or without chapters
-LibriSpeech   .../SPEAKER/CHAPTER/ID.flac, or another format, and SPEAKER-CHAPTER.trans.txt:
-              a line "ID AS READ" for each, in capital letters without marks
+LJSpeech      metadata.csv with lines "ID|written|spoken", and wavs/ID.wav; one speaker
+LibriTTS      .../SPEAKER/CHAPTER/NAME.wav and NAME.normalized.txt; chapters are optional
+LibriSpeech   .../SPEAKER/CHAPTER/ID.flac, or another format, and SPEAKER-CHAPTER.trans.txt with
+              lines "ID TEXT", in capital letters without punctuation
 """
 
 import logging
@@ -17,13 +17,12 @@ from shared.audio.mel import MEL_FORMAT
 from shared.http.errors import ApiError
 from shared.http.tensors import Float32Array
 from synthesizer_service.text import normalize, speakable, text_to_ids
-from training.data.clips import Clip, ClipFolder
+from training import TrainingError
+from training.data.clips import WHOLE, Clip, ClipFolder, Shard
 from training.data.phrases import MAX_SECONDS as MAX_PHRASE_SECONDS
 from training.data.phrases import Phrase, phrases
-from training.data.sound import tidy
-from training.data.teacher import Share
-from training.errors import TrainingError
-from training.evaluation.recognition import HeardWord
+from training.data.waveforms import trim_and_normalise
+from training.evaluation.recognition import TimedWord
 
 log = logging.getLogger("better")
 
@@ -31,10 +30,8 @@ MAX_SECONDS = 60
 LIBRITTS, LIBRISPEECH = ".normalized.txt", ".trans.txt"
 LIBRISPEECH_SOUNDS = (".flac", ".opus", ".wav", ".mp3")
 
-ALL = Share()
-
-Listen = Callable[[Float32Array], Sequence[HeardWord]]
-"""The words of a sound at 16 kHz, and when they are spoken."""
+Recognise = Callable[[Float32Array], Sequence[TimedWord]]
+"""Returns the words in a sound at 16 kHz, with their times."""
 
 
 @dataclass(frozen=True)
@@ -50,24 +47,24 @@ class Recording:
 
 @dataclass(frozen=True)
 class Editing:
-    """Changes to recordings on the way in.
+    """Edits made to recordings while they are added.
 
-    split: those longer than `phrases.MAX_SECONDS` are cut at pauses. punctuate: their marks become
-    the recogniser's.
+    split: cut those longer than `phrases.MAX_SECONDS` at pauses. punctuate: take the recogniser's
+    punctuation.
     """
 
-    listen: Listen
+    recognise: Recognise
     split: bool
     punctuate: bool
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Counts of edited recordings, and their lengths in seconds.
+class EditCounts:
+    """Counts of edited recordings, with lengths in seconds. The field names are on disk.
 
-    misheard: of phrases that were left out, for the recogniser understood others. long: of those
-    that stay longer than `phrases.MAX_SECONDS`, for want of a pause. words: of the clips; plain:
-    how many of them the recogniser took for others, so that its writing says little of them.
+    clips: phrases that were kept. misheard: phrases that were dropped, as the recogniser got too
+    many words wrong. long: kept phrases above `phrases.MAX_SECONDS`, for lack of a pause. words: of
+    the kept phrases; plain: how many of them the recogniser got wrong.
     """
 
     recordings: int = 0
@@ -81,25 +78,24 @@ class Kept:
     words: int = 0
     plain: int = 0
 
-    def __add__(self, other: "Kept") -> "Kept":
+    def __add__(self, other: "EditCounts") -> "EditCounts":
         names = [field.name for field in fields(self)]
-        return Kept(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        return EditCounts(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
     def __str__(self) -> str:
-        recorded = f"{self.recordings} recordings, {self.seconds / 60:.1f} minutes"
         plain = 100 * self.plain / max(1, self.words)
         return (
-            f"of {recorded}, {self.clips} clips, {self.clips_seconds / 60:.1f} minutes, are kept; "
-            f"{self.long} of them, {self.long_seconds / 60:.1f} minutes, are longer than "
-            f"{MAX_PHRASE_SECONDS:g} s; {self.misheard} phrases, "
-            f"{self.misheard_seconds / 60:.1f} minutes, are left out as misheard; of the words "
-            f"kept the recogniser took {plain:.1f} % for others"
+            f"{self.recordings} recordings, {_minutes(self.seconds)}, gave {self.clips} clips, "
+            f"{_minutes(self.clips_seconds)}; {self.long} of them, {_minutes(self.long_seconds)}, "
+            f"are longer than {MAX_PHRASE_SECONDS:g} s; {self.misheard} phrases, "
+            f"{_minutes(self.misheard_seconds)}, were dropped as misheard; the recogniser got "
+            f"{plain:.1f} % of the remaining words wrong"
         )
 
 
 def recordings_in(folder: Path) -> Iterator[Recording]:
-    """Raises TrainingError for another layout, OSError."""
-    folder = folder.resolve()  # its name may be a speaker's
+    """Raises TrainingError for an unknown layout, OSError."""
+    folder = folder.resolve()  # the folder's name may be the speaker's
     if (folder / "metadata.csv").exists():
         yield from _ljspeech(folder)
     elif transcripts := sorted(folder.rglob(f"*{LIBRITTS}")):
@@ -123,16 +119,16 @@ def _ljspeech(folder: Path) -> Iterator[Recording]:
             continue
         name, *columns = line.split("|")
         if not columns:
-            raise TrainingError(f"{metadata}, line {number} is no ID|text: {line!r}")
+            raise TrainingError(f"{metadata}, line {number} must be ID|TEXT: {line!r}")
         yield Recording(folder / "wavs" / f"{name}.wav", columns[-1], folder.name)
 
 
 def _libritts_speaker(sound: Path, folder: Path) -> str:
-    """LibriTTS begins its files' names with the speaker; others' folders alone tell."""
+    """The speaker: the start of a LibriTTS file name, else the name of a folder."""
     chapter, speaker = sound.parent.name, sound.parent.parent.name
-    named = sound.stem.partition("_")[0]
-    if named in (speaker, chapter):
-        return named
+    prefix = sound.stem.partition("_")[0]
+    if prefix in (speaker, chapter):
+        return prefix
     has_chapters = len(sound.relative_to(folder).parts) > 2
     return speaker if has_chapters else chapter
 
@@ -141,7 +137,7 @@ def _librispeech(transcript: Path) -> Iterator[Recording]:
     speaker = transcript.name.removesuffix(LIBRISPEECH).rpartition("-")[0]
     if not speaker:
         raise TrainingError(
-            f"{transcript} is not called SPEAKER-CHAPTER{LIBRISPEECH}, as in LibriSpeech"
+            f"{transcript} must be named SPEAKER-CHAPTER{LIBRISPEECH}, as in LibriSpeech"
         )
     sounds = {
         file.stem: file for file in transcript.parent.iterdir() if file.suffix in LIBRISPEECH_SOUNDS
@@ -151,78 +147,75 @@ def _librispeech(transcript: Path) -> Iterator[Recording]:
             continue
         name, _, text = line.strip().partition(" ")
         if not text:
-            raise TrainingError(f"{transcript}, line {number} is no ID TEXT: {line!r}")
+            raise TrainingError(f"{transcript}, line {number} must be ID TEXT: {line!r}")
         yield Recording(sounds.get(name, transcript.with_name(f"{name}.flac")), text, speaker)
 
 
 def add_recordings(
-    source: Path, folder: ClipFolder, *, editing: Editing | None = None, share: Share = ALL
+    source: Path, folder: ClipFolder, *, editing: Editing | None = None, shard: Shard = WHOLE
 ) -> Iterator[Clip]:
-    """Copy in what is not there yet, as the models hear it, one by one as they are asked for.
+    """Add the missing recordings, one clip per iteration, at 16 kHz with normalised texts.
 
-    The texts are written as the synthesizer reads them. A recording that is missing, cannot be
-    read, is silent or has a text without a letter is left out, with a warning. share: of the
-    recordings.
+    A recording that is missing, unreadable or silent, or whose text has no letter, is skipped with
+    a warning.
     """
     for number, recording in enumerate(recordings_in(source)):
-        if number % share.of != share.index:
+        if number not in shard:
             continue
-        add = _edited(recording, folder, editing) if editing else _copied(recording, folder)
+        clips = _edit(recording, folder, editing) if editing else _copy(recording, folder)
         try:
-            yield from add
+            yield from clips
         except (ApiError, OSError, TrainingError) as error:
-            log.warning("%s is left out: %s", recording.sound, error)
+            log.warning("skipped %s: %s", recording.sound, error)
 
 
-def _copied(recording: Recording, folder: ClipFolder) -> Iterator[Clip]:
-    """Raises as `_heard`."""
+def _copy(recording: Recording, folder: ClipFolder) -> Iterator[Clip]:
+    """Raises as `_read`."""
     if folder.has(recording.name):
         return
-    wav = tidy(_heard(recording))
+    wav = trim_and_normalise(_read(recording))
     if not len(wav):
-        raise TrainingError("it is silent")
-    yield _added(folder, recording.name, normalize(recording.text), recording, wav)
+        raise TrainingError("the recording is silent")
+    yield _add(folder, recording.name, normalize(recording.text), recording, wav)
 
 
-def _edited(recording: Recording, folder: ClipFolder, editing: Editing) -> Iterator[Clip]:
-    """Raises as `_heard`."""
-    if folder.has_kept(recording.name):
+def _edit(recording: Recording, folder: ClipFolder, editing: Editing) -> Iterator[Clip]:
+    """Raises as `_read`."""
+    if folder.has_counts(recording.name):
         return
-    wav = _heard(recording)
+    wav = _read(recording)
     found = phrases(
         wav,
         recording.text,
-        editing.listen(wav),
+        editing.recognise(wav),
         split=editing.split,
         punctuate=editing.punctuate,
     )
     for number, phrase in enumerate(found):
-        if phrase.understood and len(sound := tidy(wav[phrase.start : phrase.end])):
-            yield _added(folder, f"{recording.name}-{number}", phrase.text, recording, sound)
-    folder.add_kept(recording.name, asdict(_kept(found, len(wav))))
+        if phrase.reliable and len(sound := trim_and_normalise(wav[phrase.start : phrase.end])):
+            yield _add(folder, f"{recording.name}-{number}", phrase.text, recording, sound)
+    folder.add_counts(recording.name, asdict(_count(found, len(wav))))
 
 
-def _added(
-    folder: ClipFolder, name: str, text: str, recording: Recording, wav: Float32Array
-) -> Clip:
+def _add(folder: ClipFolder, name: str, text: str, recording: Recording, wav: Float32Array) -> Clip:
     clip = Clip(name, text, recording.voice, len(wav))
     folder.add(clip, wav)
     return clip
 
 
-def _heard(recording: Recording) -> Float32Array:
-    """[n] at 16 kHz. Raises TrainingError for nothing heard or nothing said, ApiError, OSError."""
+def _read(recording: Recording) -> Float32Array:
+    """[n] at 16 kHz. Raises TrainingError for a text without letters, ApiError, OSError."""
     if not speakable(text_to_ids(recording.text)):
-        raise TrainingError(f"its text {recording.text!r} holds no letter that is read")
+        raise TrainingError(f"the text {recording.text!r} has no readable letter")
     sound = read_sound(recording.sound.read_bytes(), MAX_SECONDS)
     return resample(sound.wav, sound.rate)
 
 
-def _kept(found: Sequence[Phrase], samples: int) -> Kept:
-    kept = [phrase for phrase in found if phrase.understood]
-    misheard = [phrase for phrase in found if not phrase.understood]
+def _count(found: Sequence[Phrase], samples: int) -> EditCounts:
+    kept = [phrase for phrase in found if phrase.reliable]
+    misheard = [phrase for phrase in found if not phrase.reliable]
     long = [phrase for phrase in kept if _seconds([phrase]) > MAX_PHRASE_SECONDS]
-    return Kept(
+    return EditCounts(
         recordings=1,
         seconds=samples / MEL_FORMAT.sample_rate,
         clips=len(kept),
@@ -240,6 +233,10 @@ def _seconds(found: Sequence[Phrase]) -> float:
     return sum(phrase.end - phrase.start for phrase in found) / MEL_FORMAT.sample_rate
 
 
-def kept_of_recordings(folder: ClipFolder) -> Kept:
-    """Counts of all that were edited into the folder, by this run or others."""
-    return sum((Kept(**kept) for kept in folder.kept()), Kept())
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} minutes"
+
+
+def total_counts(folder: ClipFolder) -> EditCounts:
+    """The counts of all recordings edited into the folder, by this run and earlier ones."""
+    return sum((EditCounts(**counts) for counts in folder.counts()), EditCounts())

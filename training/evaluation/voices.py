@@ -1,4 +1,4 @@
-"""The voices that an evaluation speaks in, and the recordings that it has made anew."""
+"""Voices of an evaluation: reference clips, and recordings for copy synthesis."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from encoder_service.preprocess import resample
 from shared.audio.files import read_sound
 from shared.audio.mel import MEL_FORMAT
 from shared.http.tensors import Float32Array
+from training import TrainingError
 from training.data.recordings import recordings_in
-from training.errors import TrainingError
 
 MAX_SECONDS = 60.0  # of a clip
-REFERENCE_SECONDS = 5.0  # at least, where the voice has such a recording
-COPIES = 2
-"""Recordings of a voice that are made anew."""
+MIN_REFERENCE_SECONDS = 5.0  # where the voice has such a recording
+MAX_COPIES = 2
+"""Recordings copied per voice."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A clip of a voice, [n] at 16 kHz. text: what is said in it, None where nobody wrote it."""
+    """A clip of a voice, [n] at 16 kHz. text: its transcript, if there is one."""
 
     wav: Float32Array
     text: str | None = None
@@ -32,7 +32,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Voice:
-    """reference: the clip that the voice is taken from. clips: those to be made anew."""
+    """reference: the clip to clone. clips: those to copy."""
 
     name: str
     reference: Recorded
@@ -40,22 +40,24 @@ class Voice:
 
 
 def read_voices(paths: Sequence[Path]) -> list[Voice]:
-    """A voice for each sound file, by its name; the clip is copied, too. Raises TrainingError,
-    ApiError, OSError."""
+    """One voice per sound file, named after it; the clip is copied too.
+
+    Raises TrainingError for two files of one name, ApiError, OSError.
+    """
     voices = dict[str, Voice]()
     for path in paths:
         if path.stem in voices:
-            raise TrainingError(f"two clips are called {path.stem}; rename one: {path}")
+            raise TrainingError(f"two clips are named {path.stem}; rename one: {path}")
         clip = _read(path)
         voices[path.stem] = Voice(path.stem, clip, (clip,))
     return list(voices.values())
 
 
 def recorded_voices(folder: Path) -> list[Voice]:
-    """A voice for each speaker in recordings with transcripts, as `recordings_in` finds them.
+    """One voice per speaker of recordings with transcripts, as `recordings_in` finds them.
 
-    The reference is the first recording of five seconds, or the longest if there is none; of the
-    others, the first two are copied. Raises TrainingError, ApiError, OSError.
+    The reference is the first recording of five seconds, else the longest; of the others, the first
+    two are copied. Raises TrainingError, ApiError, OSError.
     """
     speakers = dict[str, list[Recorded]]()
     for recording in recordings_in(folder):
@@ -63,15 +65,15 @@ def recorded_voices(folder: Path) -> list[Voice]:
         speakers.setdefault(recording.voice, []).append(clip)
     voices = []
     for name, clips in speakers.items():
-        long = [clip for clip in clips if clip.seconds >= REFERENCE_SECONDS]
+        long = [clip for clip in clips if clip.seconds >= MIN_REFERENCE_SECONDS]
         reference = long[0] if long else max(clips, key=lambda clip: clip.seconds)
         others = [clip for clip in clips if clip is not reference] or clips
-        voices.append(Voice(name, reference, tuple(others[:COPIES])))
+        voices.append(Voice(name, reference, tuple(others[:MAX_COPIES])))
     return voices
 
 
 def clips_in_turn(voices: Sequence[Voice]) -> Iterator[tuple[str, Recorded]]:
-    """The name of a voice and a clip to be copied: the first of each, then the second."""
+    """A voice's name and a clip to copy: the first of each voice, then the second."""
     for clips in zip_longest(*(voice.clips for voice in voices)):
         for voice, clip in zip(voices, clips, strict=True):
             if clip is not None:

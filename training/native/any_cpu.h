@@ -1,4 +1,4 @@
-// What the kernels share on any CPU.
+// Functions that all kernels share, on any CPU.
 #pragma once
 
 #include <algorithm>
@@ -7,11 +7,11 @@
 
 namespace {
 
-// The quotient by an infinity, as -ffast-math approximates it, would be no number.
+// The argument is bounded because -ffast-math turns a division by infinity into NaN.
 inline float sigmoid(float x) { return 1.0f / (1.0f + std::exp(std::min(-x, 80.0f))); }
 inline float tanh_of(float x) { return 2.0f * sigmoid(2.0f * x) - 1.0f; }
 
-// The rows of one of `threads` threads, a multiple of kRows: first, count.
+// The rows of one thread, first and count; a multiple of kRows.
 template <int kRows>
 std::pair<int, int> share(int batch, int threads, int thread) {
   const int each = (batch / kRows + threads - 1) / threads * kRows;

@@ -1,13 +1,13 @@
-// The decoder's attention RNN and its location-sensitive attention over all steps, and back, for
-// training on a CPU. See attention_loop.py for what is computed outside of the loop.
+// The decoder's attention RNN and location-sensitive attention over all steps, forward and
+// backward, for training on a CPU. ../synthesizer/attention_loop.py computes what lies outside the loop.
 //
-// Each thread owns some utterances and takes them through all steps alone. Arrays are float32 and
-// contiguous, T steps, B utterances, L characters, D dimensions, C of an encoded character:
+// Each thread owns some utterances and runs them through all steps alone. Arrays are float32 and
+// contiguous, with T steps, B utterances, L characters, D dimensions, C of an encoded character:
 // inputs [T, B, 3D], values [B, L, C], keys [B, L, D], lengths [B]; hidden [T + 1, B, D], contexts
-// [T + 1, B, C] and attended [T + 1, B, L], whose first are zeros; attention [T, B, L]. For backward
-// are kept gates [T, B, 3D], recurrent [T, B, D] (the candidate's recurrent part) and, in bfloat16,
-// terms [T, B, L, D] (of the energies, through the sigmoid). B is a multiple of kRows, D and C of
-// kColumns. Weights come as `multiply` reads them.
+// [T + 1, B, C] and attended [T + 1, B, L] (the attention so far), each beginning with zeros;
+// attention [T, B, L]. Saved for backward: gates [T, B, 3D], recurrent [T, B, D] (the candidate's
+// recurrent part) and, in bfloat16, terms [T, B, L, D] (of the energies, after the sigmoid). B is a
+// multiple of kRows, D and C of kColumns. Weights are in the layout of `multiply`.
 
 #include "bf16_products.h"
 
@@ -26,14 +26,14 @@ inline void narrow(Half* to, __m512 values) {
   _mm256_storeu_si256((__m256i*)to, (__m256i)_mm512_cvtneps_pbh(values));
 }
 
-// A bfloat16 and its right neighbour, in each lane.
+// A bfloat16 and its right neighbour, broadcast to all lanes.
 inline __m512bh pair_at(const Half* from) {
   int32_t pair;
   std::memcpy(&pair, from, sizeof pair);
   return (__m512bh)_mm512_set1_epi32(pair);
 }
 
-// to [reach + L + reach + 1] in bfloat16, with zeros at both ends
+// Copies attended to bfloat16 [kReach + L + kReach + 1], with zeros at both ends.
 void pad(const float* attended, int length, Half* to) {
   std::fill_n(to, length + 2 * kReach + 2, Half(0));
   for (int l = 0; l < length; l++) {
@@ -42,24 +42,20 @@ void pad(const float* attended, int length, Half* to) {
   }
 }
 
-struct Sizes {
-  long batch, steps, length, dims, characters;
-};
-
-// terms [length, dims] of one utterance: sigmoid(2 (keys + query + windows of attended * location)).
-// location: [dims / 16, kPairs, 16] pairs of kernel positions.
+// Energies of one utterance, and terms [length, dims] = sigmoid(2 (keys + query + convolution of
+// attended)). location: the filters, [dims / 16, kPairs, 16] pairs of kernel positions.
 void energies(const Half* padded, int length, int dims, const float* keys, const float* query,
               const uint32_t* location, const float* v, Half* terms, float* energy) {
   std::fill_n(energy, length, 0.0f);
   alignas(64) float sums[4][kLanes];
   for (int column = 0; column < dims; column += kLanes) {
     const uint32_t* filters = location + column * kPairs;
-    const __m512 asked = _mm512_loadu_ps(query + column);
+    const __m512 of_query = _mm512_loadu_ps(query + column);
     for (int l = 0; l < length; l += 4) {
-      const int some = std::min(4, length - l);
+      const int count = std::min(4, length - l);
       __m512 sum[4];
       for (int i = 0; i < 4; i++)
-        sum[i] = _mm512_add_ps(asked, _mm512_loadu_ps(keys + std::min(l + i, length - 1) * dims + column));
+        sum[i] = _mm512_add_ps(of_query, _mm512_loadu_ps(keys + std::min(l + i, length - 1) * dims + column));
 #pragma GCC unroll 16
       for (int k = 0; k < kPairs; k++) {
         const __m512bh filter = (__m512bh)_mm512_loadu_si512(filters + k * kLanes);
@@ -71,7 +67,7 @@ void energies(const Half* padded, int length, int dims, const float* keys, const
       float* flat = sums[0];
 #pragma omp simd
       for (int j = 0; j < 4 * kLanes; j++) flat[j] = sigmoid(2.0f * flat[j]);
-      for (int i = 0; i < some; i++) {
+      for (int i = 0; i < count; i++) {
         const __m512 term = _mm512_load_ps(sums[i]);
         narrow(terms + (l + i) * dims + column, term);
         energy[l + i] += _mm512_reduce_add_ps(_mm512_mul_ps(term, _mm512_loadu_ps(v + column)));
@@ -81,19 +77,20 @@ void energies(const Half* padded, int length, int dims, const float* keys, const
 }
 
 void softmax(float* energy, int length) {
-  float most = energy[0], sum = 0.0f;
-  for (int l = 1; l < length; l++) most = std::max(most, energy[l]);
+  float maximum = energy[0], sum = 0.0f;
+  for (int l = 1; l < length; l++) maximum = std::max(maximum, energy[l]);
 #pragma omp simd reduction(+ : sum)
-  for (int l = 0; l < length; l++) sum += energy[l] = std::exp(energy[l] - most);
+  for (int l = 0; l < length; l++) sum += energy[l] = std::exp(energy[l] - maximum);
   for (int l = 0; l < length; l++) energy[l] /= sum;
 }
 
-// d_location [kKernel, dims] += windows^T d_terms; interleaved: [pairs of characters, dims] pairs.
+// d_location [kKernel, dims] += windows of attended^T d_terms. interleaved: d_terms as pairs of
+// neighbouring characters, [pairs, dims].
 void add_location(const Half* padded, int length, int dims, const uint32_t* interleaved,
                   float* d_location) {
   for (int column = 0; column < dims; column += kLanes)
     for (int first = 0; first < kKernel; first += 16) {
-      const int some = std::min(16, kKernel - first);
+      const int count = std::min(16, kKernel - first);
       __m512 sums[16];
       for (int k = 0; k < 16; k++) sums[k] = _mm512_setzero_ps();
       for (int l = 0; l < length; l += 2) {
@@ -102,7 +99,7 @@ void add_location(const Half* padded, int length, int dims, const uint32_t* inte
         for (int k = 0; k < 16; k++)
           sums[k] = _mm512_dpbf16_ps(sums[k], pair_at(padded + l + first + k), pair);
       }
-      for (int k = 0; k < some; k++) {
+      for (int k = 0; k < count; k++) {
         float* to = d_location + (first + k) * dims + column;
         _mm512_storeu_ps(to, _mm512_add_ps(_mm512_loadu_ps(to), sums[k]));
       }
@@ -114,7 +111,7 @@ void add_location(const Half* padded, int length, int dims, const uint32_t* inte
 extern "C" int rows_multiple() { return kRows; }
 extern "C" int columns_multiple() { return kColumns; }
 
-// v: twice that of the layer; bias: of the recurrent part.
+// read: the weight of the contexts. weight, bias: recurrent. v: twice the layer's.
 extern "C" void attention_forward(int threads, long batch, long steps, long length, long dims,
                                   long characters, const float* inputs, const float* values,
                                   const float* keys, const long* lengths, const uint32_t* read,
@@ -126,17 +123,19 @@ extern "C" void attention_forward(int threads, long batch, long steps, long leng
   for (int thread = 0; thread < threads; thread++) {
     const auto [first, rows] = share<kRows>(batch, threads, thread);
     std::vector<uint32_t> pairs(rows * std::max(dims, characters) / 2);
-    std::vector<float> given(rows * 3 * dims), state(rows * 3 * dims), asked(rows * dims);
+    std::vector<float> of_context(rows * 3 * dims), state(rows * 3 * dims);
+    std::vector<float> queries(rows * dims);
     std::vector<Half> padded(length + 2 * kReach + 8);
     for (long t = 0; t < steps; t++) {
       const long now = t * batch + first, next = now + batch;  // rows
       to_pairs(contexts + now * characters, rows * characters, pairs.data());
-      multiply(pairs.data(), rows, characters / 2, read, 3 * dims, given.data());
+      multiply(pairs.data(), rows, characters / 2, read, 3 * dims, of_context.data());
       to_pairs(hidden + now * dims, rows * dims, pairs.data());
       multiply(pairs.data(), rows, dims / 2, weight, 3 * dims, state.data());
       for (int row = 0; row < rows; row++) {
         const long at = (now + row) * dims;
-        const float *in = inputs + 3 * at, *g = &given[row * 3 * dims], *s = &state[row * 3 * dims];
+        const float *in = inputs + 3 * at, *g = &of_context[row * 3 * dims];
+        const float* s = &state[row * 3 * dims];
         const float* before = hidden + at;
         float *r = gates + 3 * at, *z = r + dims, *n = z + dims, *q = recurrent + at;
         float* after = hidden + (next + row) * dims;
@@ -150,14 +149,14 @@ extern "C" void attention_forward(int threads, long batch, long steps, long leng
         }
       }
       to_pairs(hidden + next * dims, rows * dims, pairs.data());
-      multiply(pairs.data(), rows, dims / 2, query, dims, asked.data());
+      multiply(pairs.data(), rows, dims / 2, query, dims, queries.data());
       for (int row = 0; row < rows; row++) {
         const long b = first + row, at = (now + row) * length;
         const int used = lengths[b];
         float* weights = attention + at;
         std::fill_n(weights, length, 0.0f);
         pad(attended + at, length, padded.data());
-        energies(padded.data(), used, dims, keys + b * length * dims, &asked[row * dims], location,
+        energies(padded.data(), used, dims, keys + b * length * dims, &queries[row * dims], location,
                  v, terms + at * dims, weights);
         softmax(weights, used);
         float *sum = attended + (next + row) * length, *context = contexts + (next + row) * characters;
@@ -173,9 +172,10 @@ extern "C" void attention_forward(int threads, long batch, long steps, long leng
   }
 }
 
-// d_contexts [T, B, C]: of the contexts, becomes what they got from later steps too. read, weight,
-// query, to_windows: transposed; query and to_windows times 4v, by which d_keys, d_queries and
-// d_location are still to be multiplied. d_location [threads, 31, D] and d_v [threads, D].
+// d_contexts [T, B, C]: gradients of the contexts; those of later steps are added. read, weight,
+// query, to_windows: transposed; query and to_windows include the factor 4v, which the caller still
+// has to apply to d_keys, d_queries and d_locations. d_locations: [threads, 31, D]; d_vs:
+// [threads, D].
 extern "C" void attention_backward(int threads, long batch, long steps, long length, long dims,
                                    long characters, const float* values, const long* lengths,
                                    const uint32_t* read, const uint32_t* weight,
@@ -246,7 +246,7 @@ extern "C" void attention_backward(int threads, long batch, long steps, long len
         add_location(padded.data(), used, dims, interleaved.data(), d_location);
         multiply(d_terms.data(), (used + kRows - 1) / kRows * kRows, dims / 2, to_windows, kColumns,
                  d_windows.data());
-        for (int l = 0; l < used; l++)  // the last column is empty
+        for (int l = 0; l < used; l++)  // the last of kColumns is empty
           for (int k = 0; k < kColumns; k++) onward[l + k] += d_windows[l * kColumns + k];
       }
       to_pairs(d_queries + now * dims, rows * dims, pairs.data());

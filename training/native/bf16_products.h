@@ -1,5 +1,5 @@
-// What the kernels of sequences share: products in bfloat16, two multiply-adds a lane and instruction
-// on a CPU that has them (AVX512-BF16). Without it nothing here compiles, and torch's own code serves.
+// Matrix products in bfloat16 with AVX512-BF16: two multiply-adds per lane and instruction. Without
+// these instructions compilation fails, and torch's own code runs.
 #pragma once
 
 #ifndef __AVX512BF16__
@@ -19,8 +19,8 @@ constexpr int kColumns = 2 * kLanes;
 
 namespace {
 
-// out [kRows, kColumns] (rows `width` apart) = x [kRows, pairs] * panel [pairs, kColumns], all pairs
-// of bfloat16.
+// out [kRows, kColumns] (rows `width` apart) = x [kRows, pairs] * panel [pairs, kColumns]. x and
+// panel hold pairs of bfloat16.
 void multiply_tile(const uint32_t* x, int pairs, const uint32_t* panel, float* out, int width) {
   __m512 sums[kRows][2];
   for (auto& row : sums) row[0] = row[1] = _mm512_setzero_ps();
@@ -39,8 +39,8 @@ void multiply_tile(const uint32_t* x, int pairs, const uint32_t* panel, float* o
       _mm512_storeu_ps(out + row * width + half * kLanes, sums[row][half]);
 }
 
-// out [rows, width] = x [rows, 2 * pairs] * weight, which comes as panels [width / kColumns, pairs,
-// kColumns] of pairs
+// out [rows, width] = x [rows, 2 * pairs] * weight. weight: panels [width / kColumns, pairs,
+// kColumns] of pairs.
 void multiply(const uint32_t* x, int rows, int pairs, const uint32_t* weight, int width,
               float* out) {
   for (int column = 0; column < width; column += kColumns)
@@ -49,7 +49,7 @@ void multiply(const uint32_t* x, int rows, int pairs, const uint32_t* weight, in
                     width);
 }
 
-// Neighbours become the pairs that `multiply` reads. count: a multiple of kLanes.
+// Packs neighbours into the pairs that `multiply` reads. count: a multiple of kLanes.
 void to_pairs(const float* values, long count, uint32_t* pairs) {
   for (long i = 0; i < count; i += kLanes)
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(pairs + i / 2),

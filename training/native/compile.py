@@ -1,4 +1,4 @@
-"""What is in native/, compiled when it is first needed, for the CPU at hand; kept in ~/.cache."""
+"""C++ kernels, compiled at first use for this CPU and cached in ~/.cache/better-api."""
 
 import ctypes
 import hashlib
@@ -15,7 +15,7 @@ from torch import Tensor
 log = logging.getLogger("better")
 
 SOURCES = Path(__file__).parent
-# -ffast-math lets exp be a vector's; linked apart from it, no start-up code changes the CPU's mode.
+# -ffast-math vectorises exp. Linking without it omits start-up code that flushes denormals.
 COMPILE = ["-c", "-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC", "-std=c++17"]
 LINK = ["-shared", "-fopenmp"]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "better-api"
@@ -23,10 +23,10 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "bette
 
 @cache
 def compiled(name: str) -> ctypes.CDLL | None:
-    """The functions of native/NAME.cpp; None, with a warning, where it cannot be compiled."""
+    """The library of NAME.cpp; None, with a warning, where it cannot be compiled."""
     compiler = shutil.which("c++") or shutil.which("g++")
     if compiler is None:
-        log.warning("no C++ compiler: the training is slower; install g++")
+        log.warning("no C++ compiler found: training is slower; install g++")
         return None
     source = SOURCES / f"{name}.cpp"
     try:
@@ -38,25 +38,24 @@ def compiled(name: str) -> ctypes.CDLL | None:
         reason = _first_error(error.stderr.decode(errors="replace"))
     except OSError as error:
         reason = str(error)
-    log.warning("training/native/%s.cpp: %s; the training is slower", name, reason)
+    log.warning("training/native/%s.cpp: %s; training is slower", name, reason)
     return None
 
 
-def _first_error(said: str) -> str:
-    """Of what a compiler said. The sources say which instructions a CPU lacks."""
-    _, found, rest = said.partition("error: ")
-    return (rest if found else said).partition("\n")[0].removeprefix("#error ")
+def _first_error(output: str) -> str:
+    """The first error in a compiler's output. The sources name instructions that a CPU lacks."""
+    _, found, rest = output.partition("error: ")
+    return (rest if found else output).partition("\n")[0].removeprefix("#error ")
 
 
 def _fingerprint(source: Path) -> str:
-    """Of the source, what it may include, how it is compiled, and the CPU, whose instructions are
-    used."""
+    """A hash of the source, the headers, the compiler options and the CPU's instructions."""
     cpuinfo = Path("/proc/cpuinfo")
     cpu = cpuinfo.read_text() if cpuinfo.exists() else ""
     flags = next((line for line in cpu.splitlines() if line.startswith("flags")), "")
     code = b"".join(file.read_bytes() for file in (source, *sorted(SOURCES.glob("*.h"))))
-    how = " ".join([*COMPILE, *LINK, flags])
-    return hashlib.sha256(code + how.encode()).hexdigest()[:16]
+    options = " ".join([*COMPILE, *LINK, flags])
+    return hashlib.sha256(code + options.encode()).hexdigest()[:16]
 
 
 def _build(compiler: str, source: Path, library: Path) -> None:
@@ -73,12 +72,13 @@ def _build(compiler: str, source: Path, library: Path) -> None:
 
 
 def panels(weight: Tensor, columns: int) -> Tensor:
-    """[inputs, outputs] -> [outputs / columns, inputs, columns], as the kernels read it."""
+    """[inputs, outputs] -> [outputs / columns, inputs, columns], the kernels' layout."""
     return weight.reshape(len(weight), -1, columns).transpose(0, 1).contiguous()
 
 
 def paired_panels(weight: Tensor, native: ctypes.CDLL) -> Tensor:
-    """[inputs, outputs] -> [outputs / n, inputs / 2, n, 2] in bfloat16, for `native`'s kernels."""
+    """[inputs, outputs] -> [outputs / n, inputs / 2, n, 2] in bfloat16, the layout of
+    `native`'s kernels."""
     columns = native.columns_multiple()
     blocks = panels(weight.bfloat16(), columns)
     return blocks.view(len(blocks), -1, 2, columns).transpose(2, 3).contiguous()

@@ -1,10 +1,9 @@
-// A GRU over whole sequences and back, for training on a CPU.
+// A GRU over whole sequences, forward and backward, for training on a CPU.
 //
-// Each thread owns some rows of the batch and takes them through all steps alone, so that no step
-// waits for another thread; torch's own GRU meets at every step, and keeps each gate in a tensor of
-// its own. Arrays are float32 and contiguous: gates [B, T, 3H], states [B, T + 1, H], whose first
-// state is the caller's, kept [4, B, T, H] from forward to backward. H is a multiple of kColumns, B
-// of kRows.
+// Each thread owns some rows of the batch and runs them through all steps alone, so threads never
+// wait for each other; torch's GRU synchronises at every step. Arrays are float32 and contiguous:
+// gates [B, T, 3H]; states [B, T + 1, H], the first given by the caller; saved [4, B, T, H], from
+// forward to backward. H is a multiple of kColumns, B of kRows.
 
 #include <vector>
 
@@ -15,7 +14,7 @@ constexpr int kLanes = 16, kRows = 8;
 #else
 constexpr int kLanes = 8, kRows = 4;
 #endif
-constexpr int kColumns = 2 * kLanes;  // a panel of 256 inputs stays in the first-level cache
+constexpr int kColumns = 2 * kLanes;  // a panel of 256 inputs fits the L1 cache
 
 typedef float Vector __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
 
@@ -37,8 +36,8 @@ void multiply_tile(const float* x, int inputs, const float* panel, float* out, i
       *reinterpret_cast<Vector*>(out + row * width + half * kLanes) = sums[row][half];
 }
 
-// out [rows, width] = x [rows, inputs] * weight, which comes as panels [width / kColumns, inputs,
-// kColumns]
+// out [rows, width] = x [rows, inputs] * weight. weight: panels [width / kColumns, inputs,
+// kColumns].
 void multiply(const float* x, int rows, int inputs, const float* weight, int width, float* out) {
   for (int column = 0; column < width; column += kColumns)
     for (int row = 0; row < rows; row += kRows)
@@ -51,9 +50,9 @@ void multiply(const float* x, int rows, int inputs, const float* weight, int wid
 extern "C" int rows_multiple() { return kRows; }
 extern "C" int columns_multiple() { return kColumns; }
 
-// gates: the input's, with its bias. weight: of the hidden state, [H, 3H] in panels.
+// gates: of the input, with its bias. weight: recurrent, [H, 3H] in panels.
 extern "C" void gru_forward(int threads, long batch, long steps, long hidden, const float* gates,
-                            const float* weight, const float* bias, float* states, float* kept) {
+                            const float* weight, const float* bias, float* states, float* saved) {
   const long plane = batch * steps * hidden;
 #pragma omp parallel for num_threads(threads)
   for (int thread = 0; thread < threads; thread++) {
@@ -66,7 +65,7 @@ extern "C" void gru_forward(int threads, long batch, long steps, long hidden, co
       for (int row = 0; row < rows; row++) {
         const long at = ((first + row) * steps + t) * hidden;
         const float *g = gates + 3 * at, *p = &products[row * 3 * hidden];
-        float *h = &last[row * hidden], *r = kept + at, *z = r + plane, *n = z + plane;
+        float *h = &last[row * hidden], *r = saved + at, *z = r + plane, *n = z + plane;
         float* q = n + plane;
         float* state = states + ((first + row) * (steps + 1) + t + 1) * hidden;
 #pragma omp simd
@@ -82,10 +81,10 @@ extern "C" void gru_forward(int threads, long batch, long steps, long hidden, co
   }
 }
 
-// grad: of the states after the first, [B, T, H]. weight: [3H, H] in panels. Gives the gradients of
-// gates and of the products with the hidden state, which differ in the new gate alone.
+// grad: of the states after the first, [B, T, H]. weight: [3H, H] in panels. Computes the gradients
+// of gates and of the recurrent products; they differ in the candidate only.
 extern "C" void gru_backward(int threads, long batch, long steps, long hidden, const float* grad,
-                             const float* weight, const float* states, const float* kept,
+                             const float* weight, const float* states, const float* saved,
                              float* grad_gates, float* grad_products) {
   const long plane = batch * steps * hidden;
 #pragma omp parallel for num_threads(threads)
@@ -96,7 +95,7 @@ extern "C" void gru_backward(int threads, long batch, long steps, long hidden, c
     for (long t = steps - 1; t >= 0; t--) {
       for (int row = 0; row < rows; row++) {
         const long at = ((first + row) * steps + t) * hidden;
-        const float *r = kept + at, *z = r + plane, *n = z + plane, *q = n + plane;
+        const float *r = saved + at, *z = r + plane, *n = z + plane, *q = n + plane;
         const float* before = states + ((first + row) * (steps + 1) + t) * hidden;
         float *gg = grad_gates + 3 * at, *gp = grad_products + 3 * at;
         float *c = &carried[row * hidden], *w = &by_weight[row * hidden];

@@ -1,19 +1,17 @@
-// An LSTM over whole sequences and back, for training on a CPU.
+// An LSTM over whole sequences, forward and backward, for training on a CPU.
 //
-// The products with the hidden state are in bfloat16, two multiply-adds a lane and instruction on a
-// CPU that has it (AVX512-BF16); all else is in float32. Each thread owns some rows of the batch
-// and takes them through all steps alone. Arrays are contiguous: gates [T, B, 4H] in torch's order
-// (input, forget, candidate, output), states and cells [T + 1, B, H], whose first are the caller's.
-// H is a multiple of kColumns, B of kRows.
+// Recurrent products are in bfloat16 (AVX512-BF16), everything else in float32. Each thread owns
+// some rows of the batch and runs them through all steps alone. Arrays are contiguous: gates
+// [T, B, 4H] in torch's order (input, forget, candidate, output); states and cells [T + 1, B, H],
+// the first given by the caller. H is a multiple of kColumns, B of kRows.
 
 #include "bf16_products.h"
-
 
 extern "C" int rows_multiple() { return kRows; }
 extern "C" int columns_multiple() { return kColumns; }
 
-// gates: what the input gives them, with both biases; becomes their values. weight: of the hidden
-// state, [H, 4H] in panels.
+// gates: of the input, with both biases; overwritten by their activations. weight: recurrent,
+// [H, 4H] in panels.
 extern "C" void lstm_forward(int threads, long batch, long steps, long hidden, float* gates,
                              const uint32_t* weight, float* states, float* cells) {
 #pragma omp parallel for num_threads(threads)
@@ -44,8 +42,8 @@ extern "C" void lstm_forward(int threads, long batch, long steps, long hidden, f
   }
 }
 
-// grad: of the states after the first, [T, B, H]. weight: [4H, H] in panels. gates: their values;
-// become their gradients.
+// grad: of the states after the first, [T, B, H]. weight: [4H, H] in panels. gates: activations;
+// overwritten by their gradients.
 extern "C" void lstm_backward(int threads, long batch, long steps, long hidden, const float* grad,
                               const uint32_t* weight, const float* cells, float* gates) {
 #pragma omp parallel for num_threads(threads)

@@ -1,11 +1,10 @@
-"""The decoder's attention over all steps of a teacher-forced pass: native/attention.cpp.
+"""The decoder's attention loop of a teacher-forced pass, in C++ (native/attention.cpp).
 
-What does not depend on the step before is one product over all steps, and so are the gradients of
-the weights, which autograd would add up step by step. Of the context only the encoded characters
-are read step by step: attention sums to one, so the speaker beside them is the same at each step
-but the first, which reads nothing. The products are in bfloat16, so it needs a CPU with AVX512-BF16
-and a C++ compiler; without them, and for sizes that are no whole vectors, the model's own code
-serves.
+Everything independent of the step before is one product over all steps, and so are the weights'
+gradients, which autograd would sum step by step. Only the encoded characters of a context change
+with the step: attention sums to one, so the speaker embedding beside them is the same at every step
+except the first, whose context is zero. Products are in bfloat16, which takes AVX512-BF16 and a C++
+compiler; without them, and for sizes that are not whole vectors, the model's own code runs.
 
 Shapes: B utterances, L characters, S decoder steps, D dimensions of the attention RNN, C of an
 encoded character.
@@ -26,7 +25,7 @@ from training.native.compile import compiled, longs, paired_panels, pointer
 def attend_all(
     decoder: Decoder, prenet: Tensor, memory: Memory, speaker: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """What `Decoder.attend_all` makes of [S, B, 2D], the frames fed; speaker: [B, 256].
+    """`Decoder.attend_all`. prenet: [S, B, 2D], the input frames; speaker: [B, 256].
 
     Returns contexts [S, B, C + 256], hidden [S, B, D], attention [S, B, L].
     """
@@ -35,17 +34,17 @@ def attend_all(
         return decoder.attend_all(prenet, memory)
     rnn, attention = decoder.attn_rnn, decoder.attn_net
     widths = [characters, speaker.shape[1], prenet.shape[2]]
-    read, spoken_by, fed = torch.split(rnn.weight_ih, widths, dim=1)
+    of_context, of_speaker, of_prenet = torch.split(rnn.weight_ih, widths, dim=1)
     with torch.autocast("cpu", torch.bfloat16):
-        gates = F.linear(prenet, fed, rnn.bias_ih).float()  # [S, B, 3D]
-    gates = torch.cat([gates[:1], gates[1:] + F.linear(speaker, spoken_by)])
+        gates = F.linear(prenet, of_prenet, rnn.bias_ih).float()  # [S, B, 3D]
+    gates = torch.cat([gates[:1], gates[1:] + F.linear(speaker, of_speaker)])
     contexts, hidden, weights = _Loop.apply(  # type: ignore[no-untyped-call]
         gates,
         memory.values[:, :, :characters].contiguous(),
         memory.keys.contiguous(),
         (memory.padding == 0).sum(dim=1),
         memory.location,
-        read,
+        of_context,
         rnn.weight_hh,
         rnn.bias_hh,
         attention.W.weight,
@@ -74,13 +73,13 @@ class _Loop(torch.autograd.Function):
         keys: Tensor,
         lengths: Tensor,
         location: Tensor,
-        read: Tensor,
+        weight_context: Tensor,
         weight_hh: Tensor,
         bias_hh: Tensor,
         query: Tensor,
         v: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """gates: [S, B, 3D], what they get from all but the context and the state before."""
+        """gates: [S, B, 3D], without the parts of the context and of the state before."""
         native = compiled("attention")
         assert native is not None
         steps, (batch, length, dims), characters = len(gates), keys.shape, values.shape[2]
@@ -90,7 +89,7 @@ class _Loop(torch.autograd.Function):
         )
         for state in (hidden, contexts, attended):
             state[0] = 0
-        attention, kept = new(steps, batch, length), new(steps, batch, 3 * dims)
+        attention, saved_gates = new(steps, batch, length), new(steps, batch, 3 * dims)
         recurrent = new(steps, batch, dims)
         terms = new(steps, batch, length, dims, dtype=torch.bfloat16)
         arrays = (
@@ -98,12 +97,12 @@ class _Loop(torch.autograd.Function):
             values,
             keys,
             lengths,
-            *(paired_panels(weight.t(), native) for weight in (read, weight_hh)),
+            *(paired_panels(weight.t(), native) for weight in (weight_context, weight_hh)),
             bias_hh,
             paired_panels(query.t(), native),
             _paired_filters(location),
             (2 * v).contiguous(),
-            *(hidden, contexts, attended, attention, kept, recurrent, terms),
+            *(hidden, contexts, attended, attention, saved_gates, recurrent, terms),
         )
         native.attention_forward(
             torch.get_num_threads(),
@@ -111,8 +110,8 @@ class _Loop(torch.autograd.Function):
             *map(pointer, arrays),
         )
         ctx.save_for_backward(
-            *(values, lengths, location, read, weight_hh, query, v),
-            *(hidden, contexts, attended, attention, kept, recurrent, terms),
+            *(values, lengths, location, weight_context, weight_hh, query, v),
+            *(hidden, contexts, attended, attention, saved_gates, recurrent, terms),
         )
         return contexts[1:], hidden[1:], attention
 
@@ -123,17 +122,17 @@ class _Loop(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         native = compiled("attention")
         assert native is not None
-        values, lengths, location, read, weight_hh, query, v, *kept = ctx.saved_tensors
-        hidden, contexts, attended, attention, gates, recurrent, terms = kept
+        values, lengths, location, weight_context, weight_hh, query, v, *saved = ctx.saved_tensors
+        hidden, contexts, attended, attention, gates, recurrent, terms = saved
         steps, batch, length, dims = terms.shape
-        scale = 4 * v  # of what leaves the sigmoid, put in where it costs least
+        scale = 4 * v  # of s (1 - s), with s the sigmoid; applied where it is cheapest
         threads, new = torch.get_num_threads(), values.new_zeros
         d_contexts = d_contexts.clone(memory_format=torch.contiguous_format)
         d_gates, d_states = (new(steps, batch, 3 * dims) for _ in range(2))
         d_queries, d_keys = new(steps, batch, dims), new(batch, length, dims)
         d_location, d_v = new(threads, KERNEL, dims), new(threads, dims)
         to_windows = F.pad((location * scale).t(), (0, 1))  # [D, 32]
-        weights = (read, weight_hh, query * scale.unsqueeze(1), to_windows)
+        weights = (weight_context, weight_hh, query * scale.unsqueeze(1), to_windows)
         arrays = (
             values,
             lengths,
@@ -168,6 +167,6 @@ def _summed(grad: Tensor, x: Tensor) -> Tensor:
 
 
 def _paired_filters(location: Tensor) -> Tensor:
-    """[31, D] -> [D / 16, 16, 16, 2] in bfloat16: neighbours of the kernel side by side."""
+    """[31, D] -> [D / 16, 16, 16, 2] in bfloat16: neighbouring kernel positions as pairs."""
     pairs = F.pad(location.bfloat16(), (0, 0, 0, 1)).view(-1, 2, location.shape[1] // 16, 16)
     return pairs.permute(2, 0, 3, 1).contiguous()

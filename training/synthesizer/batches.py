@@ -1,9 +1,9 @@
-"""The synthesizer's batches: utterances of like length together, in an order of the seed's.
+"""The synthesizer's batches: utterances of similar length, in an order that the seed decides.
 
-An epoch has as many utterances as there are clips. They are drawn by speaker, or each clip once.
+An epoch has as many utterances as there are clips, drawn by speaker, or each clip once.
 
-Each is spoken with its own embedding, as in RTVC. Two short clips of one voice have embeddings that
-differ; taught with either, the network comes as near to a voice as those are to each other.
+Each utterance has its own clip's embedding, as in RTVC. The embeddings of two short clips of one
+voice differ; a network trained with either clones a voice only as well as those two match.
 """
 
 from collections.abc import Sequence
@@ -19,18 +19,17 @@ from torch import Tensor
 from shared.audio.mel import MEL_FORMAT
 from shared.http.tensors import Float32Array, Int64Array
 from synthesizer_service.text import text_to_ids
+from training import TrainingError
 from training.data.clips import Clip, ClipFolder
-from training.data.teacher import is_taught
-from training.errors import TrainingError
 from training.recipes import SynthesizerRecipe
 
-SORTED_TOGETHER = 16  # batches
+SORTED_BATCHES = 16  # sorted by length together
 SILENCE = -MEL_FORMAT.max_abs
 FRAMES_BEFORE = 10
-"""Of silence. Where speech begins with the first frame, its first words are the worst
-(docs/training.md)."""
-FRAMES_AFTER = 4  # of silence, in which the stop token is learnt
-GUIDE_WIDTH = 0.25  # of the diagonal, as a share of the text
+"""Silent frames before speech. Without them the first words are the least intelligible
+(docs/experiments/2026-11-27-first-words.md)."""
+FRAMES_AFTER = 4  # silent frames in which the stop token is learnt
+GUIDE_WIDTH = 0.25  # of guided attention's diagonal, as a share of the text
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ class Batch:
     mel: Tensor  # [B, 80, T] in ±4
     embeds: Tensor  # [B, 256]
     stop: Tensor  # [B, T], 1 from the last frame on
-    weight: Tensor  # [B, T], 1 where there is something to learn, 0 in padding
-    far: Tensor  # [B, S, L], 0 on the diagonal to 1 far away from it
+    weight: Tensor  # [B, T], 1 within an utterance, 0 in padding
+    far: Tensor  # [B, S, L], penalty of guided attention: 0 on the diagonal, up to 1
 
     def to(self, device: torch.device) -> Self:
         moved = (getattr(self, field.name).to(device, non_blocking=True) for field in fields(self))
@@ -48,63 +47,62 @@ class Batch:
 
 
 class Batches:
-    """batches(step): the batch of that step, the same whenever it is asked for."""
+    """batches(step): the batch of that step, which depends on the step alone."""
 
     def __init__(self, data: ClipFolder, recipe: SynthesizerRecipe) -> None:
-        """Raises TrainingError where there are fewer clips than a batch has."""
+        """Raises TrainingError for fewer clips than a batch takes."""
         self._data, self._recipe = data, recipe
-        self._clips = data.ready(recipe.min_frames, recipe.max_frames)
+        self._clips = data.trainable(recipe.min_frames, recipe.max_frames)
         if len(self._clips) < recipe.batch:
             raise TrainingError(
-                f"{data.folder} has {len(self._clips)} clips to train on, a batch takes "
-                f"{recipe.batch}; make more data or lower --batch"
+                f"{data.folder} has {len(self._clips)} usable clips, a batch takes "
+                f"{recipe.batch}; add data or lower --batch"
             )
         self._order = lru_cache(maxsize=1)(self._order_of)
 
     def __call__(self, step: int) -> Batch:
-        epoch, place = divmod(step, len(self._clips) // self._recipe.batch)
-        clips = [self._clips[index] for index in self._order(epoch)[place]]
-        return utterances(self._data, clips, self._recipe.r)
+        epoch, number = divmod(step, len(self._clips) // self._recipe.batch)
+        clips = [self._clips[index] for index in self._order(epoch)[number]]
+        return make_batch(self._data, clips, self._recipe.r)
 
     def _order_of(self, epoch: int) -> list[list[int]]:
-        """Indices of clips, batch by batch. A batch's rest of an epoch goes unheard in it."""
+        """Clip indices by batch. The remainder of an epoch, less than a batch, is left out."""
         rng = np.random.default_rng([self._recipe.seed, 0, epoch])
         size = self._recipe.batch
         usable = len(self._clips) // size * size
-        drawn = self._of_speakers(rng, usable) if self._recipe.by_speaker else len(self._clips)
+        drawn = self._by_speaker(rng, usable) if self._recipe.by_speaker else len(self._clips)
         order = rng.permutation(drawn)[:usable]
         batches: list[list[int]] = []
-        for start in range(0, usable, size * SORTED_TOGETHER):
-            like = sorted(
-                order[start : start + size * SORTED_TOGETHER].tolist(),
+        for start in range(0, usable, size * SORTED_BATCHES):
+            similar = sorted(
+                order[start : start + size * SORTED_BATCHES].tolist(),
                 key=lambda index: self._clips[index].frames,
             )
-            batches += [like[i : i + size] for i in range(0, len(like), size)]
+            batches += [similar[i : i + size] for i in range(0, len(similar), size)]
         return [batches[i] for i in rng.permutation(len(batches))]
 
-    def _of_speakers(self, rng: np.random.Generator, count: int) -> list[int]:
-        """Indices of `count` clips, the recipe's share of them of recorded speakers."""
+    def _by_speaker(self, rng: np.random.Generator, count: int) -> list[int]:
+        """Indices of `count` clips, with the recipe's share of recorded speakers."""
         speakers: dict[bool, dict[str, list[int]]] = {False: {}, True: {}}
         for index, clip in enumerate(self._clips):
-            speakers[is_taught(clip)].setdefault(clip.voice, []).append(index)
-        recorded, taught = (list(speakers[kind].values()) for kind in (False, True))
-        share = self._recipe.recorded if recorded and taught else float(bool(recorded))
-        of_recorded = round(share * count)
-        return _in_turn(rng, recorded, of_recorded) + _in_turn(rng, taught, count - of_recorded)
+            speakers[clip.is_synthetic].setdefault(clip.voice, []).append(index)
+        recorded, synthetic = (list(speakers[kind].values()) for kind in (False, True))
+        share = self._recipe.recorded_share if recorded and synthetic else float(bool(recorded))
+        recordings = round(share * count)
+        return _in_turn(rng, recorded, recordings) + _in_turn(rng, synthetic, count - recordings)
 
 
 def _in_turn(rng: np.random.Generator, speakers: Sequence[Sequence[int]], count: int) -> list[int]:
-    """Clips of the speakers in turn, in another order each round; of each, its clips in turn."""
-    clips = [cycle(rng.permutation(of_one).tolist()) for of_one in speakers]
+    """Clips of the speakers in turn, in a new order each round; each speaker's clips in turn."""
+    clips = [cycle(rng.permutation(own).tolist()) for own in speakers]
     drawn = list[int]()
     while len(drawn) < count:
         drawn += [next(clips[speaker]) for speaker in rng.permutation(len(speakers))]
     return drawn[:count]
 
 
-def utterances(data: ClipFolder, clips: Sequence[Clip], r: int) -> Batch:
-    """The clips side by side, each between silences and with its own embedding. T is a multiple of
-    r."""
+def make_batch(data: ClipFolder, clips: Sequence[Clip], r: int) -> Batch:
+    """Pad the clips with silence on both sides. T is a multiple of r."""
     size = len(clips)
     ids: list[Int64Array] = [np.array(text_to_ids(clip.text)) for clip in clips]
     features = [data.features(clip) for clip in clips]

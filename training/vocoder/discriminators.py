@@ -1,11 +1,11 @@
-"""Discriminators of the vocoder: networks that tell recorded sound from the sound it makes.
+"""Discriminators of a vocoder: networks that tell real sound from generated sound.
 
 Multi-period discriminators (J. Kong et al., HiFi-GAN, arXiv:2010.05646) see every second, third,
-fifth ... sample; multi-resolution discriminators of complex spectrograms (W. Jang et al., UnivNet,
-arXiv:2106.07889; A. Défossez et al., EnCodec, arXiv:2210.13438) see all of them. Both are made
-small. They are laid out for speed on a CPU, where the obvious layout takes twice as long: time is
-the last axis of a period's convolutions, frequency that of a spectrogram's, and the channels lie
-next to each other in memory (`channels_last`), in multiples of 16.
+fifth ... sample. Multi-resolution discriminators see complex spectrograms (W. Jang et al., UnivNet,
+arXiv:2106.07889; A. Défossez et al., EnCodec, arXiv:2210.13438). Both are small, and laid out for
+speed on a CPU, where the obvious layout takes twice as long: time is the last axis of a period's
+convolutions, frequency that of a spectrogram's, and memory is `channels_last`, with channels in
+multiples of 16.
 """
 
 from itertools import pairwise
@@ -19,17 +19,17 @@ from torch.nn.utils.parametrizations import weight_norm
 from training.recipes import DiscriminatorSizes
 
 SLOPE = 0.1  # of the leaky ReLU below zero
-MIN_PART = 1e-5  # of a complex number, below which its square root is not steeper
-MIN_MEAN = 1e-4  # of a layer's features
+MIN_PART = 1e-5  # added to real and imaginary parts, to bound the gradient of the square root
+MIN_MEAN = 1e-4  # added to the mean of a layer's features
 
 
 class Verdict(NamedTuple):
-    """One discriminator's judgement of a batch."""
+    """One discriminator's output for a batch."""
 
     score: Tensor
-    """The higher, the more like a recording; one for each place that it looks at."""
+    """One per position; higher for real sound."""
     features: list[Tensor]
-    """The output of each layer; the batch is the first axis, with periods in it."""
+    """The output of each layer, batch first; periods are folded into the batch."""
 
 
 class PeriodDiscriminator(nn.Module):
@@ -43,12 +43,12 @@ class PeriodDiscriminator(nn.Module):
         self.out = weight_norm(nn.Conv2d(channels[-1], 1, (1, 3), padding=(0, 1)))
 
     def forward(self, wav: Tensor) -> Verdict:
-        """wav: [B, n]. Its samples of each phase of the period are a row of the batch."""
+        """wav: [B, n]. The samples of each phase of the period become a row of the batch."""
         batch, samples = wav.shape
         wav = F.pad(wav, (0, -samples % self.period), mode="reflect")
         phases = wav.view(batch, -1, self.period).transpose(1, 2)  # [B, period, n / period]
         rows = phases.reshape(batch * self.period, 1, -1, 1)
-        return _judge(self.convs, self.out, rows.permute(0, 3, 1, 2))  # its channel last in memory
+        return _judge(self.convs, self.out, rows.permute(0, 3, 1, 2))  # channels_last
 
 
 class SpectrogramDiscriminator(nn.Module):
@@ -67,7 +67,7 @@ class SpectrogramDiscriminator(nn.Module):
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, wav: Tensor) -> Verdict:
-        """wav: [B, n]. Sees the square roots of its spectrogram's real and imaginary parts."""
+        """wav: [B, n]. Convolves the square roots of the spectrum's real and imaginary parts."""
         hop = self.n_fft // 4
         spectrum = torch.stft(wav, self.n_fft, hop, window=self.window, return_complex=True)
         parts = torch.view_as_real(spectrum.transpose(1, 2)).permute(0, 3, 1, 2)  # [B, 2, T, F]
@@ -87,7 +87,7 @@ class Discriminators(nn.Module):
 
     def forward(self, wav: Tensor) -> list[Verdict]:
         """wav: [B, n], pre-emphasised."""
-        return [judge(wav) for judge in (*self.periods, *self.spectrograms)]
+        return [network(wav) for network in (*self.periods, *self.spectrograms)]
 
 
 def _judge(convs: nn.ModuleList, out: nn.Module, x: Tensor) -> Verdict:
@@ -99,7 +99,7 @@ def _judge(convs: nn.ModuleList, out: nn.Module, x: Tensor) -> Verdict:
 
 
 def real_half(verdicts: list[Verdict]) -> list[Verdict]:
-    """The verdicts on the first half of a batch, without their gradient."""
+    """The verdicts on the first half of a batch, detached."""
     return [
         Verdict(_halves(score)[0].detach(), [_halves(layer)[0].detach() for layer in features])
         for score, features in verdicts
@@ -107,35 +107,35 @@ def real_half(verdicts: list[Verdict]) -> list[Verdict]:
 
 
 def discriminator_loss(verdicts: list[Verdict]) -> Tensor:
-    """The hinge loss. The first half of the batch was recorded, the second one made."""
+    """Hinge loss. The first half of the batch is real, the second generated."""
     losses = []
     for verdict in verdicts:
-        real, made = _halves(verdict.score.float())
-        losses.append(F.relu(1 - real).mean() + F.relu(1 + made).mean())
+        real, generated = _halves(verdict.score.float())
+        losses.append(F.relu(1 - real).mean() + F.relu(1 + generated).mean())
     return torch.stack(losses).mean()
 
 
-def adversarial_loss(made: list[Verdict]) -> Tensor:
-    """Falls as what was made is taken for a recording."""
-    return -torch.stack([verdict.score.float().mean() for verdict in made]).mean()
+def adversarial_loss(generated: list[Verdict]) -> Tensor:
+    """The generator's hinge loss, which falls as its sound passes for real."""
+    return -torch.stack([verdict.score.float().mean() for verdict in generated]).mean()
 
 
-def feature_loss(made: list[Verdict], real: list[Verdict]) -> Tensor:
-    """The mean difference of each layer's features, beside the real ones' size, summed over the
-    layers of a discriminator."""
+def feature_loss(generated: list[Verdict], real: list[Verdict]) -> Tensor:
+    """Feature matching: each layer's mean difference relative to the real features, summed over the
+    layers and averaged over the discriminators."""
     losses = [
         _relative_difference(*layers)
-        for one, other in zip(made, real, strict=True)
+        for one, other in zip(generated, real, strict=True)
         for layers in zip(one.features, other.features, strict=True)
     ]
-    return torch.stack(losses).sum() / len(made)
+    return torch.stack(losses).sum() / len(generated)
 
 
-def _relative_difference(made: Tensor, real: Tensor) -> Tensor:
-    """The difference of the means. Sums are in the features' own precision: their gradient is a
-    sign, and takes a quarter of the time of one of float32 or of a mean."""
+def _relative_difference(generated: Tensor, real: Tensor) -> Tensor:
+    """L1 distance relative to the real features. Summed in the features' own precision: that
+    gradient takes a quarter of the time of one in float32 or of a mean."""
     size = real.abs().sum(dtype=torch.float32) + MIN_MEAN * real.numel()
-    return (made - real).abs().sum().float() / size
+    return (generated - real).abs().sum().float() / size
 
 
 def _halves(batch: Tensor) -> tuple[Tensor, Tensor]:

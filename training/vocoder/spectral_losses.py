@@ -1,7 +1,6 @@
-"""The distance of made sound from the recording, by magnitude spectra alone.
+"""Multi-resolution spectral loss (R. Yamamoto et al., Parallel WaveGAN, arXiv:1910.11480).
 
-At four resolutions, so that neither a smeared onset nor a smeared harmonic goes unnoticed
-(R. Yamamoto et al., Parallel WaveGAN, arXiv:1910.11480).
+Four resolutions catch smeared onsets as well as smeared harmonics. Phases are ignored.
 """
 
 import torch
@@ -12,21 +11,21 @@ from torch.linalg import vector_norm
 from shared.audio.mel import MEL_FORMAT, mel_filterbank
 
 RESOLUTIONS = ((256, 40), (512, 80), (1024, 128), (2048, 160))  # n_fft in samples, mel bands
-CONVERGENCE = 0.3  # weight of the spectral convergence beside the log mel's
-FLOOR = 1e-4  # of a mel band's amplitude
-MIN_NORM = 0.5  # of a window's spectrogram: errors in silence count no more than in a whisper
+CONVERGENCE_WEIGHT = 0.3  # relative to the log mel loss
+MIN_AMPLITUDE = 1e-4  # of a mel band
+MIN_NORM = 0.5  # added to a window's norm, so that errors in silence count little
 
 
 class SpectralLoss(nn.Module):
-    """Mean absolute error of the log mel, plus the spectral convergence, over the resolutions."""
+    """L1 of the log mel plus weighted spectral convergence, averaged over the resolutions."""
 
     def __init__(self) -> None:
         super().__init__()
         self.resolutions = nn.ModuleList(_Resolution(*sizes) for sizes in RESOLUTIONS)
 
-    def forward(self, made: Tensor, real: Tensor) -> Tensor:
-        """made, real: [B, n], pre-emphasised. Returns a scalar."""
-        losses = [resolution(made, real) for resolution in self.resolutions]
+    def forward(self, generated: Tensor, real: Tensor) -> Tensor:
+        """generated, real: [B, n], pre-emphasised. Returns a scalar."""
+        losses = [resolution(generated, real) for resolution in self.resolutions]
         return torch.stack(losses).mean()
 
 
@@ -42,12 +41,12 @@ class _Resolution(nn.Module):
         self.register_buffer("bank", torch.from_numpy(bank))
         self.register_buffer("window", torch.hann_window(n_fft))
 
-    def forward(self, made: Tensor, real: Tensor) -> Tensor:
-        made_spectrum, real_spectrum = self._magnitudes(made), self._magnitudes(real)
-        mel = F.l1_loss(self._log_mel(made_spectrum), self._log_mel(real_spectrum))
-        error = vector_norm(made_spectrum - real_spectrum, dim=(1, 2))
-        convergence = error / (vector_norm(real_spectrum, dim=(1, 2)) + MIN_NORM)
-        loss: Tensor = mel + CONVERGENCE * convergence.mean()
+    def forward(self, generated: Tensor, real: Tensor) -> Tensor:
+        spectrum, target = self._magnitudes(generated), self._magnitudes(real)
+        mel = F.l1_loss(self._log_mel(spectrum), self._log_mel(target))
+        error = vector_norm(spectrum - target, dim=(1, 2))
+        convergence = error / (vector_norm(target, dim=(1, 2)) + MIN_NORM)
+        loss: Tensor = mel + CONVERGENCE_WEIGHT * convergence.mean()
         return loss
 
     def _magnitudes(self, wav: Tensor) -> Tensor:
@@ -58,4 +57,4 @@ class _Resolution(nn.Module):
 
     def _log_mel(self, magnitudes: Tensor) -> Tensor:
         bands: Tensor = self.bank @ magnitudes
-        return bands.clamp(min=FLOOR).log()
+        return bands.clamp(min=MIN_AMPLITUDE).log()

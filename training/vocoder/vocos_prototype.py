@@ -1,4 +1,4 @@
-"""States of the first Vocos that was trained, {"g", "d", "ema", "s"}, under today's names."""
+"""States of the Vocos prototype, {"g", "d", "ema", "s"}, under the names of today's networks."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 
 from training.run_folder import StateDict
 
-NAMES = {
+NEW_NAMES = {
     r"inp\.": "embed.conv.",
     r"n0\.": "embed.norm.",
     r"(blocks\.\d+)\.dw\.": r"\1.dwconv.",
@@ -16,37 +16,37 @@ NAMES = {
     r"(blocks\.\d+)\.g$": r"\1.gamma",
     r"n1\.": "final_norm.",
 }
-PERIODS = 5  # discriminators before those of spectrograms
+PERIODS = 5  # period discriminators, which come before the spectrogram ones
 LAYERS = {"L.": "convs.", "o.": "out."}
 
 
-def wrote(content: Any) -> bool:
-    """True if `content` is that of one of its state files."""
+def is_state(content: Any) -> bool:
+    """True for the content of the prototype's state files."""
     return isinstance(content, dict) and {"g", "d", "s"} <= content.keys()
 
 
 def weights(content: dict[str, Any], *, averaged: bool) -> StateDict:
-    """Of the vocoder. averaged: their running average, where there is one."""
+    """The vocoder's weights. averaged: prefer their running average."""
     state = content["ema"] if averaged and "ema" in content else content["g"]
     renamed = {_renamed(name): tensor for name, tensor in state.items() if name != "window"}
     return {"step": torch.tensor([content["s"]]), **renamed}
 
 
 def _renamed(name: str) -> str:
-    for old, new in NAMES.items():
+    for old, new in NEW_NAMES.items():
         name = re.sub(f"^{old}", new, name)
     return name
 
 
 def discriminators(content: dict[str, Any]) -> StateDict:
-    """Their convolutions' axes, time and period or frequency and time, are the other way round."""
+    """The discriminators' weights. Their convolutions' last two axes are swapped."""
     state = {}
     for name, tensor in content["d"].items():
         _, number, rest = name.split(".", maxsplit=2)
         if rest == "w":  # a window
             continue
-        which = int(number)
-        kind = f"periods.{which}" if which < PERIODS else f"spectrograms.{which - PERIODS}"
+        index = int(number)
+        kind = f"periods.{index}" if index < PERIODS else f"spectrograms.{index - PERIODS}"
         renamed = f"{kind}.{LAYERS[rest[:2]]}{rest[2:]}"
         state[renamed] = tensor.transpose(2, 3) if tensor.dim() == 4 else tensor
     return state

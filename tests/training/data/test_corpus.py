@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from training.data.corpus import lines_of, sentences_of
-from training.errors import TrainingError
+from training import TrainingError
+from training.data.corpus import sentences_in, training_lines
 from training.evaluation.texts import SENTENCES
 
 TEXT = """The first sentence stands here. Another one follows it at once!
@@ -17,9 +17,9 @@ Is this a question that one may ask?
 """
 
 
-def test_plain_sentences_are_taken_without_attribution(tmp_path: Path) -> None:
+def test_plain_sentences_are_kept_without_attribution(tmp_path: Path) -> None:
     (tmp_path / "quotes").write_text(TEXT)
-    assert set(sentences_of([tmp_path / "quotes"])) == {
+    assert set(sentences_in([tmp_path / "quotes"])) == {
         "The first sentence stands here.",
         "Another one follows it at once!",
         "It is said that this is enough.",
@@ -27,29 +27,29 @@ def test_plain_sentences_are_taken_without_attribution(tmp_path: Path) -> None:
     }
 
 
-def test_seed_decides_the_order_and_nothing_comes_twice(tmp_path: Path) -> None:
+def test_seed_decides_the_order_and_sentences_are_distinct(tmp_path: Path) -> None:
     (tmp_path / "a").write_text(TEXT + "%\n" + TEXT)
-    first, again, other = (sentences_of([tmp_path / "a"], seed) for seed in (1, 1, 2))
+    first, again, other = (sentences_in([tmp_path / "a"], seed) for seed in (1, 1, 2))
     assert first == again != other
     assert sorted(first) == sorted(other)
     assert len(set(first)) == len(first)
 
 
-def test_a_fourth_of_the_lines_is_made_up(tmp_path: Path) -> None:
+def test_a_fourth_of_the_lines_is_synthetic(tmp_path: Path) -> None:
     text = " ".join(f"The {animal} sleeps in the barn." for animal in ("cat", "dog", "hen"))
     (tmp_path / "book").write_text(text)
-    lines = lines_of([tmp_path / "book"])
+    lines = training_lines([tmp_path / "book"])
     assert len(lines) == 4
-    assert set(sentences_of([tmp_path / "book"])) < set(lines)
+    assert set(sentences_in([tmp_path / "book"])) < set(lines)
 
 
-def test_evaluation_is_on_texts_that_no_training_holds(tmp_path: Path) -> None:
+def test_texts_of_the_evaluation_are_held_out(tmp_path: Path) -> None:
     (tmp_path / "book").write_text(f"{SENTENCES[0]} The cat sleeps in the barn.")
-    assert SENTENCES[0] in sentences_of([tmp_path / "book"])
-    assert lines_of([tmp_path / "book"]) == ["The cat sleeps in the barn."]
+    assert SENTENCES[0] in sentences_in([tmp_path / "book"])
+    assert training_lines([tmp_path / "book"]) == ["The cat sleeps in the barn."]
 
 
-def test_files_without_a_sentence_are_refused(tmp_path: Path) -> None:
+def test_files_without_a_sentence_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("")
     with pytest.raises(TrainingError, match="3 to 25 words"):
-        lines_of([tmp_path / "empty"])
+        training_lines([tmp_path / "empty"])

@@ -19,13 +19,13 @@ def encoder() -> SpeakerEncoder:
     return load_encoder()
 
 
-def test_embedding_is_the_one_that_the_service_gives(encoder: SpeakerEncoder) -> None:
+def test_embedding_equals_the_services(encoder: SpeakerEncoder) -> None:
     clip = read_sound(sample_path("rowan").read_bytes(), 60)
     embed = embed_voice(encoder, clip.wav, clip.rate)
     assert embed @ sample_embeds()["rowan"] == pytest.approx(1, abs=1e-4)
 
 
-def test_clips_get_features_once_and_noise_gets_none(
+def test_clips_get_features_once_and_sound_without_a_voice_gets_none(
     encoder: SpeakerEncoder, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = ClipFolder(tmp_path)
@@ -36,8 +36,8 @@ def test_clips_get_features_once_and_noise_gets_none(
         folder.add(Clip(name, "A text.", name, len(wav)), wav)
     with caplog.at_level(logging.WARNING, "better"):
         assert len([*add_features(folder, encoder)]) == 1
-    assert "tone is left out" in caplog.text
-    [clip] = folder.ready(1, 1_000)
+    assert "skipped tone" in caplog.text
+    [clip] = folder.trainable(1, 1_000)
     stored = folder.features(clip)
     np.testing.assert_allclose(stored.mel, mel_spectrogram(folder.wav(clip)), atol=2e-3)
     assert stored.mel.shape[1] == clip.frames

@@ -7,12 +7,11 @@ import soundfile
 
 from shared.http.tensors import Float32Array
 from tests.support.tiny_training import tone
-from tests.training.data.test_phrases import LONG, SAID, TRANSCRIPT
-from training.data.clips import ClipFolder
-from training.data.recordings import Editing, add_recordings, kept_of_recordings
-from training.data.teacher import Share
-from training.errors import TrainingError
-from training.evaluation.recognition import HeardWord
+from tests.training.data.test_phrases import LONG, RECOGNISED, TRANSCRIPT
+from training import TrainingError
+from training.data.clips import ClipFolder, Shard
+from training.data.recordings import Editing, add_recordings, total_counts
+from training.evaluation.recognition import TimedWord
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def libritts(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def librispeech(tmp_path: Path) -> Path:
-    """Two speakers; one has a long recording of two phrases, the other a short one."""
+    """Two speakers with a long recording of two phrases each, in two formats."""
     root = tmp_path / "LibriSpeech"
     for speaker, chapter, suffix in (("84", "121", "flac"), ("174", "50561", "ogg")):
         folder = root / "train" / speaker / chapter
@@ -51,18 +50,20 @@ def librispeech(tmp_path: Path) -> Path:
     return root
 
 
-class Listener:
-    """Hears one text in all that it is given, and counts."""
+class FixedRecogniser:
+    """Recognises one text in every sound, and counts its calls."""
 
-    def __init__(self, words: Sequence[HeardWord] = SAID) -> None:
-        self.asked, self._words = 0, words
+    def __init__(self, words: Sequence[TimedWord] = RECOGNISED) -> None:
+        self.calls, self._words = 0, words
 
-    def __call__(self, wav: Float32Array) -> Sequence[HeardWord]:
-        self.asked += 1
+    def __call__(self, wav: Float32Array) -> Sequence[TimedWord]:
+        self.calls += 1
         return self._words
 
 
-def test_librispeech_is_a_voice_a_speaker_in_any_format(librispeech: Path, tmp_path: Path) -> None:
+def test_librispeech_has_one_voice_per_speaker_in_any_format(
+    librispeech: Path, tmp_path: Path
+) -> None:
     folder = ClipFolder(tmp_path / "data")
     assert len([*add_recordings(librispeech, folder)]) == 2
     clips = {clip.voice: clip for clip in folder.clips()}
@@ -71,45 +72,46 @@ def test_librispeech_is_a_voice_a_speaker_in_any_format(librispeech: Path, tmp_p
     assert all(clip.samples > 9 * 16_000 for clip in clips.values())
 
 
-def test_edited_recordings_are_phrases_and_what_was_kept_is_counted(
+def test_edited_recordings_become_phrases_and_are_counted(
     librispeech: Path, tmp_path: Path
 ) -> None:
     folder = ClipFolder(tmp_path / "data")
-    editing = Editing(Listener(), split=True, punctuate=True)
+    editing = Editing(FixedRecogniser(), split=True, punctuate=True)
     assert len([*add_recordings(librispeech, folder, editing=editing)]) == 4
     assert [clip.text for clip in folder.clips() if clip.voice == "84"] == [
         "the rain had stopped.", "we went out again after supper.",
     ]  # fmt: skip
-    kept = kept_of_recordings(folder)
-    assert (kept.recordings, kept.clips, kept.misheard, kept.words, kept.plain) == (2, 4, 0, 20, 0)
-    assert "of 2 recordings, 0.3 minutes, 4 clips" in str(kept)
+    counts = total_counts(folder)
+    assert (counts.recordings, counts.clips, counts.misheard) == (2, 4, 0)
+    assert (counts.words, counts.plain) == (20, 0)
+    assert "2 recordings, 0.3 minutes, gave 4 clips" in str(counts)
 
 
-def test_misheard_recordings_are_left_out_and_counted_and_not_heard_again(
+def test_misheard_recordings_are_dropped_counted_and_not_recognised_again(
     librispeech: Path, tmp_path: Path
 ) -> None:
-    folder, listen = ClipFolder(tmp_path / "data"), Listener(words=[])
-    editing = Editing(listen, split=True, punctuate=True)
+    folder, recogniser = ClipFolder(tmp_path / "data"), FixedRecogniser(words=[])
+    editing = Editing(recogniser, split=True, punctuate=True)
     assert [*add_recordings(librispeech, folder, editing=editing)] == []
     assert [*add_recordings(librispeech, folder, editing=editing)] == []
-    assert listen.asked == 2
-    assert kept_of_recordings(folder).misheard == 2
+    assert recogniser.calls == 2
+    assert total_counts(folder).misheard == 2
 
 
-def test_editing_that_was_stopped_goes_on(librispeech: Path, tmp_path: Path) -> None:
-    folder, listen = ClipFolder(tmp_path / "data"), Listener()
-    editing = Editing(listen, split=True, punctuate=True)
-    next(add_recordings(librispeech, folder, editing=editing))  # one of a recording's two phrases
+def test_interrupted_editing_resumes(librispeech: Path, tmp_path: Path) -> None:
+    folder, recogniser = ClipFolder(tmp_path / "data"), FixedRecogniser()
+    editing = Editing(recogniser, split=True, punctuate=True)
+    next(add_recordings(librispeech, folder, editing=editing))  # one of two phrases
     assert len([*folder.clips()]) == 1
     assert len([*add_recordings(librispeech, folder, editing=editing)]) == 4
     assert len([*folder.clips()]) == 4
-    assert listen.asked == 3
+    assert recogniser.calls == 3
 
 
-def test_shares_of_recordings_are_all_of_them(librispeech: Path, tmp_path: Path) -> None:
+def test_shards_cover_all_recordings(librispeech: Path, tmp_path: Path) -> None:
     folder = ClipFolder(tmp_path / "data")
     voices = [
-        [clip.voice for clip in add_recordings(librispeech, folder, share=Share(index, 2))]
+        [clip.voice for clip in add_recordings(librispeech, folder, shard=Shard(index, 2))]
         for index in (0, 1)
     ]
     assert sorted(voices) == [["174"], ["84"]]
@@ -117,9 +119,9 @@ def test_shares_of_recordings_are_all_of_them(librispeech: Path, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("name", "line", "named"),
-    [("84-121", "84-121-0000", "line 1 is no ID TEXT"), ("words", "a b", "SPEAKER-CHAPTER")],
+    [("84-121", "84-121-0000", "line 1 must be ID TEXT"), ("words", "a b", "SPEAKER-CHAPTER")],
 )
-def test_transcripts_that_are_not_librispeechs_are_named(
+def test_transcripts_unlike_librispeechs_are_rejected(
     tmp_path: Path, name: str, line: str, named: str
 ) -> None:
     (tmp_path / f"{name}.trans.txt").write_text(f"{line}\n")
@@ -137,7 +139,7 @@ def test_libritts_without_chapters_keeps_its_speakers(inside: str, tmp_path: Pat
     assert clip.voice == "84"
 
 
-def test_ljspeech_is_one_voice_with_texts_as_they_are_read(ljspeech: Path, tmp_path: Path) -> None:
+def test_ljspeech_is_one_voice_with_the_spoken_texts(ljspeech: Path, tmp_path: Path) -> None:
     folder = ClipFolder(tmp_path / "data")
     assert len([*add_recordings(ljspeech, folder)]) == 2
     clips = list(folder.clips())
@@ -145,7 +147,7 @@ def test_ljspeech_is_one_voice_with_texts_as_they_are_read(ljspeech: Path, tmp_p
     assert {clip.voice for clip in clips} == {"LJ"}
 
 
-def test_libritts_is_a_voice_a_speaker_at_16_khz(libritts: Path, tmp_path: Path) -> None:
+def test_libritts_has_one_voice_per_speaker_at_16_khz(libritts: Path, tmp_path: Path) -> None:
     folder = ClipFolder(tmp_path / "data")
     assert len([*add_recordings(libritts, folder)]) == 2
     clips = list(folder.clips())
@@ -154,13 +156,13 @@ def test_libritts_is_a_voice_a_speaker_at_16_khz(libritts: Path, tmp_path: Path)
     assert all(clip.samples == pytest.approx(4_000 * 16 / 24, abs=2) for clip in clips)
 
 
-def test_recordings_that_are_there_are_not_copied_again(ljspeech: Path, tmp_path: Path) -> None:
+def test_present_recordings_are_not_copied_again(ljspeech: Path, tmp_path: Path) -> None:
     folder = ClipFolder(tmp_path / "data")
     list(add_recordings(ljspeech, folder))
     assert len([*add_recordings(ljspeech, folder)]) == 0
 
 
-def test_recording_that_cannot_be_read_is_left_out(
+def test_unreadable_recording_is_skipped(
     ljspeech: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (ljspeech / "wavs" / "LJ-1.wav").write_bytes(b"no sound")
@@ -188,6 +190,6 @@ def test_recordings_are_named_after_their_folder_from_within_it(
     assert [clip.name for clip in clips] == ["LJ-LJ-1", "LJ-LJ-2"]
 
 
-def test_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
+def test_folder_of_another_layout_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="LJSpeech"):
         list(add_recordings(tmp_path, ClipFolder(tmp_path / "data")))

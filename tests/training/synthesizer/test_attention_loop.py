@@ -16,13 +16,13 @@ SIZES = replace(TACOTRON, encoder_dims=32, decoder_dims=64)
 @pytest.fixture(scope="module")
 def model() -> Tacotron:
     if compiled("attention") is None:
-        pytest.skip("a C++ compiler and a CPU with AVX512-BF16, which are not there")
+        pytest.skip("no C++ compiler, or no AVX512-BF16")
     torch.manual_seed(0)
     return Tacotron(SIZES)
 
 
 def attended(model: Tacotron, batch: int, *, fused: bool) -> tuple[list[Tensor], dict[str, Tensor]]:
-    """What comes out, and what a loss of all of it gives for inputs and weights."""
+    """The outputs, and the gradients of inputs and weights for a loss on all of them."""
     torch.manual_seed(1)
     hparams = model.hparams
     chars = torch.ones(batch, LENGTH, dtype=torch.long)
@@ -51,7 +51,7 @@ def distance(one: Tensor, other: Tensor) -> float:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_outputs_and_gradients_are_the_decoders_in_bfloat16(threads: int, model: Tacotron) -> None:
+def test_outputs_and_gradients_match_the_decoders(threads: int, model: Tacotron) -> None:
     torch.set_num_threads(threads)
     try:
         expected, of_expected = attended(model, 2 * BATCH, fused=False)
@@ -71,7 +71,7 @@ def test_padding_gets_no_attention(model: Tacotron) -> None:
 
 
 @pytest.mark.parametrize(("batch", "dims"), [(3, 64), (BATCH, 40)])
-def test_other_sizes_go_to_the_decoder(batch: int, dims: int) -> None:
+def test_other_sizes_fall_back_to_the_decoder(batch: int, dims: int) -> None:
     torch.manual_seed(0)
     model = Tacotron(replace(SIZES, decoder_dims=dims))
     expected, got = (attended(model, batch, fused=fused)[0] for fused in (False, True))

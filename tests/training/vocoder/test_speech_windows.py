@@ -8,13 +8,13 @@ import pytest
 from shared.audio.mel import mel_spectrogram
 from shared.http.tensors import Float32Array
 from tests.support.tiny_training import tone
+from training import TrainingError
 from training.data.clips import Clip, ClipFolder
-from training.data.sound import PEAK, pre_emphasised
-from training.errors import TrainingError
+from training.data.waveforms import PEAK, pre_emphasised
 from training.recipes import VocosRecipe
 from training.vocoder.speech_windows import WindowSampler
 
-PLAIN = VocosRecipe(batch=40, window=8, silent_edge=0.0)
+PLAIN = VocosRecipe(batch=40, window=8, silent_edge_share=0.0)
 
 
 def folder_of(folder: Path, voices: list[str], frames: int = 14) -> ClipFolder:
@@ -31,14 +31,14 @@ def speakers(sampler: WindowSampler, draws: int = 400) -> Counter[str]:
 
 
 def peaks(data: ClipFolder, recipe: VocosRecipe) -> Float32Array:
-    """Of the windows' de-emphasised sound, in dBFS."""
+    """Peaks of the windows' de-emphasised sound, in dBFS."""
     sound = WindowSampler(data, recipe).batch(0).sound.numpy()
     gains = np.abs(sound).max(axis=1) / np.abs(pre_emphasised(data.wav(data.clip("000"))))[1:].max()
     level: Float32Array = 20 * np.log10(gains * PEAK)
     return level
 
 
-def test_batch_of_a_step_is_always_the_same(data: ClipFolder) -> None:
+def test_batch_depends_on_its_step_alone(data: ClipFolder) -> None:
     sampler = WindowSampler(data, PLAIN)
     one, other, again = sampler.batch(1), sampler.batch(2), sampler.batch(1)
     assert one.mel.shape == (40, 80, 8)
@@ -48,23 +48,27 @@ def test_batch_of_a_step_is_always_the_same(data: ClipFolder) -> None:
     assert not one.sound.equal(other.sound)
 
 
-def test_speaker_of_one_clip_counts_as_one_of_many(tmp_path: Path) -> None:
+def test_speaker_of_one_clip_is_drawn_as_often_as_one_of_many(tmp_path: Path) -> None:
     data = folder_of(tmp_path, ["121", *9 * ["237"]])
     drawn = speakers(WindowSampler(data, PLAIN))
     assert drawn["121"] == pytest.approx(drawn["237"], rel=0.3)
 
 
-def test_recordings_are_as_many_as_asked_for_beside_a_teacher(tmp_path: Path) -> None:
+def test_recordings_have_their_share_beside_synthetic_speech(tmp_path: Path) -> None:
     voices = ["121", *[f"kokoro-1-{number:06d}" for number in range(8)], "joe-2-000001-variant-1"]
     data = folder_of(tmp_path, voices)
-    assert speakers(WindowSampler(data, replace(PLAIN, recorded=0.5)))["121"] in range(160, 240)
-    assert speakers(WindowSampler(data, replace(PLAIN, recorded=0.0)))["121"] == 0
-    assert speakers(WindowSampler(data, replace(PLAIN, recorded=1.0))) == {"121": 400}
+    assert speakers(WindowSampler(data, replace(PLAIN, recorded_share=0.5)))["121"] in range(
+        160, 240
+    )
+    assert speakers(WindowSampler(data, replace(PLAIN, recorded_share=0.0)))["121"] == 0
+    assert speakers(WindowSampler(data, replace(PLAIN, recorded_share=1.0))) == {"121": 400}
 
 
-def test_teacher_alone_is_drawn_all_the_time(tmp_path: Path) -> None:
+def test_synthetic_speech_alone_is_always_drawn(tmp_path: Path) -> None:
     data = folder_of(tmp_path, ["kokoro-1-000000"])
-    assert speakers(WindowSampler(data, replace(PLAIN, recorded=1.0))) == {"kokoro-1-000000": 400}
+    assert speakers(WindowSampler(data, replace(PLAIN, recorded_share=1.0))) == {
+        "kokoro-1-000000": 400
+    }
 
 
 def test_mel_and_sound_are_of_the_same_frames(tmp_path: Path) -> None:
@@ -85,19 +89,19 @@ def test_mel_and_sound_are_of_the_same_frames(tmp_path: Path) -> None:
         assert np.abs(4 * mel - louder).max() < 1e-3
 
 
-def test_loudness_reaches_from_whispers_to_full_scale(tmp_path: Path) -> None:
+def test_loudness_ranges_from_whispers_to_full_scale(tmp_path: Path) -> None:
     data = folder_of(tmp_path, ["121"])
-    loud = peaks(data, replace(PLAIN, quiet=0.0))
+    loud = peaks(data, replace(PLAIN, quiet_share=0.0))
     assert loud.min() == pytest.approx(-12, abs=2)
     assert loud.max() == pytest.approx(0, abs=1)
-    quiet = peaks(data, replace(PLAIN, quiet=1.0))
+    quiet = peaks(data, replace(PLAIN, quiet_share=1.0))
     assert quiet.min() == pytest.approx(-30, abs=2)
     assert quiet.max() == pytest.approx(-12, abs=2)
 
 
 def test_some_windows_begin_or_end_in_digital_silence(tmp_path: Path) -> None:
     data = folder_of(tmp_path, ["121"], frames=40)
-    batch = WindowSampler(data, replace(PLAIN, silent_edge=0.5)).batch(0)
+    batch = WindowSampler(data, replace(PLAIN, silent_edge_share=0.5)).batch(0)
     begins = (batch.sound[:, :100] == 0).all(dim=1)
     ends = (batch.sound[:, -100:] == 0).all(dim=1)
     assert 4 < begins.sum() < 20
@@ -110,24 +114,24 @@ def test_clip_shorter_than_a_window_lies_within_it(tmp_path: Path) -> None:
     data = folder_of(tmp_path, ["121"], frames=3)
     batch = WindowSampler(data, PLAIN).batch(0)
     energies = batch.sound.square().sum(dim=1).sqrt() / batch.sound.abs().amax(dim=1)
-    assert energies.min() > 0.7 * energies.max()  # none is cut, but by a sample or two
+    assert energies.min() > 0.7 * energies.max()  # uncut, apart from a sample or two
 
 
-def test_synthesizers_mel_is_heard_with_the_clips_sound(tmp_path: Path) -> None:
+def test_synthesizers_mel_is_paired_with_the_clips_sound(tmp_path: Path) -> None:
     data = folder_of(tmp_path, ["121"])
     clip = data.clip("000")
-    made = np.repeat(np.linspace(-1, 1, clip.frames, dtype=np.float32)[np.newaxis], 80, axis=0)
-    data.add_synthesized(clip, made)
-    recipe = replace(PLAIN, synthesized=True, silent_edge=0.5, batch=60)
+    ramp = np.repeat(np.linspace(-1, 1, clip.frames, dtype=np.float32)[np.newaxis], 80, axis=0)
+    data.add_synthesized(clip, ramp)
+    recipe = replace(PLAIN, synthesized=True, silent_edge_share=0.5, batch=60)
     batch = WindowSampler(data, recipe).batch(0)
-    its = [mel for mel in batch.mel.numpy() if np.ptp(mel, axis=0).max() == 0]
-    assert 0.6 < len(its) / 60 < 0.9
-    slope = made[0, 1] - made[0, 0]
-    for mel in its:
-        spoken = 4 * mel[0][mel[0] > -1]  # before and after it, the floor
-        assert np.allclose(np.diff(spoken), slope, atol=3e-3)
+    synthesized = [mel for mel in batch.mel.numpy() if np.ptp(mel, axis=0).max() == 0]
+    assert 0.6 < len(synthesized) / 60 < 0.9
+    slope = ramp[0, 1] - ramp[0, 0]
+    for mel in synthesized:
+        speech = 4 * mel[0][mel[0] > -1]  # between silence
+        assert np.allclose(np.diff(speech), slope, atol=3e-3)
 
 
-def test_missing_mels_of_a_synthesizer_are_told(data: ClipFolder) -> None:
+def test_missing_mels_of_a_synthesizer_are_named(data: ClipFolder) -> None:
     with pytest.raises(TrainingError, match="no mels of a synthesizer"):
         WindowSampler(data, replace(PLAIN, synthesized=True))
