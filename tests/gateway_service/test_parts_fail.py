@@ -256,7 +256,7 @@ def test_job_waits_for_a_part_that_is_away_and_goes_on(
     gateway: GatewayProcess, processes: dict[str, PartProcess], name: str, how: str
 ) -> None:
     processes[name].break_down(how)
-    job_id = gateway.order("One is here. Two is there.")
+    job_id = gateway.create_job("One is here. Two is there.")
     wait_until(lambda: gateway.job(job_id)["waiting_for"] is not None)
     assert name in gateway.job(job_id)["waiting_for"]
     processes[name].recover(how)

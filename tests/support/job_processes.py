@@ -69,7 +69,7 @@ class GatewayProcess(Killable):
         super().kill()
         self.http.close()
 
-    def order(self, text: str) -> str:
+    def create_job(self, text: str) -> str:
         body = {"input": text, "voice": "rowan", "response_format": "pcm", "seed": 1}
         answer = self.http.post("/v1/jobs", json=body)
         assert answer.status_code == 202, answer.text

@@ -14,14 +14,14 @@ from starlette.testclient import TestClient
 from gateway_service.access.api_keys import ApiKeys
 from gateway_service.access.middleware import Access
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.library import Jobs
+from gateway_service.jobs.store import Jobs
 from gateway_service.settings import Settings
 from gateway_service.storage.database import Storage
 from shared.http.app import create_app
 from shared.http.errors import QueueFull
 from shared.http.fair_queue import caller
 from shared.settings import AppSettings
-from tests.support.job_fixtures import finish, order, take, wait_until
+from tests.support.job_fixtures import claim, finish, job_spec, wait_until
 from tests.support.speech_fixtures import SpeechServer, speech_server
 
 GREEDY, MODEST = "key-of-the-greedy", "key-of-the-modest"
@@ -65,55 +65,55 @@ def test_one_key_does_not_starve_another(server: SpeechServer) -> None:
 
 def test_one_caller_takes_its_share_of_the_jobs(storage: Storage) -> None:
     jobs = Jobs(storage, max_waiting=4, retention_days=1, caller_share=0.5)
-    made = [jobs.create(order(caller="a")) for _ in range(2)]
+    made = [jobs.create(job_spec(caller="a")) for _ in range(2)]
     with pytest.raises(QueueFull, match=r"2 of your jobs .* limit of one caller is 2 of 4"):
-        jobs.create(order(caller="a"))
-    jobs.create(order(caller="b"))
+        jobs.create(job_spec(caller="a"))
+    jobs.create(job_spec(caller="b"))
 
     jobs.cancel(made[0].id)
 
-    jobs.create(order(caller="a"))
+    jobs.create(job_spec(caller="a"))
 
 
 def test_workers_take_jobs_of_all_callers_in_turn(jobs: Jobs, leases: Leases) -> None:
     for name in ("a", "a", "a", "b", "b", "c"):
-        jobs.create(order(caller=name))
+        jobs.create(job_spec(caller=name))
 
-    taken = [take(leases).caller for _ in range(6)]
+    taken = [claim(leases).caller for _ in range(6)]
 
     assert [sorted(taken[:3]), sorted(taken[3:5]), taken[5]] == [["a", "b", "c"], ["a", "b"], "a"]
 
 
 def test_callers_without_a_name_take_turns_with_the_others(jobs: Jobs, leases: Leases) -> None:
     for name in ("", "", "a", "a"):
-        jobs.create(order(caller=name))
+        jobs.create(job_spec(caller=name))
 
-    taken = [take(leases).caller for _ in range(4)]
+    taken = [claim(leases).caller for _ in range(4)]
 
     assert [sorted(taken[:2]), sorted(taken[2:])] == [["", "a"], ["", "a"]]
 
 
 def test_who_orders_again_and_again_does_not_hold_up_a_long_job(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order(caller="long"))
+    jobs.create(job_spec(caller="long"))
     for _ in range(2):
-        jobs.create(order(caller="short"))
+        jobs.create(job_spec(caller="short"))
     served = []
     for _ in range(6):
-        job = take(leases)
+        job = claim(leases)
         served.append(job.caller)
         if job.caller == "long":
-            leases.put_back(job)
+            leases.release(job)
         else:
             leases.fail(job, "code", "it is over")
-            jobs.create(order(caller="short"))
+            jobs.create(job_spec(caller="short"))
     assert served.count("long") == 3
 
 
 def test_job_that_is_over_does_not_say_whose_it_was(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order(caller="a"))
-    jobs.create(order(caller="a"))
+    jobs.create(job_spec(caller="a"))
+    jobs.create(job_spec(caller="a"))
     finished = finish(leases)
-    cancelled = take(leases)
+    cancelled = claim(leases)
     jobs.cancel(cancelled.id)
     assert [jobs.find(job.id).caller for job in (finished, cancelled)] == ["", ""]
 

@@ -1,4 +1,5 @@
 import shutil
+import ssl
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -11,11 +12,12 @@ import limits
 import pytest
 import redis
 from fastapi import FastAPI
+from redis import asyncio as aio
 from starlette.testclient import TestClient
 
 from gateway_service.access import rate_limit
 from gateway_service.access.middleware import access_middleware
-from gateway_service.access.rate_limit import Counts
+from gateway_service.access.rate_limit import RequestCounter, redis_pool
 from gateway_service.settings import Settings
 from shared.http.app import create_app
 from tests.conftest import free_port
@@ -115,7 +117,22 @@ def answers(probe: redis.Redis) -> bool:
         return False
 
 
-async def hits(counts: Counts, n: int) -> list[bool]:
+@pytest.mark.parametrize(
+    ("query", "checked", "mode"),
+    [("", True, ssl.CERT_REQUIRED), ("?ssl_cert_reqs=none", False, ssl.CERT_NONE)],
+)
+async def test_certificate_is_verified_unless_the_url_disables_that(
+    query: str, checked: bool, mode: ssl.VerifyMode
+) -> None:
+    pool = redis_pool("rediss://:secret@127.0.0.1:6379/0" + query)
+    connection = pool.make_connection()  # type: ignore[no-untyped-call]
+
+    assert isinstance(connection, aio.SSLConnection)
+    assert connection.check_hostname == checked
+    assert connection.cert_reqs == mode
+
+
+async def hits(counts: RequestCounter, n: int) -> list[bool]:
     """Whether each was allowed."""
     return [await counts.seconds_until_allowed(TWO_A_DAY, "ash") == 0 for _ in range(n)]
 
@@ -123,7 +140,7 @@ async def hits(counts: Counts, n: int) -> list[bool]:
 async def test_processes_count_together_in_redis(tmp_path: Path) -> None:
     port = free_port()
     with redis_server(port, tmp_path):
-        one, other = (Counts(f"redis://127.0.0.1:{port}/0") for _ in range(2))
+        one, other = (RequestCounter(f"redis://127.0.0.1:{port}/0") for _ in range(2))
         assert await hits(one, 1) == [True]
         assert await hits(other, 2) == [True, False]
         assert await hits(one, 1) == [False]
@@ -134,9 +151,9 @@ async def test_processes_count_together_in_redis(tmp_path: Path) -> None:
 async def test_it_is_counted_here_while_redis_is_away_and_there_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_limit, "REDIS_REST_SECONDS", 0.0)
+    monkeypatch.setattr(rate_limit, "REDIS_RETRY_SECONDS", 0.0)
     port = free_port()
-    counts = Counts(f"redis://127.0.0.1:{port}/0")
+    counts = RequestCounter(f"redis://127.0.0.1:{port}/0")
     with redis_server(port, tmp_path):
         assert await hits(counts, 2) == [True, True]
     assert await hits(counts, 3) == [True, True, False]
@@ -146,12 +163,12 @@ async def test_it_is_counted_here_while_redis_is_away_and_there_again_later(
 
 
 def test_connections_are_closed_with_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
-    closed: list[Counts] = []
+    closed: list[RequestCounter] = []
 
-    async def note(counts: Counts) -> None:
+    async def note(counts: RequestCounter) -> None:
         closed.append(counts)
 
-    monkeypatch.setattr(Counts, "aclose", note)
+    monkeypatch.setattr(RequestCounter, "aclose", note)
     settings = Settings(rate_limit="1/hour")
     middleware = access_middleware(settings)
     with TestClient(create_app("g", "", settings, lambda: None, middleware=middleware)):
@@ -162,7 +179,7 @@ def test_connections_are_closed_with_the_app(monkeypatch: pytest.MonkeyPatch) ->
 async def test_redis_that_failed_is_left_alone_for_a_while(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    counts = Counts(f"redis://:sk-hidden@127.0.0.1:{free_port()}/0")
+    counts = RequestCounter(f"redis://:sk-hidden@127.0.0.1:{free_port()}/0")
     assert await hits(counts, 3) == [True, True, False]
     assert len(caplog.records) == 1
     assert "hidden" not in caplog.text

@@ -12,7 +12,7 @@ import pytest
 from gateway_service.jobs import routes as job_routes
 from gateway_service.jobs.sound import BLOCK_BYTES, Digest
 from gateway_service.settings import Settings
-from gateway_service.storage.job_tables import JobRow
+from gateway_service.storage.tables import JobRow
 from shared.http.app import create_app
 from shared.http.errors import NotFound
 from tests.support.served_app import served

@@ -8,11 +8,11 @@ from prometheus_client import CollectorRegistry
 
 from gateway_service.jobs import metrics as job_metrics
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.library import Jobs, now
 from gateway_service.jobs.metrics import JobNumbers
+from gateway_service.jobs.store import Jobs, now
 from gateway_service.storage.database import Storage
-from gateway_service.storage.job_tables import JobRow
-from tests.support.job_fixtures import order, take
+from gateway_service.storage.tables import JobRow
+from tests.support.job_fixtures import claim, job_spec
 
 
 def read(numbers: JobNumbers) -> dict[str, float]:
@@ -24,8 +24,8 @@ def read(numbers: JobNumbers) -> dict[str, float]:
 
 def test_jobs_are_counted_by_status(jobs: Jobs, leases: Leases, storage: Storage) -> None:
     for _ in range(3):
-        jobs.create(order())
-    take(leases)
+        jobs.create(job_spec())
+    claim(leases)
 
     read_now = read(JobNumbers(lambda: storage))
 
@@ -34,12 +34,12 @@ def test_jobs_are_counted_by_status(jobs: Jobs, leases: Leases, storage: Storage
 
 def test_oldest_due_job_has_its_age(jobs: Jobs, leases: Leases, storage: Storage) -> None:
     numbers = JobNumbers(lambda: storage)
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     with storage.session() as session:
         session.get_one(JobRow, job.id).due_at = now() - 90_000
     assert 90 <= read(numbers)["job_oldest_due_seconds"] < 900
 
-    take(leases)
+    claim(leases)
 
     assert read(numbers)["job_oldest_due_seconds"] == 0
 
@@ -47,7 +47,7 @@ def test_oldest_due_job_has_its_age(jobs: Jobs, leases: Leases, storage: Storage
 def test_silent_database_holds_up_no_metrics_and_the_last_numbers_stay(
     jobs: Jobs, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs.create(order())
+    jobs.create(job_spec())
     asked = [storage]
     numbers = JobNumbers(lambda: asked[0])
     assert read(numbers)["jobsqueued"] == 1

@@ -10,14 +10,14 @@ from huey import Huey, MemoryHuey
 from client.chain import Chain
 from gateway_service.jobs import queue as job_queue
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.library import Jobs
 from gateway_service.jobs.queue import JobQueue, QueueUnreachable
 from gateway_service.jobs.redis_queue import open_huey
 from gateway_service.jobs.runner import JobRunner
+from gateway_service.jobs.store import Jobs
 from gateway_service.storage.database import Storage, StorageUnavailable
-from gateway_service.storage.database_url import StorageMisconfigured
-from gateway_service.storage.job_tables import JobRow
-from tests.support.job_fixtures import order, wait_until
+from gateway_service.storage.engine import StorageMisconfigured
+from gateway_service.storage.tables import JobRow
+from tests.support.job_fixtures import job_spec, wait_until
 from tests.support.job_processes import RedisServer
 from tests.support.stub_services import StubServices
 
@@ -33,7 +33,7 @@ def services() -> Iterator[StubServices]:
 @pytest.fixture
 def runner(leases: Leases, services: StubServices) -> JobRunner:
     urls = [services.encoder.url, services.synthesizer.url, services.vocoder.url]
-    return JobRunner(leases, Chain(*urls), most_attempts=3)
+    return JobRunner(leases, Chain(*urls), max_attempts=3)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_job_is_run_when_it_is_made(
     queue = JobQueue(any_huey, leases, runner, sweep_seconds=600)
     queue.start()
 
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     queue.wake()
 
     wait_until(lambda: jobs.find(job.id).status == "completed")
@@ -66,15 +66,15 @@ def test_job_that_nobody_was_told_of_is_found(
     queue = JobQueue(any_huey, leases, runner, sweep_seconds=OFTEN)
     queue.start()
 
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
 
     wait_until(lambda: jobs.find(job.id).status == "completed")
     queue.stop()
 
 
 def test_lost_entries_are_replaced(jobs: Jobs, leases: Leases, huey: Any) -> None:
-    jobs.create(order())
-    jobs.create(order())
+    jobs.create(job_spec())
+    jobs.create(job_spec())
     queue = JobQueue(huey, leases, None, sweep_seconds=OFTEN)
     queue.start()
     wait_until(lambda: huey.pending_count() == 2)
@@ -86,7 +86,7 @@ def test_lost_entries_are_replaced(jobs: Jobs, leases: Leases, huey: Any) -> Non
 
 
 def test_queue_does_not_grow_while_jobs_wait(jobs: Jobs, storage: Storage, huey: Any) -> None:
-    jobs.create(order())
+    jobs.create(job_spec())
     leases = _Watched(storage, seconds=60, retention_days=1)
     queue = JobQueue(huey, leases, None, sweep_seconds=OFTEN)
     queue.start()
@@ -100,7 +100,7 @@ def test_queue_does_not_grow_while_jobs_wait(jobs: Jobs, storage: Storage, huey:
 def test_what_is_over_is_deleted(
     jobs: Jobs, leases: Leases, any_huey: Any, storage: Storage
 ) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     jobs.cancel(job.id)
     jobs.delete(job.id)
     queue = JobQueue(any_huey, leases, None, sweep_seconds=OFTEN)
@@ -117,7 +117,7 @@ def test_what_is_over_is_deleted(
 def test_database_that_comes_back_is_looked_into_again(
     jobs: Jobs, storage: Storage, huey: Any
 ) -> None:
-    jobs.create(order())
+    jobs.create(job_spec())
     leases = _Watched(storage, seconds=60, retention_days=1, away_for=3)
     queue = JobQueue(huey, leases, None, sweep_seconds=OFTEN)
     queue.start()
@@ -130,7 +130,7 @@ def test_entry_is_json_and_names_no_job(
     jobs: Jobs, leases: Leases, redis_server: RedisServer
 ) -> None:
     huey = open_huey(redis_server.url)
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     queue = JobQueue(huey, leases, None, sweep_seconds=OFTEN)
     queue.start()
     wait_until(lambda: huey.pending_count() == 1)
@@ -159,7 +159,7 @@ def test_hanging_service_does_not_hold_up_the_stop(
 
     services.synthesizer.before = hang
     queue = JobQueue(any_huey, leases, runner, sweep_seconds=OFTEN)
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     queue.start()
     assert asked.wait(60)
 
@@ -177,7 +177,7 @@ def test_two_queues_on_one_database_do_each_job_once(
         JobQueue(
             None,
             leases,
-            JobRunner(leases, Chain(*urls), most_attempts=3),
+            JobRunner(leases, Chain(*urls), max_attempts=3),
             threads=2,
             sweep_seconds=OFTEN,
         )
@@ -186,7 +186,7 @@ def test_two_queues_on_one_database_do_each_job_once(
     for queue in queues:
         queue.start()
 
-    made = [jobs.create(order()).id for _ in range(6)]
+    made = [jobs.create(job_spec()).id for _ in range(6)]
 
     wait_until(lambda: all(jobs.find(job_id).status == "completed" for job_id in made))
     for queue in queues:

@@ -11,14 +11,14 @@ import soundfile
 from client.chain import Chain
 from client.retries import RetryPolicy
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.library import Jobs
 from gateway_service.jobs.runner import JobRunner
 from gateway_service.jobs.sound import BLOCK_BYTES
+from gateway_service.jobs.store import Jobs
 from gateway_service.speech import speaking
 from gateway_service.speech.stream import encode
 from gateway_service.storage.database import Storage, StorageUnavailable
-from gateway_service.storage.job_tables import JobRow
-from tests.support.job_fixtures import order
+from gateway_service.storage.tables import JobRow
+from tests.support.job_fixtures import job_spec
 from tests.support.stub_services import FRAMES_PER_CHARACTER, Refusal, StubServices, stub_embed
 
 SENTENCES = ["One is here.", "Two is there.", "Three is gone."]
@@ -39,12 +39,12 @@ def chain(services: StubServices) -> Iterator[Chain]:
 
 @pytest.fixture
 def runner(leases: Leases, chain: Chain) -> JobRunner:
-    return JobRunner(leases, chain, most_attempts=3)
+    return JobRunner(leases, chain, max_attempts=3)
 
 
 def said(chain: Chain) -> bytes:
     """What the job of `order` sounds like."""
-    sounds = [speaking.say(chain, piece, stub_embed(3)) for piece in order().pieces]
+    sounds = [speaking.say(chain, piece, stub_embed(3)) for piece in job_spec().pieces]
     chunks = [chunk for sound in sounds for chunk in sound]
     return b"".join(encode(chunks, "wav", sum(map(len, chunks))))
 
@@ -76,7 +76,7 @@ def test_nothing_happens_without_a_job(runner: JobRunner, services: StubServices
 def test_job_is_said_sentence_by_sentence(
     runner: JobRunner, jobs: Jobs, services: StubServices, chain: Chain
 ) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
 
     runner.run_next()
 
@@ -88,12 +88,12 @@ def test_job_is_said_sentence_by_sentence(
 def test_job_goes_on_where_the_last_worker_stopped(
     jobs: Jobs, chain: Chain, services: StubServices, storage: Storage
 ) -> None:
-    job = jobs.create(order())
-    dead = JobRunner(_BreaksAfter(storage, 0, 1, sentences=1), chain, most_attempts=3)
+    job = jobs.create(job_spec())
+    dead = JobRunner(_BreaksAfter(storage, 0, 1, sentences=1), chain, max_attempts=3)
     dead.run_next()
     assert (jobs.find(job.id).status, jobs.find(job.id).done) == ("running", 1)
 
-    JobRunner(Leases(storage, 60, 1), chain, most_attempts=3).run_next()
+    JobRunner(Leases(storage, 60, 1), chain, max_attempts=3).run_next()
 
     assert jobs.find(job.id).status == "completed"
     assert services.synthesizer.texts == [*SENTENCES[:2], *SENTENCES[1:]]
@@ -103,7 +103,7 @@ def test_job_goes_on_where_the_last_worker_stopped(
 def test_job_waits_for_a_service_that_is_away(
     runner: JobRunner, jobs: Jobs, services: StubServices, leases: Leases
 ) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     services.vocoder.refusal = Refusal(503)
 
     runner.run_next()
@@ -112,14 +112,14 @@ def test_job_waits_for_a_service_that_is_away(
     assert (waiting.status, waiting.done) == ("queued", 0)
     assert waiting.error_message
     assert "vocoder" in waiting.error_message
-    assert leases.take() is None  # before its wait is over
+    assert leases.claim() is None  # before its wait is over
 
 
 @pytest.mark.parametrize("status", [429, 500, 503, 504])
 def test_job_whose_service_comes_back_is_completed(
     runner: JobRunner, jobs: Jobs, services: StubServices, storage: Storage, status: int
 ) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     services.vocoder.refusal = Refusal(status, times=2)
 
     final = run_until_final(runner, jobs, job.id, storage)
@@ -130,7 +130,7 @@ def test_job_whose_service_comes_back_is_completed(
 def test_job_fails_after_its_last_attempt(
     runner: JobRunner, jobs: Jobs, services: StubServices, storage: Storage
 ) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     services.vocoder.refusal = Refusal(500)
 
     failed = run_until_final(runner, jobs, job.id, storage)
@@ -144,11 +144,11 @@ def test_job_fails_after_its_last_attempt(
 def test_job_that_kills_its_workers_fails(
     jobs: Jobs, chain: Chain, services: StubServices, storage: Storage
 ) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     for _ in range(3):
-        assert Leases(storage, seconds=0, retention_days=1).take()
+        assert Leases(storage, seconds=0, retention_days=1).claim()
 
-    JobRunner(Leases(storage, 60, 1), chain, most_attempts=3).run_next()
+    JobRunner(Leases(storage, 60, 1), chain, max_attempts=3).run_next()
 
     assert (jobs.find(job.id).status, services.synthesizer.requests) == ("failed", [])
 
@@ -156,7 +156,7 @@ def test_job_that_kills_its_workers_fails(
 def test_a_sentence_made_gives_new_attempts(
     runner: JobRunner, jobs: Jobs, services: StubServices, storage: Storage
 ) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
 
     def fail_twice_each(path: str) -> None:
         is_third = len(services.vocoder.requests) % 3 == 0
@@ -171,7 +171,7 @@ def test_a_sentence_made_gives_new_attempts(
 def test_sentence_that_cannot_be_said_is_a_short_silence(
     runner: JobRunner, jobs: Jobs, services: StubServices
 ) -> None:
-    job = jobs.create(order("One is here. 안녕하세요. Two is there."))
+    job = jobs.create(job_spec("One is here. 안녕하세요. Two is there."))
 
     runner.run_next()
 
@@ -188,9 +188,9 @@ def test_sentence_that_cannot_be_said_is_a_short_silence(
 def test_sentence_of_too_many_seconds_is_skipped(
     jobs: Jobs, leases: Leases, chain: Chain, services: StubServices
 ) -> None:
-    job = jobs.create(order("One is here. " + "A" * 60 + ". Two is there."))
+    job = jobs.create(job_spec("One is here. " + "A" * 60 + ". Two is there."))
 
-    JobRunner(leases, chain, most_attempts=3, max_sentence_seconds=3).run_next()
+    JobRunner(leases, chain, max_attempts=3, max_sentence_seconds=3).run_next()
 
     completed = jobs.find(job.id)
     assert (completed.status, completed.done, completed.skipped) == ("completed", 3, 1)
@@ -201,7 +201,7 @@ def test_sentence_of_too_many_seconds_is_skipped(
 def test_job_of_which_nothing_can_be_said_fails(
     runner: JobRunner, jobs: Jobs, services: StubServices, text: str
 ) -> None:
-    job = jobs.create(order(text))
+    job = jobs.create(job_spec(text))
 
     runner.run_next()
 
@@ -215,11 +215,11 @@ def test_job_of_which_nothing_can_be_said_fails(
 def test_what_another_worker_said_before_counts(
     jobs: Jobs, chain: Chain, leases: Leases, storage: Storage
 ) -> None:
-    job = jobs.create(order("안녕하세요. Two is there. 잘 가요."))
-    JobRunner(_BreaksAfter(storage, 0, 1, sentences=2), chain, most_attempts=3).run_next()
+    job = jobs.create(job_spec("안녕하세요. Two is there. 잘 가요."))
+    JobRunner(_BreaksAfter(storage, 0, 1, sentences=2), chain, max_attempts=3).run_next()
     assert (jobs.find(job.id).done, jobs.find(job.id).skipped) == (2, 1)
 
-    JobRunner(leases, chain, most_attempts=3).run_next()
+    JobRunner(leases, chain, max_attempts=3).run_next()
 
     assert (jobs.find(job.id).status, jobs.find(job.id).skipped) == ("completed", 2)
 
@@ -227,7 +227,7 @@ def test_what_another_worker_said_before_counts(
 def test_stopped_runner_gives_its_job_back_with_what_is_done(
     runner: JobRunner, jobs: Jobs, services: StubServices, leases: Leases
 ) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     services.synthesizer.before = lambda path: (
         runner.stop() if services.synthesizer.texts[1:] else None
     )
@@ -242,10 +242,10 @@ def test_stopped_runner_gives_its_job_back_with_what_is_done(
 def test_long_job_makes_room_for_one_that_waits(
     jobs: Jobs, leases: Leases, chain: Chain, services: StubServices
 ) -> None:
-    runner = JobRunner(leases, chain, most_attempts=3, turn_seconds=0)
-    book = jobs.create(order())
+    runner = JobRunner(leases, chain, max_attempts=3, slice_seconds=0)
+    book = jobs.create(job_spec())
     services.vocoder.before = lambda path: (
-        jobs.create(order("A line.")) if len(services.vocoder.requests) == 1 else None
+        jobs.create(job_spec("A line.")) if len(services.vocoder.requests) == 1 else None
     )
 
     for _ in range(3):
@@ -261,26 +261,26 @@ class _EncodesUntil(Leases):
 
     before: Callable[[int], None] = lambda position: None
 
-    def keep_block(self, job: JobRow, position: int, data: bytes) -> bool:
+    def save_block(self, job: JobRow, position: int, data: bytes) -> bool:
         self.before(position)
-        return super().keep_block(job, position, data)
+        return super().save_block(job, position, data)
 
 
 def test_encoding_that_broke_off_begins_anew(
     jobs: Jobs, storage: Storage, chain: Chain, services: StubServices
 ) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
 
     def fail(position: int) -> None:
         if position == 1:
             raise StorageUnavailable
 
-    JobRunner(_EncodesUntil(storage, 60, 1, fail), chain, most_attempts=3).run_next()
+    JobRunner(_EncodesUntil(storage, 60, 1, fail), chain, max_attempts=3).run_next()
     assert (jobs.find(job.id).status, jobs.find(job.id).done) == ("running", 3)
     with storage.session() as session:
         session.get_one(JobRow, job.id).due_at = 0  # its lease runs out
 
-    JobRunner(Leases(storage, 60, 1), chain, most_attempts=3).run_next()
+    JobRunner(Leases(storage, 60, 1), chain, max_attempts=3).run_next()
 
     assert jobs.find(job.id).status == "completed"
     assert services.synthesizer.texts == SENTENCES
@@ -290,17 +290,17 @@ def test_encoding_that_broke_off_begins_anew(
 def test_others_have_their_turns_while_a_file_is_encoded(
     jobs: Jobs, storage: Storage, chain: Chain
 ) -> None:
-    book = jobs.create(order())
+    book = jobs.create(job_spec())
     made: list[str] = []
 
     def make_another(position: int) -> None:
         if not made:
-            made.append(jobs.create(order("A line.")).id)
+            made.append(jobs.create(job_spec("A line.")).id)
         elif position == 2:
             assert jobs.find(made[0]).status == "completed"
 
     leases = _EncodesUntil(storage, 60, 1, make_another)
-    JobRunner(leases, chain, most_attempts=3, turn_seconds=0).run_next()
+    JobRunner(leases, chain, max_attempts=3, slice_seconds=0).run_next()
 
     assert {job.status for job in jobs.newest(9)} == {"completed"}
     assert sound_of_job(jobs, book.id) == said(chain)
@@ -309,18 +309,18 @@ def test_others_have_their_turns_while_a_file_is_encoded(
 def test_job_cancelled_while_it_is_encoded_stays_cancelled(
     jobs: Jobs, storage: Storage, chain: Chain
 ) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
 
     def cancel(position: int) -> None:
         jobs.cancel(job.id)
 
-    JobRunner(_EncodesUntil(storage, 60, 1, cancel), chain, most_attempts=3).run_next()
+    JobRunner(_EncodesUntil(storage, 60, 1, cancel), chain, max_attempts=3).run_next()
 
     assert (jobs.find(job.id).status, jobs.find(job.id).sound_bytes) == ("cancelled", None)
 
 
 def test_stopped_runner_takes_no_job(runner: JobRunner, jobs: Jobs) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     runner.stop()
 
     runner.run_next()
@@ -331,7 +331,7 @@ def test_stopped_runner_takes_no_job(runner: JobRunner, jobs: Jobs) -> None:
 def test_cancelled_job_stops_the_vocoder(
     jobs: Jobs, chain: Chain, services: StubServices, storage: Storage
 ) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     leases = _Counting(storage, seconds=0.5, retention_days=1)
 
     def cancel() -> None:
@@ -340,7 +340,7 @@ def test_cancelled_job_stops_the_vocoder(
 
     services.vocoder.before_part = cancel
 
-    JobRunner(leases, chain, most_attempts=3).run_next()
+    JobRunner(leases, chain, max_attempts=3).run_next()
 
     assert services.vocoder.left.wait(30)
     assert (jobs.find(job.id).status, len(services.vocoder.requests)) == ("cancelled", 1)
@@ -349,11 +349,11 @@ def test_cancelled_job_stops_the_vocoder(
 def test_sentence_may_take_longer_than_the_lease(
     jobs: Jobs, chain: Chain, services: StubServices, storage: Storage
 ) -> None:
-    job = jobs.create(order("One is here."))
+    job = jobs.create(job_spec("One is here."))
     leases = _Counting(storage, seconds=1, retention_days=1)
     services.vocoder.before = lambda path: leases.renewed_for_long.wait(60)
 
-    JobRunner(leases, chain, most_attempts=3).run_next()
+    JobRunner(leases, chain, max_attempts=3).run_next()
 
     completed = jobs.find(job.id)
     assert (completed.status, completed.attempts) == ("completed", 1)
@@ -383,7 +383,9 @@ class _BreaksAfter(Leases):
 
     sentences: int = 0
 
-    def keep_sound(self, job: JobRow, position: int, flac: bytes, *, skipped: bool = False) -> bool:
+    def save_sentence(
+        self, job: JobRow, position: int, flac: bytes, *, skipped: bool = False
+    ) -> bool:
         if position >= self.sentences:
             raise StorageUnavailable
-        return super().keep_sound(job, position, flac, skipped=skipped)
+        return super().save_sentence(job, position, flac, skipped=skipped)

@@ -95,7 +95,7 @@ def test_killed_gateway_goes_on_where_it_was(
 ) -> None:
     environment["DATABASE_URL"] = database_url
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         third.wait()
         gateway.kill()
     third.let_go()
@@ -116,7 +116,7 @@ def test_stopped_gateway_gives_its_job_back(
 ) -> None:
     environment["JOB_LEASE_SECONDS"] = NEVER
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         third.wait()
         with gateway.http.stream("GET", f"/v1/jobs/{job_id}/events") as events:
             next(events.iter_bytes())
@@ -132,7 +132,7 @@ def test_processes_of_one_gateway_do_each_job_once(
     environment: dict[str, str], services: StubServices, expected_sound: Callable[[], bytes]
 ) -> None:
     with GatewayProcess(WORKERS="3", **environment) as gateway:
-        made = [gateway.order(TEXT) for _ in range(4)]
+        made = [gateway.create_job(TEXT) for _ in range(4)]
 
         for job_id in made:
             assert gateway.wait_for(job_id)["state"] == "completed"
@@ -145,7 +145,7 @@ def test_job_waits_while_a_service_is_away(
 ) -> None:
     services.vocoder.refusal = Refusal(503)
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         wait_until(lambda: gateway.job(job_id)["waiting_for"] is not None)
         assert "vocoder" in gateway.job(job_id)["waiting_for"]
 
@@ -164,7 +164,7 @@ def test_job_outlives_its_database(
 ) -> None:
     environment["DATABASE_URL"] = mariadb.new_database()
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         third.wait()
         mariadb.kill()
         third.let_go()
@@ -181,7 +181,7 @@ def test_gateway_with_redis_runs_no_job_itself(
 ) -> None:
     environment["REDIS_URL"] = redis_server.url
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         wait_until(lambda: redis_server.entries() == 1)
         gateway.stop()
     assert services.synthesizer.requests == []
@@ -200,7 +200,7 @@ def test_killed_worker_is_followed_by_another(
 ) -> None:
     environment |= {"REDIS_URL": redis_server.url, "DATABASE_URL": database_url}
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         with WorkerProcess(**environment) as worker:
             third.wait()
             worker.kill()
@@ -220,7 +220,7 @@ def test_stopped_worker_gives_its_job_back(
 ) -> None:
     environment |= {"REDIS_URL": redis_server.url, "JOB_LEASE_SECONDS": NEVER}
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         with WorkerProcess(**environment) as worker:
             third.wait()
             assert worker.stop() == 0
@@ -244,7 +244,7 @@ def test_worker_stops_while_a_service_hangs(
 
     services.synthesizer.before = hang
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         with WorkerProcess(**environment) as worker:
             assert asked.wait(60)
             assert worker.stop() == 0
@@ -261,13 +261,13 @@ def test_jobs_outlive_redis(
 ) -> None:
     environment["REDIS_URL"] = redis_server.url
     with GatewayProcess(**environment) as gateway, WorkerProcess(**environment):
-        running = gateway.order(TEXT)
+        running = gateway.create_job(TEXT)
         third.wait()
-        waiting = gateway.order(TEXT)
+        waiting = gateway.create_job(TEXT)
         redis_server.kill()
         third.let_go()
         assert gateway.wait_for(running)["state"] == "completed"
-        made_meanwhile = gateway.order(TEXT)
+        made_meanwhile = gateway.create_job(TEXT)
 
         redis_server.start()
 
@@ -283,7 +283,7 @@ def test_redis_that_is_away_is_told_and_jobs_wait_for_it(
     environment["REDIS_URL"] = redis_server.url
     with GatewayProcess(**environment) as gateway:
         redis_server.kill()
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         wait_until(lambda: gateway.http.get("/health/ready").status_code == 503)
 
         not_ready = gateway.http.get("/health/ready").json()["error"]

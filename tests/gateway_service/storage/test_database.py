@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 import gateway_service.storage.database
 from gateway_service.storage import sqlite_space
 from gateway_service.storage.database import Storage, StorageUnavailable, in_storage_thread
-from gateway_service.storage.database_url import StorageMisconfigured
+from gateway_service.storage.engine import StorageMisconfigured
 from gateway_service.storage.tables import Base, VoiceRow
 from tests.conftest import REPOSITORY, free_port, running
 from tests.support.job_fixtures import wait_until
@@ -45,7 +45,7 @@ def voice(voice_id: str = "voice_1") -> VoiceRow:
 @pytest.fixture
 def restless(monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that was away is asked again at once."""
-    monkeypatch.setattr(gateway_service.storage.database, "REST_SECONDS", 0.0)
+    monkeypatch.setattr(gateway_service.storage.database, "PROBE_SECONDS", 0.0)
 
 
 restless_storage = pytest.mark.usefixtures("restless")
@@ -341,7 +341,7 @@ def test_file_shrinks_when_space_is_given_back(tmp_path: Path) -> None:
             session.execute(text("INSERT INTO sounds VALUES (randomblob(2000000))"))
         with storage.session() as session:
             session.execute(text("DELETE FROM sounds"))
-        storage.give_back_space()
+        storage.reclaim_space()
         with storage.read_session() as session:
             assert session.scalar(text("PRAGMA freelist_count")) == 0
     assert file.stat().st_size < 500_000
@@ -360,7 +360,7 @@ def test_file_of_an_older_version_shrinks_too(tmp_path: Path) -> None:
     with closing(Storage("", tmp_path)) as storage:
         with storage.session() as session:
             session.execute(text("DELETE FROM sounds"))
-        storage.give_back_space()
+        storage.reclaim_space()
 
     assert file.stat().st_size < 500_000
 
@@ -371,11 +371,11 @@ def test_older_file_that_is_too_large_to_be_rebuilt_is_used_as_it_is(
     with closing(sqlite3.connect(tmp_path / "gateway.sqlite3")) as older:
         older.execute("PRAGMA auto_vacuum = NONE")
         older.execute("CREATE TABLE sounds (sound BLOB)")
-    monkeypatch.setattr(sqlite_space, "MAX_REBUILT_BYTES", 0)
+    monkeypatch.setattr(sqlite_space, "MAX_REBUILD_BYTES", 0)
 
     with closing(Storage("", tmp_path)) as storage:
         storage.migrate()
-        storage.give_back_space()
+        storage.reclaim_space()
 
     assert "too large to be rebuilt" in caplog.text
 

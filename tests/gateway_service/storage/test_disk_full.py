@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.library import Jobs
 from gateway_service.jobs.sound import Digest
+from gateway_service.jobs.store import Jobs
 from gateway_service.storage.database import Storage, StorageFull
 from gateway_service.voices.library import VoiceLibrary
 from tests.conftest import running
-from tests.support.job_fixtures import finish, order, take, wait_until
+from tests.support.job_fixtures import claim, finish, job_spec, wait_until
 from tests.support.stub_services import StubServices, stub_embed
 
 MIB = 2**20
@@ -34,7 +34,7 @@ def fill(disk: Path) -> Path:
 def storage(small_disk: Path) -> Iterator[Storage]:
     storage = Storage("", small_disk, min_free_bytes=FLOOR)
     storage.migrate()
-    storage.keep_reserve()
+    storage.create_reserve()
     yield storage
     storage.close()
 
@@ -43,9 +43,9 @@ def test_what_is_stored_is_read_and_deleted_on_a_full_disk(
     small_disk: Path, storage: Storage
 ) -> None:
     jobs, leases = Jobs(storage, 10, 1), Leases(storage, 60, 1)
-    jobs.create(order())
+    jobs.create(job_spec())
     over = finish(leases)
-    waiting = jobs.create(order())
+    waiting = jobs.create(job_spec())
     filler = fill(small_disk)
 
     with closing(Storage("", small_disk, min_free_bytes=FLOOR)) as started_now:
@@ -53,7 +53,7 @@ def test_what_is_stored_is_read_and_deleted_on_a_full_disk(
             jobs = Jobs(opened, 10, 1)
             assert len(jobs.newest(10)) >= 1
             with pytest.raises(StorageFull):
-                jobs.create(order())
+                jobs.create(job_spec())
             with pytest.raises(StorageFull):
                 VoiceLibrary(opened).add("mine", stub_embed(), "yes", [])
             with pytest.raises(StorageFull):
@@ -66,15 +66,15 @@ def test_what_is_stored_is_read_and_deleted_on_a_full_disk(
     filler.unlink()
 
     storage.check_ready()
-    storage.keep_reserve()
-    Jobs(storage, 10, 1).create(order())
+    storage.create_reserve()
+    Jobs(storage, 10, 1).create(job_spec())
 
 
 def test_jobs_are_refused_before_the_disk_is_full(small_disk: Path, storage: Storage) -> None:
     (small_disk / "other").write_bytes(bytes(30 * MIB))
 
     with pytest.raises(StorageFull) as caught:
-        Jobs(storage, 10, 1).create(order())
+        Jobs(storage, 10, 1).create(job_spec())
 
     assert caught.value.body()["error"]["code"] == "storage_full"
     assert "disk" in caught.value.message
@@ -103,10 +103,10 @@ def test_write_that_fills_the_disk_leaves_reading_and_deleting(
 def test_much_is_deleted_on_a_full_disk(small_disk: Path, storage: Storage) -> None:
     jobs, leases = Jobs(storage, 10, 1), Leases(storage, 60, 1)
     for _ in range(2):
-        jobs.create(order())
-        job = take(leases)
+        jobs.create(job_spec())
+        job = claim(leases)
         for position in range(3):
-            leases.keep_sound(job, position, bytes(2 * MIB))
+            leases.save_sentence(job, position, bytes(2 * MIB))
         leases.complete(job, Digest())
     fill(small_disk)
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway_service.storage.database_url import StorageMisconfigured, parse_database_url
+from gateway_service.storage.engine import StorageMisconfigured, parse_database_url
 
 DATA = Path("/data")
 PASSWORD = "s3cret"
