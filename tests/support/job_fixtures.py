@@ -1,4 +1,4 @@
-"""Jobs on a database of each kind."""
+"""Job specs, stored jobs and claims for tests, on each kind of database."""
 
 import time
 from collections.abc import Callable
@@ -41,12 +41,12 @@ def claim(leases: Leases) -> JobRow:
 
 
 def samples_of(position: int) -> Int16Array:
-    """A sound that tells which sentence it is of."""
+    """A sound that identifies its sentence."""
     return np.full(160, position + 1, np.int16)
 
 
 def finish(leases: Leases) -> JobRow:
-    """Takes the oldest job and brings it to its end."""
+    """Claim the oldest job and complete it."""
     job = claim(leases)
     for position in range(job.done, job.sentences):
         assert leases.save_sentence(job, position, kept(samples_of(position)))
@@ -55,7 +55,7 @@ def finish(leases: Leases) -> JobRow:
 
 
 def encoded(leases: Leases, job: JobRow, file: bytes = b"encoded") -> Digest:
-    """Keeps a file as the encoded sound of a job."""
+    """Store a file as the encoded sound of a job. Returns its digest."""
     digest = Digest()
     for position, block in enumerate(split_into_blocks([file])):
         assert leases.save_block(job, position, block)
@@ -64,8 +64,8 @@ def encoded(leases: Leases, job: JobRow, file: bytes = b"encoded") -> Digest:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Fails the test if it never comes true."""
+    """Wait for the condition; fail the test after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it never came true"
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.02)
