@@ -12,6 +12,7 @@ from client.errors import ChainError, ServiceError, TimedOut, Unreachable
 from shared.http import deadlines
 
 RETRIED_STATUSES = frozenset({429, 503})
+_MAX_DOUBLINGS = 30  # keeps the power finite
 # A read that timed out is not tried again: the service is still at it.
 _DROPPED = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout)
 
@@ -28,6 +29,17 @@ class RetryPolicy:
     longest_wait: float = 8.0
     longest_retry_after: float = 30.0
     deadline_seconds: float = 600.0
+
+    def wait_seconds(self, failures: int, retry_after: float | None = None) -> float:
+        """Seconds to wait after `failures` failed attempts, 1 or more.
+
+        retry_after: seconds, as the server asked; it replaces the backoff.
+        """
+        if retry_after is not None:
+            return min(retry_after, self.longest_retry_after)
+        doubled = self.first_wait * 2.0 ** min(failures - 1, _MAX_DOUBLINGS)
+        # Jitter spreads out clients that failed at the same moment.
+        return min(doubled, self.longest_wait) * random.uniform(0.5, 1.0)
 
 
 @dataclass
@@ -47,7 +59,8 @@ class Attempts:
         final = self._as_final(error)
         if not _is_passing(error) or self.failed >= self.policy.attempts:
             raise final from error
-        wait = self._wait_seconds(error)
+        retry_after = error.retry_after if isinstance(error, ServiceError) else None
+        wait = self.policy.wait_seconds(self.failed, retry_after)
         if self.seconds_left() < wait:
             raise final from error
         deadlines.sleep(wait)
@@ -68,13 +81,6 @@ class Attempts:
                 f"the {self.service} at {self.url} was not done in "
                 f"{self.policy.deadline_seconds:g} s; raise DEADLINE_SECONDS or send less",
             )
-
-    def _wait_seconds(self, error: Exception) -> float:
-        if isinstance(error, ServiceError) and error.retry_after is not None:
-            return min(error.retry_after, self.policy.longest_retry_after)
-        doubled = self.policy.first_wait * 2.0 ** (self.failed - 1)
-        # The jitter keeps clients that failed together from coming back together.
-        return min(doubled, self.policy.longest_wait) * random.uniform(0.5, 1.0)
 
     def _as_final(self, error: httpx.RequestError | ServiceError) -> ChainError:
         where = f"the {self.service} at {self.url}"

@@ -1,7 +1,6 @@
 """Runs jobs in a worker, sentence by sentence, from where the last worker stopped."""
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import numpy as np
 import orjson
 
 from client.chain import Chain, silence
+from client.retries import RetryPolicy
 from client.wav_stream import Int16Array
 from gateway_service.jobs.leases import MAX_BACKOFF_SECONDS, Leases
 from gateway_service.jobs.sound import Digest, JobSounds, split_into_blocks
@@ -28,6 +28,7 @@ from shared.text.sentences import Piece
 log = logging.getLogger("better")
 
 _SKIPPED = silence(0.2)  # replaces a sentence that cannot be spoken
+_BACKOFF = RetryPolicy(first_wait=1.0, longest_wait=MAX_BACKOFF_SECONDS)
 _RENEWALS_PER_LEASE = 10
 
 
@@ -189,9 +190,7 @@ class JobRunner:
         if attempts >= self.max_attempts:
             self.leases.fail(job, code, f"tried {attempts} times; last error: {reason}")
         else:
-            wait = min(2.0 ** min(attempts - 1, 30), MAX_BACKOFF_SECONDS)
-            # The jitter keeps jobs that failed together from being retried together.
-            self.leases.release(job, wait * random.uniform(0.5, 1.0), reason)
+            self.leases.release(job, _BACKOFF.wait_seconds(attempts), reason)
 
     @contextmanager
     def _renewing_lease(self, job: JobRow) -> Iterator[threading.Event]:

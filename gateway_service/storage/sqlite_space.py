@@ -2,7 +2,7 @@
 
 SQLite keeps the pages of deleted rows. `reclaim_space` returns them to the disk in small steps:
 each step is a transaction of its own, followed by a checkpoint. So the write-ahead log (WAL) stays
-small however much was deleted, and other writers get their turn in between.
+small however much was deleted, and other writers can run in between.
 """
 
 import logging
