@@ -5,7 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from client.chain import Chain
+from client.async_chain import AsyncChain
+from client.chain import Chain, WorkerThreadChain
 from client.retries import RetryPolicy
 from gateway_service.jobs.queue import JobQueue, open_job_queue
 from gateway_service.jobs.schemas import JobObject
@@ -25,7 +26,9 @@ _MAX_RETRY_AFTER_SECONDS = 4.0
 @dataclass(frozen=True)
 class Gateway:
     settings: Settings
+    async_chain: AsyncChain
     chain: Chain
+    """The same chain, for worker threads of the event loop."""
     storage: Storage
     voices: VoiceLibrary
     jobs: Jobs
@@ -56,9 +59,11 @@ def open_gateway(settings: Settings) -> Gateway:
     retries = RetryPolicy(
         longest_retry_after=_MAX_RETRY_AFTER_SECONDS, deadline_seconds=settings.deadline_seconds
     )
+    chain = AsyncChain(settings=settings, retries=retries, on_call=note_call)
     return Gateway(
         settings=settings,
-        chain=Chain(settings=settings, retries=retries, on_call=note_call),
+        async_chain=chain,
+        chain=WorkerThreadChain(chain),
         storage=storage,
         voices=VoiceLibrary(storage, settings.max_voices),
         jobs=jobs,

@@ -9,7 +9,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
-from client.chain import seed_or_new
+from client.options import seed_or_new
 from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.jobs import body as job_body
 from gateway_service.jobs.body import JobBody
@@ -17,7 +17,7 @@ from gateway_service.jobs.schemas import DeletedJob, JobList, JobObject, JobRequ
 from gateway_service.jobs.sound import BLOCK_BYTES, JobSounds
 from gateway_service.jobs.store import JobSpec
 from gateway_service.speech.byte_ranges import asked_range, is_unchanged
-from gateway_service.speech.routes import or_break_off
+from gateway_service.speech.responses import abort_on_error
 from gateway_service.speech.speaking import left_out, pieces_of
 from gateway_service.speech.stream import MEDIA_TYPES
 from gateway_service.storage.database import StorageUnavailable, in_storage_thread
@@ -57,7 +57,7 @@ def _create(request: JobRequest, gateway: Gateway) -> JobRow:
     voice = gateway.voices.find(request.voice)
     pieces = pieces_of(
         request.input,
-        most=gateway.settings.max_job_sentences,
+        max_pieces=gateway.settings.max_job_sentences,
         text_format=request.text_format,
     )
     spec = JobSpec(
@@ -139,7 +139,7 @@ async def _download(sounds: JobSounds, job: JobRow, part: range) -> ChunksRespon
     blocks = _blocks(sounds, job.id, part)
     await anext(blocks)  # before the response starts, so that an error still has a status
     response_format = JobObject.of(job).response_format
-    response = ChunksResponse(or_break_off(blocks), MEDIA_TYPES[response_format])
+    response = ChunksResponse(abort_on_error(blocks), MEDIA_TYPES[response_format])
     response.headers["Content-Length"] = str(len(part))
     response.headers["Content-Disposition"] = f'attachment; filename="{job.id}.{response_format}"'
     return response

@@ -12,12 +12,13 @@ import numpy as np
 import orjson
 
 from client.chain import Chain, silence
+from client.options import SpeechOptions
 from client.retries import RetryPolicy
 from client.wav_stream import Int16Array
 from gateway_service.jobs.leases import MAX_BACKOFF_SECONDS, Leases
 from gateway_service.jobs.sound import Digest, JobSounds, split_into_blocks
 from gateway_service.speech import speaking
-from gateway_service.speech.sentence_sound import kept
+from gateway_service.speech.flac import encode_flac
 from gateway_service.speech.stream import ResponseFormat, encode
 from gateway_service.storage.database import StorageUnavailable
 from gateway_service.storage.tables import JobRow, embed_of
@@ -128,7 +129,7 @@ class JobRunner:
             except (InvalidRequest, TooLarge) as error:
                 sound, is_skipped, last_error = _SKIPPED, True, error
                 skipped += 1
-            if not self.leases.save_sentence(job, position, kept(sound), skipped=is_skipped):
+            if not self.leases.save_sentence(job, position, encode_flac(sound), skipped=is_skipped):
                 return False
             job.attempts = 1
         if skipped < job.sentences:
@@ -141,9 +142,7 @@ class JobRunner:
             self.chain,
             piece,
             embed_of(job.embed),
-            speed=job.speed,
-            seed=job.seed,
-            lexicon=orjson.loads(job.lexicon) if job.lexicon else None,
+            _options(job),
             max_seconds=self.max_sentence_seconds,
         )
         spoken = []
@@ -211,3 +210,8 @@ class JobRunner:
             yield lost
         finally:
             ended.set()
+
+
+def _options(job: JobRow) -> SpeechOptions:
+    lexicon = orjson.loads(job.lexicon) if job.lexicon else None
+    return SpeechOptions.model_construct(speed=job.speed, seed=job.seed, lexicon=lexicon)

@@ -5,8 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
+from client.options import SeedNumber, SpeechOptions, Speed
 from gateway_service.settings import Settings
-from gateway_service.speech.schemas import LexiconEntries, Seed, SeedNumber, Speed, VoiceName
+from gateway_service.speech.schemas import VoiceAndFormat
 from gateway_service.speech.stream import ResponseFormat
 from gateway_service.storage.tables import JobRow, JobStatus
 from gateway_service.string_limits import MAX_VOICE_CHARACTERS
@@ -16,20 +17,15 @@ DEFAULT_MAX_CHARACTERS: int = Settings.model_fields["max_job_characters"].defaul
 """The limit in the OpenAPI document. `body` enforces the limit of the deployment."""
 
 
-class JobRequest(BaseModel):
+class _JobInput(BaseModel):
     model_config = ConfigDict(strict=True)
 
     input: Annotated[str, WithJsonSchema({"type": "string", "maxLength": DEFAULT_MAX_CHARACTERS})]
-    """The text, up to MAX_JOB_CHARACTERS long."""
-    voice: VoiceName
-    response_format: ResponseFormat = "mp3"
-    speed: Speed = 1.0
-    """Speaking rate; the pitch does not change."""
-    seed: Seed = None
-    text_format: TextFormat = "auto"
-    """The markup of `input`. The default for a body of type text/markdown is markdown."""
-    lexicon: LexiconEntries | None = None
-    """Words and their respellings, such as {"Nguyen": "win"}."""
+    """The text, up to MAX_JOB_CHARACTERS long. A body of text/markdown is Markdown."""
+
+
+class JobRequest(SpeechOptions, VoiceAndFormat, _JobInput):
+    """A text with the options of speech."""
 
 
 class JobQuery(BaseModel):

@@ -1,7 +1,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
+from anyio import to_thread
 from pydantic import AnyHttpUrl, SecretStr
 
 from gateway_service.gateway import Gateway, close_gateway, open_gateway
@@ -33,11 +35,16 @@ def settings_of(
     )
 
 
+def close(gateway: Gateway) -> None:
+    """Close it as the app does: in a worker thread of an event loop."""
+    anyio.run(to_thread.run_sync, close_gateway, gateway)
+
+
 @pytest.fixture
 def gateway(services: StubServices, tmp_path: Path) -> Iterator[Gateway]:
     gateway = open_gateway(settings_of(services, tmp_path))
     yield gateway
-    close_gateway(gateway)
+    close(gateway)
 
 
 def test_gateway_without_redis_is_ready_and_runs_jobs(gateway: Gateway) -> None:
@@ -72,7 +79,7 @@ def test_queued_job_waits_for_an_unreachable_queue(
     with pytest.raises(QueueUnreachable):
         gateway.check_ready()
     assert "REDIS_URL" in (gateway.job_object(job).waiting_for or "")
-    close_gateway(gateway)
+    close(gateway)
 
 
 def test_gateway_opens_while_its_database_is_unreachable(
@@ -83,4 +90,4 @@ def test_gateway_opens_while_its_database_is_unreachable(
     gateway = open_gateway(settings_of(services, tmp_path, database_url=url))
 
     gateway.check_ready()  # an outage of the database does not need an operator
-    close_gateway(gateway)
+    close(gateway)

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, func, select, text
 from gateway_service.jobs.leases import Leases
 from gateway_service.jobs.sound import BLOCK_BYTES, split_into_blocks
 from gateway_service.jobs.store import Jobs
-from gateway_service.speech.sentence_sound import kept
+from gateway_service.speech.flac import encode_flac
 from gateway_service.storage import migrate
 from gateway_service.storage.database import Storage
 from gateway_service.storage.tables import JobRow, SentenceRow, SoundRow
@@ -26,7 +26,7 @@ def spoken(jobs: Jobs, leases: Leases) -> JobRow:
     jobs.create(job_spec())
     job = claim(leases)
     for position in range(job.sentences):
-        assert leases.save_sentence(job, position, kept(samples_of(position)))
+        assert leases.save_sentence(job, position, encode_flac(samples_of(position)))
     return job
 
 
@@ -151,7 +151,7 @@ def test_job_of_an_older_version_is_encoded_by_a_worker(
         config.attributes["connection"] = connection
         command.upgrade(config, "0003")
         connection.execute(text(OLD_JOB))
-        connection.execute(text(OLD_SENTENCE), {"sound": kept(samples_of(0))})
+        connection.execute(text(OLD_SENTENCE), {"sound": encode_flac(samples_of(0))})
     engine.dispose()
 
     job = claim(leases)
