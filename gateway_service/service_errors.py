@@ -15,7 +15,7 @@ log = logging.getLogger("better")
 
 SERVICE_SECONDS = Histogram(
     "service_request_seconds",
-    "Seconds to the last byte of a service's response; outcome: a status, broken or left (cancelled)",
+    "Seconds to the last byte of a service's response; outcome: a status, broken, or left",
     ["service", "outcome"],
     buckets=(0.1, 0.3, 1, 3, 10, 30, 100),
     registry=None,
