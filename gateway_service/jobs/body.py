@@ -14,6 +14,7 @@ from shared.http.forms import open_form
 from shared.http.json_routes import body_validation, media_type
 from shared.http.openapi import BINARY
 
+_TEXT_FILE = {**BINARY, "description": "the text, in UTF-8"}
 _FORM_FIELDS = JobQuery.model_json_schema()["properties"]
 OPENAPI: dict[str, Any] = {
     "requestBody": {
@@ -24,7 +25,7 @@ OPENAPI: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["file", "voice"],
-                    "properties": {"file": BINARY, **_FORM_FIELDS},
+                    "properties": {"file": _TEXT_FILE, **_FORM_FIELDS},
                 }
             },
             **{

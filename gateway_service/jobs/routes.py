@@ -81,7 +81,7 @@ def _anonymised(caller: str) -> str:
 @router.get("", responses=errors(404))
 def list_jobs(
     gateway: GatewayState,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: Annotated[int, Query(ge=1, le=100, description="Jobs on a page.")] = 20,
     after: Annotated[
         str | None,
         Query(max_length=MAX_ID_CHARACTERS, description="ID of the last job of the previous page."),

@@ -32,40 +32,55 @@ class JobQuery(BaseModel):
     """Parameters that the query accepts too, for a body that is the text itself."""
 
     voice: Annotated[str, Field(max_length=MAX_VOICE_CHARACTERS)] | SkipJsonSchema[None] = None
+    """Name or ID of the voice."""
     response_format: ResponseFormat = "mp3"
+    """Sound format, at 24 kHz; pcm is 16-bit little-endian."""
     speed: Speed = 1.0
+    """Speaking rate; the pitch does not change."""
     seed: SeedNumber | SkipJsonSchema[None] = None
+    """The same request and seed give the same sound."""
     text_format: TextFormat | SkipJsonSchema[None] = None
+    """The markup of the text."""
 
 
 class JobProgress(BaseModel):
     """Progress in sentences."""
 
     sentences: int
+    """Sentences of the text."""
     done: int
+    """Finished sentences."""
     skipped: int
     """Finished sentences that could not be spoken; a short silence replaces each."""
 
 
 class JobError(BaseModel):
     code: str
+    """The error for programs."""
     message: str
+    """The error for people."""
 
 
 class JobObject(BaseModel):
     id: str
+    """ID of the job."""
     object: Literal["speech.job"] = "speech.job"
+    """Always speech.job."""
     state: JobStatus
+    """State of the job; completed, failed and cancelled are final."""
     created_at: int
     """Unix time in seconds."""
     expires_at: int | None
     """Unix time in seconds at which the job is deleted; null until it is completed, failed or
     cancelled."""
     voice: str
+    """Name of the voice."""
     response_format: ResponseFormat
+    """Sound format."""
     preview: str
     """The first words of the text."""
     progress: JobProgress
+    """Progress in sentences."""
     error: JobError | None
     """The reason for the failure."""
     waiting_for: str | None
@@ -101,6 +116,7 @@ class JobObject(BaseModel):
 
 class JobList(BaseModel):
     object: Literal["list"] = "list"
+    """Always list."""
     data: list[JobObject]
     """The newest first."""
     has_more: bool
@@ -109,5 +125,8 @@ class JobList(BaseModel):
 
 class DeletedJob(BaseModel):
     id: str
+    """ID of the job."""
     object: Literal["speech.job.deleted"] = "speech.job.deleted"
+    """Always speech.job.deleted."""
     deleted: Literal[True] = True
+    """Always true."""

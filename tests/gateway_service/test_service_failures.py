@@ -19,7 +19,7 @@ from tests.support.job_processes import GatewayProcess
 from tests.support.speech_fixtures import SpeechServer, speech_server
 from tests.support.stub_services import Body, Refusal, Refused, StubService
 
-SERVICES = ["encoder", "synthesizer", "vocoder"]
+SERVICE_NAMES = ["encoder", "synthesizer", "vocoder"]
 ATTEMPTS = 2  # the speech server's RetryPolicy
 READ_SECONDS = 1.0
 REQUEST = {"wav": [0.1] * 16_000, "sr": 16_000, "text": "Hello there.", "seed": 1}
@@ -36,14 +36,14 @@ def service(
     request: pytest.FixtureRequest, server: SpeechServer, monkeypatch: pytest.MonkeyPatch
 ) -> StubService:
     """A service that the test may break. Its `answer` is restored afterwards."""
-    for name in SERVICES:
+    for name in SERVICE_NAMES:
         getattr(server.services, name).reset()
     broken: StubService = getattr(server.services, request.param)
     monkeypatch.setattr(broken, "answer", broken.answer)
     return broken
 
 
-each_service = pytest.mark.parametrize("service", SERVICES, indirect=True)
+each_service = pytest.mark.parametrize("service", SERVICE_NAMES, indirect=True)
 
 
 def speak(url: str, deadline: str | None = None) -> httpx.Response:
@@ -55,12 +55,12 @@ def check_named(answer: httpx.Response, service: str, status: int) -> None:
     assert answer.status_code == status, answer.text
     message = answer.json()["error"]["message"]
     assert f"the {service} " in message
-    assert not any(f"the {other} " in message for other in SERVICES if other != service)
+    assert not any(f"the {other} " in message for other in SERVICE_NAMES if other != service)
     assert ("retry-after" in answer.headers) == (status == 503)
 
 
 def name_of(service: StubService, server: SpeechServer) -> str:
-    return next(name for name in SERVICES if getattr(server.services, name) is service)
+    return next(name for name in SERVICE_NAMES if getattr(server.services, name) is service)
 
 
 def garbage(path: str, request: dict[str, Any]) -> Body:
@@ -156,10 +156,10 @@ def test_deadline_shrinks_along_the_chain() -> None:
         assert speak(server.url, deadline="300").status_code == 200
         sent = [
             float(headers["X-Request-Deadline"])
-            for name in SERVICES
+            for name in SERVICE_NAMES
             for headers in getattr(server.services, name).headers
         ]
-    assert len(sent) == len(SERVICES)
+    assert len(sent) == len(SERVICE_NAMES)
     assert 300 > sent[0] > sent[1] > sent[2] > 0
 
 
@@ -169,7 +169,7 @@ def test_services_are_sent_the_default_deadline() -> None:
         assert server.services.encoder.headers[0]["X-Request-Deadline"] == "600.000"
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", SERVICE_NAMES)
 def test_short_deadline_of_the_caller_is_kept(name: str) -> None:
     released = threading.Event()
     with speech_server(Settings(read_seconds=600)) as server:
@@ -216,7 +216,7 @@ class ServiceProcess:
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[dict[str, ServiceProcess]]:
-    started = {name: ServiceProcess(name) for name in SERVICES}
+    started = {name: ServiceProcess(name) for name in SERVICE_NAMES}
     yield started
     for process in started.values():
         process.kill()
@@ -233,7 +233,7 @@ def gateway(
         yield gateway
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", SERVICE_NAMES)
 @pytest.mark.parametrize(("how", "status"), [("killed", 503), ("stopped", 504)])
 def test_killed_or_stopped_process_is_named_and_recovers(
     gateway: GatewayProcess,
