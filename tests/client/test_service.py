@@ -110,6 +110,15 @@ async def test_passing_trouble_is_tried_again(
     assert [request.body for request in server.received] == [b"{}"] * 3
 
 
+async def test_a_broken_response_of_json_is_replaced_not_continued(
+    make_server: MakeServer, http: httpx.AsyncClient
+) -> None:
+    other = b'{"done": false, "attempt": 1}'
+    server = make_server(broken_answer(other, len(other) - 3), DONE)
+
+    assert await call(server, http) == {"done": True}
+
+
 async def test_trouble_that_stays_is_reported_after_five_attempts(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
