@@ -165,7 +165,7 @@ class WorkerThreadChain(Chain):
     def _run(self, call: Callable[..., Awaitable[T]], *args: Any) -> T:
         try:
             return from_thread.run(_await, call, *args)
-        except concurrent.futures.CancelledError:
+        except (asyncio.CancelledError, concurrent.futures.CancelledError):
             raise ClientDisconnected from None
 
 

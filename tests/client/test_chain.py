@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from anyio import create_task_group, to_thread
 
-from client.chain import Chain
+from client.async_chain import AsyncChain
+from client.chain import Chain, WorkerThreadChain
 from client.errors import BadResponse, ServiceError, TimedOut
 from client.options import SpeechOptions
 from client.settings import Settings
 from client.wav_stream import Int16Array
 from shared.audio.files import Clip, endless_wav_header
+from shared.http.deadlines import ClientDisconnected
 from shared.http.tensors import Float32Array
 from tests.support.scripted_server import (
     Answer,
@@ -369,3 +372,42 @@ def test_closing_the_chain_ends_its_thread_and_its_calls(
     assert made > before
     assert threading.active_count() <= made - 1
     assert outcomes[:2] == ["200", "200"]
+
+
+@pytest.mark.anyio
+async def test_worker_thread_calls_on_the_event_loop(
+    stand_ins: StandIns, embed: Float32Array
+) -> None:
+    async with AsyncChain(*stand_ins.urls, retries=AT_ONCE) as chain:
+        blocking = WorkerThreadChain(chain)
+        embedded = await to_thread.run_sync(blocking.embed, b"")
+        sound = await to_thread.run_sync(lambda: heard(blocking, "One. Three!", embed))
+
+    np.testing.assert_array_equal(embedded, embed)
+    assert len(sound) == (4 + 6) * SAMPLES_PER_FRAME + round(0.35 * 16_000)
+
+
+@pytest.mark.anyio
+async def test_worker_thread_waits_no_longer_than_its_request(make_server: MakeServer) -> None:
+    asked, ended, raised = threading.Event(), threading.Event(), threading.Event()
+
+    def never() -> None:
+        asked.set()
+        ended.wait(10)
+
+    server = make_server(Answer([b"HTTP/1.1 200 OK\r\n"], between=never))
+
+    async with AsyncChain(server.url, retries=AT_ONCE) as chain:
+
+        def work() -> None:
+            with pytest.raises(ClientDisconnected):
+                WorkerThreadChain(chain).embed(b"")
+            raised.set()
+
+        async with create_task_group() as tasks:
+            tasks.start_soon(to_thread.run_sync, work)
+            assert await to_thread.run_sync(asked.wait, 10)
+            tasks.cancel_scope.cancel()
+    ended.set()
+
+    assert raised.is_set()
