@@ -132,12 +132,13 @@ class Chain:
         async def following() -> T:
             return await anext(items, _END)
 
-        try:
-            while (item := self._run(following)) is not _END:
+        while (item := self._run(following)) is not _END:
+            try:
                 yield item
-        finally:
-            if not self._is_closed:  # closing the chain closes its generators
-                self._run(items.aclose)
+            except GeneratorExit:
+                if not self._is_closed:  # closing the chain closes its generators
+                    self._run(items.aclose)
+                raise
 
     def _run(self, call: Callable[..., Awaitable[T]], *args: Any) -> T:
         with self._lock:
@@ -165,7 +166,7 @@ class WorkerThreadChain(Chain):
     def _run(self, call: Callable[..., Awaitable[T]], *args: Any) -> T:
         try:
             return from_thread.run(_await, call, *args)
-        except concurrent.futures.CancelledError:
+        except (asyncio.CancelledError, concurrent.futures.CancelledError):
             raise ClientDisconnected from None
 
 

@@ -57,29 +57,26 @@ class Service:
         Large responses are parsed in a thread, so `parse` must be thread-safe.
         """
         headers = {"content-type": content_type, "accept": "application/json"}
-        received = bytearray()
-        async with aclosing(self._chunks(path, body, headers)) as chunks:
-            async for chunk in chunks:
-                received += chunk
-                if len(received) > _MAX_RESPONSE_BYTES:
-                    raise self.bad_response(f"over {_MAX_RESPONSE_BYTES} bytes")
+        attempts = Attempts(self.name, self.url, self._policy)
+        while True:
+            try:
+                received = await self._whole(path, body, headers, attempts)
+                break
+            except (httpx.RequestError, ServiceError) as error:
+                wait = attempts.retry_wait(error)
+            await asyncio.sleep(wait)
 
         def work() -> T:
-            return parse(self._json_object(bytes(received)))
+            return parse(self._json_object(received))
 
         return work() if len(received) < _SMALL else await asyncio.to_thread(work)
 
-    def stream(self, path: str, body: bytes, accept: str) -> AsyncGenerator[bytes]:
+    async def stream(self, path: str, body: bytes, accept: str) -> AsyncGenerator[bytes]:
         """POST JSON, and yield the response body as it arrives.
 
         The same request must always give the same bytes: a retry skips those that were yielded.
         """
-        return self._chunks(path, body, {"content-type": "application/json", "accept": accept})
-
-    async def _chunks(
-        self, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> AsyncGenerator[bytes]:
-        """The response body over as many attempts as it takes."""
+        headers = {"content-type": "application/json", "accept": accept}
         attempts = Attempts(self.name, self.url, self._policy)
         delivered = 0
         while True:
@@ -92,6 +89,17 @@ class Service:
             except (httpx.RequestError, ServiceError) as error:
                 wait = attempts.retry_wait(error)
             await asyncio.sleep(wait)
+
+    async def _whole(
+        self, path: str, body: bytes, headers: Mapping[str, str], attempts: Attempts
+    ) -> bytes:
+        received = bytearray()
+        async with aclosing(self._attempt(path, body, headers, attempts)) as chunks:
+            async for chunk in chunks:
+                received += chunk
+                if len(received) > _MAX_RESPONSE_BYTES:
+                    raise self.bad_response(f"over {_MAX_RESPONSE_BYTES} bytes")
+        return bytes(received)
 
     async def _attempt(
         self, path: str, body: bytes, headers: Mapping[str, str], attempts: Attempts

@@ -93,19 +93,19 @@ class SoundEncoder:
 
     def encode(self, samples: Int16Array) -> bytes:
         wav = self._sound.process(samples)
-        return self._finished(self._compressor.encode(wav) if self._compressor else _pcm(wav))
+        return self._with_header(self._compressor.encode(wav) if self._compressor else _pcm(wav))
 
     def flush(self) -> bytes:
         rest = self._sound.flush()
         if not self._compressor:
-            return self._finished(_pcm(rest))
-        return self._finished(self._compressor.encode(rest) + self._compressor.flush())
+            return self._with_header(_pcm(rest))
+        return self._with_header(self._compressor.encode(rest) + self._compressor.flush())
 
     def close(self) -> None:
         if self._compressor:
             self._compressor.close()
 
-    def _finished(self, part: bytes) -> bytes:
+    def _with_header(self, part: bytes) -> bytes:
         header, self._header = self._header, b""
         if self._length and part[:4] == b"fLaC":  # only a file's first part begins so
             part = with_length(part, self._length)

@@ -37,7 +37,7 @@ def test_attempts_are_bounded() -> None:
 
 
 @pytest.mark.parametrize(("asked", "waited"), [(7.0, 7.0), (3600.0, 30.0), (0.0, 0.0)])
-def test_a_service_says_when_to_come_back_within_bounds(asked: float, waited: float) -> None:
+def test_retry_after_replaces_the_backoff_within_bounds(asked: float, waited: float) -> None:
     assert attempts().retry_wait(ServiceError("vocoder", 429, "full", retry_after=asked)) == waited
 
 
@@ -54,12 +54,12 @@ def test_other_errors_of_a_service_are_final(status: int) -> None:
         attempts().retry_wait(ServiceError("vocoder", status, "no"))
 
 
-def test_a_read_that_timed_out_is_final() -> None:
+def test_read_timeout_is_final() -> None:
     with pytest.raises(TimedOut, match="the vocoder at http://vocoder"):
         attempts().retry_wait(httpx.ReadTimeout("timed out"))
 
 
-def test_a_connection_that_never_stood_is_unreachable() -> None:
+def test_failed_connection_is_unreachable() -> None:
     call = attempts(attempts=2)
     call.retry_wait(httpx.ConnectTimeout("timed out"))
 
@@ -67,7 +67,7 @@ def test_a_connection_that_never_stood_is_unreachable() -> None:
         call.retry_wait(httpx.ConnectError("refused"))
 
 
-def test_a_deadline_that_has_passed_ends_the_call() -> None:
+def test_passed_deadline_ends_the_call() -> None:
     with pytest.raises(TimedOut, match="did not finish within 0 s; raise DEADLINE_SECONDS"):
         attempts(deadline_seconds=0).check_deadline()
 
@@ -84,5 +84,5 @@ def test_retry_after_is_read_as_a_date() -> None:
     assert parse_retry_after(later) == pytest.approx(3600, abs=5)
 
 
-def test_a_date_that_has_passed_means_now() -> None:
+def test_date_in_the_past_means_now() -> None:
     assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0

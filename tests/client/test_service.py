@@ -13,7 +13,7 @@ from client.retries import RetryPolicy
 from client.service import Service
 from shared.http.request_id import request_id
 from tests.support.scripted_server import (
-    Answer,
+    ScriptedResponse,
     ScriptedServer,
     answer,
     broken_answer,
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 DONE = json_answer({"done": True})
 BYTES = bytes(range(256)) * 40
-GONE = Answer([], broken=True)
+GONE = ScriptedResponse([], broken=True)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def streamed(service: Service) -> bytes:
     return b"".join([part async for part in service.stream("/inference/", b"{}", "audio/wav")])
 
 
-async def test_nothing_is_asked_for_a_cancelled_request(
+async def test_cancelled_request_sends_nothing(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     server = make_server(DONE)
@@ -77,7 +77,7 @@ async def test_cancelling_leaves_a_silent_service_at_once(
         assert ended.wait(10)
 
     token = anyio.lowlevel.current_token()
-    server = make_server(Answer([b"HTTP/1.1 200 OK\r\n"], between=answer_never))
+    server = make_server(ScriptedResponse([b"HTTP/1.1 200 OK\r\n"], between=answer_never))
     silent = Service("encoder", server.url, http, AT_ONCE, lambda *call: outcomes.append(call[1]))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(silent.call, "/inference/", b"{}", "application/json", whole)
@@ -95,14 +95,14 @@ async def test_cancelling_leaves_a_silent_service_at_once(
         error_answer(429, "full", retry_after="3600"),
         answer(503, b"<h1>a router's page</h1>"),
         GONE,
-        Answer([b"HTTP/1.1 200 OK\r\ncontent-le"], broken=True),
-        Answer([b"HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{"]),
+        ScriptedResponse([b"HTTP/1.1 200 OK\r\ncontent-le"], broken=True),
+        ScriptedResponse([b"HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{"]),
         broken_answer(b'{"done": true}', 5),
     ],
     ids=["503", "429", "router", "dropped", "in head", "closed in body", "reset in body"],
 )
-async def test_passing_trouble_is_tried_again(
-    trouble: Answer, make_server: MakeServer, http: httpx.AsyncClient
+async def test_transient_failure_is_retried(
+    trouble: ScriptedResponse, make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     server = make_server(trouble, trouble, DONE)
 
@@ -110,7 +110,16 @@ async def test_passing_trouble_is_tried_again(
     assert [request.body for request in server.received] == [b"{}"] * 3
 
 
-async def test_trouble_that_stays_is_reported_after_five_attempts(
+async def test_broken_json_response_is_requested_anew(
+    make_server: MakeServer, http: httpx.AsyncClient
+) -> None:
+    other = b'{"done": false, "attempt": 1}'
+    server = make_server(broken_answer(other, len(other) - 3), DONE)
+
+    assert await call(server, http) == {"done": True}
+
+
+async def test_lasting_failure_is_reported_after_five_attempts(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     server = make_server(GONE)
@@ -121,7 +130,7 @@ async def test_trouble_that_stays_is_reported_after_five_attempts(
     assert len(server.received) == 5
 
 
-async def test_a_refused_connection_is_reported(
+async def test_refused_connection_is_reported(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     server = ScriptedServer(DONE)
@@ -131,7 +140,7 @@ async def test_a_refused_connection_is_reported(
         await call(server, http)
 
 
-async def test_an_error_of_the_service_is_told_whole_and_not_tried_again(
+async def test_error_of_the_service_is_final_and_complete(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     server = make_server(error_answer(400, "text is empty"))
@@ -144,7 +153,7 @@ async def test_an_error_of_the_service_is_told_whole_and_not_tried_again(
     assert len(server.received) == 1
 
 
-async def test_an_error_without_our_object_is_told_by_its_reason(
+async def test_error_without_an_error_object_has_its_reason_phrase(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     server = make_server(answer(502, b"<html>oops</html>"))
@@ -153,16 +162,18 @@ async def test_an_error_without_our_object_is_told_by_its_reason(
         await call(server, http)
 
 
-async def test_a_moved_service_is_named(make_server: MakeServer, http: httpx.AsyncClient) -> None:
+async def test_redirect_names_the_new_address(
+    make_server: MakeServer, http: httpx.AsyncClient
+) -> None:
     server = make_server(answer(301, location="https://elsewhere/"))
 
     with pytest.raises(ServiceError, match="it has moved to https://elsewhere/"):
         await call(server, http)
 
 
-async def test_a_silent_service_times_out_and_is_not_asked_again(make_server: MakeServer) -> None:
+async def test_silent_service_times_out_without_a_retry(make_server: MakeServer) -> None:
     ended = threading.Event()
-    server = make_server(Answer([b"HTTP/1.1 200 OK\r\n"], between=ended.wait))
+    server = make_server(ScriptedResponse([b"HTTP/1.1 200 OK\r\n"], between=ended.wait))
 
     async with httpx.AsyncClient(timeout=0.05) as http:
         with pytest.raises(TimedOut, match="encoder"):
@@ -172,25 +183,25 @@ async def test_a_silent_service_times_out_and_is_not_asked_again(make_server: Ma
     assert len(server.received) == 1
 
 
-async def test_an_answer_that_never_ends_meets_the_deadline(
+async def test_endless_response_meets_the_deadline(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 999999999\r\n\r\n"
-    server = make_server(Answer(chain([head], repeat(b" "))))
+    server = make_server(ScriptedResponse(chain([head], repeat(b" "))))
 
     with pytest.raises(TimedOut, match="did not finish within"):
         await call(server, http, RetryPolicy(deadline_seconds=0.05))
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[1]", b"", b'{"embed": NaN}'])
-async def test_an_answer_that_is_no_json_object_names_the_setting(
+async def test_response_without_a_json_object_names_the_setting(
     body: bytes, make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     with pytest.raises(BadResponse, match=r"is ENCODER_URL right\?"):
         await call(make_server(answer(200, body)), http)
 
 
-async def test_a_path_in_the_url_stays(make_server: MakeServer, http: httpx.AsyncClient) -> None:
+async def test_path_of_the_url_is_kept(make_server: MakeServer, http: httpx.AsyncClient) -> None:
     server = make_server(DONE)
     prefixed = Service("encoder", server.url + "/prefix/", http, AT_ONCE)
     await prefixed.call("/inference/", b"", "audio/wav", whole)
@@ -199,7 +210,7 @@ async def test_a_path_in_the_url_stays(make_server: MakeServer, http: httpx.Asyn
     assert server.received[0].headers["content-type"] == "audio/wav"
 
 
-async def test_a_stream_goes_on_where_it_broke(
+async def test_stream_resumes_where_it_broke(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     server = make_server(
@@ -214,12 +225,12 @@ async def test_a_stream_goes_on_where_it_broke(
     assert len(server.received) == 5
 
 
-async def test_a_stream_arrives_while_it_is_made(
+async def test_stream_arrives_while_it_is_made(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     heard = threading.Event()
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n"
-    server = make_server(Answer([head + b"half", b"rest"], between=lambda: heard.wait(5)))
+    server = make_server(ScriptedResponse([head + b"half", b"rest"], between=lambda: heard.wait(5)))
 
     received = service(server, http).stream("/inference/", b"{}", "audio/wav")
 
@@ -228,7 +239,7 @@ async def test_a_stream_arrives_while_it_is_made(
     assert b"".join([part async for part in received]) == b"rest"
 
 
-async def test_a_stream_that_is_refused_says_why(
+async def test_error_of_a_stream_has_its_message(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     server = make_server(error_answer(413, "spec is too long"))
@@ -237,7 +248,7 @@ async def test_a_stream_that_is_refused_says_why(
         await streamed(service(server, http))
 
 
-async def test_a_call_bears_the_id_of_the_request_it_is_made_for(
+async def test_call_carries_the_request_id(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     server = make_server(DONE)

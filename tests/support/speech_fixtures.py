@@ -1,4 +1,4 @@
-"""The gateway's speech routes over stub services, at a port of its own, in this process."""
+"""The gateway's speech routes over stub services, on a port in this process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ VOICES = {"low": 0, "high": 30, "alloy": 5}
 
 
 class StubVoices:
-    """Voices by name; each is one of the stub services' tones."""
+    """Voices by name. Each is one of the stub services' tones."""
 
     def find(self, name_or_id: str) -> SimpleNamespace:
         if name_or_id not in VOICES:
@@ -45,7 +45,7 @@ class SpeechServer:
 
 @contextmanager
 def speech_server(settings: Settings | None = None, **urls: str) -> Iterator[SpeechServer]:
-    """urls: of services, as ENCODER_URL=..., in place of the stubs'."""
+    """urls: replace those of the stubs, as ENCODER_URL=..."""
     settings = settings or Settings()
     with StubServices() as services:
         chain = _chain(services, settings, urls)
@@ -95,7 +95,7 @@ def server_of_module() -> Iterator[SpeechServer]:
 
 @pytest.fixture
 def server(server_of_module: SpeechServer) -> SpeechServer:
-    """One for the module, with services that work and have seen nothing yet."""
+    """The module's server, with its services reset."""
     services = server_of_module.services
     for service in (services.encoder, services.synthesizer, services.vocoder):
         service.reset()

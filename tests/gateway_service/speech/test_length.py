@@ -67,14 +67,14 @@ async def test_speed_and_pauses_count() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("text", ["I have 3 apples.", "It was a bright cold day. " * 100])
-async def test_synthesizer_is_not_asked_where_it_makes_no_difference(text: str) -> None:
+async def test_synthesizer_is_asked_only_if_it_can_matter(text: str) -> None:
     speller = Speller()
     await require_short(speller, pieces_of(text), 1.0, 600)  # type: ignore[arg-type]
     assert speller.asked == []
 
 
 @pytest.mark.anyio
-async def test_sentences_are_given_until_there_would_be_too_much() -> None:
+async def test_sentences_end_at_the_limit() -> None:
     second = Sentence("One.", np.zeros((80, 81), np.float32), None, 0.0)
 
     async def sentences(n: int) -> AsyncGenerator[Sentence]:
@@ -99,7 +99,7 @@ def say(server: SpeechServer, **fields: object) -> httpx.Response:
     return httpx.post(f"{server.url}/v1/audio/speech", json=body, timeout=60)
 
 
-def test_text_that_is_too_long_is_refused_before_any_work(server: SpeechServer) -> None:
+def test_too_long_text_is_rejected_before_any_work(server: SpeechServer) -> None:
     before = len(server.services.synthesizer.requests)
     for path, body in {
         "/v1/audio/speech": {"input": TEXT * 9, "voice": "low"},
@@ -112,7 +112,7 @@ def test_text_that_is_too_long_is_refused_before_any_work(server: SpeechServer) 
     assert len(server.services.synthesizer.requests) == before
 
 
-def test_sound_that_becomes_too_long_is_broken_off(server: SpeechServer) -> None:
+def test_too_long_sound_is_aborted(server: SpeechServer) -> None:
     """It cannot be taken for whole."""
     with pytest.raises(httpx.RemoteProtocolError):
         say(server)
@@ -128,7 +128,7 @@ def test_events_end_with_the_error(server: SpeechServer) -> None:
     assert (last["type"], last["error"]["code"]) == ("error", "speech_too_long")
 
 
-def test_length_that_is_known_before_the_first_byte_is_refused(server: SpeechServer) -> None:
+def test_length_known_before_the_first_byte_is_an_error(server: SpeechServer) -> None:
     answer = say(server, response_format="flac")
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "speech_too_long")
 

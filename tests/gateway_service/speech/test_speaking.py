@@ -115,7 +115,7 @@ async def test_sentences_know_how_many_samples_they_become(
     assert len(await sound(chain, each(sentences))) == expected
 
 
-async def test_speech_that_became_too_long_for_the_vocoder_is_sent_in_parts(
+async def test_speech_too_long_for_the_vocoder_is_sent_in_parts(
     chain: AsyncChain, services: StubServices
 ) -> None:
     piece = Piece("x" * 240, 0.0)
@@ -149,7 +149,7 @@ async def test_same_seed_asks_the_services_the_same(
         assert service.requests[:2] == service.requests[2:]
 
 
-async def test_attention_comes_where_it_was_asked_for(chain: AsyncChain) -> None:
+async def test_attention_comes_only_on_request(chain: AsyncChain) -> None:
     (with_it,) = await sentences_of(chain, pieces_of("Hello."), attention=True)
     (without,) = await sentences_of(chain, pieces_of("Hello."))
 
@@ -178,14 +178,14 @@ async def test_next_sentence_is_synthesized_while_one_is_heard(
 
 
 @pytest.mark.parametrize("text", ["", "  \n "])
-def test_nothing_to_say_is_refused(text: str) -> None:
+def test_blank_text_is_an_invalid_request(text: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         pieces_of(text)
 
     assert caught.value.param == "input"
 
 
-async def test_a_sentence_that_cannot_be_said_is_found_before_any_sound(
+async def test_unspeakable_sentence_is_found_before_any_sound(
     chain: AsyncChain, services: StubServices
 ) -> None:
     with pytest.raises(InvalidRequest, match="你好") as caught:
@@ -220,7 +220,7 @@ async def test_failure_of_a_service_is_an_api_error(
         list(say(blocking_chain, Piece("Hello.", 0), stub_embed()))
 
 
-async def test_closing_the_sound_ends_the_vocoders_work(
+async def test_closing_the_sound_ends_the_call_to_the_vocoder(
     chain: AsyncChain, services: StubServices
 ) -> None:
     taken = threading.Event()
@@ -233,7 +233,7 @@ async def test_closing_the_sound_ends_the_vocoders_work(
     assert services.vocoder.left.wait(5)
 
 
-def test_closing_what_is_said_ends_the_vocoders_work(
+def test_closing_say_ends_the_call_to_the_vocoder(
     blocking_chain: Chain, services: StubServices
 ) -> None:
     taken = threading.Event()

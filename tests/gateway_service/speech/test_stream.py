@@ -84,7 +84,7 @@ def test_files_begin_as_their_formats_do(response_format: ResponseFormat, begins
     assert b"".join(encode(cut(tone()), response_format)).startswith(begins)
 
 
-def test_mp3_has_no_frame_that_is_not_sound() -> None:
+def test_mp3_has_frames_of_sound_only() -> None:
     data = b"".join(encode(cut(tone()), "mp3"))
 
     assert b"Xing" not in data
@@ -126,7 +126,7 @@ def test_no_header_comes_before_an_error_of_the_first_chunk(
 
 
 @pytest.mark.parametrize("response_format", ALL)
-def test_closing_ends_the_making_of_samples(response_format: ResponseFormat) -> None:
+def test_closing_closes_the_source(response_format: ResponseFormat) -> None:
     ended: list[bool] = []
 
     def endless() -> Iterator[Int16Array]:
