@@ -7,10 +7,12 @@ from typing import Any, BinaryIO, get_args
 
 import click
 import orjson
+from pydantic import ValidationError
 
 from cli.sound_output import BadOutput, Write, check_output, sound_file, wav_stream
 from cli.voices import VoiceError, VoiceStore
 from client.chain import Chain
+from client.options import MAX_SPEED, MIN_SPEED, SpeechOptions
 from client.settings import Settings
 from shared.http.tensors import Float32Array
 from shared.text.markup import TextFormat
@@ -25,6 +27,13 @@ _BAR_STEPS = 1000
 @click.option("--text", required=True, metavar="TEXT|-", help="What to say; - reads it from stdin.")
 @click.option(
     "--out", required=True, metavar="FILE|-", help=".wav, .flac, .ogg, .opus or .mp3; - for stdout."
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(MIN_SPEED, MAX_SPEED),
+    default=1.0,
+    show_default=True,
+    help="Times the usual pace; the pitch stays.",
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), help="The same seed gives the same sound."
@@ -45,6 +54,7 @@ def speak(
     voice: str,
     text: str,
     out: str,
+    speed: float,
     seed: int | None,
     text_format: TextFormat,
     lexicon: BinaryIO | None,
@@ -53,6 +63,7 @@ def speak(
     settings = Settings()
     words = _read_text(text)
     respellings = _read_lexicon(lexicon) if lexicon else None
+    options = _options(speed=speed, seed=seed, text_format=text_format, lexicon=respellings)
     try:
         if out != "-":
             check_output(Path(out))
@@ -61,11 +72,20 @@ def speak(
         raise click.ClickException(str(error)) from error
     with Chain(settings=settings, on_warning=warn) as chain, _progress_bar() as bar:
         embed = chain.embed(found) if isinstance(found, Path) else found.embed
-        options = {"seed": seed, "text_format": text_format, "lexicon": respellings}
         try:
             _speak_into(out, chain, words, embed, bar, options)
         except ValueError as error:  # of the text: its script, or a pause in it
             raise click.ClickException(str(error)) from None
+
+
+def _options(**values: Any) -> SpeechOptions:
+    """Raises ClickException for an invalid value."""
+    try:
+        return SpeechOptions(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise click.ClickException(f"{field}: {first['msg']}") from None
 
 
 def warn(message: str) -> None:
@@ -73,13 +93,13 @@ def warn(message: str) -> None:
 
 
 def _speak_into(
-    out: str, chain: Chain, text: str, embed: Float32Array, bar: Any, options: dict[str, Any]
+    out: str, chain: Chain, text: str, embed: Float32Array, bar: Any, options: SpeechOptions
 ) -> None:
     def show(done: float) -> None:
         bar.update(round(done * _BAR_STEPS) - bar.pos)
 
     with _opened(out) as write:
-        for samples in chain.speak(text, embed, on_progress=show, **options):
+        for samples in chain.speak(text, embed, options, show):
             write(samples)
 
 

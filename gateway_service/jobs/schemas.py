@@ -1,81 +1,96 @@
-"""Requests and responses of jobs, as they stand on the wire."""
+"""Request and response bodies of jobs."""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from gateway_service.jobs.library import JobStatus
-from gateway_service.settings import settings
-from gateway_service.speech.schemas import LexiconEntries, Seed, SeedNumber, Speed, VoiceName
+from client.options import SeedNumber, SpeechOptions, Speed
+from gateway_service.settings import Settings
+from gateway_service.speech.schemas import VoiceAndFormat
 from gateway_service.speech.stream import ResponseFormat
-from gateway_service.storage.job_tables import JobRow
+from gateway_service.storage.tables import JobRow, JobStatus
 from gateway_service.string_limits import MAX_VOICE_CHARACTERS
 from shared.text.markup import TextFormat
 
+DEFAULT_MAX_CHARACTERS: int = Settings.model_fields["max_job_characters"].default
+"""The limit in the OpenAPI document. `body` enforces the limit of the deployment."""
 
-class JobRequest(BaseModel):
+
+class _JobInput(BaseModel):
     model_config = ConfigDict(strict=True)
 
-    input: Annotated[str, Field(max_length=settings.max_job_characters)]
-    """Of any length up to MAX_JOB_CHARACTERS."""
-    voice: VoiceName
-    response_format: ResponseFormat = "mp3"
-    speed: Speed = 1.0
-    """The pitch stays."""
-    seed: Seed = None
-    text_format: TextFormat = "auto"
-    """As for speech; a text sent as text/markdown is Markdown."""
-    lexicon: LexiconEntries | None = None
-    """Words, and how they are to be said: {"Nguyen": "win"}."""
+    input: Annotated[str, WithJsonSchema({"type": "string", "maxLength": DEFAULT_MAX_CHARACTERS})]
+    """The text, up to MAX_JOB_CHARACTERS long. A body of text/markdown is Markdown."""
+
+
+class JobRequest(SpeechOptions, VoiceAndFormat, _JobInput):
+    """A text with the options of speech."""
 
 
 class JobQuery(BaseModel):
-    """What may stand in the query too, for a body that is the text itself."""
+    """Parameters that the query accepts too, for a body that is the text itself."""
 
     voice: Annotated[str, Field(max_length=MAX_VOICE_CHARACTERS)] | SkipJsonSchema[None] = None
+    """Name or ID of the voice."""
     response_format: ResponseFormat = "mp3"
+    """Sound format, at 24 kHz; pcm is 16-bit little-endian."""
     speed: Speed = 1.0
+    """Speaking rate; the pitch does not change."""
     seed: SeedNumber | SkipJsonSchema[None] = None
+    """The same request and seed give the same sound."""
     text_format: TextFormat | SkipJsonSchema[None] = None
+    """The markup of the text."""
 
 
 class JobProgress(BaseModel):
+    """Progress in sentences."""
+
     sentences: int
+    """Sentences of the text."""
     done: int
+    """Finished sentences."""
     skipped: int
-    """Of those done: there is nothing in them that can be said, so they are a short silence."""
+    """Finished sentences that could not be spoken; a short silence replaces each."""
 
 
 class JobError(BaseModel):
     code: str
+    """The error for programs."""
     message: str
+    """The error for people."""
 
 
 class JobObject(BaseModel):
     id: str
+    """ID of the job."""
     object: Literal["speech.job"] = "speech.job"
+    """Always speech.job."""
     state: JobStatus
+    """State of the job; completed, failed and cancelled are final."""
     created_at: int
     """Unix time in seconds."""
     expires_at: int | None
-    """Unix time in seconds, from when on the job is gone; null until it is completed, failed or
+    """Unix time in seconds at which the job is deleted; null until it is completed, failed or
     cancelled."""
     voice: str
+    """Name of the voice."""
     response_format: ResponseFormat
+    """Sound format."""
     preview: str
     """The first words of the text."""
     progress: JobProgress
+    """Progress in sentences."""
     error: JobError | None
-    """Why it failed."""
+    """The reason for the failure."""
     waiting_for: str | None
-    """What holds the job up, such as a service that does not answer; it goes on by itself."""
+    """The reason for a delay, such as an unreachable service. The job continues by itself."""
     notes: list[str] = []
-    """What of the text is not said, and why; in the answer to its making alone."""
+    """Parts of the text that are not spoken, and why. Only in the response to POST /v1/jobs."""
 
     @classmethod
-    def of(cls, job: JobRow, all_wait_for: str | None = None) -> Self:
-        """all_wait_for: what holds every job up."""
+    def of(cls, job: JobRow, common_delay: str | None = None) -> Self:
+        """common_delay: the reason for a delay of all jobs."""
         failed = job.status == "failed"
         return cls.model_validate(
             {
@@ -93,7 +108,7 @@ class JobObject(BaseModel):
                 },
                 "error": {"code": job.error_code, "message": job.error_message} if failed else None,
                 "waiting_for": (
-                    all_wait_for or job.error_message if job.status == "queued" else None
+                    common_delay or job.error_message if job.status == "queued" else None
                 ),
             }
         )
@@ -101,13 +116,17 @@ class JobObject(BaseModel):
 
 class JobList(BaseModel):
     object: Literal["list"] = "list"
+    """Always list."""
     data: list[JobObject]
     """The newest first."""
     has_more: bool
-    """Then ask again with `after` = the last one's id."""
+    """True if there are more: repeat the request with `after` set to the last ID."""
 
 
 class DeletedJob(BaseModel):
     id: str
+    """ID of the job."""
     object: Literal["speech.job.deleted"] = "speech.job.deleted"
+    """Always speech.job.deleted."""
     deleted: Literal[True] = True
+    """Always true."""

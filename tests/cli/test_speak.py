@@ -49,6 +49,27 @@ def test_a_text_is_read_from_stdin(stand_ins: StandIns, clip: Path, out: Path) -
     assert stand_ins.synthesizer.received[0].json["text"] == "Schön."
 
 
+def test_speed_changes_the_pace(stand_ins: StandIns, clip: Path, out: Path) -> None:
+    text = ("--voice", str(clip), "--text", "One.", "--out", str(out))
+
+    assert speak(*text, "--speed", "0.5").exit_code == 0
+    assert soundfile.info(out).frames == 2 * 4 * SAMPLES_PER_FRAME
+    assert "--speed" in speak(*text, "--speed", "5").output
+
+
+def test_respelling_that_cannot_be_read_is_named(stand_ins: StandIns, tmp_path: Path) -> None:
+    lexicon = tmp_path / "lexicon.json"
+    lexicon.write_text('{"Nguyen": "w1n"}')
+
+    result = speak(
+        *("--voice", "ash", "--text", "One.", "--out", str(tmp_path / "a.wav")),
+        *("--lexicon", str(lexicon)),
+    )
+
+    assert result.exit_code == 1
+    assert "Error: lexicon.Nguyen: " in result.output
+
+
 def test_speech_can_go_to_stdout(stand_ins: StandIns, clip: Path) -> None:
     result = speak("--voice", str(clip), "--text", "One.", "--out", "-")
 

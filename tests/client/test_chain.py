@@ -1,20 +1,25 @@
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from anyio import create_task_group, to_thread
 
-from client.chain import Chain
+from client.async_chain import AsyncChain
+from client.chain import Chain, WorkerThreadChain
 from client.errors import BadResponse, ServiceError, TimedOut
+from client.options import SpeechOptions
 from client.settings import Settings
 from client.wav_stream import Int16Array
 from shared.audio.files import Clip, endless_wav_header
+from shared.http.deadlines import ClientDisconnected
 from shared.http.tensors import Float32Array
 from tests.support.scripted_server import (
-    Answer,
     Received,
+    ScriptedResponse,
     ScriptedServer,
     answer,
     broken_answer,
@@ -39,14 +44,14 @@ def chain_to(server: ScriptedServer) -> Chain:
 
 
 def heard(chain: Chain, text: str, embed: Float32Array, seed: int | None = None) -> Int16Array:
-    return np.concatenate(list(chain.speak(text, embed, seed)))
+    return np.concatenate(list(chain.speak(text, embed, SpeechOptions(seed=seed))))
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("a.wav", "audio/wav"), ("a.MP3", "audio/mpeg"), ("a.flac", "audio/flac"), ("a", "audio/wav")],
 )
-def test_a_clip_is_sent_as_it_is_with_its_type(
+def test_clip_is_sent_unchanged_with_its_media_type(
     name: str, kind: str, chain: Chain, stand_ins: StandIns, tmp_path: Path, embed: Float32Array
 ) -> None:
     (tmp_path / name).write_bytes(b"RIFF and so on")
@@ -59,14 +64,14 @@ def test_a_clip_is_sent_as_it_is_with_its_type(
     assert request.body == b"RIFF and so on"
 
 
-def test_a_clip_may_be_given_as_bytes(chain: Chain, stand_ins: StandIns) -> None:
+def test_clip_may_be_bytes(chain: Chain, stand_ins: StandIns) -> None:
     chain.embed(b"fLaC")
 
     assert stand_ins.encoder.received[0].body == b"fLaC"
     assert stand_ins.encoder.received[0].headers["content-type"] == "audio/wav"
 
 
-def test_a_clip_may_be_given_in_samples(chain: Chain, stand_ins: StandIns) -> None:
+def test_clip_may_be_samples(chain: Chain, stand_ins: StandIns) -> None:
     chain.embed(Clip(np.array([0.5, -0.25], np.float32), 22_050))
 
     request = stand_ins.encoder.received[0]
@@ -75,7 +80,7 @@ def test_a_clip_may_be_given_in_samples(chain: Chain, stand_ins: StandIns) -> No
     assert (wav.tolist(), rate) == ([0.5, -0.25], 22_050)
 
 
-def test_a_spectrogram_is_asked_for_with_text_voice_and_seed(
+def test_spectrogram_is_requested_with_text_voice_and_seed(
     chain: Chain, stand_ins: StandIns, embed: Float32Array
 ) -> None:
     spec = chain.spectrogram("Hello.", embed, seed=5)
@@ -87,7 +92,7 @@ def test_a_spectrogram_is_asked_for_with_text_voice_and_seed(
     assert request.headers["content-type"] == "application/json"
 
 
-def test_attention_is_asked_for_and_given(make_server: MakeServer, embed: Float32Array) -> None:
+def test_attention_is_requested_and_returned(make_server: MakeServer, embed: Float32Array) -> None:
     content = {"spec": SPEC, "attention": [[0.25, 0.75]] * 10}
     server = make_server(json_answer(content))
 
@@ -100,9 +105,7 @@ def test_attention_is_asked_for_and_given(make_server: MakeServer, embed: Float3
     np.testing.assert_array_equal(synthesis.attention, content["attention"])
 
 
-def test_what_is_amiss_with_the_attention_is_handed_on(
-    make_server: MakeServer, embed: Float32Array
-) -> None:
+def test_fault_of_the_attention_is_passed_on(make_server: MakeServer, embed: Float32Array) -> None:
     retried = {"spec": SPEC, "attention": [[0.25, 0.75]], "retries": 2, "fault": "repeated"}
     mended = {"spec": SPEC, "retries": 1, "fault": None}
     server = make_server(json_answer(retried), json_answer(retried), json_answer(mended))
@@ -114,9 +117,7 @@ def test_what_is_amiss_with_the_attention_is_handed_on(
     assert faults == ["repeated", "repeated", None]
 
 
-def test_attention_that_does_not_come_is_missed(
-    make_server: MakeServer, embed: Float32Array
-) -> None:
+def test_missing_attention_is_a_bad_response(make_server: MakeServer, embed: Float32Array) -> None:
     server = make_server(json_answer({"spec": SPEC}))
     with chain_to(server) as chain, pytest.raises(BadResponse, match="attention"):
         chain.synthesize("Hi", embed, attention=True)
@@ -134,19 +135,19 @@ def test_texts_are_checked_in_batches(make_server: MakeServer) -> None:
     assert [text for batch in batches for text in batch] == [str(n) for n in range(20)]
 
 
-def test_text_that_cannot_be_said_is_refused(make_server: MakeServer) -> None:
+def test_unspeakable_text_is_an_error(make_server: MakeServer) -> None:
     server = make_server(error_answer(400, "nothing to speak"))
     with chain_to(server) as chain, pytest.raises(ServiceError, match="nothing to speak"):
         chain.check_texts(["%"])
 
 
-def test_a_view_of_a_spectrogram_is_sent_as_any_other(chain: Chain, stand_ins: StandIns) -> None:
+def test_view_of_a_spectrogram_is_sent_by_its_values(chain: Chain, stand_ins: StandIns) -> None:
     list(chain.vocode(np.repeat(SPEC, 2, axis=1)[:, ::2]))
 
     assert stand_ins.vocoder.received[0].json["spec"] == SPEC.tolist()
 
 
-def test_sound_is_asked_for_as_wav_with_spec_rate_and_seed(
+def test_sound_is_requested_as_wav_with_spec_rate_and_seed(
     chain: Chain, stand_ins: StandIns
 ) -> None:
     wav = np.concatenate(list(chain.vocode(SPEC, seed=7)))
@@ -158,7 +159,7 @@ def test_sound_is_asked_for_as_wav_with_spec_rate_and_seed(
     assert request.headers["accept"] == "audio/wav"
 
 
-def test_a_seed_is_drawn_once_for_all_attempts(make_server: MakeServer) -> None:
+def test_seed_is_drawn_once_for_all_attempts(make_server: MakeServer) -> None:
     server = make_server(error_answer(503, "busy"), broken_answer(WAV, 1001), answer(200, WAV))
 
     with chain_to(server) as chain:
@@ -189,29 +190,29 @@ def test_seeds_differ_between_calls(chain: Chain, stand_ins: StandIns) -> None:
         {"embed": [[1], [1, 2]]},
     ],
 )
-def test_a_tensor_that_is_none_is_refused(content: object, make_server: MakeServer) -> None:
+def test_malformed_tensor_is_a_bad_response(content: object, make_server: MakeServer) -> None:
     server = make_server(json_answer(content))
     with chain_to(server) as chain, pytest.raises(BadResponse, match="embed"):
         chain.embed(b"")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", WAV[:20], WAV.replace(b"fmt ", b"nofm")])
-def test_sound_that_is_none_is_refused(body: bytes, make_server: MakeServer) -> None:
+def test_malformed_sound_is_a_bad_response(body: bytes, make_server: MakeServer) -> None:
     server = make_server(answer(200, body))
     with chain_to(server) as chain, pytest.raises(BadResponse, match="a broken sound file"):
         list(chain.vocode(SPEC))
 
 
-def test_a_service_that_is_too_slow_is_given_up(make_server: MakeServer) -> None:
+def test_slow_service_times_out(make_server: MakeServer) -> None:
     ended = threading.Event()
-    server = make_server(Answer([b"HTTP"], between=ended.wait))
+    server = make_server(ScriptedResponse([b"HTTP"], between=ended.wait))
     hasty = Settings(read_seconds=0.05)
     with Chain(server.url, settings=hasty) as chain, pytest.raises(TimedOut, match="the encoder"):
         chain.embed(b"")
     ended.set()
 
 
-def test_a_proxy_of_the_environment_is_not_used_for_this_machine(
+def test_proxy_is_not_used_for_loopback(
     stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -236,7 +237,7 @@ def test_sentences_are_joined_with_pauses(chain: Chain, embed: Float32Array) -> 
     np.testing.assert_array_equal(wav, np.concatenate(expected))
 
 
-def test_pieces_with_nothing_to_say_are_left_out(
+def test_pieces_without_words_are_left_out(
     chain: Chain, stand_ins: StandIns, embed: Float32Array
 ) -> None:
     heard(chain, "One.\n\n***\n\nTwo.", embed)
@@ -244,7 +245,7 @@ def test_pieces_with_nothing_to_say_are_left_out(
     assert [request.json["text"] for request in stand_ins.synthesizer.received] == ["One.", "Two."]
 
 
-def test_a_text_of_signs_alone_is_left_to_the_synthesizer(
+def test_text_of_signs_alone_is_left_to_the_synthesizer(
     chain: Chain, stand_ins: StandIns, embed: Float32Array
 ) -> None:
     heard(chain, "%", embed)
@@ -252,12 +253,12 @@ def test_a_text_of_signs_alone_is_left_to_the_synthesizer(
     assert stand_ins.synthesizer.received[0].json["text"] == "%"
 
 
-def test_an_empty_text_is_refused(chain: Chain, embed: Float32Array) -> None:
+def test_empty_text_is_an_error(chain: Chain, embed: Float32Array) -> None:
     with pytest.raises(ValueError, match="empty"):
         heard(chain, " \n", embed)
 
 
-def test_a_seed_makes_all_requests_of_a_text_repeatable(
+def test_seed_makes_all_requests_of_a_text_repeatable(
     chain: Chain, stand_ins: StandIns, embed: Float32Array
 ) -> None:
     for _ in range(2):
@@ -268,17 +269,17 @@ def test_a_seed_makes_all_requests_of_a_text_repeatable(
         assert bodies[:3] == bodies[3:]
 
 
-def test_the_next_spectrogram_is_made_while_one_is_vocoded(
+def test_next_spectrogram_is_made_while_one_is_vocoded(
     stand_ins: StandIns, make_server: MakeServer, embed: Float32Array
 ) -> None:
     second_asked = threading.Event()
 
-    def spec(request: Received) -> Answer:
+    def spec(request: Received) -> ScriptedResponse:
         if request.json["text"] == "Two.":
             second_asked.set()
         return spec_of(request)
 
-    def wav(request: Received) -> Answer:
+    def wav(request: Received) -> ScriptedResponse:
         assert second_asked.wait(5)
         return wav_of(request)
 
@@ -301,7 +302,7 @@ def test_progress_rises_to_one(chain: Chain, embed: Float32Array) -> None:
     assert len(set(shares)) >= 3
 
 
-def test_an_error_in_a_later_sentence_ends_the_speech(
+def test_error_in_a_later_sentence_ends_the_speech(
     stand_ins: StandIns, make_server: MakeServer, embed: Float32Array
 ) -> None:
     synthesizer = make_server(spec_of, error_answer(413, "text is too long"))
@@ -321,3 +322,88 @@ def test_warnings_about_a_clip_are_passed_on(make_server: MakeServer) -> None:
     with Chain(server.url, retries=AT_ONCE, on_warning=warnings.append) as chain:
         chain.embed(b"")
     assert warnings == ["the clip: only 1.0 s of voice"]
+
+
+def test_seed_of_the_options_is_drawn_once_for_all_sentences(
+    chain: Chain, stand_ins: StandIns, embed: Float32Array
+) -> None:
+    heard(chain, "One. Two.", embed)
+
+    servers = stand_ins.synthesizer, stand_ins.vocoder
+    assert len({request.json["seed"] for server in servers for request in server.received}) == 1
+
+
+def test_speed_changes_the_pace(chain: Chain, embed: Float32Array) -> None:
+    slow = np.concatenate(list(chain.speak("One two.", embed, SpeechOptions(speed=0.5))))
+
+    assert len(slow) == 2 * len(heard(chain, "One two.", embed))
+
+
+def test_chain_is_shared_by_threads(chain: Chain, embed: Float32Array) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        sounds = list(pool.map(lambda _: heard(chain, "One. Three!", embed, 1), range(8)))
+
+    for sound in sounds:
+        np.testing.assert_array_equal(sound, sounds[0])
+
+
+def test_closed_chain_says_so(chain: Chain) -> None:
+    chain.close()
+
+    with pytest.raises(RuntimeError, match="the chain is closed"):
+        chain.check_texts(["One."])
+
+
+def test_closing_the_chain_ends_its_thread_and_its_calls(
+    stand_ins: StandIns, make_server: MakeServer, embed: Float32Array
+) -> None:
+    before, outcomes = threading.active_count(), list[str]()
+    urls = stand_ins.urls
+    with Chain(*urls, retries=AT_ONCE, on_call=lambda *call: outcomes.append(call[1])) as chain:
+        sound = chain.speak("One. Two.", embed)
+        next(sound)
+        made = threading.active_count()
+    sound.close()
+
+    assert made > before
+    assert threading.active_count() <= made - 1
+    assert outcomes[:2] == ["200", "200"]
+
+
+@pytest.mark.anyio
+async def test_worker_thread_calls_on_the_event_loop(
+    stand_ins: StandIns, embed: Float32Array
+) -> None:
+    async with AsyncChain(*stand_ins.urls, retries=AT_ONCE) as chain:
+        blocking = WorkerThreadChain(chain)
+        embedded = await to_thread.run_sync(blocking.embed, b"")
+        sound = await to_thread.run_sync(lambda: heard(blocking, "One. Three!", embed))
+
+    np.testing.assert_array_equal(embedded, embed)
+    assert len(sound) == (4 + 6) * SAMPLES_PER_FRAME + round(0.35 * 16_000)
+
+
+@pytest.mark.anyio
+async def test_worker_thread_waits_no_longer_than_its_request(make_server: MakeServer) -> None:
+    asked, ended, raised = threading.Event(), threading.Event(), threading.Event()
+
+    def never() -> None:
+        asked.set()
+        ended.wait(10)
+
+    server = make_server(ScriptedResponse([b"HTTP/1.1 200 OK\r\n"], between=never))
+
+    async with AsyncChain(server.url, retries=AT_ONCE) as chain:
+
+        def work() -> None:
+            with pytest.raises(ClientDisconnected):
+                WorkerThreadChain(chain).embed(b"")
+            raised.set()
+
+        async with create_task_group() as tasks:
+            tasks.start_soon(to_thread.run_sync, work)
+            assert await to_thread.run_sync(asked.wait, 10)
+            tasks.cancel_scope.cancel()
+    ended.set()
+
+    assert raised.is_set()

@@ -1,4 +1,4 @@
-"""A file server on loopback that fails on request."""
+"""A file server on loopback with scripted faults."""
 
 import hashlib
 import threading
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Fault:
-    """What becomes of one request."""
+    """The fault of one response."""
 
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)  # with a status
@@ -29,9 +29,9 @@ class FileServer:
     url: str
     files: dict[str, bytes] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
-    """For the next requests, one each; redirects do not count."""
+    """For the next responses, one each; redirects do not count."""
     ranges: list[str | None] = field(default_factory=list)
-    """Of all requests for files so far."""
+    """The Range headers of all requests for files so far."""
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
@@ -101,7 +101,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # joined at the end
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is part of the tests."""
+        """Clients that hang up are part of the tests."""
 
 
 @contextmanager

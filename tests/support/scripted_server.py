@@ -1,4 +1,4 @@
-"""A server on loopback that answers connection after connection as it is told, or breaks them."""
+"""A server on loopback with scripted responses, which may be broken."""
 
 import socket
 import struct
@@ -22,34 +22,37 @@ class Received:
 
 
 @dataclass
-class Answer:
-    """parts: sent one by one, each after `between` returns. broken: reset instead of closed."""
+class ScriptedResponse:
+    """Parts of a response, sent one by one. `between` is called after each.
+
+    broken: the connection is reset in the end, not closed.
+    """
 
     parts: Iterable[bytes]
     broken: bool = False
     between: Callable[[], object] = field(default=lambda: None)
 
 
-Reply = Answer | Callable[[Received], Answer]
+Reply = ScriptedResponse | Callable[[Received], ScriptedResponse]
 
 
-def answer(status: int = 200, body: bytes = b"", **headers: str) -> Answer:
-    return Answer([_head(status, len(body), headers) + body])
+def answer(status: int = 200, body: bytes = b"", **headers: str) -> ScriptedResponse:
+    return ScriptedResponse([_head(status, len(body), headers) + body])
 
 
-def json_answer(content: Any, status: int = 200, **headers: str) -> Answer:
+def json_answer(content: Any, status: int = 200, **headers: str) -> ScriptedResponse:
     body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
     return answer(status, body, content_type="application/json", **headers)
 
 
-def error_answer(status: int, message: str, **headers: str) -> Answer:
+def error_answer(status: int, message: str, **headers: str) -> ScriptedResponse:
     error = {"type": "t", "message": message, "param": "text", "code": "c"}
     return json_answer({"error": error}, status, **headers)
 
 
-def broken_answer(body: bytes, sent: int) -> Answer:
-    """Breaks off after `sent` bytes of the body."""
-    return Answer([_head(200, len(body), {}) + body[:sent]], broken=True)
+def broken_answer(body: bytes, sent: int) -> ScriptedResponse:
+    """A response that is reset after `sent` bytes of the body."""
+    return ScriptedResponse([_head(200, len(body), {}) + body[:sent]], broken=True)
 
 
 def _head(status: int, length: int, headers: dict[str, str]) -> bytes:
@@ -59,7 +62,7 @@ def _head(status: int, length: int, headers: dict[str, str]) -> bytes:
 
 
 class ScriptedServer:
-    """Gives the replies in turn, the last one over and over."""
+    """Sends the replies in turn, and the last one from then on. received: all requests."""
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)
@@ -87,7 +90,7 @@ class ScriptedServer:
         request = _read(connection)
         self.received.append(request)
         reply = self.replies[min(len(self.received), len(self.replies)) - 1]
-        given = reply if isinstance(reply, Answer) else reply(request)
+        given = reply if isinstance(reply, ScriptedResponse) else reply(request)
         try:
             for part in given.parts:
                 connection.sendall(part)

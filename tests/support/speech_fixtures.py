@@ -1,4 +1,4 @@
-"""The gateway's speech routes over stub services, at a port of its own, in this process."""
+"""The gateway's speech routes over stub services, on a port in this process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import openai
 import pytest
 
-from client.chain import Chain
+from client.async_chain import AsyncChain
+from client.chain import WorkerThreadChain
 from client.retries import RetryPolicy
 from gateway_service.access.middleware import access_middleware
 from gateway_service.settings import Settings
@@ -24,7 +25,7 @@ VOICES = {"low": 0, "high": 30, "alloy": 5}
 
 
 class StubVoices:
-    """Voices by name; each is one of the stub services' tones."""
+    """Voices by name. Each is one of the stub services' tones."""
 
     def find(self, name_or_id: str) -> SimpleNamespace:
         if name_or_id not in VOICES:
@@ -44,19 +45,17 @@ class SpeechServer:
 
 @contextmanager
 def speech_server(settings: Settings | None = None, **urls: str) -> Iterator[SpeechServer]:
-    """urls: of services, as ENCODER_URL=..., in place of the stubs'."""
+    """urls: replace those of the stubs, as ENCODER_URL=..."""
     settings = settings or Settings()
-    with (
-        StubServices() as services,
-        _chain(services, settings, urls) as chain,
-        _served(chain, settings) as url,
-    ):
-        yield SpeechServer(url, services)
+    with StubServices() as services:
+        chain = _chain(services, settings, urls)
+        with _served(chain, settings) as url:
+            yield SpeechServer(url, services)
 
 
-def _chain(services: StubServices, settings: Settings, urls: dict[str, str]) -> Chain:
+def _chain(services: StubServices, settings: Settings, urls: dict[str, str]) -> AsyncChain:
     found = {**services.environment, **urls}
-    return Chain(
+    return AsyncChain(
         found["ENCODER_URL"],
         found["SYNTHESIZER_URL"],
         found["VOCODER_URL"],
@@ -66,12 +65,18 @@ def _chain(services: StubServices, settings: Settings, urls: dict[str, str]) -> 
 
 
 @contextmanager
-def _served(chain: Chain, settings: Settings) -> Iterator[str]:
+def _served(chain: AsyncChain, settings: Settings) -> Iterator[str]:
     app = create_app(
         service="gateway",
         summary="Speech over stubs.",
         settings=settings,
-        load=lambda: SimpleNamespace(settings=settings, chain=chain, voices=StubVoices()),
+        load=lambda: SimpleNamespace(
+            settings=settings,
+            async_chain=chain,
+            chain=WorkerThreadChain(chain),
+            voices=StubVoices(),
+        ),
+        unload=lambda gateway: gateway.chain.close(),
         concurrency=settings.concurrency,
         caller_share=settings.caller_share,
         middleware=access_middleware(settings),
@@ -90,7 +95,7 @@ def server_of_module() -> Iterator[SpeechServer]:
 
 @pytest.fixture
 def server(server_of_module: SpeechServer) -> SpeechServer:
-    """One for the module, with services that work and have seen nothing yet."""
+    """The module's server, with its services reset."""
     services = server_of_module.services
     for service in (services.encoder, services.synthesizer, services.vocoder):
         service.reset()

@@ -1,4 +1,4 @@
-"""Scripted servers in place of the services, and a chain that does not wait between attempts."""
+"""Scripted servers in place of the services, and a chain that retries without waiting."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +11,9 @@ from client.retries import RetryPolicy
 from shared.audio.files import endless_wav_header
 from shared.http.tensors import Float32Array
 from tests.support.scripted_server import (
-    Answer,
     Received,
     Reply,
+    ScriptedResponse,
     ScriptedServer,
     answer,
     json_answer,
@@ -45,15 +45,15 @@ def embed() -> Float32Array:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """Something that a stand-in takes for a sound file."""
+    """A file that the stand-in accepts as a sound file."""
     path = tmp_path / "voice.flac"
     path.write_bytes(b"sound of a voice")
     return path
 
 
 class StandIns:
-    """Services that answer at once: a text of n characters becomes n frames, and the samples of a
-    frame are all the number of characters."""
+    """Services that answer at once. A text of n characters becomes n frames, and every sample is
+    n."""
 
     def __init__(self, make_server: MakeServer, embed: Float32Array) -> None:
         self.encoder = make_server(json_answer({"embed": embed}))
@@ -65,12 +65,12 @@ class StandIns:
         return self.encoder.url, self.synthesizer.url, self.vocoder.url
 
 
-def spec_of(request: Received) -> Answer:
+def spec_of(request: Received) -> ScriptedResponse:
     n = len(request.json["text"])
     return json_answer({"spec": np.full((80, n), n / 1000, np.float32)})
 
 
-def wav_of(request: Received) -> Answer:
+def wav_of(request: Received) -> ScriptedResponse:
     spec = np.array(request.json["spec"])
     samples = np.full(spec.shape[1] * SAMPLES_PER_FRAME, round(spec[0, 0] * 1000), "<i2")
     return answer(200, endless_wav_header(16_000) + samples.tobytes(), content_type="audio/wav")
@@ -80,7 +80,7 @@ def wav_of(request: Received) -> Answer:
 def stand_ins(
     make_server: MakeServer, embed: Float32Array, monkeypatch: pytest.MonkeyPatch
 ) -> StandIns:
-    """Services that the environment points to."""
+    """Services whose URLs are in the environment."""
     services = StandIns(make_server, embed)
     for name, url in zip(["ENCODER", "SYNTHESIZER", "VOCODER"], services.urls, strict=True):
         monkeypatch.setenv(f"{name}_URL", url)

@@ -33,12 +33,12 @@ def test_range_of_bytes_is_taken(asked: str, expected: range) -> None:
         *("bytes=0-1,5-6", "bytes=0x1-5", "bytes= 0-1", "bytes=" + "9" * 10_000 + "-", "bytes=²-³"),
     ],
 )
-def test_what_is_no_single_range_is_ignored(asked: str) -> None:
+def test_anything_but_a_single_range_is_ignored(asked: str) -> None:
     assert ranged(range=asked) is None
 
 
 @pytest.mark.parametrize("asked", ["bytes=1000-", "bytes=1000-2000", "bytes=-0"])
-def test_range_outside_is_refused_with_the_size(asked: str) -> None:
+def test_range_outside_is_an_error_with_the_size(asked: str) -> None:
     with pytest.raises(RangeNotSatisfiable, match="1000 bytes") as raised:
         ranged(range=asked)
     assert raised.value.headers == {"Content-Range": "bytes */1000"}
@@ -61,6 +61,6 @@ def test_range_of_another_version_is_ignored() -> None:
         ("", False),
     ],
 )
-def test_etag_that_the_caller_has_is_unchanged(given: str, expected: bool) -> None:
+def test_known_etag_is_unchanged(given: str, expected: bool) -> None:
     assert is_unchanged(Headers({"if-none-match": given}), ETAG) is expected
     assert not is_unchanged(Headers({}), ETAG)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gateway_service.settings import Settings
-from shared.http.json_routes import wav_json_stream
+from gateway_service.speech.legacy_routes import JsonEncoder
 from tests.support.speech_fixtures import SpeechServer, server, server_of_module, speech_server
 from tests.support.stub_services import FRAMES_PER_CHARACTER, Refusal, stub_embed, tone_of
 
@@ -49,7 +49,7 @@ def test_embed_and_text_become_sound_at_the_rate(rate: int, server: SpeechServer
 
 
 @pytest.mark.parametrize("path", ["/inference-c", "/inference-w"])
-def test_slash_at_the_end_may_be_left_out(path: str, server: SpeechServer) -> None:
+def test_trailing_slash_is_optional(path: str, server: SpeechServer) -> None:
     answer = post(server, path, **{**CLIP, **EMBED}, text="Hi.")
 
     assert answer.status_code == 200
@@ -107,7 +107,7 @@ def test_voice_with_consent_speaks_where_others_can_reach_the_gateway(path: str)
         assert answer.status_code == 200
 
 
-def test_clip_without_a_voice_is_the_callers_fault(server: SpeechServer) -> None:
+def test_clip_without_a_voice_is_an_invalid_request(server: SpeechServer) -> None:
     message = "wav: there is no voice in it"
     server.services.encoder.refusal = Refusal(400, message, "wav", "unusable_clip")
 
@@ -118,7 +118,7 @@ def test_clip_without_a_voice_is_the_callers_fault(server: SpeechServer) -> None
     assert answer.json()["error"]["message"] == message
 
 
-def test_text_that_fails_is_named_as_the_caller_names_it(server: SpeechServer) -> None:
+def test_failing_text_is_named_as_the_caller_names_it(server: SpeechServer) -> None:
     server.services.synthesizer.refusal = Refusal(400, "text: it failed", "text", "speech_failed")
 
     error = post(server, "/inference-w/", **EMBED, text="Hi.").json()["error"]
@@ -137,7 +137,7 @@ def test_failing_service_is_named(name: str, server: SpeechServer) -> None:
     assert f"the {name} failed" in answer.json()["error"]["message"]
 
 
-def test_failure_in_mid_answer_breaks_it_off(server: SpeechServer) -> None:
+def test_failure_after_the_first_byte_aborts_the_response(server: SpeechServer) -> None:
     vocoder = server.services.vocoder
 
     def fail_second(path: str) -> None:
@@ -150,5 +150,5 @@ def test_failure_in_mid_answer_breaks_it_off(server: SpeechServer) -> None:
         post(server, "/inference-w/", **EMBED, text=TEXT)
 
 
-def test_no_sound_is_json_all_the_same() -> None:
-    assert json.loads(b"".join(wav_json_stream(iter([]), 16_000))) == {"sr": 16_000, "wav": []}
+def test_empty_sound_is_valid_json() -> None:
+    assert json.loads(JsonEncoder(16_000).flush()) == {"sr": 16_000, "wav": []}

@@ -15,7 +15,7 @@ import soundfile
 from starlette.requests import ClientDisconnect
 
 from gateway_service.settings import Settings
-from gateway_service.speech.routes import or_break_off
+from gateway_service.speech.responses import abort_on_error
 from gateway_service.speech.stream import ResponseFormat
 from shared.audio.files import UNKNOWN_WAV_SIZE
 from shared.http.errors import InvalidRequest
@@ -80,7 +80,7 @@ def test_every_format_is_spoken(response_format: ResponseFormat, client: openai.
     assert loudest(wav, rate) == pytest.approx(tone_of(5), rel=0.01)
 
 
-def test_mp3_is_what_comes_unasked(client: openai.OpenAI) -> None:
+def test_default_format_is_mp3(client: openai.OpenAI) -> None:
     speech = client.audio.speech.create(model="tts-1", voice="alloy", input=TEXT)
 
     assert speech.response.headers["content-type"] == "audio/mpeg"
@@ -146,7 +146,7 @@ def test_a_voice_may_be_given_by_its_id(client: openai.OpenAI) -> None:
 @pytest.mark.parametrize(
     "model", ["tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15", "better-tts"]
 )
-def test_models_of_openai_are_taken(model: str, client: openai.OpenAI) -> None:
+def test_models_of_openai_are_accepted(model: str, client: openai.OpenAI) -> None:
     assert client.audio.speech.create(model=model, voice="alloy", input="Hi.").content
 
 
@@ -258,7 +258,7 @@ def test_bad_field_is_named_before_any_work(
     assert server.services.vocoder.requests == []
 
 
-def test_voice_of_a_wrong_type_is_told_what_it_may_be(client: openai.OpenAI) -> None:
+def test_voice_of_a_wrong_type_is_explained(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match=r'or \{"id": …\}'):
         client.post("/audio/speech", body={"input": "Hi.", "voice": 5}, cast_to=object)
 
@@ -317,7 +317,7 @@ def test_failing_service_is_an_error_before_the_first_byte(
     assert caught.value.code == code
 
 
-def test_absent_service_is_said_to_be_absent() -> None:
+def test_absent_service_is_unavailable() -> None:
     with (
         speech_server(VOCODER_URL="http://127.0.0.1:9") as server,
         server.openai as client,
@@ -329,7 +329,7 @@ def test_absent_service_is_said_to_be_absent() -> None:
     assert int(caught.value.response.headers["retry-after"]) > 0
 
 
-def test_more_requests_than_are_worked_on_are_turned_away() -> None:
+def test_requests_beyond_the_queue_are_rejected() -> None:
     busy, done = threading.Event(), threading.Event()
     settings = Settings(concurrency=1, queue_limit=0)
     with speech_server(settings) as server, server.openai as client:
@@ -363,7 +363,7 @@ def fail_second_sentence(server: SpeechServer) -> None:
 
 
 @pytest.mark.parametrize("response_format", ["mp3", "wav", "pcm"])
-def test_failure_after_the_first_byte_breaks_the_answer_off(
+def test_failure_after_the_first_byte_aborts_the_response(
     response_format: str, server: SpeechServer
 ) -> None:
     fail_second_sentence(server)
@@ -413,7 +413,7 @@ def test_work_stops_when_the_client_leaves(fields: dict[str, str], server: Speec
 
 
 @pytest.mark.anyio
-async def test_what_broke_an_answer_off_is_logged_without_the_text(
+async def test_aborting_error_is_logged_without_the_text(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def chunks() -> AsyncGenerator[bytes]:
@@ -421,12 +421,12 @@ async def test_what_broke_an_answer_off_is_logged_without_the_text(
         raise InvalidRequest("text: 'a secret' cannot be spoken", code="nothing_to_speak")
 
     with pytest.raises(ClientDisconnect):
-        _ = [chunk async for chunk in or_break_off(chunks())]
+        _ = [chunk async for chunk in abort_on_error(chunks())]
     assert "InvalidRequest, nothing_to_speak" in caplog.text
     assert "secret" not in caplog.text
 
 
-def test_preset_is_not_looked_for_among_the_voices_of_the_database(client: openai.OpenAI) -> None:
+def test_preset_is_found_without_the_database(client: openai.OpenAI) -> None:
     # Those of the server know no such name.
     assert client.audio.speech.create(model="tts-1", voice="ash", input="Hi.").content
 
@@ -502,7 +502,7 @@ def test_details_draw_the_mel_and_the_attention(server: SpeechServer) -> None:
     assert attention.sum() == 255 * first["steps"]
 
 
-def test_details_are_not_asked_for_unasked(server: SpeechServer) -> None:
+def test_details_come_only_on_request(server: SpeechServer) -> None:
     with stream(server, stream_format="sse") as response:
         kinds = {event["type"] for event in events_of(response)}
 

@@ -17,7 +17,7 @@ def read(server: SpeechServer, text: str, **fields: Any) -> Any:
     return response.json()
 
 
-def test_pieces_are_told_as_they_were_written_and_as_they_are_said(server: SpeechServer) -> None:
+def test_pieces_have_their_source_and_their_words(server: SpeechServer) -> None:
     text = "# Prices\n\nThe **Nguyen** costs &euro;5. [pause:1.5s] Buy *two*!"
 
     assert read(server, text, lexicon={"Nguyen": "win"}) == {
@@ -65,7 +65,7 @@ def test_words_of_other_scripts_are_left_out_with_a_note(server: SpeechServer) -
         ("", "empty", "send some text"),
     ],
 )
-def test_what_cannot_be_said_is_named(
+def test_unspeakable_text_is_named(
     server: SpeechServer, path: str, text: str, code: str, says: str
 ) -> None:
     voice = {} if path == "/v1/text" else {"voice": "low"}
@@ -88,14 +88,14 @@ def test_what_cannot_be_said_is_named(
         {str(n): "b" for n in range(1001)},
     ],
 )
-def test_lexicon_that_is_none_or_too_large_is_refused(server: SpeechServer, lexicon: Any) -> None:
+def test_malformed_or_too_large_lexicon_is_rejected(server: SpeechServer, lexicon: Any) -> None:
     response = httpx.post(f"{server.url}/v1/text", json={"input": "A.", "lexicon": lexicon})
 
     assert response.status_code == 400
     assert response.json()["error"]["param"] == "lexicon"
 
 
-def test_speech_is_of_the_prose_and_of_the_lexicon(server: SpeechServer) -> None:
+def test_speech_follows_markup_and_lexicon(server: SpeechServer) -> None:
     response = httpx.post(
         f"{server.url}/v1/audio/speech",
         json={
@@ -113,7 +113,7 @@ def test_speech_is_of_the_prose_and_of_the_lexicon(server: SpeechServer) -> None
     assert request["lexicon"] == {"there": "dare"}
 
 
-def test_synthesizers_refusal_names_our_field(server: SpeechServer) -> None:
+def test_error_of_the_synthesizer_names_our_field(server: SpeechServer) -> None:
     server.services.synthesizer.refusal = Refusal(
         400, "lexicon: the word is too odd", "lexicon", "invalid_lexicon"
     )

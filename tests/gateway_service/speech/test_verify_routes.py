@@ -44,7 +44,7 @@ def sound_file(speech: Int16Array, response_format: ResponseFormat) -> bytes:
 
 
 @pytest.mark.parametrize("response_format", sorted({*get_args(ResponseFormat)} - {"pcm"}))
-def test_sound_of_every_format_is_found_to_be_marked(
+def test_mark_is_found_in_every_format(
     api: TestClient, speech: Int16Array, response_format: ResponseFormat
 ) -> None:
     data = sound_file(speech, response_format)
@@ -54,7 +54,7 @@ def test_sound_of_every_format_is_found_to_be_marked(
     assert answer["seconds"] == pytest.approx(len(speech) / 16_000, abs=0.2)
 
 
-def test_file_may_be_the_body(api: TestClient) -> None:
+def test_body_may_be_the_file(api: TestClient) -> None:
     data, kind = sample_path().read_bytes(), {"Content-Type": "audio/wav"}
     answer = api.post("/v1/audio/verify", content=data, headers=kind).json()
     assert answer["marked"] is False
@@ -68,7 +68,7 @@ def test_mark_can_be_left_out(
     assert api.post("/v1/audio/verify", content=data).json()["marked"] is False
 
 
-def test_key_of_ones_own_makes_another_mark(
+def test_another_key_makes_another_mark(
     api: TestClient, speech: Int16Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = Settings(watermark_key=SecretStr("our own secret"))
@@ -95,7 +95,7 @@ def test_jobs_pieces_are_marked_as_one(speech: Int16Array) -> None:
         ({"files": {"other": ("a.wav", b"RIFF")}}, 400, "file"),
     ],
 )
-def test_other_bodies_are_refused_by_name(
+def test_other_bodies_are_rejected_by_name(
     api: TestClient, body: dict[str, bytes], status: int, param: str
 ) -> None:
     answer = api.post("/v1/audio/verify", **body)  # type: ignore[arg-type]
@@ -103,9 +103,7 @@ def test_other_bodies_are_refused_by_name(
     assert answer.json()["error"]["param"] == param
 
 
-def test_sound_that_is_too_long_is_refused(
-    api: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_long_sound_is_rejected(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify_routes, "settings", Settings(max_verified_seconds=2))
     answer = api.post("/v1/audio/verify", content=sample_path().read_bytes())
     assert answer.status_code == 413
