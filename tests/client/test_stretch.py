@@ -7,7 +7,7 @@ from shared.http.tensors import Float32Array
 
 @pytest.fixture
 def ramp() -> Float32Array:
-    """[80, 40]: every band rises evenly, one from where the band below it ended."""
+    """[80, 40]: every band rises evenly, from a start that rises by band."""
     bands, frames = np.arange(80)[:, None], np.arange(40)
     return (bands / 10 + frames / 40 - 4).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""The gateway as it is deployed: over stub services, and over the real three."""
+"""The gateway as deployed, over stub services and over the real ones."""
 
 import io
 import time
@@ -15,7 +15,7 @@ from tests.conftest import Service, running
 from tests.support.stub_services import StubServices
 
 KEY = "a-key-of-the-tests"
-# Each sentence takes a vocoder longer than it takes a client to leave.
+# A client leaves faster than a vocoder makes one of these sentences.
 LONG_TEXT = "He went on and on about the weather and the roads and the price of bread. " * 10
 
 
@@ -121,7 +121,7 @@ def ended_calls(vocoder: httpx.Client) -> float:
 
 
 def metric(client: httpx.Client, prefix: str) -> float:
-    """The sum of those whose name and labels begin so."""
+    """The sum of the metrics whose lines begin with `prefix`."""
     lines = client.get("/metrics").text.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(prefix))
 

@@ -1,4 +1,4 @@
-"""The seconds of sound that one request may make."""
+"""Limits on the seconds of sound of one request."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any
@@ -19,11 +19,11 @@ from tests.support.stub_services import stub_embed
 DIGITS = "9" * 4096
 SECONDS = 7.0
 TEXT = "Here is one sentence. " * 4
-"""Which at 16 characters a second would fit, and as the stubs say it does not."""
+"""It fits by the estimate of 16 characters a second, but not as the stubs speak it."""
 
 
 class Speller:
-    """As the synthesizer, which writes each digit out. asked: all texts."""
+    """A synthesizer that writes out each digit. asked: all texts."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -113,7 +113,7 @@ def test_too_long_text_is_rejected_before_any_work(server: SpeechServer) -> None
 
 
 def test_too_long_sound_is_aborted(server: SpeechServer) -> None:
-    """It cannot be taken for whole."""
+    """The client cannot take a part for the whole."""
     with pytest.raises(httpx.RemoteProtocolError):
         say(server)
     body = {"text": TEXT, "embed": stub_embed().tolist(), "sr": 16_000}

@@ -32,7 +32,7 @@ from tests.support.stub_services import FRAMES_PER_CHARACTER, Refusal, tone_of
 __all__ = ["client", "server", "server_of_module"]
 
 TEXT = "Hello there. It is a fine day!"
-# Two sentences of 80 frames a second, the first of which takes no time, and their pause.
+# Two sentences of 80 frames per second, less the first frame of each, and the pause.
 SECONDS = sum((FRAMES_PER_CHARACTER * n - 1) / 80 for n in (12, 17)) + 0.35
 FORMATS: list[ResponseFormat] = ["mp3", "opus", "aac", "flac", "wav", "pcm"]
 
@@ -377,7 +377,7 @@ def test_failure_after_the_first_byte_aborts_the_response(
 
 
 def broken_off(server: SpeechServer) -> float:
-    """As the metrics count it."""
+    """Aborted responses in the metrics."""
     counted = re.search(
         r'http_errors_total\{code="service_failed",route="/v1/audio/speech"\} (\S+)',
         httpx.get(f"{server.url}/metrics").text,
@@ -401,7 +401,7 @@ def test_failure_after_the_first_event_is_an_event(server: SpeechServer) -> None
 @pytest.mark.parametrize("fields", [{}, {"stream_format": "sse"}])
 def test_work_stops_when_the_client_leaves(fields: dict[str, str], server: SpeechServer) -> None:
     vocoder = server.services.vocoder
-    vocoder.before_part = lambda: vocoder.left.wait(0.02)  # a vocoder takes its time
+    vocoder.before_part = lambda: vocoder.left.wait(0.02)  # slow, as a vocoder is
     sentences = 20
 
     text = ("x" * 180 + ". ") * sentences
@@ -427,7 +427,7 @@ async def test_aborting_error_is_logged_without_the_text(
 
 
 def test_preset_is_found_without_the_database(client: openai.OpenAI) -> None:
-    # Those of the server know no such name.
+    # The voices of the server have no such name.
     assert client.audio.speech.create(model="tts-1", voice="ash", input="Hi.").content
 
 

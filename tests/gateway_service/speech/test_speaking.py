@@ -83,7 +83,7 @@ def loudest(wav: Int16Array) -> float:
 
 
 def seconds_of(text: str, speed: float) -> float:
-    """80 mel frames a second, of which the first one takes no time."""
+    """80 mel frames per second, less the first."""
     return (round(FRAMES_PER_CHARACTER * len(text) / speed) - 1) / 80
 
 

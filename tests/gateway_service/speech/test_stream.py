@@ -26,7 +26,7 @@ Float64Array = NDArray[np.float64]
 TONE = 440  # Hz
 SECONDS = 2.5
 ALL: list[ResponseFormat] = ["mp3", "opus", "aac", "flac", "wav", "pcm"]
-# What a format cannot say of its own beginning and end: a frame or two.
+# Seconds by which a format is longer than its sound: a frame or two.
 SLACK = {"mp3": 0.08, "aac": 0.14, "opus": 0.02}
 
 
@@ -40,10 +40,10 @@ def cut(wav: Int16Array, length: int = 800) -> Iterator[Int16Array]:
 
 
 def decode(data: bytes, response_format: ResponseFormat) -> tuple[Float64Array, int]:
-    """Samples in ±1, and their rate, by a decoder that is not ours."""
+    """Samples in ±1 and their rate, by an independent decoder."""
     if response_format == "pcm":
         return np.frombuffer(data, "<i2") / 32_768, RATE
-    if response_format == "aac":  # which libsndfile does not read
+    if response_format == "aac":  # libsndfile does not read it
         with av.open(io.BytesIO(data), "r") as container:
             frames = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
             return np.concatenate(frames), container.streams.audio[0].rate
@@ -67,7 +67,7 @@ def test_sound_decodes_to_the_same_tone_rate_and_duration(response_format: Respo
     assert rate == RATE
     assert 0 <= len(wav) / rate - SECONDS <= SLACK.get(response_format, 0)
     assert pitch(wav, rate) == pytest.approx(TONE, abs=1)
-    assert np.abs(wav).max() == pytest.approx(12_000 / 32_768, rel=0.2)  # the mark moves it
+    assert np.abs(wav).max() == pytest.approx(12_000 / 32_768, rel=0.2)  # the mark changes it
 
 
 @pytest.mark.parametrize(

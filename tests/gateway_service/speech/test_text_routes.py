@@ -1,4 +1,4 @@
-"""What is written and what is said: /v1/text, and the same fields of speech and jobs."""
+"""POST /v1/text, and the same fields of speech and jobs."""
 
 from typing import Any
 

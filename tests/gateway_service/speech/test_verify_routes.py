@@ -1,4 +1,4 @@
-"""The gateway's mark, from the sound it gives out to the route that looks for it."""
+"""The watermark, from the gateway's sound to the route that detects it."""
 
 import threading
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_another_key_makes_another_mark(
 
 
 def test_jobs_pieces_are_marked_as_one(speech: Int16Array) -> None:
-    """The pattern goes on where a chunk ends: sentences joined do not weaken it."""
+    """The pattern continues across chunks, so joining sentences does not weaken it."""
     whole = encode([speech], "pcm")
     pieces = encode(np.array_split(speech, 50), "pcm")
     first, second = (np.frombuffer(b"".join(each), "<i2") for each in (whole, pieces))
