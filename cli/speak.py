@@ -52,7 +52,7 @@ def speak(
     """Say a text in a voice."""
     settings = Settings()
     words = _read_text(text)
-    respellings = _read_lexicon(lexicon) if lexicon else None
+    respellings = read_lexicon(lexicon) if lexicon else None
     try:
         if out != "-":
             check_output(Path(out))
@@ -99,7 +99,7 @@ def _read_text(text: str) -> str:
     return words
 
 
-def _read_lexicon(file: BinaryIO) -> dict[str, str]:
+def read_lexicon(file: BinaryIO) -> dict[str, str]:
     """Raises ClickException for anything but an object of strings."""
     try:
         entries = orjson.loads(file.read())
