@@ -15,6 +15,7 @@ from benchmarks.stages import QUICK_SENTENCE, SEED, SENTENCE
 from benchmarks.threads import threads_called, usable_cores
 from cli.peak_memory import peak_mib
 from client.chain import SAMPLE_RATE, Chain
+from client.options import SpeechOptions
 from shared.voices import sample_path
 
 PARAGRAPH = (
@@ -96,7 +97,7 @@ def _side_by_side(
 
 def _clone(chain: Chain, text: str) -> Spoken:
     started = time.perf_counter()
-    sound = chain.speak(text, chain.embed(sample_path()), SEED)
+    sound = chain.speak(text, chain.embed(sample_path()), SpeechOptions(seed=SEED))
     samples = len(next(sound))
     heard = time.perf_counter() - started
     samples += sum(map(len, sound))

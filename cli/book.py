@@ -21,10 +21,12 @@ from cli.sound_output import sound_file
 from cli.speak import read_lexicon, warn
 from cli.voices import VoiceError, VoiceStore
 from client.chain import SAMPLE_RATE, Chain
+from client.options import SpeechOptions
 from client.settings import Settings
 from client.wav_stream import Int16Array
 from shared.atomic_files import replacing
 from shared.http.tensors import Float32Array
+from shared.text.markup import TextFormat
 
 if TYPE_CHECKING:
     from gateway_service.books.book import Book
@@ -174,15 +176,11 @@ class _Speaker:
         digest.update(repr((text, text_format, sorted(self._options.items(), key=str))).encode())
         return self._folder / f"{digest.hexdigest()[:24]}.flac"
 
-    def _make(self, path: Path, text: str, text_format: str) -> None:
+    def _make(self, path: Path, text: str, text_format: TextFormat) -> None:
         try:
             with sound_file(path) as write:
-                for samples in self._chain.speak(
-                    text,
-                    self._embed,
-                    text_format=text_format,  # type: ignore[arg-type]
-                    **self._options,
-                ):
+                options = SpeechOptions(text_format=text_format, **self._options)
+                for samples in self._chain.speak(text, self._embed, options):
                     write(samples)
                 write(np.zeros(round(CHAPTER_PAUSE * SAMPLE_RATE), np.int16))
         except ValueError as error:  # of the text: its script, or a pause in it

@@ -20,10 +20,12 @@ from pathlib import Path
 
 import httpx
 
+from client.retries import RetryPolicy, parse_retry_after
+
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds; of silence, not of the whole download
 TRIES_WITHOUT_PROGRESS = 5
 MAX_TRIES = 100
-FIRST_PAUSE_SECONDS = 1.0  # then twice as long each time
+FIRST_PAUSE_SECONDS = 1.0  # doubles after each failure
 MAX_PAUSE_SECONDS = 60.0
 MAX_FILE_BYTES = 2**32  # of a server that does not announce a size
 TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
@@ -60,6 +62,12 @@ def download(remote: RemoteFile, file: BufferedRandom, progress: Progress, say: 
     file: what `opened` gives. Raises FetchError, OSError.
     """
     failures = 0
+    retries = RetryPolicy(
+        attempts=TRIES_WITHOUT_PROGRESS,
+        first_wait=FIRST_PAUSE_SECONDS,
+        longest_wait=MAX_PAUSE_SECONDS,
+        longest_retry_after=MAX_PAUSE_SECONDS,
+    )
     with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
         for _ in range(MAX_TRIES):
             before = _size(file)
@@ -72,10 +80,10 @@ def download(remote: RemoteFile, file: BufferedRandom, progress: Progress, say: 
                 reason = str(error) or type(error).__name__
                 asked_pause = error.pause if isinstance(error, _Interrupted) else None
             failures = 1 if _size(file) > before else failures + 1
-            if failures == TRIES_WITHOUT_PROGRESS:
+            if failures == retries.attempts:
                 break
-            pause = asked_pause or FIRST_PAUSE_SECONDS * 2 ** (failures - 1)
-            say(f"{reason}; trying again in {pause:g} s")
+            pause = retries.wait_seconds(failures, asked_pause or None)
+            say(f"{reason}; trying again in {pause:.2g} s")
             time.sleep(pause)
     kept = f"{_size(file)} bytes are kept; run the command again to go on from there"
     raise FetchError(f"{remote.url}: {reason}. {kept}")
@@ -145,9 +153,7 @@ def _check_status(response: httpx.Response, url: str) -> None:
         return
     said = f"HTTP {response.status_code} {response.reason_phrase}".strip()
     if response.status_code in TRANSIENT_STATUS:
-        pause = response.headers.get("Retry-After", "")
-        asked = min(float(pause), MAX_PAUSE_SECONDS) if pause.isdecimal() else None
-        raise _Interrupted(said, asked)
+        raise _Interrupted(said, parse_retry_after(response.headers.get("Retry-After")))
     raise FetchError(f"{url}: {said}; check --url")
 
 

@@ -3,15 +3,20 @@
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import Any, BinaryIO, cast, get_args
 
 import click
 import orjson
+from pydantic import ValidationError
 
 from cli.sound_output import BadOutput, Write, check_output, sound_file, wav_stream
 from cli.voices import VoiceError, VoiceStore
 from client.chain import Chain
+from client.options import MAX_SPEED, MIN_SPEED, SpeechOptions
 from client.settings import Settings
+from client.speech import Sentence, timed_sentences
+from shared.captions import MEDIA_TYPES as CAPTION_TYPES
+from shared.captions import CaptionFormat, captions_of, webvtt, written
 from shared.http.tensors import Float32Array
 from shared.text.markup import TextFormat
 
@@ -25,6 +30,13 @@ _BAR_STEPS = 1000
 @click.option("--text", required=True, metavar="TEXT|-", help="What to say; - reads it from stdin.")
 @click.option(
     "--out", required=True, metavar="FILE|-", help=".wav, .flac, .ogg, .opus or .mp3; - for stdout."
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(MIN_SPEED, MAX_SPEED),
+    default=1.0,
+    show_default=True,
+    help="Times the usual pace; the pitch stays.",
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), help="The same seed gives the same sound."
@@ -41,18 +53,36 @@ _BAR_STEPS = 1000
     type=click.File("rb"),
     help='A JSON file of words and how they are to be said: {"Nguyen": "win"}.',
 )
+@click.option(
+    "--captions",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Subtitles too, into this .srt, .vtt or .json file.",
+)
+@click.option("--karaoke", is_flag=True, help="In a .vtt file, the time of each word.")
 def speak(
     voice: str,
     text: str,
     out: str,
+    speed: float,
     seed: int | None,
     text_format: TextFormat,
     lexicon: BinaryIO | None,
+    captions: Path | None,
+    karaoke: bool,
 ) -> None:
     """Say a text in a voice."""
+    if captions:
+        _require_caption_suffix(captions)
     settings = Settings()
     words = _read_text(text)
     respellings = read_lexicon(lexicon) if lexicon else None
+    options = _options(
+        speed=speed,
+        seed=seed,
+        text_format=text_format,
+        lexicon=respellings,
+        timestamps=captions is not None,
+    )
     try:
         if out != "-":
             check_output(Path(out))
@@ -61,11 +91,37 @@ def speak(
         raise click.ClickException(str(error)) from error
     with Chain(settings=settings, on_warning=warn) as chain, _progress_bar() as bar:
         embed = chain.embed(found) if isinstance(found, Path) else found.embed
-        options = {"seed": seed, "text_format": text_format, "lexicon": respellings}
         try:
-            _speak_into(out, chain, words, embed, bar, options)
+            sentences = _speak_into(out, chain, words, embed, bar, options)
         except ValueError as error:  # of the text: its script, or a pause in it
             raise click.ClickException(str(error)) from None
+
+    if captions:
+        _write_captions(captions, sentences, karaoke)
+
+
+def _require_caption_suffix(path: Path) -> None:
+    """Raises ClickException."""
+    if path.suffix.removeprefix(".").lower() not in CAPTION_TYPES:
+        known = ", ".join(f".{name}" for name in CAPTION_TYPES)
+        raise click.ClickException(f"{path}: the captions' name must end in one of {known}")
+
+
+def _write_captions(path: Path, sentences: list[Sentence], karaoke: bool) -> None:
+    captions = captions_of(timed_sentences(sentences))
+    kind = cast(CaptionFormat, path.suffix.removeprefix(".").lower())
+    text = webvtt(captions, by_word=True) if karaoke and kind == "vtt" else written(captions, kind)
+    path.write_text(text, encoding="utf-8")
+
+
+def _options(**values: Any) -> SpeechOptions:
+    """Raises ClickException for an invalid value."""
+    try:
+        return SpeechOptions(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise click.ClickException(f"{field}: {first['msg']}") from None
 
 
 def warn(message: str) -> None:
@@ -73,14 +129,18 @@ def warn(message: str) -> None:
 
 
 def _speak_into(
-    out: str, chain: Chain, text: str, embed: Float32Array, bar: Any, options: dict[str, Any]
-) -> None:
+    out: str, chain: Chain, text: str, embed: Float32Array, bar: Any, options: SpeechOptions
+) -> list[Sentence]:
+    """The sentences that were spoken."""
+    sentences: list[Sentence] = []
+
     def show(done: float) -> None:
         bar.update(round(done * _BAR_STEPS) - bar.pos)
 
     with _opened(out) as write:
-        for samples in chain.speak(text, embed, on_progress=show, **options):
+        for samples in chain.speak(text, embed, options, show, sentences.append):
             write(samples)
+    return sentences
 
 
 def _opened(out: str) -> AbstractContextManager[Write]:

@@ -1,15 +1,15 @@
-"""Everything that can go wrong between a client and the services; each message is one line.
+"""Errors of calls to the services. Every message is one line.
 
 ChainError
-├── Unreachable    nothing answers there, or the connection broke every time
-├── TimedOut       too long without an answer, or over the deadline
+├── Unreachable    nothing answered, or the connection broke at every attempt
+├── TimedOut       no response in time, or the deadline has passed
 ├── ServiceError   the service answered with an error
-└── BadResponse    the service answered with something that is not of the contract
+└── BadResponse    the response breaks the contract
 """
 
 
 class ChainError(Exception):
-    """service: encoder, synthesizer or vocoder."""
+    """Base class. service: encoder, synthesizer or vocoder."""
 
     def __init__(self, service: str, message: str) -> None:
         super().__init__(message)
@@ -25,9 +25,10 @@ class TimedOut(ChainError):
 
 
 class ServiceError(ChainError):
-    """status: of HTTP. message, param, code: of the error object, if one was sent.
+    """An error response.
 
-    retry_after: seconds, if the service said so.
+    status: the HTTP status. message, param, code: from the error object, if there is one.
+    retry_after: seconds, from the header; None without one.
     """
 
     def __init__(

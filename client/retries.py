@@ -1,5 +1,6 @@
-"""When a call is tried again, and how long to wait before."""
+"""Retries: which errors are retried, how often, and the wait before each attempt."""
 
+import os
 import random
 import time
 from dataclasses import dataclass, field
@@ -12,15 +13,18 @@ from client.errors import ChainError, ServiceError, TimedOut, Unreachable
 from shared.http import deadlines
 
 RETRIED_STATUSES = frozenset({429, 503})
-# A read that timed out is not tried again: the service is still at it.
-_DROPPED = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout)
+# A read timeout is final: the service is still at work on the request.
+_RETRIED_ERRORS = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout)
+_MAX_DOUBLINGS = 30  # keeps the power finite
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """attempts: in all. first_wait, longest_wait: seconds; the wait doubles every time.
+    """A limit on attempts, and exponential backoff with jitter between them.
 
-    longest_retry_after: a service that asks for more seconds than this is asked again sooner.
+    attempts: at most, the first included. first_wait, longest_wait: seconds; the wait doubles
+    after each failure. longest_retry_after: seconds; a longer Retry-After is cut to this.
+    deadline_seconds: for one call with all its attempts.
     """
 
     attempts: int = 5
@@ -29,11 +33,21 @@ class RetryPolicy:
     longest_retry_after: float = 30.0
     deadline_seconds: float = 600.0
 
+    def wait_seconds(self, failures: int, retry_after: float | None = None) -> float:
+        """Seconds to wait after `failures` failed attempts, 1 or more.
+
+        retry_after: seconds, as the server asked; it replaces the backoff.
+        """
+        if retry_after is not None:
+            return min(retry_after, self.longest_retry_after)
+        doubled = self.first_wait * 2.0 ** min(failures - 1, _MAX_DOUBLINGS)
+        # Jitter spreads out clients that failed at the same moment.
+        return min(doubled, self.longest_wait) * random.uniform(0.5, 1.0)
+
 
 @dataclass
 class Attempts:
-    """The attempts of one call, and its deadline, which is no later than that of whoever the call
-    is made for."""
+    """The attempts of one call and its deadline, which never outlasts the caller's own."""
 
     service: str
     url: str
@@ -41,64 +55,69 @@ class Attempts:
     failed: int = 0
     started: float = field(default_factory=time.monotonic)
 
-    def wait_after(self, error: httpx.RequestError | ServiceError) -> None:
-        """Returns when the next attempt is due; raises ChainError if there is to be none."""
+    def retry_wait(self, error: httpx.RequestError | ServiceError) -> float:
+        """Count a failure. Returns the seconds to wait before the next attempt.
+
+        Raises ChainError if there is no next attempt.
+        """
         self.failed += 1
-        final = self._as_final(error)
-        if not _is_passing(error) or self.failed >= self.policy.attempts:
+        final = self._final_error(error)
+        if not _is_retried(error) or self.failed >= self.policy.attempts:
             raise final from error
-        wait = self._wait_seconds(error)
+        retry_after = error.retry_after if isinstance(error, ServiceError) else None
+        wait = self.policy.wait_seconds(self.failed, retry_after)
         if self.seconds_left() < wait:
             raise final from error
-        deadlines.sleep(wait)
+        return wait
 
     def seconds_left(self) -> float:
         own = self.started + self.policy.deadline_seconds - time.monotonic()
         return min(own, deadlines.seconds_left())
 
     def check_deadline(self) -> None:
+        """Raises TimedOut once the deadline has passed."""
+        where = f"the {self.service} at {self.url}"
         if deadlines.seconds_left() <= 0:
-            raise TimedOut(
-                self.service,
-                f"the {self.service} at {self.url} was not done when its caller's time was over",
-            )
+            raise TimedOut(self.service, f"{where} did not answer within the caller's deadline")
         if self.seconds_left() <= 0:
             raise TimedOut(
                 self.service,
-                f"the {self.service} at {self.url} was not done in "
-                f"{self.policy.deadline_seconds:g} s; raise DEADLINE_SECONDS or send less",
+                f"{where} did not finish within {self.policy.deadline_seconds:g} s; "
+                "raise DEADLINE_SECONDS or send less",
             )
 
-    def _wait_seconds(self, error: Exception) -> float:
-        if isinstance(error, ServiceError) and error.retry_after is not None:
-            return min(error.retry_after, self.policy.longest_retry_after)
-        doubled = self.policy.first_wait * 2.0 ** (self.failed - 1)
-        # The jitter keeps clients that failed together from coming back together.
-        return min(doubled, self.policy.longest_wait) * random.uniform(0.5, 1.0)
-
-    def _as_final(self, error: httpx.RequestError | ServiceError) -> ChainError:
+    def _final_error(self, error: httpx.RequestError | ServiceError) -> ChainError:
         where = f"the {self.service} at {self.url}"
         if isinstance(error, ServiceError):
             return error
-        if isinstance(error, httpx.TimeoutException) and not _is_passing(error):
-            return TimedOut(self.service, f"{where} sent nothing for too long; is it overloaded?")
+        if isinstance(error, httpx.TimeoutException) and not _is_retried(error):
+            return TimedOut(self.service, f"{where} sent nothing in time; it may be overloaded")
         times = "once" if self.failed == 1 else f"{self.failed} times"
-        reason = str(error) or type(error).__name__
         return Unreachable(
             self.service,
-            f"{where} cannot be reached, tried {times} ({reason}); "
-            f"is it running (`better serve`), is {self.service.upper()}_URL right?",
+            f"{where} cannot be reached, tried {times} ({_reason(error)}); "
+            f"start it (`better serve`) or correct {self.service.upper()}_URL",
         )
 
 
-def _is_passing(error: Exception) -> bool:
+def _is_retried(error: Exception) -> bool:
     if isinstance(error, ServiceError):
         return error.status in RETRIED_STATUSES
-    return isinstance(error, _DROPPED)
+    return isinstance(error, _RETRIED_ERRORS)
+
+
+def _reason(error: BaseException) -> str:
+    """The error of the operating system, if there is one: httpx's own says less."""
+    cause = error
+    while inner := cause.__cause__ or cause.__context__:
+        cause = inner
+    if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
+        return os.strerror(cause.errno)
+    return str(error) or type(error).__name__
 
 
 def parse_retry_after(value: str | None) -> float | None:
-    """Seconds, from a number of them or an HTTP date; None for what is neither."""
+    """Seconds from a Retry-After header, a number or an HTTP date; None for anything else."""
     if value is None:
         return None
     if value.strip().isdecimal():

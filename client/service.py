@@ -1,9 +1,10 @@
-"""One service seen from a client: calls that survive a dropped connection or a busy service."""
+"""Calls to one service, retried when the connection drops or the service is busy."""
 
+import asyncio
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, TypeVar
 
 import httpx
 import orjson
@@ -13,12 +14,15 @@ from client.retries import Attempts, RetryPolicy, parse_retry_after
 from shared.http import deadlines
 from shared.http.request_id import HEADER, request_id
 
-_MAX_MESSAGE_CHARACTERS = 2**16  # bytes of an error's body that are read
-_MAX_ERROR_BYTES = 2**26  # bytes of JSON; ten times the longest that a service sends
+T = TypeVar("T")
+
+_MAX_RESPONSE_BYTES = 2**26  # of JSON; ten times the largest that a service sends
+_MAX_ERROR_BYTES = 2**16  # of an error's body that are read
+_SMALL = 2**16  # bytes of JSON that parse too fast to need a thread
 
 OnCall = Callable[[str, str, float], None]
-"""Is told a service's name, the outcome of one attempt and its seconds. The outcome is a status,
-"broken" if no whole answer came, or "left" if it was no longer wanted."""
+"""Called after each attempt with the service's name, the outcome and the seconds it took. The
+outcome is a status, "broken" for an incomplete response, or "left" for a cancelled call."""
 
 
 def ignore_call(service: str, outcome: str, seconds: float) -> None:
@@ -26,16 +30,16 @@ def ignore_call(service: str, outcome: str, seconds: float) -> None:
 
 
 class Service:
-    """Calls to one service. Every call is idempotent, and tried again where that may help.
+    """A client of one service. Every call is idempotent, so it may be retried.
 
-    All of them raise Unreachable, TimedOut, ServiceError or BadResponse.
+    All methods raise Unreachable, TimedOut, ServiceError or BadResponse.
     """
 
     def __init__(
         self,
         name: str,
         url: str,
-        http: httpx.Client,
+        http: httpx.AsyncClient,
         policy: RetryPolicy,
         on_call: OnCall = ignore_call,
     ) -> None:
@@ -45,125 +49,140 @@ class Service:
         self._policy = policy
         self._on_call = on_call
 
-    def call(self, path: str, body: bytes, content_type: str) -> dict[str, Any]:
-        """POST, and the JSON object that comes back."""
+    async def call(
+        self, path: str, body: bytes, content_type: str, parse: Callable[[dict[str, Any]], T]
+    ) -> T:
+        """POST, and return what `parse` makes of the JSON object in the response.
+
+        Large responses are parsed in a thread, so `parse` must be thread-safe.
+        """
         headers = {"content-type": content_type, "accept": "application/json"}
         attempts = Attempts(self.name, self.url, self._policy)
         while True:
             try:
-                return self._parse(self._receive_whole(path, body, headers, attempts))
+                received = await self._whole(path, body, headers, attempts)
+                break
             except (httpx.RequestError, ServiceError) as error:
-                attempts.wait_after(error)
+                wait = attempts.retry_wait(error)
+            await asyncio.sleep(wait)
 
-    def stream(self, path: str, body: bytes, accept: str) -> Generator[bytes]:
-        """POST of JSON, and the bytes that come back, as they arrive.
+        def work() -> T:
+            return parse(self._json_object(received))
 
-        The same body must always bring the same bytes: an attempt after one that broke off goes on
-        where that one stopped.
+        return work() if len(received) < _SMALL else await asyncio.to_thread(work)
+
+    async def stream(self, path: str, body: bytes, accept: str) -> AsyncGenerator[bytes]:
+        """POST JSON, and yield the response body as it arrives.
+
+        The same request must always give the same bytes: a retry skips those that were yielded.
         """
         headers = {"content-type": "application/json", "accept": accept}
         attempts = Attempts(self.name, self.url, self._policy)
         delivered = 0
         while True:
             try:
-                with closing(self._receive(path, body, headers, attempts)) as received:
-                    for chunk in _skip(received, delivered):
+                async with aclosing(self._attempt(path, body, headers, attempts)) as received:
+                    async for chunk in _skip(received, delivered):
                         delivered += len(chunk)
                         yield chunk
                 return
             except (httpx.RequestError, ServiceError) as error:
-                attempts.wait_after(error)
+                wait = attempts.retry_wait(error)
+            await asyncio.sleep(wait)
 
-    def _receive_whole(
+    async def _whole(
         self, path: str, body: bytes, headers: Mapping[str, str], attempts: Attempts
     ) -> bytes:
         received = bytearray()
-        with closing(self._receive(path, body, headers, attempts)) as chunks:
-            for chunk in chunks:
+        async with aclosing(self._attempt(path, body, headers, attempts)) as chunks:
+            async for chunk in chunks:
                 received += chunk
-                if len(received) > _MAX_ERROR_BYTES:
-                    raise self.bad_response(f"over {_MAX_ERROR_BYTES} bytes")
+                if len(received) > _MAX_RESPONSE_BYTES:
+                    raise self.bad_response(f"over {_MAX_RESPONSE_BYTES} bytes")
         return bytes(received)
 
-    def _receive(
+    async def _attempt(
         self, path: str, body: bytes, headers: Mapping[str, str], attempts: Attempts
-    ) -> Generator[bytes]:
-        """One attempt. It bears the id of the request that it is made for, if there is one, and the
-        seconds that we wait for its answer to begin."""
-        deadlines.check_connected()
+    ) -> AsyncGenerator[bytes]:
+        """The response body of one attempt."""
         attempts.check_deadline()
-        timeout = _within(self._http.timeout, attempts.seconds_left())
-        waits = (
-            deadlines.MAX_SECONDS
-            if timeout.read is None
-            else min(timeout.read, deadlines.MAX_SECONDS)
-        )
-        headers = {**headers, deadlines.HEADER: f"{waits:.3f}"}
-        if (current := request_id.get()) is not None:
-            headers[HEADER] = current
+        timeout = _at_most(self._http.timeout, attempts.seconds_left())
         request = self._http.stream(
-            "POST", self.url + path, content=body, headers=headers, timeout=timeout
+            "POST",
+            self.url + path,
+            content=body,
+            headers={**headers, **_context_headers(timeout)},
+            timeout=timeout,
         )
         started, outcome = time.monotonic(), "broken"
         try:
-            with request as response:
+            async with request as response:
                 if not response.is_success:
                     outcome = str(response.status_code)
-                    raise self._error_from(response)
-                for chunk in response.iter_bytes():
+                    raise await self._error_from(response)
+                async for chunk in response.aiter_bytes():
                     attempts.check_deadline()
                     yield chunk
                 outcome = str(response.status_code)
-        except (GeneratorExit, deadlines.ClientDisconnected):
+        except (GeneratorExit, asyncio.CancelledError):
             outcome = "left"
             raise
         finally:
             self._on_call(self.name, outcome, time.monotonic() - started)
 
-    def _error_from(self, response: httpx.Response) -> ServiceError:
+    async def _error_from(self, response: httpx.Response) -> ServiceError:
         body = b""
-        for chunk in response.iter_bytes():
+        async for chunk in response.aiter_bytes():
             body += chunk
-            if len(body) > _MAX_MESSAGE_CHARACTERS:
+            if len(body) > _MAX_ERROR_BYTES:
                 break
         fields = _error_object(body)
         location = response.headers.get("location")
-        otherwise = response.reason_phrase + (f", it has moved to {location}" if location else "")
+        moved = f", it has moved to {location}" if location else ""
         return ServiceError(
             self.name,
             response.status_code,
-            str(fields.get("message") or otherwise),
+            str(fields.get("message") or response.reason_phrase + moved),
             param=fields.get("param"),
             code=fields.get("code"),
             retry_after=parse_retry_after(response.headers.get("retry-after")),
         )
 
-    def _parse(self, received: bytes) -> dict[str, Any]:
+    def _json_object(self, received: bytes) -> dict[str, Any]:
         try:
             parsed = orjson.loads(received)
         except orjson.JSONDecodeError as error:
-            raise self.bad_response(f"not JSON ({error})") from None
+            raise self.bad_response(f"invalid JSON ({error})") from None
         if not isinstance(parsed, dict):
-            raise self.bad_response("no JSON object")
+            raise self.bad_response("JSON that is no object")
         return parsed
 
-    def bad_response(self, what: str) -> BadResponse:
+    def bad_response(self, problem: str) -> BadResponse:
         return BadResponse(
             self.name,
-            f"the {self.name} at {self.url} answered with {what}; "
+            f"the {self.name} at {self.url} answered with {problem}; "
             f"is {self.name.upper()}_URL right?",
         )
 
 
-def _within(usual: httpx.Timeout, seconds: float) -> httpx.Timeout:
-    limits = usual.as_dict().items()
+def _at_most(timeout: httpx.Timeout, seconds: float) -> httpx.Timeout:
+    limits = timeout.as_dict().items()
     return httpx.Timeout(
         **{name: seconds if limit is None else min(limit, seconds) for name, limit in limits}
     )
 
 
+def _context_headers(timeout: httpx.Timeout) -> dict[str, str]:
+    """The deadline for the service, and the id of the request that is being served, if any."""
+    read = deadlines.MAX_SECONDS if timeout.read is None else timeout.read
+    headers = {deadlines.HEADER: f"{min(read, deadlines.MAX_SECONDS):.3f}"}
+    if (current := request_id.get()) is not None:
+        headers[HEADER] = current
+    return headers
+
+
 def _error_object(body: bytes) -> dict[str, Any]:
-    """{} for a body that holds none, such as a router's page."""
+    """{} for a body without one, such as a router's page."""
     try:
         error = orjson.loads(body)["error"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -171,9 +190,9 @@ def _error_object(body: bytes) -> dict[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
-def _skip(chunks: Iterator[bytes], n: int) -> Iterator[bytes]:
-    """What follows the first `n` bytes."""
-    for chunk in chunks:
+async def _skip(chunks: AsyncIterator[bytes], n: int) -> AsyncIterator[bytes]:
+    """The chunks without their first `n` bytes."""
+    async for chunk in chunks:
         if rest := chunk[n:]:
             yield rest
         n = max(0, n - len(chunk))

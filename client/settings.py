@@ -1,4 +1,4 @@
-"""What the client reads from the environment."""
+"""Settings of the client, read from the environment."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ class Settings(BaseSettings):
     synthesizer_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8002")
     vocoder_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8003")
     connect_seconds: float = Field(default=5.0, gt=0)
-    """Until a connection stands."""
+    """Timeout of a connection attempt."""
     read_seconds: float = Field(default=60.0, gt=0)
-    """Between two parts of an answer, the first included."""
+    """Timeout between two parts of a response, and before the first."""
     deadline_seconds: float = Field(default=600.0, gt=0)
-    """For one call with all its retries, to its last byte."""
+    """Deadline of one call with all its retries, to the last byte."""
     voices_dir: Path = Path(click.get_app_dir("better")) / "voices"
-    """Where `better voices` keeps embeddings."""
+    """Folder in which `better voices` keeps embeddings."""

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from client.chain import Chain
+from client.async_chain import AsyncChain
+from client.chain import Chain, WorkerThreadChain
 from client.retries import RetryPolicy
 from gateway_service.jobs.library import Jobs
 from gateway_service.jobs.queue import JobQueue, open_job_queue
@@ -23,7 +24,9 @@ from shared.http.errors import NotReady
 @dataclass(frozen=True)
 class Gateway:
     settings: Settings
+    async_chain: AsyncChain
     chain: Chain
+    """The same chain, for worker threads of the event loop."""
     storage: Storage
     voices: VoiceLibrary
     jobs: Jobs
@@ -50,9 +53,11 @@ def open_gateway(settings: Settings) -> Gateway:
     runs_jobs = not settings.redis_url.get_secret_value()
     job_queue = open_job_queue(settings, storage, runs_jobs=runs_jobs)
     job_queue.start()
+    chain = AsyncChain(settings=settings, retries=_retries(settings), on_call=note_call)
     return Gateway(
         settings=settings,
-        chain=Chain(settings=settings, retries=_patience(settings), on_call=note_call),
+        async_chain=chain,
+        chain=WorkerThreadChain(chain),
         storage=storage,
         voices=VoiceLibrary(storage, settings.max_voices),
         jobs=jobs,
@@ -60,8 +65,8 @@ def open_gateway(settings: Settings) -> Gateway:
     )
 
 
-def _patience(settings: Settings) -> RetryPolicy:
-    """Who listens waits for seconds: Heroku's router gives up after 30 without a first byte."""
+def _retries(settings: Settings) -> RetryPolicy:
+    """Short waits: Heroku's router gives up after 30 s without a first byte."""
     return RetryPolicy(longest_retry_after=4.0, deadline_seconds=settings.deadline_seconds)
 
 

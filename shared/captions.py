@@ -255,6 +255,7 @@ def to_json(captions: Sequence[Caption]) -> str:
 
 
 def written(captions: Sequence[Caption], caption_format: CaptionFormat) -> str:
+    """As a file of the format."""
     return {"srt": subrip, "vtt": webvtt, "json": to_json}[caption_format](captions)
 
 

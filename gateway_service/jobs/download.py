@@ -9,7 +9,7 @@ from gateway_service.jobs.library import UNFINISHED
 from gateway_service.jobs.schemas import JobObject
 from gateway_service.jobs.sound import BLOCK_BYTES, JobSounds
 from gateway_service.speech.byte_ranges import asked_range, is_unchanged
-from gateway_service.speech.routes import or_break_off
+from gateway_service.speech.responses import abort_on_error
 from gateway_service.speech.stream import MEDIA_TYPES
 from gateway_service.storage.database import in_storage_thread
 from gateway_service.storage.job_tables import JobRow
@@ -37,7 +37,7 @@ async def sound_response(sounds: JobSounds, job: JobRow, asked: Headers) -> Resp
     blocks = _blocks(sounds, job.id, wanted)
     await anext(blocks)  # what fails here is an error yet
     response_format = JobObject.of(job).response_format
-    response = ChunksResponse(or_break_off(blocks), MEDIA_TYPES[response_format])
+    response = ChunksResponse(abort_on_error(blocks), MEDIA_TYPES[response_format])
     response.headers.update(headers)
     response.headers["Content-Length"] = str(len(wanted))
     response.headers["Content-Disposition"] = f'attachment; filename="{job.id}.{response_format}"'

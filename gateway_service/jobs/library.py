@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import ColumnElement, Update, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from client.chain import Lexicon
+from client.options import Lexicon
 from gateway_service.jobs.sound import JobSounds, job_not_found
 from gateway_service.speech.stream import ResponseFormat
 from gateway_service.storage.database import Storage

@@ -9,7 +9,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
-from client.chain import seed_or_new
+from client.options import seed_or_new
 from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.jobs import body as job_body
 from gateway_service.jobs.body import JobBody
@@ -52,7 +52,7 @@ async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
             JobSpec(
                 pieces=pieces_of(
                     request.input,
-                    most=gateway.settings.max_job_sentences,
+                    max_pieces=gateway.settings.max_job_sentences,
                     text_format=request.text_format,
                 ),
                 voice=voice.name,

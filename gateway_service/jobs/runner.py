@@ -1,7 +1,6 @@
 """A worker's turn with one job: sentence by sentence, from where the last worker stopped."""
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Iterator
@@ -13,11 +12,13 @@ import numpy as np
 import orjson
 
 from client.chain import Chain, silence
+from client.options import SpeechOptions
+from client.retries import RetryPolicy
 from client.wav_stream import Int16Array
 from gateway_service.jobs.leases import MAX_BACKOFF_SECONDS, Leases
 from gateway_service.jobs.sound import Digest, JobSounds, in_blocks
 from gateway_service.speech import speaking
-from gateway_service.speech.sentence_sound import kept
+from gateway_service.speech.flac import encode_flac
 from gateway_service.speech.stream import ResponseFormat, encode
 from gateway_service.storage.database import StorageUnavailable
 from gateway_service.storage.job_tables import JobRow
@@ -29,6 +30,7 @@ from shared.text.sentences import Piece
 log = logging.getLogger("better")
 
 _SKIPPED = silence(0.2)  # in place of a sentence that cannot be said
+_RETRIES = RetryPolicy(first_wait=1.0, longest_wait=MAX_BACKOFF_SECONDS)
 _RENEWALS = 10  # of a lease before it would run out
 
 
@@ -128,7 +130,7 @@ class JobRunner:
             except (InvalidRequest, TooLarge) as error:
                 sound, is_said, refused = _SKIPPED, False, error
                 skipped += 1
-            if not self.leases.keep_sound(job, position, kept(sound), skipped=not is_said):
+            if not self.leases.keep_sound(job, position, encode_flac(sound), skipped=not is_said):
                 return False
             job.attempts = 1
         if skipped < job.sentences:
@@ -141,9 +143,7 @@ class JobRunner:
             self.chain,
             piece,
             embed_of(job.embed),
-            speed=job.speed,
-            seed=job.seed,
-            lexicon=orjson.loads(job.lexicon) if job.lexicon else None,
+            _options(job),
             max_seconds=self.max_sentence_seconds,
         )
         chunks = []
@@ -193,9 +193,7 @@ class JobRunner:
             tried = f"tried {attempts} times, at last: {reason}"
             self.leases.fail(job, code, tried)
         else:
-            wait = min(2.0 ** min(attempts - 1, 30), MAX_BACKOFF_SECONDS)
-            # The jitter keeps jobs that failed together from coming back together.
-            self.leases.put_back(job, wait * random.uniform(0.5, 1.0), reason)
+            self.leases.put_back(job, _RETRIES.wait_seconds(attempts), reason)
 
     @contextmanager
     def _renewed(self, job: JobRow) -> Iterator[threading.Event]:
@@ -216,3 +214,8 @@ class JobRunner:
             yield lost
         finally:
             ended.set()
+
+
+def _options(job: JobRow) -> SpeechOptions:
+    lexicon = orjson.loads(job.lexicon) if job.lexicon else None
+    return SpeechOptions.model_construct(speed=job.speed, seed=job.seed, lexicon=lexicon)

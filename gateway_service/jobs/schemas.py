@@ -5,29 +5,25 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from client.options import SeedNumber, SpeechOptions, Speed
 from gateway_service.jobs.library import JobStatus
 from gateway_service.settings import settings
-from gateway_service.speech.schemas import LexiconEntries, Seed, SeedNumber, Speed, VoiceName
+from gateway_service.speech.schemas import VoiceAndFormat
 from gateway_service.speech.stream import ResponseFormat
 from gateway_service.storage.job_tables import JobRow
 from gateway_service.string_limits import MAX_VOICE_CHARACTERS
 from shared.text.markup import TextFormat
 
 
-class JobRequest(BaseModel):
+class _JobInput(BaseModel):
     model_config = ConfigDict(strict=True)
 
     input: Annotated[str, Field(max_length=settings.max_job_characters)]
-    """Of any length up to MAX_JOB_CHARACTERS."""
-    voice: VoiceName
-    response_format: ResponseFormat = "mp3"
-    speed: Speed = 1.0
-    """The pitch stays."""
-    seed: Seed = None
-    text_format: TextFormat = "auto"
-    """As for speech; a text sent as text/markdown is Markdown."""
-    lexicon: LexiconEntries | None = None
-    """Words, and how they are to be said: {"Nguyen": "win"}."""
+    """Up to MAX_JOB_CHARACTERS characters. A body of text/markdown is Markdown."""
+
+
+class JobRequest(SpeechOptions, VoiceAndFormat, _JobInput):
+    """The options of speech hold for jobs too."""
 
 
 class JobQuery(BaseModel):

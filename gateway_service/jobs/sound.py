@@ -13,8 +13,7 @@ from sqlalchemy import LargeBinary, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from client.wav_stream import Int16Array
-from gateway_service.speech.flac_header import HEAD_BYTES, length_of
-from gateway_service.speech.sentence_sound import sound_of
+from gateway_service.speech.flac import HEAD_BYTES, decode_flac, length_of
 from gateway_service.storage.database import Storage
 from gateway_service.storage.job_tables import JobRow, SentenceRow, SoundRow
 from shared.http.errors import NotFound
@@ -48,7 +47,7 @@ class JobSounds:
     def sentences(self, job: JobRow) -> Iterator[Int16Array]:
         """[n] int16 samples of 16 kHz: each sentence, with the pause after it, of a job that is not
         encoded yet. Raises NotFound once it is deleted."""
-        return map(sound_of, self._sentences(job))
+        return map(decode_flac, self._sentences(job))
 
     def _sentences(self, job: JobRow) -> Iterator[bytes]:
         for position in range(job.sentences):

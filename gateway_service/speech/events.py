@@ -1,69 +1,86 @@
-"""Speech as server-sent events: OpenAI's speech.audio.delta and .done, and each sentence's mel
-spectrogram and attention for who wants to draw them."""
+"""Speech as server-sent events: OpenAI's speech.audio.delta and .done, and, for a client that
+draws them, the mel spectrogram, attention and word times of each sentence."""
 
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import numpy as np
 import orjson
 
-from gateway_service.speech.speaking import Sentence
+from client.async_chain import SAMPLE_RATE
+from client.speech import Sentence
 from shared.audio.mel import MEL_FORMAT
+from shared.captions import WordTime, shifted
 from shared.http.errors import ApiError
 from shared.http.request_log import note_problem
 from shared.http.tensors import Float32Array
 
-Encoded = Callable[[Iterable[Sentence]], Iterator[bytes]]
-"""The sound file of sentences, part by part."""
+Event = dict[str, Any]
+Encode = Callable[[AsyncGenerator[Sentence]], AsyncGenerator[bytes]]
+"""Turns sentences into the parts of a sound file."""
 
 
-def speech_events(
-    sentences: Iterable[Sentence], encoded: Encoded, *, count: int, characters: int
-) -> Iterator[bytes]:
-    """Raises an ApiError that comes before the first event; a later one is the last event.
+async def speech_events(
+    sentences: AsyncGenerator[Sentence], encode: Encode, *, count: int, characters: int
+) -> AsyncGenerator[bytes]:
+    """The events of a speech. An ApiError before the first event is raised, a later one is the last
+    event.
 
-    Sentences that have their attention are told of before they are heard; count: of them in all.
-    Usage counts what the models count: `characters` in, mel frames out.
+    count: sentences in all. characters: input tokens of the usage, whose output tokens are mel
+    frames. Details of a sentence come before its sound, if it has its attention.
     """
-    begun = False
+    has_begun = False
     try:
-        for event in _events(sentences, encoded, count, characters):
-            yield b"data: %s\n\n" % orjson.dumps(event)
-            begun = True
+        async with aclosing(_events(sentences, encode, count, characters)) as events:
+            async for event in events:
+                yield _line(event)
+                has_begun = True
     except ApiError as error:
         note_problem(error.code)
-        if not begun:
+        if not has_begun:
             raise
-        yield b"data: %s\n\n" % orjson.dumps({"type": "error", **error.body()})
+        yield _line({"type": "error", **error.body()})
 
 
-def _events(
-    sentences: Iterable[Sentence], encoded: Encoded, count: int, characters: int
-) -> Iterator[dict[str, Any]]:
-    told: deque[dict[str, Any]] = deque()
+def _line(event: Event) -> bytes:
+    return b"data: %s\n\n" % orjson.dumps(event)
+
+
+async def _events(
+    sentences: AsyncGenerator[Sentence], encode: Encode, count: int, characters: int
+) -> AsyncGenerator[Event]:
+    details: deque[Event] = deque()
     samples = 0
 
-    def watched() -> Iterator[Sentence]:
+    async def observed() -> AsyncGenerator[Sentence]:
         nonlocal samples
-        for index, sentence in enumerate(sentences):
-            samples += sentence.samples
-            if sentence.attention is not None:
-                told.append(_details(sentence, sentence.attention, index, count))
-            yield sentence
+        index = 0
+        async with aclosing(sentences):
+            async for sentence in sentences:
+                start = samples / SAMPLE_RATE
+                samples += sentence.samples
+                if sentence.attention is not None:
+                    details.append(_details(sentence, sentence.attention, index, count))
+                if sentence.words is not None:
+                    details.append(_words(sentence, sentence.words, index, start))
+                yield sentence
+                index += 1
 
-    for part in encoded(watched()):
-        while told:
-            yield told.popleft()
-        yield {"type": "speech.audio.delta", "audio": b64encode(part).decode()}
+    async with aclosing(encode(observed())) as parts:
+        async for part in parts:
+            while details:
+                yield details.popleft()
+            yield {"type": "speech.audio.delta", "audio": b64encode(part).decode()}
     frames = samples // MEL_FORMAT.hop_length
     usage = {"input_tokens": characters, "output_tokens": frames}
     usage["total_tokens"] = characters + frames
     yield {"type": "speech.audio.done", "usage": usage}
 
 
-def _details(sentence: Sentence, attention: Float32Array, index: int, count: int) -> dict[str, Any]:
+def _details(sentence: Sentence, attention: Float32Array, index: int, count: int) -> Event:
     steps, characters = attention.shape
     return {
         "type": "speech.sentence.details",
@@ -75,6 +92,21 @@ def _details(sentence: Sentence, attention: Float32Array, index: int, count: int
         "attention": _bytes_of(attention, 0, 1),
         "steps": steps,
         "characters": characters,
+    }
+
+
+def _words(sentence: Sentence, words: Sequence[WordTime], index: int, start: float) -> Event:
+    """start: of the sentence, in seconds of the whole sound."""
+    return {
+        "type": "speech.sentence.words",
+        "index": index,
+        "text": sentence.text,
+        "start": round(start, 3),
+        "end": round(start + sentence.samples / SAMPLE_RATE - sentence.pause, 3),
+        "words": [
+            {"word": word, "start": round(begin, 3), "end": round(end, 3)}
+            for word, begin, end in shifted(words, start)
+        ],
     }
 
 

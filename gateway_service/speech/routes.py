@@ -1,20 +1,19 @@
 """Speech and models, as OpenAI's API has them."""
 
-import logging
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 
 from fastapi import APIRouter, Response
-from starlette.requests import ClientDisconnect
 
-from client.chain import Chain, Lexicon
+from client.speech import Sentence
 from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.service_errors import as_api_errors
 from gateway_service.speech import speaking
-from gateway_service.speech.events import speech_events
+from gateway_service.speech.events import Encode, speech_events
 from gateway_service.speech.length import require_short, within
+from gateway_service.speech.responses import stream_in_slot
 from gateway_service.speech.schemas import (
     MODEL,
     Model,
@@ -24,20 +23,17 @@ from gateway_service.speech.schemas import (
     TextRequest,
     TextResponse,
 )
-from gateway_service.speech.speaking import Sentence
-from gateway_service.speech.stream import MEDIA_TYPES, encode
+from gateway_service.speech.stream import MEDIA_TYPES, SoundEncoder, encode_async
 from gateway_service.storage.database import in_storage_thread
 from gateway_service.string_limits import ModelPath
 from gateway_service.voices.library import Voice, find_preset
 from shared.http.app import Slot
-from shared.http.errors import ApiError, NotFound
+from shared.http.errors import NotFound
 from shared.http.json_routes import ChunksResponse, JsonRoute
 from shared.http.openapi import BINARY, QUEUED, content, errors
-from shared.http.request_log import note_problem
 from shared.http.tensors import Float32Array
 from shared.text.sentences import Piece
 
-log = logging.getLogger("better")
 router = APIRouter(prefix="/v1", tags=["speech"], route_class=JsonRoute)
 
 EVENT_STREAM = "text/event-stream"
@@ -54,43 +50,41 @@ async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slo
     """A text in a voice, sent as it is made."""
     find_model(request.model)
     pieces = speaking.pieces_of(request.input, text_format=request.text_format)
-    voice = await _voice(gateway, request.voice)
-    start = partial(_begin, gateway, request, pieces, voice.embed)
-    chunks = or_break_off(await slot.stream(start))
+    voice = await find_voice(gateway, request.voice)
+    body = partial(_body, request, pieces)
+    chunks = await stream_in_slot(slot, speech_body(gateway, request, pieces, voice.embed, body))
     with_events = request.stream_format == "sse"
-    kind = EVENT_STREAM if with_events else MEDIA_TYPES[request.response_format]
-    answer = ChunksResponse(chunks, kind)
-    answer.headers["Cache-Control"] = "no-store"
-    answer.headers["X-Accel-Buffering"] = "no"  # nginx would hold the first sounds back
+    media_type = EVENT_STREAM if with_events else MEDIA_TYPES[request.response_format]
+    response = ChunksResponse(chunks, media_type)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"  # or nginx would hold back the first sounds
     if notes := speaking.left_out(request.input):
-        answer.headers["X-Notes"] = "; ".join(notes)
-    return answer
+        response.headers["X-Notes"] = "; ".join(notes)
+    return response
 
 
 @router.post("/text", responses=_ERRORS)
 async def read_text(request: TextRequest, gateway: GatewayState, slot: Slot) -> TextResponse:
-    """What would be said, piece by piece, without making any sound."""
+    """The words that would be spoken, piece by piece. No sound is made."""
     pieces = speaking.pieces_of(request.input, text_format=request.text_format)
-    spoken = await slot.run(partial(_spoken, gateway.chain, pieces, request.lexicon))
+    async with slot.turn():
+        with as_api_errors({"texts": "input", "lexicon": "lexicon"}):
+            texts = [piece.text for piece in pieces]
+            spoken = await gateway.async_chain.spoken(texts, request.lexicon)
     return TextResponse(
         pieces=[
             TextPiece(
-                source=request.input[slice(*piece.content.source)], spoken=said, pause=piece.pause
+                source=request.input[slice(*piece.content.source)], spoken=words, pause=piece.pause
             )
-            for piece, said in zip(pieces, spoken, strict=True)
+            for piece, words in zip(pieces, spoken, strict=True)
         ],
         notes=speaking.left_out(request.input),
     )
 
 
-def _spoken(chain: Chain, pieces: list[Piece], lexicon: Lexicon | None) -> list[str]:
-    with as_api_errors({"texts": "input", "lexicon": "lexicon"}):
-        return chain.spoken([piece.text for piece in pieces], lexicon)
-
-
 @router.get("/models")
 async def list_models() -> ModelList:
-    """Names under which speech can be asked for; they are all the same model."""
+    """The names that `model` may be. They all stand for the same model."""
     return ModelList(data=list(_MODELS.values()))
 
 
@@ -104,60 +98,68 @@ def find_model(name: str) -> Model:
     if model := _MODELS.get(_DATE.sub("", name)):
         return model.model_copy(update={"id": name})
     raise NotFound(
-        f"model: there is no {name[:80]!r}; there are {', '.join(_MODELS)}",
+        f"model: there is no {name[:80]!r}; choose one of {', '.join(_MODELS)}",
         param="model",
         code="model_not_found",
     )
 
 
-async def or_break_off(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """An answer that has begun cannot become an error any more: its connection is closed before
-    its end, so that nobody takes it for whole."""
-    async with aclosing(chunks):
-        try:
-            async for chunk in chunks:
-                yield chunk
-        except ApiError as error:
-            # Not its message, which may quote the text.
-            note_problem(error.code)
-            log.warning("speech was broken off: %s, %s", type(error).__name__, error.code)
-            raise ClientDisconnect from error
-
-
-async def _voice(gateway: Gateway, name_or_id: str) -> Voice:
-    """Presets speak whatever the database and its threads do."""
+async def find_voice(gateway: Gateway, name_or_id: str) -> Voice:
+    """A preset is found even while the database is away."""
     if preset := find_preset(name_or_id):
         return preset
     return await in_storage_thread(gateway.voices.find, name_or_id)
 
 
-def _begin(
-    gateway: Gateway, request: SpeechRequest, pieces: list[Piece], embed: Float32Array
-) -> Iterator[bytes]:
-    chain, most = gateway.chain, gateway.settings.max_speech_seconds
-    speaking.check(chain, pieces, lexicon=request.lexicon)
-    require_short(chain, pieces, request.speed, most, lexicon=request.lexicon)
+def _body(
+    request: SpeechRequest,
+    pieces: Sequence[Piece],
+    sentences: AsyncGenerator[Sentence],
+    encode: Encode,
+) -> AsyncGenerator[bytes]:
+    """A sound file, or events."""
+    if request.stream_format == "sse":
+        return speech_events(sentences, encode, count=len(pieces), characters=len(request.input))
+    return encode(sentences)
+
+
+async def speech_body(
+    gateway: Gateway,
+    request: SpeechRequest,
+    pieces: Sequence[Piece],
+    embed: Float32Array,
+    body: Callable[[AsyncGenerator[Sentence], Encode], AsyncGenerator[bytes]],
+) -> AsyncGenerator[bytes]:
+    """The body of a response of speech, made by `body` from the sentences and their encoder.
+
+    Raises ApiErrors.
+    """
+    chain, max_seconds = gateway.async_chain, gateway.settings.max_speech_seconds
+    await speaking.check(chain, pieces, lexicon=request.lexicon)
+    await require_short(chain, pieces, request.speed, max_seconds, lexicon=request.lexicon)
     with_events = request.stream_format == "sse"
-    made = speaking.synthesize(
-        chain,
-        pieces,
-        embed,
-        speed=request.speed,
-        seed=request.seed,
-        attention=with_events and request.details,
-        lexicon=request.lexicon,
+    options = request.with_seed()
+    sentences = within(
+        speaking.synthesize(
+            chain, pieces, embed, options, attention=with_events and request.details
+        ),
+        max_seconds,
     )
-    sentences: Iterable[Sentence] = within(made, most)
     samples = None
     if request.response_format == "flac":
-        # Many readers refuse a FLAC file that does not say its length, so that has to be known.
-        sentences = list(sentences)
-        samples = sum(sentence.samples for sentence in sentences)
+        # Many readers reject a FLAC file whose header has no length.
+        made = [sentence async for sentence in sentences]
+        samples, sentences = sum(sentence.samples for sentence in made), _each(made)
 
-    def encoded(sentences: Iterable[Sentence]) -> Iterator[bytes]:
-        sound = speaking.sound_of(chain, sentences, request.seed)
-        return encode(sound, request.response_format, samples)
+    def encode(sentences: AsyncGenerator[Sentence]) -> AsyncGenerator[bytes]:
+        sound = speaking.sound_of(chain, sentences, options.seed)
+        return encode_async(sound, SoundEncoder(request.response_format, samples))
 
-    if not with_events:
-        return encoded(sentences)
-    return speech_events(sentences, encoded, count=len(pieces), characters=len(request.input))
+    async with aclosing(body(sentences, encode)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+
+
+async def _each(sentences: Sequence[Sentence]) -> AsyncGenerator[Sentence]:
+    for sentence in sentences:
+        yield sentence

@@ -5,36 +5,30 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from client.chain import EMBED_SIZE
+from client.async_chain import EMBED_SIZE
+from client.options import Seed, SpeechOptions, TextOptions
 from gateway_service.speech.stream import ResponseFormat
 from gateway_service.string_limits import MAX_MODEL_CHARACTERS, MAX_VOICE_CHARACTERS
 from gateway_service.voices.consent import MAX_CONSENT_CHARACTERS
 from shared.audio.files import MAX_ABS, MAX_RATE, MIN_RATE
 from shared.http.json_routes import MAX_JSON_VALUES
 from shared.http.tensors import Axis, Float32Array, Tensor
-from shared.text.lexicon import (
-    MAX_ENTRIES,
-    MAX_RESPELLING_CHARACTERS,
-    MAX_WORD_CHARACTERS,
-    RESPELLING,
-)
-from shared.text.markup import TextFormat
 
-MAX_NAME_CHARACTERS = 4096
+MAX_INPUT_CHARACTERS = 4096
 MODEL = "better-tts"
 
 
-def _refusal(code: str, message: str) -> PydanticCustomError:
+def _error(code: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("speech", "{message}", {"message": message, "code": code})
 
 
 def _require_length(text: Any) -> Any:
     if text == "":
-        raise _refusal("empty", "is empty; send some text")
-    if isinstance(text, str) and len(text) > MAX_NAME_CHARACTERS:
-        raise _refusal(
+        raise _error("empty", "is empty; send some text")
+    if isinstance(text, str) and len(text) > MAX_INPUT_CHARACTERS:
+        raise _error(
             "too_long",
-            f"has {len(text)} characters, at most {MAX_NAME_CHARACTERS} are spoken in one request; "
+            f"has {len(text)} characters, the limit of one request is {MAX_INPUT_CHARACTERS}; "
             "send it as a job, POST /v1/jobs",
         )
     return text
@@ -43,14 +37,14 @@ def _require_length(text: Any) -> Any:
 def _name_of(voice: Any) -> Any:
     name = voice.get("id") if isinstance(voice, dict) else voice
     if not isinstance(name, str):
-        raise _refusal("wrong_type", 'must be the name of a voice, or {"id": …}')
+        raise _error("wrong_type", 'must be the name of a voice, or {"id": …}')
     return name
 
 
 Input = Annotated[
     str,
     BeforeValidator(_require_length),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARACTERS}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_INPUT_CHARACTERS}),
 ]
 _NAME = {"type": "string", "maxLength": MAX_VOICE_CHARACTERS}
 VoiceName = Annotated[
@@ -62,60 +56,69 @@ VoiceName = Annotated[
     ),
 ]
 """A name or {"id": …}; GET /v1/audio/voices lists them."""
-Speed = Annotated[float, Field(ge=0.25, le=4.0)]
-SeedNumber = Annotated[int, Field(ge=0, lt=2**63)]
-Seed = SeedNumber | None
-"""The same request and seed give the same sound."""
 Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
 Consent = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MAX_CONSENT_CHARACTERS})]
 
 
-LexiconEntries = Annotated[
-    dict[
-        Annotated[str, Field(min_length=1, max_length=MAX_WORD_CHARACTERS)],
-        Annotated[str, Field(max_length=MAX_RESPELLING_CHARACTERS, pattern=f"^{RESPELLING}$")],
-    ],
-    Field(max_length=MAX_ENTRIES),
-]
-"""Words, and how they are to be said: {"Nguyen": "win"}."""
+class VoiceAndFormat(BaseModel):
+    """The options that name something of the gateway, for speech and jobs alike."""
+
+    model_config = ConfigDict(strict=True)
+
+    voice: VoiceName
+    response_format: ResponseFormat = "mp3"
 
 
-class SpeechRequest(BaseModel):
+class SpokenInput(BaseModel):
     model_config = ConfigDict(strict=True)
 
     input: Input
-    voice: VoiceName
+
+
+class SpeechRequest(SpeechOptions, VoiceAndFormat, SpokenInput):
     model: Annotated[str, Field(max_length=MAX_MODEL_CHARACTERS)] = MODEL
-    """There is one; the names of OpenAI's are taken for it."""
-    response_format: ResponseFormat = "mp3"
-    speed: Speed = 1.0
-    """The pitch stays."""
+    """There is one model; OpenAI's names stand for it."""
     stream_format: Literal["audio", "sse"] = "audio"
     """sse: the sound in base64 within events, with the usage at the end."""
     details: bool = False
     """With sse: an event before each sentence holds its mel spectrogram and attention."""
-    seed: Seed = None
-    text_format: TextFormat = "auto"
-    """auto: Markdown with tags, or SSML or HTML where the text begins as such a document. plain:
-    every character is text."""
-    lexicon: LexiconEntries | None = None
-    """Words, and how they are to be said: {"Nguyen": "win"}."""
 
 
-class TextRequest(BaseModel):
-    model_config = ConfigDict(strict=True)
+class CaptionedSpeechRequest(SpeechRequest):
+    """As Kokoro-FastAPI has it. Its further fields are ignored."""
 
-    input: Input
-    text_format: TextFormat = "auto"
-    lexicon: LexiconEntries | None = None
-    """Words, and how they are to be said: {"Nguyen": "win"}."""
+    stream: bool = True
+    """Lines of JSON as the sound is made; otherwise one object."""
+    return_timestamps: bool = True
+
+
+class WordTimestamp(BaseModel):
+    word: str
+    """As it stands in `input`."""
+    start_time: float
+    """Seconds from the beginning of the sound."""
+    end_time: float
+
+
+class CaptionedSpeech(BaseModel):
+    """One object, or the part of it on one line."""
+
+    audio: str
+    """The sound file, or a part of it, in base64."""
+    audio_format: str
+    """Its media type."""
+    timestamps: list[WordTimestamp]
+
+
+class TextRequest(TextOptions, SpokenInput):
+    pass
 
 
 class TextPiece(BaseModel):
     source: str
-    """The part of `input` that it comes from, its markup included."""
+    """The part of `input` that it comes from, with its markup."""
     spoken: str
-    """What is said."""
+    """The words that are spoken."""
     pause: float
     """Seconds of silence after it."""
 
@@ -124,7 +127,7 @@ class TextResponse(BaseModel):
     object: Literal["text"] = "text"
     pieces: list[TextPiece]
     notes: list[str]
-    """What is not said, and why."""
+    """What was left out, and why."""
 
 
 class Model(BaseModel):
@@ -140,30 +143,30 @@ class ModelList(BaseModel):
     data: list[Model]
 
 
-class _PredecessorRequest(BaseModel):
+class _LegacyRequest(BaseModel):
     model_config = ConfigDict(strict=True)
 
     text: Input
     sr: Rate
-    """Samples a second, of the answer too."""
+    """Samples per second, of the response too."""
     seed: Seed = None
     consent: Consent | None = None
-    """Who allowed this voice to be cloned, and for what; required where others can reach the
-    gateway."""
+    """Who agreed to the cloning of this voice, and to which use; required where others can reach
+    the gateway."""
 
 
-class WavRequest(_PredecessorRequest):
+class WavRequest(_LegacyRequest):
     wav: Annotated[
         Float32Array, Tensor(axes=(Axis("n", 1, MAX_JSON_VALUES),), low=-MAX_ABS, high=MAX_ABS)
     ]
     """[n] samples in ±1: the voice."""
 
 
-class EmbedRequest(_PredecessorRequest):
+class EmbedRequest(_LegacyRequest):
     embed: Annotated[
         Float32Array, Tensor(axes=(Axis("E", EMBED_SIZE, EMBED_SIZE),), low=-1, high=1)
     ]
-    """[256]: the voice, as the encoder gives it."""
+    """[256]: the voice, an embedding of the encoder."""
 
 
 class WavResponse(BaseModel):

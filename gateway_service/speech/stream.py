@@ -1,32 +1,33 @@
 """Sound files as OpenAI's API names them, encoded in memory while their samples are made.
 
-24 kHz mono, which its clients assume of `pcm`. FFmpeg's libraries, which PyAV's wheel carries,
-encode what is compressed; they write each packet as soon as it is full.
+24 kHz mono, which OpenAI's clients assume of `pcm`. FFmpeg's libraries, bundled in PyAV's wheel,
+encode the compressed formats and write each packet as soon as it is full.
 """
 
 import struct
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import chain, islice
-from typing import Literal
+from typing import Literal, Protocol
 
 import av
 import numpy as np
+from anyio import CapacityLimiter, to_thread
 from av.audio.stream import AudioStream
 
-from client.chain import SAMPLE_RATE
+from client.async_chain import SAMPLE_RATE
 from client.wav_stream import Int16Array
 from gateway_service.settings import settings
-from gateway_service.speech.flac_header import with_length
+from gateway_service.speech.flac import with_length
 from shared.audio.files import (
     UNKNOWN_WAV_SIZE,
-    encode_sound_stream,
+    Resampler,
+    encode_sound,
     endless_wav_header,
-    resample_stream,
     resampled_length,
 )
-from shared.audio.watermark import mark
+from shared.audio.watermark import Watermarker
 from shared.http.tensors import Float32Array
 
 ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
@@ -41,14 +42,125 @@ MEDIA_TYPES: dict[ResponseFormat, str] = {
 """opus is in Ogg, aac in ADTS frames; pcm is 16-bit little-endian samples without a header."""
 
 RATE = 24_000  # Hz
-_BLOCK = SAMPLE_RATE  # samples that are worked on at a time
+_BLOCK = SAMPLE_RATE  # samples encoded at a time, which bounds the memory
+_threads = CapacityLimiter(4)
+"""Threads that encode, as many as the gateway speaks at a time by default."""
+
+
+class Encoder(Protocol):
+    """Bytes of a sound file from [n] int16 samples of 16 kHz, chunk by chunk."""
+
+    def encode(self, samples: Int16Array) -> bytes:
+        """The bytes that are ready; there may be none."""
+
+    def flush(self) -> bytes:
+        """The last bytes."""
+
+    def close(self) -> None:
+        """Release resources, after `flush` or in its place."""
+
+
+class MarkedSound:
+    """Samples in ±1 at another rate than 16 kHz, watermarked if the settings say so."""
+
+    def __init__(self, rate: int) -> None:
+        key = settings.watermark_key.get_secret_value()
+        self._marker = Watermarker(key) if settings.watermark else None
+        self._resampler = Resampler(SAMPLE_RATE, rate)
+
+    def process(self, samples: Int16Array) -> Float32Array:
+        wav = samples.astype(np.float32) / np.float32(32_767)
+        return self._resampler.resample(self._marker.mark(wav) if self._marker else wav)
+
+    def flush(self) -> Float32Array:
+        rest = self._marker.flush() if self._marker else np.empty(0, np.float32)
+        return np.concatenate([self._resampler.resample(rest), self._resampler.flush()])
+
+
+class SoundEncoder:
+    """A sound file of 24 kHz.
+
+    samples: the number of 16 kHz samples to come, for the headers of WAV and FLAC. Without it, WAV
+    says 0xFFFFFFFF bytes, as is usual, and FLAC 0 samples, which libsndfile rejects.
+    """
+
+    def __init__(self, response_format: ResponseFormat, samples: int | None = None) -> None:
+        self._sound = MarkedSound(RATE)
+        self._length = resampled_length(samples, SAMPLE_RATE, RATE) if samples else 0
+        self._header = _wav_header(self._length) if response_format == "wav" else b""
+        codec = _CODECS.get(response_format)
+        self._compressor = _Compressor(codec) if codec else None
+
+    def encode(self, samples: Int16Array) -> bytes:
+        wav = self._sound.process(samples)
+        return self._finished(self._compressor.encode(wav) if self._compressor else _pcm(wav))
+
+    def flush(self) -> bytes:
+        rest = self._sound.flush()
+        if not self._compressor:
+            return self._finished(_pcm(rest))
+        return self._finished(self._compressor.encode(rest) + self._compressor.flush())
+
+    def close(self) -> None:
+        if self._compressor:
+            self._compressor.close()
+
+    def _finished(self, part: bytes) -> bytes:
+        header, self._header = self._header, b""
+        if self._length and part[:4] == b"fLaC":  # only a file's first part begins so
+            part = with_length(part, self._length)
+        return header + part
+
+
+def encode(
+    chunks: Iterable[Int16Array], response_format: ResponseFormat, samples: int | None = None
+) -> Generator[bytes]:
+    """The bytes of a sound file of 24 kHz, none empty, from chunks of 16 kHz, as they come in.
+
+    samples: as for SoundEncoder. An error of the first chunk comes before any byte.
+    """
+    with closing(SoundEncoder(response_format, samples)) as encoder:
+        for chunk in chunks:
+            yield from filter(None, map(encoder.encode, _blocks(chunk)))
+        if part := encoder.flush():
+            yield part
+
+
+async def encode_async(
+    chunks: AsyncGenerator[Int16Array], encoder: Encoder
+) -> AsyncGenerator[bytes]:
+    """As `encode`, in a worker thread for each block. Closes the chunks and the encoder."""
+    with closing(encoder):
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                for block in _blocks(chunk):
+                    if part := await to_thread.run_sync(encoder.encode, block, limiter=_threads):
+                        yield part
+        if part := await to_thread.run_sync(encoder.flush, limiter=_threads):
+            yield part
+
+
+def _blocks(chunk: Int16Array) -> Iterator[Int16Array]:
+    return (chunk[start : start + _BLOCK] for start in range(0, len(chunk), _BLOCK))
+
+
+def _pcm(wav: Float32Array) -> bytes:
+    return encode_sound(wav, RATE, "pcm")
+
+
+def _wav_header(length: int) -> bytes:
+    header = endless_wav_header(RATE)
+    size = 2 * length
+    if not 0 < size < UNKNOWN_WAV_SIZE - len(header):
+        return header
+    return header[:4] + struct.pack("<I", size + 36) + header[8:40] + struct.pack("<I", size)
 
 
 @dataclass(frozen=True)
 class _Codec:
     """container: FFmpeg's name of the file format, with the options of its writer.
 
-    bit_rate: bits a second; 0 where nothing is lost.
+    bit_rate: bits a second; 0 for a lossless codec.
     """
 
     container: str
@@ -60,83 +172,55 @@ class _Codec:
 _CODECS: dict[ResponseFormat, _Codec] = {
     # A frame that counts the others could be written only at the end.
     "mp3": _Codec("mp3", "libmp3lame", 96_000, {"write_xing": "0", "id3v2_version": "0"}),
-    # A page may hold a second of sound, which would be too late for who listens; microseconds.
+    # By default a page may hold a second of sound, which is too late for a listener; microseconds.
     "opus": _Codec("ogg", "libopus", 48_000, {"page_duration": "100000"}),
     "aac": _Codec("adts", "aac", 96_000),
     "flac": _Codec("flac", "flac"),
 }
 
 
-def encode(
-    chunks: Iterable[Int16Array], response_format: ResponseFormat, samples: int | None = None
-) -> Generator[bytes]:
-    """The bytes of a sound file of 24 kHz, none empty, from chunks of 16 kHz, as they come in.
+class _Compressor:
+    """A compressed file, from samples in ±1 at RATE. The first samples open it."""
 
-    No chunk, no byte: an error before the first one comes before the header, too.
-    samples: how many of 16 kHz there will be, for the headers of WAV and FLAC. If that is not
-    known, WAV says 0xFFFFFFFF bytes, as is usual, and FLAC 0 samples, which libsndfile refuses.
-    """
-    chunks = iter(chunks)
-    first = list(islice(chunks, 1))
-    wav = resampled(chain(first, chunks), RATE)
-    length = samples and resampled_length(samples, SAMPLE_RATE, RATE)
-    match response_format:
-        case "wav" | "pcm":
-            encoded = encode_sound_stream(wav, RATE, length or 0, "pcm")
-        case _:
-            encoded = _compress(wav, _CODECS[response_format])
-    if response_format == "wav":
-        yield _wav_header(length)
-    for part in filter(None, encoded):
-        # Only its first part begins so.
-        yield with_length(part, length) if length and part[:4] == b"fLaC" else part
+    def __init__(self, codec: _Codec) -> None:
+        self._codec = codec
+        self._file = _WriteOnlyFile()
+        self._container: av.container.OutputContainer | None = None
+        self._stream: AudioStream | None = None
+        self._samples = 0
 
-
-def _wav_header(samples: int | None) -> bytes:
-    header = endless_wav_header(RATE)
-    size = 2 * (samples or 0)
-    if not 0 < size < UNKNOWN_WAV_SIZE - len(header):
-        return header
-    return header[:4] + struct.pack("<I", size + 36) + header[8:40] + struct.pack("<I", size)
-
-
-def resampled(chunks: Iterable[Int16Array], rate: int) -> Iterator[Float32Array]:
-    """In ±1, at another rate than 16 kHz, marked as made here if the settings say so."""
-    floats: Iterator[Float32Array] = (
-        chunk[start : start + _BLOCK].astype(np.float32) / np.float32(32_767)
-        for chunk in chunks
-        for start in range(0, len(chunk), _BLOCK)
-    )
-    if settings.watermark:
-        floats = mark(floats, settings.watermark_key.get_secret_value())
-    return resample_stream(floats, SAMPLE_RATE, rate)
-
-
-def _compress(wav: Iterable[Float32Array], codec: _Codec) -> Iterator[bytes]:
-    sink = _Sink()
-    options = {"flush_packets": "1", **codec.options}
-    with av.open(sink, "w", format=codec.container, options=options) as container:
-        stream = container.add_stream(codec.name, rate=RATE, layout="mono")
-        assert isinstance(stream, AudioStream)
-        stream.bit_rate = codec.bit_rate
-        for frame in _frames(wav):
+    def encode(self, wav: Float32Array) -> bytes:
+        if len(wav):
+            container, stream = self._opened()
+            frame = av.AudioFrame.from_ndarray(wav.clip(-1, 1)[None], format="flt", layout="mono")
+            frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), self._samples
+            self._samples += len(wav)
             container.mux(stream.encode(frame))
-            yield sink.taken()
+        return self._file.take()
+
+    def flush(self) -> bytes:
+        container, stream = self._opened()
         container.mux(stream.encode(None))
-    yield sink.taken()
+        container.close()
+        return self._file.take()
+
+    def close(self) -> None:
+        if self._container:
+            self._container.close()
+
+    def _opened(self) -> tuple[av.container.OutputContainer, AudioStream]:
+        if self._container is None or self._stream is None:
+            options = {"flush_packets": "1", **self._codec.options}
+            container = av.open(self._file, "w", format=self._codec.container, options=options)
+            stream = container.add_stream(self._codec.name, rate=RATE, layout="mono")
+            assert isinstance(stream, AudioStream)
+            stream.bit_rate = self._codec.bit_rate
+            self._container, self._stream = container, stream
+        return self._container, self._stream
 
 
-def _frames(wav: Iterable[Float32Array]) -> Iterator[av.AudioFrame]:
-    made = 0
-    for chunk in filter(len, wav):
-        frame = av.AudioFrame.from_ndarray(chunk.clip(-1, 1)[None], format="flt", layout="mono")
-        frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), made
-        made += len(chunk)
-        yield frame
-
-
-class _Sink:
-    """A file that is only written to, and forgets what has been taken from it."""
+class _WriteOnlyFile:
+    """A file object that forgets the bytes that were taken from it."""
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -145,6 +229,6 @@ class _Sink:
         self._written += data
         return len(data)
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         taken, self._written = bytes(self._written), bytearray()
         return taken

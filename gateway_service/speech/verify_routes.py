@@ -1,4 +1,4 @@
-"""Whether sound was made by this gateway."""
+"""Detection of the watermark: whether a sound was made by this gateway."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,37 +23,37 @@ router = APIRouter(prefix="/v1/audio", tags=["speech"], route_class=JsonRoute)
 
 _BODY = {"requestBody": {"required": True, "content": sound_file(listed(READ_FORMATS))}}
 
-_turns = ComputeSlot(settings.queue_limit, settings.queue_seconds, share=settings.caller_share)
-"""One file at a time: ten minutes of sound take half a minute, and several of them would hold the
-slots of all who want to speak."""
+_verifying = ComputeSlot(settings.queue_limit, settings.queue_seconds, share=settings.caller_share)
+"""One file at a time. Ten minutes of sound take half a minute, so several files at once would hold
+all the slots that speech needs."""
 
 
 class Verdict(BaseModel):
     marked: bool
-    """Whether the mark of this gateway's WATERMARK_KEY is in it."""
+    """Whether the sound holds the mark of this gateway's WATERMARK_KEY."""
     score: float
-    """By how many standard deviations the sound follows the mark, 1.5 less where it was found at
-    another speed; marked from 6 on."""
+    """Standard deviations by which the sound follows the mark, less 1.5 if it was found at another
+    speed. From 6 on the sound counts as marked."""
     seconds: float
-    """Of sound that was searched. Under 3 s of speech a mark may be missed."""
+    """Seconds of sound that were searched. In under 3 s of speech a mark may be missed."""
 
 
 @router.post("/verify", openapi_extra=_BODY, responses=QUEUED)
 async def verify(request: Request, slot: Slot) -> Verdict:
-    """Look for the inaudible mark in a sound file: the body itself, or `file` of a form."""
+    """Look for the inaudible mark in a sound file: the body, or the field `file` of a form."""
     is_form = media_type(request) == "multipart/form-data"
     data = await (uploaded_file(request) if is_form else request.body())
-    async with _turns.turn():
+    async with _verifying.turn():
         return await slot.run(partial(_verdict, data))
 
 
 def _verdict(data: bytes) -> Verdict:
     with closing(stream_media(data, SAMPLE_RATE, settings.max_verified_seconds)) as sound:
-        finding = find_in_stream(_while_awaited(sound), settings.watermark_key.get_secret_value())
+        finding = find_in_stream(_while_connected(sound), settings.watermark_key.get_secret_value())
     return Verdict(marked=finding.found, score=finding.score, seconds=finding.seconds)
 
 
-def _while_awaited(sound: Iterator[Float32Array]) -> Iterator[Float32Array]:
+def _while_connected(sound: Iterator[Float32Array]) -> Iterator[Float32Array]:
     for block in sound:
         check_connected()
         yield block

@@ -157,23 +157,43 @@ def check_rate(rate: int, name: str) -> None:
         )
 
 
+class Resampler:
+    """Sound that arrives in chunks, at another rate; `resampled_length` samples in all."""
+
+    def __init__(self, rate: int, to_rate: int) -> None:
+        self._rates = rate, to_rate
+        same = rate == to_rate
+        self._stream = None if same else soxr.ResampleStream(rate, to_rate, 1, dtype="float32")
+        self._taken = self._given = 0
+
+    def resample(self, chunk: Float32Array) -> Float32Array:
+        """[m]: the samples that are ready, from [n]."""
+        if self._stream is None:
+            return chunk
+        self._taken += len(chunk)
+        resampled: Float32Array = self._stream.resample_chunk(chunk)
+        self._given += len(resampled)
+        return resampled
+
+    def flush(self) -> Float32Array:
+        """[m]: the rest."""
+        if self._stream is None:
+            return np.empty(0, np.float32)
+        rest = self._stream.resample_chunk(np.empty(0, np.float32), last=True)
+        missing = max(0, resampled_length(self._taken, *self._rates) - self._given)
+        # soxr may give one sample less.
+        padded: Float32Array = np.pad(rest, (0, max(0, missing - len(rest))))[:missing]
+        return padded
+
+
 def resample_stream(
     chunks: Iterable[Float32Array], rate: int, to_rate: int
 ) -> Iterator[Float32Array]:
-    """The chunks at another rate, `resampled_length` samples in all; what comes out joined does not
+    """The chunks at another rate, `resampled_length` samples in all. The joined result does not
     depend on how they were cut."""
-    if rate == to_rate:
-        yield from chunks
-        return
-    stream = soxr.ResampleStream(rate, to_rate, 1, dtype="float32")
-    taken = given = 0
-    for chunk in chunks:
-        taken += len(chunk)
-        yield (resampled := stream.resample_chunk(chunk))
-        given += len(resampled)
-    rest = stream.resample_chunk(np.empty(0, np.float32), last=True)
-    missing = max(0, resampled_length(taken, rate, to_rate) - given)
-    yield np.pad(rest, (0, max(0, missing - len(rest))))[:missing]  # soxr may give one less
+    resampler = Resampler(rate, to_rate)
+    yield from map(resampler.resample, chunks)
+    yield resampler.flush()
 
 
 def resampled_length(samples: int, rate: int, to_rate: int) -> int:

@@ -71,33 +71,57 @@ class Finding:
     """Of sound that was searched."""
 
 
-def mark(chunks: Iterable[Array], key: str = PUBLIC_WATERMARK_KEY) -> Iterator[Float32Array]:
-    """The same sound with the mark in it, as many samples. It lags behind by 32 ms at most.
+class Watermarker:
+    """Puts the mark into sound that arrives in chunks. It lags behind by 32 ms at most.
 
-    chunks: [n] each, 16 kHz, one utterance after the other: the pattern goes on across them. What
-    is kept while a reader is slow is a block of a second, however long they are.
+    The pattern continues from chunk to chunk, so one watermarker is for one stream of sound.
     """
-    gains = _gains(key)
-    window = _sqrt_hann()
-    pending = np.zeros(HOP, np.float32)  # so that the first samples lie in two frames as well
-    tail, frame, owed, lead = np.zeros(HOP), 0, 0, HOP
-    for block in _blocks(chunks):
-        flushing = block is None
-        new = np.zeros(2 * FRAME, np.float32) if block is None else block
-        owed += 0 if flushing else len(new)
-        pending = np.concatenate([pending, new])
+
+    def __init__(self, key: str = PUBLIC_WATERMARK_KEY) -> None:
+        self._gains = _gains(key)
+        self._window = _sqrt_hann()
+        # Half a frame of silence first, so that the first samples too lie in two frames.
+        self._pending = np.zeros(HOP, np.float32)
+        self._tail: Array = np.zeros(HOP)
+        self._frame, self._owed, self._lead = 0, 0, HOP
+
+    def mark(self, chunk: Array) -> Float32Array:
+        """[m]: the marked samples that are ready, from [n] samples of 16 kHz in ±1."""
+        self._owed += len(chunk)
+        return self._advance(chunk)
+
+    def flush(self) -> Float32Array:
+        """[m]: the rest, so that there are as many samples as came in."""
+        return self._advance(np.zeros(2 * FRAME, np.float32))
+
+    def _advance(self, new: Array) -> Float32Array:
+        pending = np.concatenate([self._pending, new])
         count = max(0, len(pending) // HOP - 1)
         if not count:
-            continue
+            self._pending = pending
+            return np.empty(0, np.float32)
         frames = np.lib.stride_tricks.sliding_window_view(pending, FRAME)[: count * HOP : HOP]
-        marked, tail = _marked(frames * window, gains[(frame + np.arange(count)) % PERIOD], tail)
-        # Copies, as a view would keep the whole array that it is of.
-        ready = marked[lead:][:owed].astype(np.float32)
-        pending, frame = pending[count * HOP :].copy(), frame + count
-        lead, owed = max(0, lead - count * HOP), owed - len(ready)
-        del block, new, frames, marked
-        if len(ready):
+        gains = self._gains[(self._frame + np.arange(count)) % PERIOD]
+        marked, self._tail = _marked(frames * self._window, gains, self._tail)
+        # Copies, because a view would keep the whole array.
+        ready: Float32Array = marked[self._lead :][: self._owed].astype(np.float32)
+        self._pending = pending[count * HOP :].copy()
+        self._frame += count
+        self._lead, self._owed = max(0, self._lead - count * HOP), self._owed - len(ready)
+        return ready
+
+
+def mark(chunks: Iterable[Array], key: str = PUBLIC_WATERMARK_KEY) -> Iterator[Float32Array]:
+    """The same sound with the mark in it, as many samples.
+
+    chunks: [n] each, 16 kHz. They are marked in blocks of a second, which bounds the memory that a
+    slow reader holds.
+    """
+    marker = Watermarker(key)
+    for block in _blocks(chunks):
+        if len(ready := marker.flush() if block is None else marker.mark(block)):
             yield ready
+        del block, ready
 
 
 def _marked(frames: Array, gains: Array, tail: Array) -> tuple[Array, Array]:

@@ -49,6 +49,27 @@ def test_a_text_is_read_from_stdin(stand_ins: StandIns, clip: Path, out: Path) -
     assert stand_ins.synthesizer.received[0].json["text"] == "Schön."
 
 
+def test_speed_changes_the_pace(stand_ins: StandIns, clip: Path, out: Path) -> None:
+    text = ("--voice", str(clip), "--text", "One.", "--out", str(out))
+
+    assert speak(*text, "--speed", "0.5").exit_code == 0
+    assert soundfile.info(out).frames == 2 * 4 * SAMPLES_PER_FRAME
+    assert "--speed" in speak(*text, "--speed", "5").output
+
+
+def test_respelling_that_cannot_be_read_is_named(stand_ins: StandIns, tmp_path: Path) -> None:
+    lexicon = tmp_path / "lexicon.json"
+    lexicon.write_text('{"Nguyen": "w1n"}')
+
+    result = speak(
+        *("--voice", "ash", "--text", "One.", "--out", str(tmp_path / "a.wav")),
+        *("--lexicon", str(lexicon)),
+    )
+
+    assert result.exit_code == 1
+    assert "Error: lexicon.Nguyen: " in result.output
+
+
 def test_speech_can_go_to_stdout(stand_ins: StandIns, clip: Path) -> None:
     result = speak("--voice", str(clip), "--text", "One.", "--out", "-")
 
@@ -141,3 +162,23 @@ def test_a_bar_is_shown_on_a_terminal_only(stand_ins: StandIns, clip: Path, out:
 
     assert "Speaking" in shown
     assert "100%" in shown
+
+
+@pytest.mark.parametrize("suffix", ["srt", "vtt", "json"])
+def test_captions_are_written_beside_the_speech(
+    stand_ins: StandIns, tmp_path: Path, suffix: str
+) -> None:
+    captions = tmp_path / f"out.{suffix}"
+    options = ["--out", str(tmp_path / "out.wav"), "--captions", str(captions)]
+    result = CliRunner().invoke(
+        better, ["speak", "--voice", "ash", "--text", "Good. Bad.", *options]
+    )
+    assert result.exit_code == 0, result.output
+    assert "Good. Bad." in captions.read_text()
+
+
+def test_captions_of_another_kind_are_refused(tmp_path: Path) -> None:
+    options = ["--out", str(tmp_path / "out.wav"), "--captions", str(tmp_path / "out.txt")]
+    result = CliRunner().invoke(better, ["speak", "--voice", "ash", "--text", "Good.", *options])
+    assert result.exit_code != 0
+    assert ".srt, .vtt, .json" in result.output

@@ -1,5 +1,6 @@
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import soundfile
 
 from client.chain import Chain
 from client.errors import BadResponse, ServiceError, TimedOut
+from client.options import SpeechOptions
 from client.settings import Settings
 from client.wav_stream import Int16Array
 from shared.audio.files import Clip, endless_wav_header
@@ -39,7 +41,7 @@ def chain_to(server: ScriptedServer) -> Chain:
 
 
 def heard(chain: Chain, text: str, embed: Float32Array, seed: int | None = None) -> Int16Array:
-    return np.concatenate(list(chain.speak(text, embed, seed)))
+    return np.concatenate(list(chain.speak(text, embed, SpeechOptions(seed=seed))))
 
 
 @pytest.mark.parametrize(
@@ -321,3 +323,49 @@ def test_warnings_about_a_clip_are_passed_on(make_server: MakeServer) -> None:
     with Chain(server.url, retries=AT_ONCE, on_warning=warnings.append) as chain:
         chain.embed(b"")
     assert warnings == ["the clip: only 1.0 s of voice"]
+
+
+def test_seed_of_the_options_is_drawn_once_for_all_sentences(
+    chain: Chain, stand_ins: StandIns, embed: Float32Array
+) -> None:
+    heard(chain, "One. Two.", embed)
+
+    servers = stand_ins.synthesizer, stand_ins.vocoder
+    assert len({request.json["seed"] for server in servers for request in server.received}) == 1
+
+
+def test_speed_changes_the_pace(chain: Chain, embed: Float32Array) -> None:
+    slow = np.concatenate(list(chain.speak("One two.", embed, SpeechOptions(speed=0.5))))
+
+    assert len(slow) == 2 * len(heard(chain, "One two.", embed))
+
+
+def test_chain_is_shared_by_threads(chain: Chain, embed: Float32Array) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        sounds = list(pool.map(lambda _: heard(chain, "One. Three!", embed, 1), range(8)))
+
+    for sound in sounds:
+        np.testing.assert_array_equal(sound, sounds[0])
+
+
+def test_closed_chain_says_so(chain: Chain) -> None:
+    chain.close()
+
+    with pytest.raises(RuntimeError, match="the chain is closed"):
+        chain.check_texts(["One."])
+
+
+def test_closing_the_chain_ends_its_thread_and_its_calls(
+    stand_ins: StandIns, make_server: MakeServer, embed: Float32Array
+) -> None:
+    before, outcomes = threading.active_count(), list[str]()
+    urls = stand_ins.urls
+    with Chain(*urls, retries=AT_ONCE, on_call=lambda *call: outcomes.append(call[1])) as chain:
+        sound = chain.speak("One. Two.", embed)
+        next(sound)
+        made = threading.active_count()
+    sound.close()
+
+    assert made > before
+    assert threading.active_count() <= made - 1
+    assert outcomes[:2] == ["200", "200"]

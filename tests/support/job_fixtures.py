@@ -10,7 +10,7 @@ from client.wav_stream import Int16Array
 from gateway_service.jobs.leases import Leases
 from gateway_service.jobs.library import Jobs, JobSpec
 from gateway_service.jobs.sound import Digest, in_blocks
-from gateway_service.speech.sentence_sound import kept
+from gateway_service.speech.flac import encode_flac
 from gateway_service.storage.database import Storage
 from gateway_service.storage.job_tables import JobRow
 from shared.text.sentences import split_sentences
@@ -49,7 +49,7 @@ def finish(leases: Leases) -> JobRow:
     """Takes the oldest job and brings it to its end."""
     job = take(leases)
     for position in range(job.done, job.sentences):
-        assert leases.keep_sound(job, position, kept(samples_of(position)))
+        assert leases.keep_sound(job, position, encode_flac(samples_of(position)))
     leases.complete(job, encoded(leases, job))
     return job
 

@@ -8,11 +8,12 @@ from types import SimpleNamespace
 import openai
 import pytest
 
-from client.chain import Chain
+from client.async_chain import AsyncChain
+from client.chain import WorkerThreadChain
 from client.retries import RetryPolicy
 from gateway_service.access.middleware import access_middleware
 from gateway_service.settings import Settings
-from gateway_service.speech import legacy_routes
+from gateway_service.speech import captioned_routes, legacy_routes
 from gateway_service.speech import routes as speech_routes
 from shared.http.app import create_app
 from shared.http.errors import NotFound
@@ -46,17 +47,15 @@ class SpeechServer:
 def speech_server(settings: Settings | None = None, **urls: str) -> Iterator[SpeechServer]:
     """urls: of services, as ENCODER_URL=..., in place of the stubs'."""
     settings = settings or Settings()
-    with (
-        StubServices() as services,
-        _chain(services, settings, urls) as chain,
-        _served(chain, settings) as url,
-    ):
-        yield SpeechServer(url, services)
+    with StubServices() as services:
+        chain = _chain(services, settings, urls)
+        with _served(chain, settings) as url:
+            yield SpeechServer(url, services)
 
 
-def _chain(services: StubServices, settings: Settings, urls: dict[str, str]) -> Chain:
+def _chain(services: StubServices, settings: Settings, urls: dict[str, str]) -> AsyncChain:
     found = {**services.environment, **urls}
-    return Chain(
+    return AsyncChain(
         found["ENCODER_URL"],
         found["SYNTHESIZER_URL"],
         found["VOCODER_URL"],
@@ -66,17 +65,24 @@ def _chain(services: StubServices, settings: Settings, urls: dict[str, str]) -> 
 
 
 @contextmanager
-def _served(chain: Chain, settings: Settings) -> Iterator[str]:
+def _served(chain: AsyncChain, settings: Settings) -> Iterator[str]:
     app = create_app(
         service="gateway",
         summary="Speech over stubs.",
         settings=settings,
-        load=lambda: SimpleNamespace(settings=settings, chain=chain, voices=StubVoices()),
+        load=lambda: SimpleNamespace(
+            settings=settings,
+            async_chain=chain,
+            chain=WorkerThreadChain(chain),
+            voices=StubVoices(),
+        ),
+        unload=lambda gateway: gateway.chain.close(),
         concurrency=settings.concurrency,
         caller_share=settings.caller_share,
         middleware=access_middleware(settings),
     )
     app.include_router(speech_routes.router)
+    app.include_router(captioned_routes.router)
     app.include_router(legacy_routes.router)
     with served(app) as url:
         yield url

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, func, select, text
 from gateway_service.jobs.leases import Leases
 from gateway_service.jobs.library import Jobs
 from gateway_service.jobs.sound import BLOCK_BYTES, in_blocks
-from gateway_service.speech.sentence_sound import kept
+from gateway_service.speech.flac import encode_flac
 from gateway_service.storage import migrate
 from gateway_service.storage.database import Storage
 from gateway_service.storage.job_tables import JobRow, SentenceRow, SoundRow
@@ -32,7 +32,7 @@ def said(jobs: Jobs, leases: Leases) -> JobRow:
     jobs.create(order())
     job = take(leases)
     for position in range(job.sentences):
-        assert leases.keep_sound(job, position, kept(samples_of(position)))
+        assert leases.keep_sound(job, position, encode_flac(samples_of(position)))
     return job
 
 
@@ -155,7 +155,7 @@ def test_job_of_an_older_version_goes_to_a_worker_to_be_encoded(
         config.attributes["connection"] = connection
         command.upgrade(config, "0003")
         connection.execute(text(OLD_JOB))
-        connection.execute(text(OLD_SENTENCE), {"sound": kept(samples_of(0))})
+        connection.execute(text(OLD_SENTENCE), {"sound": encode_flac(samples_of(0))})
     engine.dispose()
 
     job = take(leases)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from client.chain import Chain
+from client.options import SpeechOptions
 from gateway_service.speech import speaking
 from gateway_service.speech.stream import encode
 from shared.voices import sample_embeds
@@ -78,7 +79,9 @@ def expected_sound() -> Callable[[], bytes]:
         with StubServices() as others:
             chain = Chain(others.encoder.url, others.synthesizer.url, others.vocoder.url)
             voice = sample_embeds()["rowan"]
-            said = (speaking.say(chain, piece, voice, seed=1) for piece in speaking.pieces_of(TEXT))
+            options = SpeechOptions(seed=1)
+            pieces = speaking.pieces_of(TEXT)
+            said = (speaking.say(chain, piece, voice, options) for piece in pieces)
             sound = b"".join(encode(joined.from_iterable(said), "pcm"))
             chain.close()
         return sound

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gateway_service.settings import Settings
-from shared.http.json_routes import wav_json_stream
+from gateway_service.speech.legacy_routes import JsonEncoder
 from tests.support.speech_fixtures import SpeechServer, server, server_of_module, speech_server
 from tests.support.stub_services import FRAMES_PER_CHARACTER, Refusal, stub_embed, tone_of
 
@@ -151,4 +151,4 @@ def test_failure_in_mid_answer_breaks_it_off(server: SpeechServer) -> None:
 
 
 def test_no_sound_is_json_all_the_same() -> None:
-    assert json.loads(b"".join(wav_json_stream(iter([]), 16_000))) == {"sr": 16_000, "wav": []}
+    assert json.loads(JsonEncoder(16_000).flush()) == {"sr": 16_000, "wav": []}

@@ -1,6 +1,6 @@
 """The seconds of sound that one request may make."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -8,9 +8,10 @@ import numpy as np
 import orjson
 import pytest
 
+from client.speech import Sentence
 from gateway_service.settings import Settings
 from gateway_service.speech.length import require_short, within
-from gateway_service.speech.speaking import Sentence, pieces_of
+from gateway_service.speech.speaking import pieces_of
 from shared.http.errors import TooLarge
 from tests.support.speech_fixtures import SpeechServer, speech_server
 from tests.support.stub_services import stub_embed
@@ -27,54 +28,64 @@ class Speller:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def symbol_counts(self, texts: Sequence[str], lexicon: Any = None) -> list[int]:
+    async def symbol_counts(self, texts: Sequence[str], lexicon: Any = None) -> list[int]:
         self.asked += texts
         return [5 * len(text) for text in texts]
 
 
-def refused(text: str, speed: float = 1.0, max_seconds: float = 600) -> TooLarge | None:
+async def refused(text: str, speed: float = 1.0, max_seconds: float = 600) -> TooLarge | None:
     try:
-        require_short(Speller(), pieces_of(text), speed, max_seconds)  # type: ignore[arg-type]
+        await require_short(Speller(), pieces_of(text), speed, max_seconds)  # type: ignore[arg-type]
     except TooLarge as error:
         return error
     return None
 
 
-def test_digits_count_as_they_are_spoken() -> None:
-    error = refused(DIGITS)
+@pytest.mark.anyio
+async def test_digits_count_as_they_are_spoken() -> None:
+    error = await refused(DIGITS)
     assert error
     assert (error.status, error.code, error.param) == (413, "speech_too_long", "input")
     for named in ("600 s", "MAX_SPEECH_SECONDS", "POST /v1/jobs"):
         assert named in error.message
-    assert refused(DIGITS[:1000]) is None
+    assert await refused(DIGITS[:1000]) is None
 
 
-def test_ordinary_text_of_the_most_characters_fits() -> None:
-    assert refused(("It was a bright cold day in April. " * 200)[:4096]) is None
+@pytest.mark.anyio
+async def test_ordinary_text_of_the_most_characters_fits() -> None:
+    assert await refused(("It was a bright cold day in April. " * 200)[:4096]) is None
 
 
-def test_speed_and_pauses_count() -> None:
+@pytest.mark.anyio
+async def test_speed_and_pauses_count() -> None:
     text = "It was a bright cold day in April. " * 100
-    assert refused(text) is None
-    assert refused(text, speed=0.25)
-    assert refused("a.\n\n" * 1000)  # most of it pauses
-    assert refused("a.\n\n" * 1000, speed=4) is None
+    assert await refused(text) is None
+    assert await refused(text, speed=0.25)
+    assert await refused("a.\n\n" * 1000)  # most of it pauses
+    assert await refused("a.\n\n" * 1000, speed=4) is None
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("text", ["I have 3 apples.", "It was a bright cold day. " * 100])
-def test_synthesizer_is_not_asked_where_it_makes_no_difference(text: str) -> None:
+async def test_synthesizer_is_not_asked_where_it_makes_no_difference(text: str) -> None:
     speller = Speller()
-    require_short(speller, pieces_of(text), 1.0, 600)  # type: ignore[arg-type]
+    await require_short(speller, pieces_of(text), 1.0, 600)  # type: ignore[arg-type]
     assert speller.asked == []
 
 
-def test_sentences_are_given_until_there_would_be_too_much() -> None:
+@pytest.mark.anyio
+async def test_sentences_are_given_until_there_would_be_too_much() -> None:
     second = Sentence("One.", np.zeros((80, 81), np.float32), None, 0.0)
-    given = within([second] * 5, 3)
-    assert [next(given) for _ in range(3)] == [second] * 3
+
+    async def sentences(n: int) -> AsyncGenerator[Sentence]:
+        for _ in range(n):
+            yield second
+
+    given = within(sentences(5), 3)
+    assert [await anext(given) for _ in range(3)] == [second] * 3
     with pytest.raises(TooLarge):
-        next(given)
-    assert len([*within([second] * 3, 3)]) == 3
+        await anext(given)
+    assert len([sentence async for sentence in within(sentences(3), 3)]) == 3
 
 
 @pytest.fixture(scope="module")

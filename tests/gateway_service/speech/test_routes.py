@@ -15,7 +15,7 @@ import soundfile
 from starlette.requests import ClientDisconnect
 
 from gateway_service.settings import Settings
-from gateway_service.speech.routes import or_break_off
+from gateway_service.speech.responses import abort_on_error
 from gateway_service.speech.stream import ResponseFormat
 from shared.audio.files import UNKNOWN_WAV_SIZE
 from shared.http.errors import InvalidRequest
@@ -421,7 +421,7 @@ async def test_what_broke_an_answer_off_is_logged_without_the_text(
         raise InvalidRequest("text: 'a secret' cannot be spoken", code="nothing_to_speak")
 
     with pytest.raises(ClientDisconnect):
-        _ = [chunk async for chunk in or_break_off(chunks())]
+        _ = [chunk async for chunk in abort_on_error(chunks())]
     assert "InvalidRequest, nothing_to_speak" in caplog.text
     assert "secret" not in caplog.text
 

@@ -1,10 +1,14 @@
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 
 import numpy as np
 import pytest
 
+from client.async_chain import AsyncChain
 from client.chain import Chain
+from client.options import SpeechOptions
+from client.speech import Sentence
 from client.wav_stream import Int16Array
 from gateway_service.speech import speaking
 from gateway_service.speech.speaking import pieces_of, say, sound_of, synthesize
@@ -19,6 +23,8 @@ from tests.support.stub_services import (
     tone_of,
 )
 
+pytestmark = pytest.mark.anyio
+
 VOICE = 7
 
 
@@ -29,15 +35,46 @@ def services() -> Iterator[StubServices]:
 
 
 @pytest.fixture
-def chain(services: StubServices) -> Iterator[Chain]:
+async def chain(services: StubServices) -> AsyncIterator[AsyncChain]:
+    urls = services.encoder.url, services.synthesizer.url, services.vocoder.url
+    async with AsyncChain(*urls, retries=AT_ONCE) as chain:
+        yield chain
+
+
+@pytest.fixture
+def blocking_chain(services: StubServices) -> Iterator[Chain]:
     urls = services.encoder.url, services.synthesizer.url, services.vocoder.url
     with Chain(*urls, retries=AT_ONCE) as chain:
         yield chain
 
 
-def heard(chain: Chain, text: str, speed: float = 1.0) -> Int16Array:
-    sentences = synthesize(chain, pieces_of(text), stub_embed(VOICE), speed=speed)
-    return np.concatenate([*sound_of(chain, sentences)])
+def synthesized(
+    chain: AsyncChain, pieces: Sequence[Piece], *, attention: bool = False, **options: float
+) -> AsyncGenerator[Sentence]:
+    chosen = SpeechOptions.model_validate(options)
+    return synthesize(chain, pieces, stub_embed(VOICE), chosen, attention=attention)
+
+
+async def sentences_of(
+    chain: AsyncChain, pieces: Sequence[Piece], *, attention: bool = False, **options: float
+) -> list[Sentence]:
+    found = synthesized(chain, pieces, attention=attention, **options)
+    return [sentence async for sentence in found]
+
+
+async def sound(
+    chain: AsyncChain, sentences: AsyncGenerator[Sentence], seed: int | None = None
+) -> Int16Array:
+    return np.concatenate([part async for part in sound_of(chain, sentences, seed)])
+
+
+async def each(sentences: Sequence[Sentence]) -> AsyncGenerator[Sentence]:
+    for sentence in sentences:
+        yield sentence
+
+
+async def heard(chain: AsyncChain, text: str, speed: float = 1.0) -> Int16Array:
+    return await sound(chain, synthesized(chain, pieces_of(text), speed=speed))
 
 
 def loudest(wav: Int16Array) -> float:
@@ -51,16 +88,16 @@ def seconds_of(text: str, speed: float) -> float:
 
 
 @pytest.mark.parametrize("speed", [0.25, 0.5, 1.0, 1.7, 4.0])
-def test_speed_changes_duration_and_keeps_the_pitch(speed: float, chain: Chain) -> None:
-    wav = heard(chain, "A sentence of some length.", speed)
+async def test_speed_changes_duration_and_keeps_the_pitch(speed: float, chain: AsyncChain) -> None:
+    wav = await heard(chain, "A sentence of some length.", speed)
 
     assert len(wav) / 16_000 == pytest.approx(seconds_of("A sentence of some length.", speed))
     assert loudest(wav) == pytest.approx(tone_of(VOICE), rel=0.01)
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
-def test_pauses_follow_the_speed(speed: float, chain: Chain) -> None:
-    wav = heard(chain, "One here. Two there.", speed)
+async def test_pauses_follow_the_speed(speed: float, chain: AsyncChain) -> None:
+    wav = await heard(chain, "One here. Two there.", speed)
 
     voiced = np.flatnonzero(np.abs(wav) > 100)
     longest = np.diff(voiced).max() / 16_000
@@ -69,20 +106,22 @@ def test_pauses_follow_the_speed(speed: float, chain: Chain) -> None:
 
 @pytest.mark.parametrize("text", ["One.", "One. Two there! And three?", "Short. " * 9])
 @pytest.mark.parametrize("speed", [0.25, 1.0, 1.3])
-def test_sentences_know_how_many_samples_they_become(text: str, speed: float, chain: Chain) -> None:
-    sentences = list(synthesize(chain, pieces_of(text), stub_embed(), speed=speed))
+async def test_sentences_know_how_many_samples_they_become(
+    text: str, speed: float, chain: AsyncChain
+) -> None:
+    sentences = await sentences_of(chain, pieces_of(text), speed=speed)
 
     expected = sum(sentence.samples for sentence in sentences)
-    assert len(np.concatenate([*sound_of(chain, sentences)])) == expected
+    assert len(await sound(chain, each(sentences))) == expected
 
 
-def test_speech_that_became_too_long_for_the_vocoder_is_sent_in_parts(
-    chain: Chain, services: StubServices
+async def test_speech_that_became_too_long_for_the_vocoder_is_sent_in_parts(
+    chain: AsyncChain, services: StubServices
 ) -> None:
     piece = Piece("x" * 240, 0.0)
 
-    sentences = list(synthesize(chain, [piece], stub_embed(), speed=0.25))
-    wav = np.concatenate([*sound_of(chain, sentences)])
+    sentences = await sentences_of(chain, [piece], speed=0.25)
+    wav = await sound(chain, each(sentences))
 
     lengths = [len(request["spec"][0]) for request in services.vocoder.requests]
     assert sum(lengths) == 4 * FRAMES_PER_CHARACTER * 240
@@ -90,8 +129,9 @@ def test_speech_that_became_too_long_for_the_vocoder_is_sent_in_parts(
     assert len(wav) == sentences[0].samples
 
 
-def test_say_gives_one_piece_with_its_pause(chain: Chain, services: StubServices) -> None:
-    wav = np.concatenate([*say(chain, Piece("Hello.", 0.5), stub_embed(), speed=2.0, seed=4)])
+def test_say_gives_one_piece_with_its_pause(blocking_chain: Chain, services: StubServices) -> None:
+    options = SpeechOptions(speed=2.0, seed=4)
+    wav = np.concatenate([*say(blocking_chain, Piece("Hello.", 0.5), stub_embed(), options)])
 
     assert len(wav) / 16_000 == pytest.approx(seconds_of("Hello.", 2) + 0.25)
     assert not wav[-4_000:].any()
@@ -99,26 +139,27 @@ def test_say_gives_one_piece_with_its_pause(chain: Chain, services: StubServices
     assert services.vocoder.requests[0]["seed"] == 4
 
 
-def test_same_seed_asks_the_services_the_same(chain: Chain, services: StubServices) -> None:
+async def test_same_seed_asks_the_services_the_same(
+    chain: AsyncChain, services: StubServices
+) -> None:
     for _ in range(2):
-        sentences = synthesize(chain, pieces_of("One. Two."), stub_embed(), seed=3)
-        list(sound_of(chain, sentences, seed=3))
+        await sound(chain, synthesized(chain, pieces_of("One. Two."), seed=3), seed=3)
 
     for service in (services.synthesizer, services.vocoder):
         assert service.requests[:2] == service.requests[2:]
 
 
-def test_attention_comes_where_it_was_asked_for(chain: Chain) -> None:
-    (with_it,) = synthesize(chain, pieces_of("Hello."), stub_embed(), attention=True)
-    (without,) = synthesize(chain, pieces_of("Hello."), stub_embed())
+async def test_attention_comes_where_it_was_asked_for(chain: AsyncChain) -> None:
+    (with_it,) = await sentences_of(chain, pieces_of("Hello."), attention=True)
+    (without,) = await sentences_of(chain, pieces_of("Hello."))
 
     assert with_it.attention is not None
     assert with_it.attention.shape[1] == len("Hello.")
     assert without.attention is None
 
 
-def test_next_sentence_is_synthesized_while_one_is_heard(
-    chain: Chain, services: StubServices
+async def test_next_sentence_is_synthesized_while_one_is_heard(
+    chain: AsyncChain, services: StubServices
 ) -> None:
     second_asked = threading.Event()
 
@@ -129,8 +170,9 @@ def test_next_sentence_is_synthesized_while_one_is_heard(
     services.synthesizer.before = note
     services.vocoder.before_part = lambda: second_asked.wait(5)
 
-    sentences = synthesize(chain, pieces_of("One. Two."), stub_embed())
-    next(sound_of(chain, sentences))
+    sentences = synthesized(chain, pieces_of("One. Two."))
+    async with aclosing(sound_of(chain, sentences)) as sound:
+        await anext(sound)
 
     assert second_asked.is_set()
 
@@ -143,44 +185,62 @@ def test_nothing_to_say_is_refused(text: str) -> None:
     assert caught.value.param == "input"
 
 
-def test_a_sentence_that_cannot_be_said_is_found_before_any_sound(
-    chain: Chain, services: StubServices
+async def test_a_sentence_that_cannot_be_said_is_found_before_any_sound(
+    chain: AsyncChain, services: StubServices
 ) -> None:
     with pytest.raises(InvalidRequest, match="你好") as caught:
-        speaking.check(chain, [*pieces_of("Hello there."), Piece("你好。", 0)])
+        await speaking.check(chain, [*pieces_of("Hello there."), Piece("你好。", 0)])
 
     assert (caught.value.param, caught.value.code) == ("input", "nothing_to_speak")
     assert services.vocoder.requests == []
 
 
-def test_checking_plain_text_costs_no_call(chain: Chain, services: StubServices) -> None:
-    speaking.check(chain, pieces_of("Hello there. It is 5 o'clock!"))
+async def test_checking_plain_text_costs_no_call(chain: AsyncChain, services: StubServices) -> None:
+    await speaking.check(chain, pieces_of("Hello there. It is 5 o'clock!"))
 
     assert services.synthesizer.requests == []
 
 
-def test_many_doubtful_sentences_are_checked_in_batches(
-    chain: Chain, services: StubServices
+async def test_many_doubtful_sentences_are_checked_in_batches(
+    chain: AsyncChain, services: StubServices
 ) -> None:
-    speaking.check(chain, [Piece("٣.", 0)] * 40)
+    await speaking.check(chain, [Piece("٣.", 0)] * 40)
 
     assert [len(request["texts"]) for request in services.synthesizer.requests] == [16, 16, 8]
 
 
-def test_failure_of_a_service_is_an_api_error(chain: Chain, services: StubServices) -> None:
+async def test_failure_of_a_service_is_an_api_error(
+    chain: AsyncChain, blocking_chain: Chain, services: StubServices
+) -> None:
     services.vocoder.refusal = Refusal(500)
 
     with pytest.raises(ApiError, match="the vocoder failed"):
-        list(say(chain, Piece("Hello.", 0), stub_embed()))
+        await heard(chain, "Hello.")
+    with pytest.raises(ApiError, match="the vocoder failed"):
+        list(say(blocking_chain, Piece("Hello.", 0), stub_embed()))
 
 
-def test_closing_the_sound_ends_the_vocoders_work(chain: Chain, services: StubServices) -> None:
+async def test_closing_the_sound_ends_the_vocoders_work(
+    chain: AsyncChain, services: StubServices
+) -> None:
     taken = threading.Event()
     services.vocoder.before_part = lambda: taken.wait(0.01)
 
-    sentences = synthesize(chain, [Piece("x" * 200, 0)], stub_embed())
-    sound = sound_of(chain, sentences)
-    next(sound)
-    sound.close()
+    sentences = synthesized(chain, [Piece("x" * 200, 0)])
+    async with aclosing(sound_of(chain, sentences)) as sound:
+        await anext(sound)
+
+    assert services.vocoder.left.wait(5)
+
+
+def test_closing_what_is_said_ends_the_vocoders_work(
+    blocking_chain: Chain, services: StubServices
+) -> None:
+    taken = threading.Event()
+    services.vocoder.before_part = lambda: taken.wait(0.01)
+
+    said = say(blocking_chain, Piece("x" * 200, 0), stub_embed())
+    next(said)
+    said.close()
 
     assert services.vocoder.left.wait(5)

@@ -1,7 +1,7 @@
 import io
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 import av
 import numpy as np
@@ -10,7 +10,15 @@ import soundfile
 from numpy.typing import NDArray
 
 from client.wav_stream import Int16Array
-from gateway_service.speech.stream import MEDIA_TYPES, RATE, ResponseFormat, encode, resampled
+from gateway_service.speech.stream import (
+    MEDIA_TYPES,
+    RATE,
+    MarkedSound,
+    ResponseFormat,
+    SoundEncoder,
+    encode,
+    encode_async,
+)
 from shared.audio.files import UNKNOWN_WAV_SIZE
 
 Float64Array = NDArray[np.float64]
@@ -190,9 +198,26 @@ def test_full_scale_does_not_wrap_around() -> None:
     wav = np.frombuffer(b"".join(encode([square], "pcm")), "<i2")
 
     # Resampling overshoots, which must stay on its side of zero.
-    expected = np.sign(np.concatenate([*resampled([square], RATE)]))
+    sound = MarkedSound(RATE)
+    expected = np.sign(np.concatenate([sound.process(square), sound.flush()]))
     np.testing.assert_array_equal(np.sign(wav[abs(wav) > 1000]), expected[abs(wav) > 1000])
 
 
 def test_every_format_has_a_media_type() -> None:
     assert set(MEDIA_TYPES) == set(ALL)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("response_format", ALL)
+async def test_coroutine_encodes_the_same_file(response_format: ResponseFormat) -> None:
+    async def chunks() -> AsyncGenerator[Int16Array]:
+        for chunk in cut(tone(0.5)):
+            yield chunk
+
+    parts = encode_async(chunks(), SoundEncoder(response_format, len(tone(0.5))))
+    expected = list(encode(cut(tone(0.5)), response_format, samples=len(tone(0.5))))
+
+    if response_format == "opus":  # its stream has a random serial number
+        assert [len(part) async for part in parts] == [len(part) for part in expected]
+    else:
+        assert [part async for part in parts] == expected

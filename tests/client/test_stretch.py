@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gateway_service.speech.time_stretch import stretch
+from client.speech import stretch
 from shared.http.tensors import Float32Array
 
 

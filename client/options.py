@@ -1,0 +1,63 @@
+"""Options of speech: how a text is read and how it sounds.
+
+A new option is a field here. Requests of speech and of jobs inherit it, and the client takes it.
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.text.lexicon import (
+    MAX_ENTRIES,
+    MAX_RESPELLING_CHARACTERS,
+    MAX_WORD_CHARACTERS,
+    RESPELLING,
+)
+from shared.text.markup import TextFormat
+
+Lexicon = Mapping[str, str]
+"""Respellings by word: {"Nguyen": "win"}."""
+LexiconEntries = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1, max_length=MAX_WORD_CHARACTERS)],
+        Annotated[str, Field(max_length=MAX_RESPELLING_CHARACTERS, pattern=f"^{RESPELLING}$")],
+    ],
+    Field(max_length=MAX_ENTRIES),
+]
+MIN_SPEED, MAX_SPEED = 0.25, 4.0
+Speed = Annotated[float, Field(ge=MIN_SPEED, le=MAX_SPEED)]
+SeedNumber = Annotated[int, Field(ge=0, lt=2**63)]
+Seed = SeedNumber | None
+"""The same request and seed give the same sound; without one, a seed is drawn."""
+
+
+def seed_or_new(seed: int | None) -> int:
+    return secrets.randbits(31) if seed is None else seed
+
+
+class TextOptions(BaseModel):
+    """How a text is read."""
+
+    model_config = ConfigDict(strict=True)
+
+    text_format: TextFormat = "auto"
+    """auto: SSML or HTML if the text begins as such a document, else Markdown with tags. plain:
+    every character is text."""
+    lexicon: LexiconEntries | None = None
+    """Words and their respellings: {"Nguyen": "win"}."""
+
+
+class SpeechOptions(TextOptions):
+    """How a text is read and how it sounds, apart from the voice."""
+
+    speed: Speed = 1.0
+    """Times the usual pace; the pitch stays."""
+    seed: Seed = None
+    timestamps: bool = False
+    """With the times of the words: in SSE before each sentence's sound, in a job for captions."""
+
+    def with_seed(self) -> Self:
+        """The same options, with a seed drawn if there is none."""
+        return self.model_copy(update={"seed": seed_or_new(self.seed)})
