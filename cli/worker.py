@@ -13,7 +13,7 @@ def worker() -> None:
     """
     # The gateway is built on the client: only when this runs does the client reach back.
     from gateway_service.jobs.worker import work
-    from gateway_service.storage.database_url import StorageMisconfigured
+    from gateway_service.storage.engine import StorageMisconfigured
 
     try:
         work(say=click.echo)

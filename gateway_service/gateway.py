@@ -1,6 +1,5 @@
-"""What lives as long as the gateway's process: its clients, its storage, its queue."""
+"""The long-lived objects of the gateway: its client of the services, storage and job queue."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,16 +8,19 @@ from fastapi import Depends
 from client.async_chain import AsyncChain
 from client.chain import Chain, WorkerThreadChain
 from client.retries import RetryPolicy
-from gateway_service.jobs.library import Jobs
 from gateway_service.jobs.queue import JobQueue, open_job_queue
 from gateway_service.jobs.schemas import JobObject
-from gateway_service.service_metrics import note_call
+from gateway_service.jobs.store import Jobs
+from gateway_service.service_errors import note_call
 from gateway_service.settings import Settings
-from gateway_service.storage.database import Storage, StorageUnavailable
-from gateway_service.storage.job_tables import JobRow
+from gateway_service.storage.database import Storage, open_storage
+from gateway_service.storage.tables import JobRow
 from gateway_service.voices.library import VoiceLibrary
 from shared.http.app import get_model
 from shared.http.errors import NotReady
+
+_MAX_RETRY_AFTER_SECONDS = 4.0
+"""Callers of speech wait: Heroku's router gives up after 30 s without a first byte."""
 
 
 @dataclass(frozen=True)
@@ -33,27 +35,31 @@ class Gateway:
     job_queue: JobQueue
 
     def check_ready(self) -> None:
-        """Raises StorageFull, StorageDamaged and QueueUnreachable. Never blocks."""
+        """Raise StorageFull, StorageDamaged or QueueUnreachable if not ready. Never blocks."""
         self.storage.check_ready()
         self.job_queue.check_reachable()
 
     def job_object(self, job: JobRow) -> JobObject:
-        """As it stands on the wire; a job that waits says for what."""
+        """The job as it appears in a response, with the reason for any delay."""
         try:
             self.check_ready()
         except NotReady as error:
-            return JobObject.of(job, all_wait_for=error.message)
+            return JobObject.of(job, common_delay=error.message)
         return JobObject.of(job)
 
 
 def open_gateway(settings: Settings) -> Gateway:
+    """Open everything and start the job queue. Raises StorageMisconfigured."""
     storage = open_storage(settings)
     jobs = Jobs(storage, settings.max_jobs_waiting, settings.retention_days, settings.caller_share)
-    # With Redis the jobs are run by `better worker`.
+    # With Redis, `better worker` runs the jobs.
     runs_jobs = not settings.redis_url.get_secret_value()
     job_queue = open_job_queue(settings, storage, runs_jobs=runs_jobs)
     job_queue.start()
-    chain = AsyncChain(settings=settings, retries=_retries(settings), on_call=note_call)
+    retries = RetryPolicy(
+        longest_retry_after=_MAX_RETRY_AFTER_SECONDS, deadline_seconds=settings.deadline_seconds
+    )
+    chain = AsyncChain(settings=settings, retries=retries, on_call=note_call)
     return Gateway(
         settings=settings,
         async_chain=chain,
@@ -65,26 +71,8 @@ def open_gateway(settings: Settings) -> Gateway:
     )
 
 
-def _retries(settings: Settings) -> RetryPolicy:
-    """Short waits: Heroku's router gives up after 30 s without a first byte."""
-    return RetryPolicy(longest_retry_after=4.0, deadline_seconds=settings.deadline_seconds)
-
-
-def open_storage(settings: Settings) -> Storage:
-    """Raises StorageMisconfigured; a database that is merely away is looked for again later."""
-    url = settings.database_url.get_secret_value()
-    storage = Storage(
-        url,
-        settings.data_dir,
-        settings.database_connections,
-        min_free_bytes=settings.min_free_bytes,
-    )
-    with suppress(StorageUnavailable):
-        storage.migrate()
-    return storage
-
-
 def close_gateway(gateway: Gateway) -> None:
+    """Stop the job queue, release its jobs and close all connections."""
     gateway.job_queue.stop()
     gateway.chain.close()
     gateway.storage.close()

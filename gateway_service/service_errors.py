@@ -1,9 +1,11 @@
-"""What a caller of the gateway is told when a service behind it fails."""
+"""Calls to the services: their metrics, and their errors as the gateway's callers see them."""
 
 import logging
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+
+from prometheus_client import Histogram
 
 from client.errors import ChainError, ServiceError, TimedOut, Unreachable
 from shared.http import deadlines
@@ -11,56 +13,69 @@ from shared.http.errors import ApiError, BadGateway, InvalidRequest, NotReady, Q
 
 log = logging.getLogger("better")
 
-_REFUSALS = frozenset({400, 413, 415})
-_RETRY_SECONDS = 5
-_NO_TIME = 0.1  # seconds: a service that is told how many are left gives up a little earlier
+SERVICE_SECONDS = Histogram(
+    "service_request_seconds",
+    "Seconds to the last byte of a service's response; outcome: a status, broken, or left",
+    ["service", "outcome"],
+    buckets=(0.1, 0.3, 1, 3, 10, 30, 100),
+    registry=None,
+)
+
+_CLIENT_ERRORS = frozenset({400, 413, 415})
+_RETRY_AFTER_SECONDS = 5
+_MIN_SECONDS = 0.1
+"""With less time left the caller's deadline has passed: a service gives up slightly before it."""
+
+
+def note_call(service: str, outcome: str, seconds: float) -> None:
+    """Record a call in SERVICE_SECONDS."""
+    SERVICE_SECONDS.labels(service, outcome).observe(seconds)
 
 
 @contextmanager
 def as_api_errors(fields: Mapping[str, str]) -> Iterator[None]:
-    """Raises ApiErrors in place of ChainErrors: InvalidRequest, QueueFull, BadGateway, NotReady or
-    TooSlow.
+    """Translate every ChainError of the block into an ApiError.
 
-    fields: by the service's name of a field that came from our caller, what the caller calls it.
-    Only what a service says of these is the caller's fault.
+    fields: names of fields that the caller sent, from the service's name to the gateway's. Only an
+    error about one of these is the caller's fault.
+
+    Raises InvalidRequest, QueueFull, BadGateway, NotReady or TooSlow.
     """
     try:
         yield
     except ChainError as error:
-        answer = _answer_to(error, fields)
-        if answer.status >= 500:
-            log.error("%s", error)  # with its address, which is nothing for callers
-        raise answer from error
+        api_error = _api_error(error, fields)
+        if api_error.status >= 500:
+            log.error("%s", error)  # includes the service's address, which callers must not see
+        raise api_error from error
 
 
-def _answer_to(error: ChainError, fields: Mapping[str, str]) -> ApiError:
+def _api_error(error: ChainError, fields: Mapping[str, str]) -> ApiError:
     match error:
         case ServiceError(status=status, param=str(param)) if (
-            status in _REFUSALS and param in fields
+            status in _CLIENT_ERRORS and param in fields
         ):
-            said = error.message.removeprefix(f"{param}: ")
+            problem = error.message.removeprefix(f"{param}: ")
             name = fields[param]
-            return InvalidRequest(f"{name}: {said}", param=name, code=error.code)
+            return InvalidRequest(f"{name}: {problem}", param=name, code=error.code)
         case ServiceError(status=429):
-            seconds = math.ceil(error.retry_after or _RETRY_SECONDS)
+            seconds = math.ceil(error.retry_after or _RETRY_AFTER_SECONDS)
             return QueueFull(
-                f"the {error.service} has too much to do; try again in {seconds} s",
+                f"the {error.service} is overloaded; try again in {seconds} s",
                 retry_after_seconds=seconds,
             )
         case TimedOut() | ServiceError(status=504):
             return _too_slow(error)
         case Unreachable() | ServiceError(status=503):
-            return _unavailable(error)
-    return BadGateway(
-        f"the {error.service} failed; try again, and if it fails again look into its log"
-    )
+            return _not_ready(error)
+    return BadGateway(f"the {error.service} failed; try again, and check its log if it fails again")
 
 
 def _too_slow(error: ChainError) -> TooSlow:
-    if deadlines.seconds_left() < _NO_TIME:
+    if deadlines.seconds_left() < _MIN_SECONDS:
         return TooSlow(
             f"the {error.service} was not done when the seconds of {deadlines.HEADER} were over; "
-            "allow more, or send less",
+            "allow more seconds, or send less",
             param=deadlines.HEADER.lower(),
             code="service_timeout",
         )
@@ -69,13 +84,12 @@ def _too_slow(error: ChainError) -> TooSlow:
     )
 
 
-def _unavailable(error: ChainError) -> NotReady:
-    seconds = _RETRY_SECONDS
+def _not_ready(error: ChainError) -> NotReady:
+    seconds = _RETRY_AFTER_SECONDS
     if isinstance(error, ServiceError) and error.retry_after:
         seconds = math.ceil(error.retry_after)
-    answer = NotReady(
-        f"the {error.service} cannot be reached now; try again in {seconds} s",
-        code="service_unavailable",
+    not_ready = NotReady(
+        f"the {error.service} is unreachable; try again in {seconds} s", code="service_unavailable"
     )
-    answer.headers = {"Retry-After": str(seconds)}
-    return answer
+    not_ready.headers = {"Retry-After": str(seconds)}
+    return not_ready

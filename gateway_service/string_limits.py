@@ -1,7 +1,7 @@
-"""Limits for the strings of a request.
+"""Length limits for the strings of a request.
 
-A string's length is checked before anything else is done with it. Normalising Unicode takes time
-that grows with the square of the length, and megabytes would occupy the event loop.
+The length is checked before any other processing. Normalising Unicode takes quadratic time, and
+megabytes of it would block the event loop.
 """
 
 from typing import Annotated
@@ -11,8 +11,8 @@ from fastapi import Path
 MAX_ID_CHARACTERS = 64
 MAX_MODEL_CHARACTERS = 100
 MAX_VOICE_CHARACTERS = 240
-"""A voice's name as it is sent. With combining characters, a name of 80 may take three times as
-many."""
+"""A voice's name as it is sent. A stored name has at most 80 characters, but with combining
+characters its source may have three times as many."""
 MAX_FILE_NAME_CHARACTERS = 255
 
 JobId = Annotated[str, Path(max_length=MAX_ID_CHARACTERS)]

@@ -1,4 +1,4 @@
-"""The keys that callers send. Kept and compared as SHA-256 digests, in constant time."""
+"""API keys, kept and compared as SHA-256 digests in constant time."""
 
 import hashlib
 import hmac
@@ -7,20 +7,23 @@ from typing import Self
 
 
 class ApiKeys:
-    """None at all is false."""
+    """The accepted keys. False in a boolean context if there are none."""
 
     def __init__(self, keys: list[str]) -> None:
         self._digests = [_digest(key.encode()) for key in keys]
 
     @classmethod
     def read(cls, listed: str, file: Path | None) -> Self:
-        """listed: separated by commas. file: one a line; what follows a # is a comment.
+        """Read the keys of both settings.
 
-        Raises ValueError where keys were meant and there are none.
+        listed: API_KEYS, separated by commas.
+        file: API_KEYS_FILE, one key a line; # starts a comment.
+
+        Raises ValueError for a setting that contains no key.
         """
         keys = _stripped(listed.split(","))
         if listed and not keys:
-            raise ValueError("API_KEYS has no key in it; separate keys with commas")
+            raise ValueError("API_KEYS contains no key; separate keys with commas")
         if file is not None:
             keys += _read_file(file)
         return cls(keys)
@@ -28,12 +31,12 @@ class ApiKeys:
     def __len__(self) -> int:
         return len(self._digests)
 
-    def holder(self, key: bytes) -> str | None:
-        """A name for who sends this key, which does not give it away; None if it is not one of
-        ours."""
-        given = _digest(key)
-        matches = [hmac.compare_digest(given, digest) for digest in self._digests]  # all of them
-        return given.hex()[:16] if any(matches) else None
+    def fingerprint(self, key: bytes) -> str | None:
+        """An ID of an accepted key that does not reveal it; None for any other key."""
+        digest = _digest(key)
+        # All of them, so that the time does not depend on the key.
+        matches = [hmac.compare_digest(digest, known) for known in self._digests]
+        return digest.hex()[:16] if any(matches) else None
 
 
 def _read_file(file: Path) -> list[str]:
@@ -43,7 +46,7 @@ def _read_file(file: Path) -> list[str]:
         raise ValueError(f"API_KEYS_FILE {file} cannot be read: {error}") from None
     keys = _stripped([line.partition("#")[0] for line in lines])
     if not keys:
-        raise ValueError(f"API_KEYS_FILE {file} has no key in it; write one a line")
+        raise ValueError(f"API_KEYS_FILE {file} contains no key; write one key a line")
     return keys
 
 

@@ -1,4 +1,4 @@
-"""Who may call the gateway. It is decided from the request's head, before its body is read."""
+"""Access control: API keys, origins and host names, checked before the body is read."""
 
 from typing import Any
 
@@ -19,13 +19,17 @@ from shared.http.json_routes import ErrorResponse
 from shared.http.openapi import add_error
 from shared.http.request_id import HEADER
 
-# The list: Open WebUI asks for it without a key.
+# Open WebUI lists the voices without a key.
 OPEN_PATHS = browser_guard.OPEN_PATHS | {"/v1/audio/voices"}
 _OPEN_FOLDERS = (*browser_guard.OPEN_FOLDERS, "/static/")
 
 
 def access_middleware(settings: Settings) -> list[Middleware]:
-    """Outermost first: a preflight bears no key, and what is refused counts towards no limit."""
+    """The middleware of the settings, outermost first.
+
+    CORS comes before the keys, as a preflight has none. The rate limit comes last, so that rejected
+    requests do not count.
+    """
     sites = {"origins": settings.cors_origins, "hosts": settings.allowed_hosts}
     middleware = [Middleware(Access, keys=settings.keys, **sites)]
     if settings.cors_origins:
@@ -37,11 +41,11 @@ def access_middleware(settings: Settings) -> list[Middleware]:
 
 
 def describe_access(app: FastAPI, settings: Settings) -> None:
-    """From now on the OpenAPI document says of each call what it asks for."""
-    plain = app.openapi
+    """Add the security scheme and the access errors to the app's OpenAPI document."""
+    generate = app.openapi
 
     def openapi() -> dict[str, Any]:
-        document = plain()
+        document = generate()
         if settings.keys:
             bearer = {"type": "http", "scheme": "bearer", "description": "One of API_KEYS."}
             document["components"]["securitySchemes"] = {"key": bearer}
@@ -62,7 +66,7 @@ def _cors(origins: tuple[str, ...]) -> Middleware:
         CORSMiddleware,
         allow_origins=origins,
         allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["*"],  # openai in a browser sends a dozen of its own
+        allow_headers=["*"],  # OpenAI's client sends a dozen of its own in a browser
         expose_headers=[
             HEADER,
             "Retry-After",
@@ -75,13 +79,14 @@ def _cors(origins: tuple[str, ...]) -> Middleware:
 
 
 class Access:
-    """Asks for one of the keys, if there are keys, in all that is not open to everybody.
+    """Middleware that requires an API key, except for open paths.
 
-    Without keys whoever reaches the gateway may use it, and that must not be every site that its
-    user's browser has open: they can reach what only this machine can reach.
+    Without configured keys, everybody who reaches the gateway may use it. It then rejects web pages
+    of other sites, because the browsers of its users reach it too, even on a loopback address.
 
-    origins: of sites that may. hosts: names of this gateway; by another name, which its owner can
-    point at us at any time, a page that came from elsewhere would look as if it came from here.
+    origins: sites whose pages are allowed.
+    hosts: names of this gateway. Other names are rejected to prevent DNS rebinding: anybody can
+    point a name at the gateway, and pages under that name would count as the gateway's own.
     """
 
     def __init__(
@@ -103,14 +108,17 @@ class Access:
             name = scope["caller"] = self._caller(scope, Headers(scope=scope))
         except ApiError as error:
             return await ErrorResponse(error)(scope, receive, send)
-        # Whoever sits at this machine needs no share of it.
+        # Callers on this machine have no quota.
         caller.set("" if not self.keys and is_loopback(name) else name)
         return await self.app(scope, receive, send)
 
     def _caller(self, scope: Scope, headers: Headers) -> str:
-        """A name of who calls, for limits: never the key. Raises Unauthorized or Forbidden."""
+        """An ID of the caller for quotas: a key's fingerprint or an address.
+
+        Raises Unauthorized and Forbidden.
+        """
         if self.keys:
-            return self._holder(headers)
+            return self._key_fingerprint(headers)
         name = host_name(headers)
         if not is_known(name, self.hosts):
             raise unknown_host("gateway", name)
@@ -122,14 +130,14 @@ class Access:
         host, _ = scope.get("client") or ("unknown", 0)
         return str(host)
 
-    def _holder(self, headers: Headers) -> str:
+    def _key_fingerprint(self, headers: Headers) -> str:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
-            raise _unauthorized("an API key is missing; send it as Authorization: Bearer KEY")
-        holder = self.keys.holder(key.strip().encode("latin-1"))  # the bytes that were sent
-        if holder is None:
-            raise _unauthorized("this API key is not one of ours; ask who runs the gateway for one")
-        return holder
+            raise _unauthorized("the API key is missing; send it as Authorization: Bearer KEY")
+        fingerprint = self.keys.fingerprint(key.strip().encode("latin-1"))  # the bytes as sent
+        if fingerprint is None:
+            raise _unauthorized("the API key is not valid; ask the gateway's operator for one")
+        return fingerprint
 
 
 def _is_open(scope: Scope) -> bool:

@@ -1,4 +1,4 @@
-"""How much one caller may ask for: RATE_LIMIT, counted here or, for several processes, in Redis."""
+"""RATE_LIMIT: requests of each caller, counted in memory or, for several processes, in Redis."""
 
 import logging
 import math
@@ -9,79 +9,92 @@ from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway_service.jobs.redis_pools import async_redis_pool
 from shared.http.errors import RateLimited
 from shared.http.json_routes import ErrorResponse
 
 log = logging.getLogger("better")
 
-REDIS_SECONDS = 0.5
-"""An answer of Redis that takes longer is not waited for."""
-REDIS_REST_SECONDS = 10.0
-"""After Redis failed it is left alone for so long; meanwhile it is counted here."""
+REDIS_RESPONSE_SECONDS = 0.5
+"""Redis is treated as failed after this time."""
+REDIS_RETRY_SECONDS = 10.0
+"""After a failure of Redis, requests are counted in memory for this time."""
 
 
 class RateLimit:
-    """Answers 429 with Retry-After. Reading is free: what starts work is a POST.
+    """Middleware that responds with 429 and Retry-After to a caller over the limit.
 
-    limits: such as "60/minute; 1000/day". redis_url: in memory if empty.
+    Only POST counts: other methods start no work.
+
+    limits: such as "60/minute; 1000/day". redis_url: counts are kept in memory if empty.
     """
 
     def __init__(self, app: ASGIApp, limits: str, redis_url: str = "") -> None:
         self.app = app
-        self.counts = Counts(redis_url)
+        self.counter = RequestCounter(redis_url)
         self.limits = parse_many(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            async with aclosing(self.counts):
+            async with aclosing(self.counter):
                 return await self.app(scope, receive, send)
-        # Access sets the caller, but for paths that are open to all.
+        # `Access` sets the caller, except for open paths.
         if scope["type"] == "http" and scope["method"] == "POST" and "caller" in scope:
             for limit in self.limits:
-                seconds = await self.counts.seconds_until_allowed(limit, scope["caller"])
+                seconds = await self.counter.seconds_until_allowed(limit, scope["caller"])
                 if seconds:
                     error = RateLimited(
-                        f"a caller may send {limit}; try again in {seconds} s",
+                        f"the limit for one caller is {limit}; try again in {seconds} s",
                         retry_after_seconds=seconds,
                     )
                     return await ErrorResponse(error)(scope, receive, send)
         return await self.app(scope, receive, send)
 
 
-class Counts:
-    """Requests by caller, each forgotten when its window has passed."""
+class RequestCounter:
+    """Counts requests by caller in moving windows."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis = async_redis_pool(redis_url, REDIS_SECONDS) if redis_url else None
-        self._shared = _counted_in(self._redis) if self._redis else None
-        self._here = MovingWindowRateLimiter(MemoryStorage())
-        self._redis_rests_until = -math.inf
+        self._redis = redis_pool(redis_url) if redis_url else None
+        self._in_redis = _redis_limiter(self._redis) if self._redis else None
+        self._in_memory = MovingWindowRateLimiter(MemoryStorage())
+        self._redis_retry_at = -math.inf
 
     async def seconds_until_allowed(self, limit: RateLimitItem, caller: str) -> int:
-        """0 if it is now, which counts."""
-        if self._shared and time.monotonic() >= self._redis_rests_until:
+        """Seconds until the caller may send a request. 0 allows this one and counts it."""
+        if self._in_redis and time.monotonic() >= self._redis_retry_at:
             try:
-                return await _hit(self._shared, limit, caller)
+                return await _hit(self._in_redis, limit, caller)
             except (RedisError, OSError) as error:
-                log.warning("Redis does not count requests now: %s", error)
-                self._redis_rests_until = time.monotonic() + REDIS_REST_SECONDS
-        return await _hit(self._here, limit, caller)
+                log.warning("Redis failed; requests are counted in memory: %s", error)
+                self._redis_retry_at = time.monotonic() + REDIS_RETRY_SECONDS
+        return await _hit(self._in_memory, limit, caller)
 
     async def aclose(self) -> None:
         if self._redis:
             await self._redis.aclose()
 
 
-def _counted_in(pool: ConnectionPool) -> MovingWindowRateLimiter:
+def redis_pool(url: str) -> ConnectionPool:
+    """Connections for counting. A failed call is not retried."""
+    return ConnectionPool.from_url(
+        url,
+        socket_connect_timeout=REDIS_RESPONSE_SECONDS,
+        socket_timeout=REDIS_RESPONSE_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _redis_limiter(pool: ConnectionPool) -> MovingWindowRateLimiter:
     storage = RedisStorage(
         "async+redis://",
         implementation="redispy",
         key_prefix="better:rate",
-        connection_pool=pool,  # type: ignore[arg-type]  # which the library only passes on
+        connection_pool=pool,  # type: ignore[arg-type]  # the library only passes it on
     )
     return MovingWindowRateLimiter(storage)
 

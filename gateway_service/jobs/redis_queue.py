@@ -1,14 +1,18 @@
-"""The job queue in Redis: Huey, with messages in JSON."""
+"""The job queue in Redis: Huey with JSON messages.
+
+rediss:// verifies the server's certificate. For a server with a self-signed certificate, such as
+Heroku's, append ?ssl_cert_reqs=none to the URL.
+"""
 
 import json
 import logging
 import ssl
 from collections.abc import Callable
-from typing import Any
 
 from huey import Huey, RedisHuey
 from huey.registry import Message
-from redis import RedisError
+from redis import ConnectionPool, RedisError
+from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     AuthenticationWrongNumberOfArgsError,
@@ -17,82 +21,93 @@ from redis.exceptions import (
     NoPermissionError,
     ResponseError,
 )
+from redis.retry import Retry
 
-from gateway_service.jobs.redis_pools import redis_pool
-from gateway_service.storage.database_url import StorageMisconfigured
+from gateway_service.storage.engine import StorageMisconfigured
 
 log = logging.getLogger("better")
-# It tells of every entry, and of Redis being away with a traceback every time.
+# Huey logs every message, and a traceback for every call while Redis is down.
 logging.getLogger("huey").setLevel(logging.CRITICAL)
 
 _NAME = "better"
-_MAX_POLL_SECONDS = 1.0  # between two looks into an empty queue
-_REDIS_SECONDS = 5.0
-_WRONG_FOR_GOOD = (
+_RESPONSE_SECONDS = 5.0
+_PERMANENT_ERRORS = (
     AuthenticationError,
     AuthenticationWrongNumberOfArgsError,
     AuthorizationError,
     NoPermissionError,
-    InvalidResponse,  # another kind of server
+    InvalidResponse,  # the server is not a Redis
 )
 
 
+def redis_pool(url: str) -> ConnectionPool:
+    """Connections for the queue. A failed call is retried once."""
+    return ConnectionPool.from_url(
+        url,
+        socket_connect_timeout=_RESPONSE_SECONDS,
+        socket_timeout=_RESPONSE_SECONDS,
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
 def open_huey(redis_url: str) -> Huey:
-    """Connects to nothing yet."""
-    pool = redis_pool(redis_url, _REDIS_SECONDS)
-    return RedisHuey(_NAME, connection_pool=pool, results=False, serializer=_JsonMessages())
+    """Open the queue. Nothing connects yet."""
+    pool = redis_pool(redis_url)
+    return RedisHuey(_NAME, connection_pool=pool, results=False, serializer=_JsonSerializer())
 
 
 def is_reachable(huey: Huey) -> bool:
-    """Raises StorageMisconfigured for what no waiting mends."""
+    """Connect to Redis. Raises StorageMisconfigured for errors that waiting does not resolve."""
     try:
         huey.pending_count()
     except RedisError as error:
-        if _is_wrong_for_good(error):
+        if _is_permanent(error):
             raise StorageMisconfigured(
-                f"Redis refuses us ({error}); look at the user, the password and the number of the "
-                "database in REDIS_URL"
+                f"Redis refused the connection ({error}); check the user, the password and the "
+                "database number in REDIS_URL"
             ) from None
-        log.warning("the job queue is away, jobs wait: %s", error)
+        log.warning("the job queue is unreachable, jobs wait: %s", error)
         return False
     return True
 
 
-def make_consumer(huey: Huey, threads: int, stop_seconds: float) -> Any:
-    """The threads that call what the entries name."""
-    consumer = huey.create_consumer(
-        workers=threads,
-        periodic=False,
-        max_delay=_MAX_POLL_SECONDS,
-        scheduler_interval=60,  # nothing is ever scheduled
-        shutdown_timeout=stop_seconds,
-    )
-    # The process has its own; and signals are the main thread's business.
-    consumer._set_signal_handlers = lambda: None
-    return consumer
+def message_sender(huey: Huey, run: Callable[[], object] | None) -> Callable[[], object]:
+    """A function that adds one message to the queue.
+
+    run: called by `run_next_message` for each message; None in a process that only sends.
+    """
+    task: Callable[[], object] = huey.task(name="run_next")(run or _reject)
+    return task
 
 
-def entry_maker(huey: Huey, run: Callable[[], object] | None) -> Callable[[], object]:
-    """A function that adds an entry to the queue. run: what a worker does for one; None in a
-    process that only adds them."""
-    maker: Callable[[], object] = huey.task(name="run_next")(run or _run_nothing)
-    return maker
+def run_next_message(huey: Huey) -> bool:
+    """Receive a message and run its task. Blocks for a second while the queue is empty.
+
+    False if the caller should wait before the next call.
+    """
+    try:
+        task = huey.dequeue()
+    except RedisError:
+        return False  # `JobQueue` checks the connection regularly and logs the error
+    if task is not None:
+        huey.execute(task)
+    return task is not None or bool(huey.storage.blocking)
 
 
-def _run_nothing() -> None:
-    raise NotImplementedError("this process only fills the queue")
+def _reject() -> None:
+    raise NotImplementedError("this process only sends messages")
 
 
-def _is_wrong_for_good(error: RedisError) -> bool:
-    # A plain one is of a database's number that Redis has not; one of a kind of its own passes.
-    if isinstance(error, _WRONG_FOR_GOOD) or type(error) is ResponseError:
+def _is_permanent(error: RedisError) -> bool:
+    # A plain ResponseError means an unknown database number; its subclasses are temporary.
+    if isinstance(error, _PERMANENT_ERRORS) or type(error) is ResponseError:
         return True
     causes: list[BaseException | None] = [error, error.__cause__, error.__context__]
     return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)
 
 
-class _JsonMessages:
-    """In place of Huey's pickle: who can write to the queue can run jobs, but no code."""
+class _JsonSerializer:
+    """Replaces Huey's pickle: write access to the queue can start jobs, but not run code."""
 
     def serialize(self, message: Message) -> bytes:
         return json.dumps(message).encode()

@@ -1,6 +1,6 @@
-"""/v1/jobs: text of any length, spoken while nobody waits."""
+"""/v1/jobs: speech of any length, made in the background."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -13,66 +13,68 @@ from client.options import seed_or_new
 from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.jobs import body as job_body
 from gateway_service.jobs.body import JobBody
-from gateway_service.jobs.download import sound_response
-from gateway_service.jobs.library import UNFINISHED, JobSpec
-from gateway_service.jobs.schemas import DeletedJob, JobList, JobObject
+from gateway_service.jobs.schemas import DeletedJob, JobList, JobObject, JobRequest
+from gateway_service.jobs.sound import BLOCK_BYTES, JobSounds
+from gateway_service.jobs.store import JobSpec
+from gateway_service.speech.byte_ranges import asked_range, is_unchanged
+from gateway_service.speech.responses import abort_on_error
 from gateway_service.speech.speaking import left_out, pieces_of
 from gateway_service.speech.stream import MEDIA_TYPES
 from gateway_service.storage.database import StorageUnavailable, in_storage_thread
-from gateway_service.storage.job_tables import JobRow
+from gateway_service.storage.tables import UNFINISHED, JobRow
 from gateway_service.string_limits import MAX_ID_CHARACTERS, JobId
-from shared.http.errors import NotFound
+from shared.http.errors import Conflict, NotFound
 from shared.http.fair_queue import caller
-from shared.http.json_routes import JsonRoute
+from shared.http.json_routes import ChunksResponse, JsonRoute
 from shared.http.openapi import BINARY, Responses, content, errors
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=JsonRoute, responses=errors(503))
 
-_WHOLE = content(BINARY, *MEDIA_TYPES.values())
-_SOUND: Responses = {
-    **_WHOLE,
-    206: {**_WHOLE[200], "description": "the bytes that Range asks for"},
-    304: {"description": "it is what If-None-Match names"},
+_WHOLE_FILE = content(BINARY, *MEDIA_TYPES.values())
+_FILE: Responses = {
+    **_WHOLE_FILE,
+    206: {**_WHOLE_FILE[200], "description": "the bytes of Range"},
+    304: {"description": "the file has the ETag of If-None-Match"},
     **errors(409, 416),
 }
-_JOB_EVENTS = content({}, events=True)
-_LOOK_SECONDS = 0.5  # between two looks at a job whose events somebody follows
+_EVENTS = content({}, events=True)
+_POLL_SECONDS = 0.5  # between two reads of a job whose events are streamed
 _PING_SECONDS = 15
-_making = CapacityLimiter(2)
-"""Jobs that are made at a time: a book in pieces takes tens of megabytes."""
+_create_threads = CapacityLimiter(2)
+"""Jobs that are created at a time: the pieces of a book take tens of megabytes."""
 
 
 @router.post("", status_code=202, openapi_extra=job_body.OPENAPI, responses=errors(404, 429))
 async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
-    """Takes a text of any length and answers at once; the sound is made one sentence at a time."""
-
-    def create() -> JobRow:
-        voice = gateway.voices.find(request.voice)
-        return gateway.jobs.create(
-            JobSpec(
-                pieces=pieces_of(
-                    request.input,
-                    max_pieces=gateway.settings.max_job_sentences,
-                    text_format=request.text_format,
-                ),
-                voice=voice.name,
-                embed=voice.embed,
-                response_format=request.response_format,
-                speed=request.speed,
-                seed=seed_or_new(request.seed),
-                caller=_name_of(caller.get()),
-                lexicon=request.lexicon,
-            )
-        )
-
-    job = await to_thread.run_sync(create, limiter=_making)
+    """Queue a text of any length. Responds at once; the sound is made in the background."""
+    job = await to_thread.run_sync(_create, request, gateway, limiter=_create_threads)
     gateway.job_queue.wake()
     notes = await to_thread.run_sync(left_out, request.input)
     return gateway.job_object(job).model_copy(update={"notes": notes})
 
 
-def _name_of(caller: str) -> str:
-    """As it is kept with a job: no address."""
+def _create(request: JobRequest, gateway: Gateway) -> JobRow:
+    voice = gateway.voices.find(request.voice)
+    pieces = pieces_of(
+        request.input,
+        max_pieces=gateway.settings.max_job_sentences,
+        text_format=request.text_format,
+    )
+    spec = JobSpec(
+        pieces=pieces,
+        voice=voice.name,
+        embed=voice.embed,
+        response_format=request.response_format,
+        speed=request.speed,
+        seed=seed_or_new(request.seed),
+        caller=_anonymised(caller.get()),
+        lexicon=request.lexicon,
+    )
+    return gateway.jobs.create(spec)
+
+
+def _anonymised(caller: str) -> str:
+    """The caller's ID as stored with a job, without an address."""
     return caller and sha256(caller.encode()).hexdigest()[:16]
 
 
@@ -82,26 +84,24 @@ def list_jobs(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     after: Annotated[
         str | None,
-        Query(
-            max_length=MAX_ID_CHARACTERS, description="The id of the last job of the page before."
-        ),
+        Query(max_length=MAX_ID_CHARACTERS, description="ID of the last job of the previous page."),
     ] = None,
 ) -> JobList:
-    """The newest first. after: the id of the last job of the page before."""
+    """List jobs, the newest first. `after` continues the list behind that job."""
     found = gateway.jobs.newest(limit + 1, after)
-    shown = [gateway.job_object(job) for job in found[:limit]]
-    return JobList(data=shown, has_more=len(found) > limit)
+    page = [gateway.job_object(job) for job in found[:limit]]
+    return JobList(data=page, has_more=len(found) > limit)
 
 
 @router.get("/{job_id}")
 def get_job(job_id: JobId, gateway: GatewayState) -> JobObject:
+    """Get the state and progress of a job."""
     return gateway.job_object(gateway.jobs.find(job_id))
 
 
 @router.delete("/{job_id}")
 def cancel_or_delete_job(job_id: JobId, gateway: GatewayState) -> JobObject | DeletedJob:
-    """Cancels a job that is queued or running; deletes one that is completed, failed or
-    cancelled."""
+    """Cancel a queued or running job, or delete a completed, failed or cancelled one."""
     if cancelled := gateway.jobs.cancel(job_id):
         return JobObject.of(cancelled)
     gateway.jobs.delete(job_id)
@@ -109,30 +109,70 @@ def cancel_or_delete_job(job_id: JobId, gateway: GatewayState) -> JobObject | De
     return DeletedJob(id=job_id)
 
 
-@router.get("/{job_id}/audio", response_class=Response, responses=_SOUND)
+@router.get("/{job_id}/audio", response_class=Response, responses=_FILE)
 async def get_audio(job_id: JobId, request: Request, gateway: GatewayState) -> Response:
-    """The sound of a completed job, or the part of it that `Range` asks for; 409 for another."""
+    """Download the sound of a completed job, or the part in `Range`; 409 for any other job."""
     job = await in_storage_thread(gateway.jobs.find, job_id)
-    return await sound_response(gateway.jobs.sounds, job, request.headers)
+    if job.status != "completed" or not job.sound_bytes:
+        remedy = "; wait until it is completed" if job.status in UNFINISHED else ""
+        raise Conflict(
+            f"the job is {job.status} and has no sound{remedy}", code="job_not_completed"
+        )
+    etag = f'"{job.sound_sha256}"'
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
+    if is_unchanged(request.headers, etag):
+        return Response(status_code=304, headers=headers)
+    part = asked_range(request.headers, etag, job.sound_bytes)
+    response = await _download(gateway.jobs.sounds, job, part or range(job.sound_bytes))
+    response.headers.update(headers)
+    if part is not None:
+        response.status_code = 206
+        response.headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{job.sound_bytes}"
+    return response
 
 
-@router.get("/{job_id}/events", response_class=Response, responses=_JOB_EVENTS)
+async def _download(sounds: JobSounds, job: JobRow, part: range) -> ChunksResponse:
+    """Stream a part of the file. A slow reader holds one block in memory.
+
+    Raises NotFound if the job is deleted before the first block is read.
+    """
+    blocks = _blocks(sounds, job.id, part)
+    await anext(blocks)  # before the response starts, so that an error still has a status
+    response_format = JobObject.of(job).response_format
+    response = ChunksResponse(abort_on_error(blocks), MEDIA_TYPES[response_format])
+    response.headers["Content-Length"] = str(len(part))
+    response.headers["Content-Disposition"] = f'attachment; filename="{job.id}.{response_format}"'
+    return response
+
+
+async def _blocks(sounds: JobSounds, job_id: str, part: range) -> AsyncGenerator[bytes]:
+    """The bytes of `part`. An empty chunk comes first, once the first block is read."""
+    is_first = True
+    for position in range(part.start // BLOCK_BYTES, (part.stop - 1) // BLOCK_BYTES + 1):
+        block = await in_storage_thread(sounds.block, job_id, position)
+        if is_first:
+            yield b""
+            is_first = False
+        offset = position * BLOCK_BYTES
+        yield block[max(0, part.start - offset) : part.stop - offset]
+
+
+@router.get("/{job_id}/events", response_class=Response, responses=_EVENTS)
 async def get_events(job_id: JobId, gateway: GatewayState) -> EventSourceResponse:
-    """The job now, and again whenever it has changed, as server-sent events; the last one bears a
-    final state."""
+    """Stream the job as server-sent events: now, after each change, and in its final state."""
     job = await to_thread.run_sync(gateway.jobs.find, job_id)
     return EventSourceResponse(_changes(gateway, job), ping=_PING_SECONDS, sep="\n")
 
 
 async def _changes(gateway: Gateway, job: JobRow) -> AsyncIterator[dict[str, Any]]:
-    shown = ""
+    sent = ""
     while True:
-        if (current := gateway.job_object(job).model_dump_json()) != shown:
+        if (current := gateway.job_object(job).model_dump_json()) != sent:
             yield {"data": current}
-            shown = current
+            sent = current
         if job.status not in UNFINISHED:
             return
-        await anyio.sleep(_LOOK_SECONDS)
+        await anyio.sleep(_POLL_SECONDS)
         try:
             job = await to_thread.run_sync(gateway.jobs.find, job.id)
         except StorageUnavailable:

@@ -1,4 +1,4 @@
-"""A worker's turn with one job: sentence by sentence, from where the last worker stopped."""
+"""Runs jobs in a worker, sentence by sentence, from where the last worker stopped."""
 
 import logging
 import threading
@@ -16,192 +16,188 @@ from client.options import SpeechOptions
 from client.retries import RetryPolicy
 from client.wav_stream import Int16Array
 from gateway_service.jobs.leases import MAX_BACKOFF_SECONDS, Leases
-from gateway_service.jobs.sound import Digest, JobSounds, in_blocks
+from gateway_service.jobs.sound import Digest, JobSounds, split_into_blocks
 from gateway_service.speech import speaking
 from gateway_service.speech.flac import encode_flac
 from gateway_service.speech.stream import ResponseFormat, encode
 from gateway_service.storage.database import StorageUnavailable
-from gateway_service.storage.job_tables import JobRow
-from gateway_service.storage.tables import embed_of
+from gateway_service.storage.tables import JobRow, embed_of
 from shared.http.errors import ApiError, InvalidRequest, TooLarge
 from shared.http.request_id import request_id
 from shared.text.sentences import Piece
 
 log = logging.getLogger("better")
 
-_SKIPPED = silence(0.2)  # in place of a sentence that cannot be said
-_RETRIES = RetryPolicy(first_wait=1.0, longest_wait=MAX_BACKOFF_SECONDS)
-_RENEWALS = 10  # of a lease before it would run out
+_SKIPPED = silence(0.2)  # replaces a sentence that cannot be spoken
+_BACKOFF = RetryPolicy(first_wait=1.0, longest_wait=MAX_BACKOFF_SECONDS)
+_RENEWALS_PER_LEASE = 10
 
 
 class _Interrupted(Exception):
-    """Our turn is over, or the job is no longer ours: a sentence that was begun is thrown away."""
+    """The job must be released: this process stops, or it is another job's turn."""
 
 
 @dataclass
 class JobRunner:
-    """Runs jobs, each by whichever thread calls `run_next`.
+    """Runs jobs in the threads that call `run_next`.
 
-    most_attempts: begun in a row, at waits of up to 5 minutes, without one sentence made.
-    max_sentence_seconds: of sound; a sentence of more is skipped as one that cannot be said.
-    turn_seconds: after which a job makes room for another that waits, so that a line need not wait
-    for a book.
+    max_attempts: claims in a row without a finished sentence; then the job fails.
+    slice_seconds: after this time a job yields to another that is due, so that a short text does
+    not wait for a book.
+    max_sentence_seconds: of sound; a longer sentence is skipped as one that cannot be spoken.
     """
 
     leases: Leases
     chain: Chain
-    most_attempts: int
-    turn_seconds: float = 30.0
+    max_attempts: int
+    slice_seconds: float = 30.0
     max_sentence_seconds: float = 120.0
     _stopping: threading.Event = field(default_factory=threading.Event)
-    _at_work: set[JobRow] = field(default_factory=set)
+    _running: set[JobRow] = field(default_factory=set)
 
     def run_next(self) -> bool:
-        """Takes the next job, if there is one and room for its sound, and returns when it is final,
-        put back into the queue, or lost: cancelled, or taken by another worker.
+        """Claim the next job, if there is one and space for its sound, and run it.
 
-        True if it had a job, so that there may be another.
+        Returns when the job is finished, released or lost, that is cancelled or claimed by another
+        worker. False if there was no job.
         """
-        return self._take_and_run()
+        return self._claim_and_run()
 
-    def _take_and_run(self, *, between_blocks: bool = False) -> bool:
-        """between_blocks: of a file that this thread encodes meanwhile."""
+    def stop(self) -> None:
+        """Make `run_next` return after the next chunk of a sentence. Does not wait for that."""
+        self._stopping.set()
+
+    def release_jobs(self) -> None:
+        """Release the jobs still running, just before the process exits."""
+        for job in list(self._running):
+            self.leases.release(job)
+
+    def _claim_and_run(self, *, is_nested: bool = False) -> bool:
+        """is_nested: called between two blocks of another job's file."""
         if self._stopping.is_set() or not self.leases.storage.has_space():
             return False
         try:
-            if job := self.leases.take():
-                self._run(job, between_blocks)
+            if job := self.leases.claim():
+                self._run(job, is_nested)
                 return True
         except StorageUnavailable:
-            log.warning("a job rests until its lease runs out: the database does not answer")
+            log.warning("a job waits until its lease expires: the database does not respond")
         except Exception:
-            log.exception("a job rests until its lease runs out")
+            log.exception("a job waits until its lease expires")
         return False
 
-    def stop(self) -> None:
-        """`run_next` returns soon: after the next piece of a sentence's sound."""
-        self._stopping.set()
-
-    def give_back(self) -> None:
-        """For what did not return soon, before the process ends: others take over at once."""
-        for job in list(self._at_work):
-            self.leases.put_back(job)
-
-    def _run(self, job: JobRow, between_blocks: bool) -> None:
-        self._at_work.add(job)
-        request_id.set(job.id)  # for the log, here and in the services
+    def _run(self, job: JobRow, is_nested: bool) -> None:
+        self._running.add(job)
+        request_id.set(job.id)  # for the logs of the gateway and the services
         try:
-            if job.attempts > self.most_attempts:
-                died = f"{self.most_attempts} workers died of it, or were killed, one by one"
+            if job.attempts > self.max_attempts:
+                died = f"{self.max_attempts} workers in a row died or were killed while running it"
                 self.leases.fail(job, "workers_died", died)
                 return
-            with self._renewed(job) as lost:
-                self._work(job, lost, between_blocks)
+            with self._renewing_lease(job) as lost:
+                self._speak_and_encode(job, lost, is_nested)
         except _Interrupted:
-            self.leases.put_back(job)
+            self.leases.release(job)
         finally:
             request_id.set(None)
-            self._at_work.remove(job)
+            self._running.remove(job)
 
-    def _work(self, job: JobRow, lost: threading.Event, between_blocks: bool) -> None:
+    def _speak_and_encode(self, job: JobRow, lost: threading.Event, is_nested: bool) -> None:
         try:
-            if self._say(job, lost):
-                self._encode(job, lost, between_blocks)
+            if self._speak(job, lost):
+                self._encode(job, lost, is_nested)
         except (_Interrupted, StorageUnavailable):
             raise
         except Exception as error:
-            self._try_later(job, error)
+            self._retry_or_fail(job, error)
 
-    def _say(self, job: JobRow, lost: threading.Event) -> bool:
-        """True if there is something to encode now: all is said, and not all of it skipped."""
-        skipped, pieces = job.skipped, self.leases.pieces(job)
-        refused: ApiError = InvalidRequest(
-            "there is nothing that can be said", code="nothing_to_speak"
+    def _speak(self, job: JobRow, lost: threading.Event) -> bool:
+        """Make the unfinished sentences. True if the job is then ready to be encoded."""
+        skipped = job.skipped
+        last_error: ApiError = InvalidRequest(
+            "no sentence of the text can be spoken", code="nothing_to_speak"
         )
-        turn_ends = time.monotonic() + self.turn_seconds
-        for position, piece in enumerate(pieces, job.done):
-            is_over = position > job.done and time.monotonic() > turn_ends
-            if is_over and self.leases.count_due():
+        slice_end = time.monotonic() + self.slice_seconds
+        for position, piece in enumerate(self.leases.pieces(job), job.done):
+            is_slice_over = position > job.done and time.monotonic() > slice_end
+            if is_slice_over and self.leases.count_due():
                 raise _Interrupted
             if not self.leases.storage.has_space():
                 raise _Interrupted
             try:
-                sound, is_said = self._sound(job, piece, lost), True
+                sound, is_skipped = self._sentence_sound(job, piece, lost), False
             except (InvalidRequest, TooLarge) as error:
-                sound, is_said, refused = _SKIPPED, False, error
+                sound, is_skipped, last_error = _SKIPPED, True, error
                 skipped += 1
-            if not self.leases.keep_sound(job, position, encode_flac(sound), skipped=not is_said):
+            if not self.leases.save_sentence(job, position, encode_flac(sound), skipped=is_skipped):
                 return False
             job.attempts = 1
         if skipped < job.sentences:
             return True
-        self.leases.fail(job, refused.code, refused.message)
+        self.leases.fail(job, last_error.code, last_error.message)
         return False
 
-    def _sound(self, job: JobRow, piece: Piece, lost: threading.Event) -> Int16Array:
-        said = speaking.say(
+    def _sentence_sound(self, job: JobRow, piece: Piece, lost: threading.Event) -> Int16Array:
+        chunks = speaking.say(
             self.chain,
             piece,
             embed_of(job.embed),
             _options(job),
             max_seconds=self.max_sentence_seconds,
         )
-        chunks = []
-        try:
-            for chunk in said:
-                chunks.append(chunk)
+        spoken = []
+        with closing(chunks):
+            for chunk in chunks:
+                spoken.append(chunk)
                 if lost.is_set() or self._stopping.is_set():
                     raise _Interrupted
-        finally:
-            said.close()
-        return np.concatenate(chunks)
+        return np.concatenate(spoken)
 
-    def _encode(self, job: JobRow, lost: threading.Event, between_blocks: bool) -> None:
-        """Makes the file that is downloaded, once; from its start if that broke off before.
+    def _encode(self, job: JobRow, lost: threading.Event, is_nested: bool) -> None:
+        """Encode the job's file; an interrupted encoding starts over.
 
-        It cannot be put back halfway, so others have their turns in between.
+        An encoder's state cannot be stored, so other jobs run between two blocks instead.
         """
         sounds, digest = JobSounds(self.leases.storage), Digest()
-        if not self.leases.drop_blocks(job):
+        if not self.leases.delete_blocks(job):
             return
         response_format = cast(ResponseFormat, job.response_format)
-        turn_ends = time.monotonic() + self.turn_seconds
+        slice_end = time.monotonic() + self.slice_seconds
         with closing(encode(sounds.sentences(job), response_format, sounds.length(job))) as file:
-            for position, block in enumerate(in_blocks(file)):
+            for position, block in enumerate(split_into_blocks(file)):
                 if lost.is_set() or self._stopping.is_set():
                     raise _Interrupted
                 if not self.leases.storage.has_space():
                     raise _Interrupted
-                if not self.leases.keep_block(job, position, block):
+                if not self.leases.save_block(job, position, block):
                     return
                 digest.add(block)
-                if not between_blocks and time.monotonic() > turn_ends:
-                    self._take_and_run(between_blocks=True)
+                if not is_nested and time.monotonic() > slice_end:
+                    self._claim_and_run(is_nested=True)
                     request_id.set(job.id)
-                    turn_ends = time.monotonic() + self.turn_seconds
+                    slice_end = time.monotonic() + self.slice_seconds
         if self.leases.complete(job, digest):
-            sounds.drop_sentences(job)
+            sounds.delete_sentences(job)
 
-    def _try_later(self, job: JobRow, error: Exception) -> None:
+    def _retry_or_fail(self, job: JobRow, error: Exception) -> None:
         attempts = job.attempts
         if isinstance(error, ApiError):
             code, reason = error.code, error.message
         else:
             log.error("job %s", job.id, exc_info=error)
-            code, reason = "internal_error", "something broke here; it is in our log"
-        if attempts >= self.most_attempts:
-            tried = f"tried {attempts} times, at last: {reason}"
-            self.leases.fail(job, code, tried)
+            code, reason = "internal_error", "internal error; the gateway's log has the details"
+        if attempts >= self.max_attempts:
+            self.leases.fail(job, code, f"tried {attempts} times; last error: {reason}")
         else:
-            self.leases.put_back(job, _RETRIES.wait_seconds(attempts), reason)
+            self.leases.release(job, _BACKOFF.wait_seconds(attempts), reason)
 
     @contextmanager
-    def _renewed(self, job: JobRow) -> Iterator[threading.Event]:
-        """Keeps the lease while the block runs; the event is set once it is lost."""
+    def _renewing_lease(self, job: JobRow) -> Iterator[threading.Event]:
+        """Renew the lease during the block. The event is set if the lease is lost."""
         lost, ended = threading.Event(), threading.Event()
 
         def renew() -> None:
-            while not ended.wait(self.leases.seconds / _RENEWALS):
+            while not ended.wait(self.leases.seconds / _RENEWALS_PER_LEASE):
                 try:
                     if not self.leases.renew(job):
                         lost.set()

@@ -1,33 +1,35 @@
-"""Requests and responses of jobs, as they stand on the wire."""
+"""Request and response bodies of jobs."""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from client.options import SeedNumber, SpeechOptions, Speed
-from gateway_service.jobs.library import JobStatus
-from gateway_service.settings import settings
+from gateway_service.settings import Settings
 from gateway_service.speech.schemas import VoiceAndFormat
 from gateway_service.speech.stream import ResponseFormat
-from gateway_service.storage.job_tables import JobRow
+from gateway_service.storage.tables import JobRow, JobStatus
 from gateway_service.string_limits import MAX_VOICE_CHARACTERS
 from shared.text.markup import TextFormat
+
+DEFAULT_MAX_CHARACTERS: int = Settings.model_fields["max_job_characters"].default
+"""The limit in the OpenAPI document. `body` enforces the limit of the deployment."""
 
 
 class _JobInput(BaseModel):
     model_config = ConfigDict(strict=True)
 
-    input: Annotated[str, Field(max_length=settings.max_job_characters)]
-    """Up to MAX_JOB_CHARACTERS characters. A body of text/markdown is Markdown."""
+    input: Annotated[str, WithJsonSchema({"type": "string", "maxLength": DEFAULT_MAX_CHARACTERS})]
+    """The text, up to MAX_JOB_CHARACTERS long. A body of text/markdown is Markdown."""
 
 
 class JobRequest(SpeechOptions, VoiceAndFormat, _JobInput):
-    """The options of speech hold for jobs too."""
+    """A text with the options of speech."""
 
 
 class JobQuery(BaseModel):
-    """What may stand in the query too, for a body that is the text itself."""
+    """Parameters that the query accepts too, for a body that is the text itself."""
 
     voice: Annotated[str, Field(max_length=MAX_VOICE_CHARACTERS)] | SkipJsonSchema[None] = None
     response_format: ResponseFormat = "mp3"
@@ -37,10 +39,12 @@ class JobQuery(BaseModel):
 
 
 class JobProgress(BaseModel):
+    """Progress in sentences."""
+
     sentences: int
     done: int
     skipped: int
-    """Of those done: there is nothing in them that can be said, so they are a short silence."""
+    """Finished sentences that could not be spoken; a short silence replaces each."""
 
 
 class JobError(BaseModel):
@@ -55,7 +59,7 @@ class JobObject(BaseModel):
     created_at: int
     """Unix time in seconds."""
     expires_at: int | None
-    """Unix time in seconds, from when on the job is gone; null until it is completed, failed or
+    """Unix time in seconds at which the job is deleted; null until it is completed, failed or
     cancelled."""
     voice: str
     response_format: ResponseFormat
@@ -63,15 +67,15 @@ class JobObject(BaseModel):
     """The first words of the text."""
     progress: JobProgress
     error: JobError | None
-    """Why it failed."""
+    """The reason for the failure."""
     waiting_for: str | None
-    """What holds the job up, such as a service that does not answer; it goes on by itself."""
+    """The reason for a delay, such as an unreachable service. The job continues by itself."""
     notes: list[str] = []
-    """What of the text is not said, and why; in the answer to its making alone."""
+    """Parts of the text that are not spoken, and why. Only in the response to POST /v1/jobs."""
 
     @classmethod
-    def of(cls, job: JobRow, all_wait_for: str | None = None) -> Self:
-        """all_wait_for: what holds every job up."""
+    def of(cls, job: JobRow, common_delay: str | None = None) -> Self:
+        """common_delay: the reason for a delay of all jobs."""
         failed = job.status == "failed"
         return cls.model_validate(
             {
@@ -89,7 +93,7 @@ class JobObject(BaseModel):
                 },
                 "error": {"code": job.error_code, "message": job.error_message} if failed else None,
                 "waiting_for": (
-                    all_wait_for or job.error_message if job.status == "queued" else None
+                    common_delay or job.error_message if job.status == "queued" else None
                 ),
             }
         )
@@ -100,7 +104,7 @@ class JobList(BaseModel):
     data: list[JobObject]
     """The newest first."""
     has_more: bool
-    """Then ask again with `after` = the last one's id."""
+    """True if there are more: repeat the request with `after` set to the last ID."""
 
 
 class DeletedJob(BaseModel):

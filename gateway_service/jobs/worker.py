@@ -1,20 +1,22 @@
-"""What `better worker` does: it runs jobs of the queue in Redis."""
+"""The process of `better worker`, which runs the jobs of the queue in Redis."""
 
 import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from gateway_service.gateway import open_storage
 from gateway_service.jobs.queue import open_job_queue
 from gateway_service.settings import Settings
-from gateway_service.storage.database_url import StorageMisconfigured
+from gateway_service.storage.database import open_storage
+from gateway_service.storage.engine import StorageMisconfigured
 from shared.http.logs import JsonLines
 from shared.stop_signals import StopSignal
 
 
 def work(say: Callable[[str], None]) -> None:
-    """Returns at a stop signal. say: gets lines for who started it.
+    """Run jobs until a stop signal.
+
+    say: prints a line for the user.
 
     Raises StorageMisconfigured.
     """
@@ -22,7 +24,8 @@ def work(say: Callable[[str], None]) -> None:
     settings = Settings()
     if not settings.redis_url.get_secret_value():
         raise StorageMisconfigured(
-            "REDIS_URL is not set; without it the gateway runs the jobs itself"
+            "REDIS_URL is not set: without Redis the gateway runs the jobs itself; set it for the "
+            "gateway and the workers"
         )
     storage = open_storage(settings)
     queue = open_job_queue(settings, storage, runs_jobs=True)
@@ -30,8 +33,8 @@ def work(say: Callable[[str], None]) -> None:
         try:
             queue.start()
             if not settings.database_url.get_secret_value():
-                say(f"DATABASE_URL is not set: jobs are those of {settings.data_dir}.")
-            say("Ready for jobs; Ctrl-C stops.")
+                say(f"DATABASE_URL is not set: using the jobs in {settings.data_dir}.")
+            say("Ready for jobs; press Ctrl-C to stop.")
             threading.Event().wait()
         finally:
             queue.stop()

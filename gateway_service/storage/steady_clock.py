@@ -1,7 +1,7 @@
-"""A wall clock that follows a step of the machine's clock only once the step has lasted.
+"""A wall clock that ignores short steps of the system clock.
 
-A clock that is set wrong for a moment must not make everything expire. So it is compared with the
-time since boot, which nobody sets.
+A system clock that is wrong for a moment must not make everything expire. So it is compared with
+the time since boot, which cannot be set. A step is followed once it has lasted SETTLE_SECONDS.
 """
 
 import threading
@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable
 
 SETTLE_SECONDS = 600.0
-"""The time that a step must last. A clock that is off when the process starts is believed."""
-_SLEW_SECONDS = 5.0  # a smaller difference is the correction of a clock that runs slow or fast
-_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while suspended
+"""How long a step must last. The clock at startup is trusted."""
+_SLEW_SECONDS = 5.0  # a smaller difference is drift, or its gradual correction
+_BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # continues during suspend
 
 
 def _seconds_since_boot() -> float:
-    return time.clock_gettime(_SINCE_BOOT)
+    return time.clock_gettime(_BOOT_CLOCK)
 
 
 def _wall_seconds() -> float:
@@ -23,9 +23,9 @@ def _wall_seconds() -> float:
 
 
 class SteadyClock:
-    """May be used by several threads at a time.
+    """Unix time without short steps. Safe for use by several threads.
 
-    wall: Unix time in seconds. elapsed: seconds that nobody sets.
+    wall: the system clock, in Unix seconds. elapsed: a clock that cannot be set, in seconds.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class SteadyClock:
     ) -> None:
         self._wall, self._elapsed = wall, elapsed
         self._offset = wall() - elapsed()
-        self._stepped_at: float | None = None  # on the clock that nobody sets
+        self._stepped_at: float | None = None  # on the `elapsed` clock
         self._lock = threading.Lock()
 
     def seconds(self) -> float:
-        """Unix time."""
+        """Unix time in seconds."""
         with self._lock:
             elapsed = self._elapsed()
             offset = self._wall() - elapsed

@@ -1,53 +1,158 @@
-"""The tables, as typed mappings. Migrations make them; a test holds the two together.
+"""The tables as typed mappings.
 
-Only types that SQLite and MariaDB share. Times are integer Unix milliseconds. A `Text` or
-`LargeBinary` without a length ends at 64 KiB on MariaDB: give it one where more may stand.
+Migrations create them; a test compares the two. Only types that SQLite and MariaDB share are used.
+Times are Unix milliseconds, as integers. A `Text` or `LargeBinary` without a length holds 64 KiB on
+MariaDB: declare a larger type where more is stored.
+
+Columns that are searched have unique constraints instead of indexes. A unique constraint is part of
+CREATE TABLE, so an interrupted migration can be repeated on every database.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import JSON, BigInteger, LargeBinary, String, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Double,
+    ForeignKey,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.mysql import MEDIUMBLOB, MEDIUMTEXT
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.http.tensors import Float32Array
 
-EVERY_SCRIPT = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
-"""`__table_args__` of every table: any text is held, and compared byte for byte, as SQLite does."""
-
 MAX_NAME = 80  # characters
-MAX_KEY = 240  # letter case can make three of one; MariaDB indexes no more than 768
+MAX_KEY = 240  # case folding can triple a name; MariaDB indexes at most 768 characters
+
+JobStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
+UNFINISHED: tuple[JobStatus, ...] = ("queued", "running")
+
+_UTF8 = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+"""Table options of MariaDB: any text is stored, and compared byte by byte as on SQLite."""
+_LONG_TEXT = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")  # up to 16 MiB
+_LONG_BINARY = LargeBinary().with_variant(MEDIUMBLOB(), "mysql", "mariadb")  # up to 16 MiB
+
+
+def embed_bytes(embed: Float32Array) -> bytes:
+    """Encode an embedding [256] for a row: float32, little-endian."""
+    return embed.astype("<f4").tobytes()
+
+
+def embed_of(stored: bytes) -> Float32Array:
+    """Decode the embedding [256] of a row."""
+    return np.frombuffer(stored, "<f4").astype(np.float32)
 
 
 class Base(DeclarativeBase):
     pass
 
 
-def embed_bytes(embed: Float32Array) -> bytes:
-    """[256] as a row keeps it: float32, little-endian."""
-    return embed.astype("<f4").tobytes()
-
-
-def embed_of(kept: bytes) -> Float32Array:
-    """[256] of a row's bytes."""
-    return np.frombuffer(kept, "<f4").astype(np.float32)
-
-
 class VoiceRow(Base):
-    """A voice that somebody made. The presets are no rows: they come with the program."""
+    """A custom voice. The presets are not stored: they come with the program."""
 
     __tablename__ = "voices"
-    __table_args__ = EVERY_SCRIPT
+    __table_args__ = _UTF8
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     """voice_ and 16 hexadecimal digits."""
     name: Mapped[str] = mapped_column(String(MAX_NAME))
     key: Mapped[str] = mapped_column(String(MAX_KEY), unique=True)
-    """The name as it is looked up: of one form and case."""
+    """The name for look-ups, normalised and case-folded."""
     embed: Mapped[bytes] = mapped_column(LargeBinary(1024))
-    """As `embed_bytes` makes it."""
+    """Encoded by `embed_bytes`."""
     consent: Mapped[str] = mapped_column(Text)
-    """The statement, in the words of who made the voice; given at `created_at`."""
+    """The statement as its author wrote it, given at `created_at`."""
     samples: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    """What was found in each sample, with its SHA-256; the sound itself is not kept."""
+    """The report and the SHA-256 of each sample. The recordings themselves are not stored."""
     created_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class JobRow(Base):
+    """A job: its specification, progress and lease."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("due_at", "id", name="jobs_due"),
+        UniqueConstraint("created_at", "id", name="jobs_created"),
+        UniqueConstraint("expires_at", "id", name="jobs_expiring"),
+        _UTF8,
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """job_ and 16 hexadecimal digits."""
+    status: Mapped[str] = mapped_column(String(16))
+    """A JobStatus. completed, failed and cancelled are final."""
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[int | None] = mapped_column(BigInteger)
+    """End of retention, set with the final status. Later the job is hidden and its rows deleted."""
+
+    voice: Mapped[str] = mapped_column(String(80))
+    """The name. The voice itself may be deleted before the job ends."""
+    embed: Mapped[bytes] = mapped_column(LargeBinary(1024))
+    """Encoded by `embed_bytes`; emptied with the final status."""
+    response_format: Mapped[str] = mapped_column(String(8))
+    speed: Mapped[float] = mapped_column(Double)
+    seed: Mapped[int] = mapped_column(BigInteger)
+    preview: Mapped[str] = mapped_column(String(80))
+    """The first words of the text."""
+    lexicon: Mapped[str | None] = mapped_column(_LONG_TEXT)
+    """JSON: words and their respellings."""
+
+    caller: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """An opaque ID of the caller, which reveals neither key nor address; "" if callers are not told
+    apart. Emptied with the final status."""
+    served_at: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """The last time that a worker claimed a job of this caller. The oldest is served first."""
+
+    sentences: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    """Finished sentences. They are made in order, so this is also the position of the next one."""
+    skipped: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Finished sentences that could not be spoken and are replaced by silence."""
+
+    sound_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """Size of the encoded file in job_sounds, set with the status completed."""
+    sound_sha256: Mapped[str | None] = mapped_column(String(64))
+
+    due_at: Mapped[int | None] = mapped_column(BigInteger)
+    """The time from which a worker may claim the job: for a running job the end of its lease, for a
+    final one NULL."""
+    owner: Mapped[str | None] = mapped_column(String(32))
+    """The lease: a new random ID for each claim."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    """Claims since the last finished sentence."""
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    """The reason for the failure; while the job is queued, the reason for the wait."""
+
+
+class SentenceRow(Base):
+    """A sentence of a job: its text, and its sound until the job is encoded."""
+
+    __tablename__ = "job_sentences"
+    __table_args__ = _UTF8
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    text: Mapped[str] = mapped_column(Text)
+    pause: Mapped[float] = mapped_column(Double)
+    """Seconds of silence after the sentence."""
+    sound: Mapped[bytes | None] = mapped_column(_LONG_BINARY)
+    """FLAC at 16 kHz, including the pause; NULL before it is made and after the job is encoded."""
+
+
+class SoundRow(Base):
+    """A block of a job's encoded file."""
+
+    __tablename__ = "job_sounds"
+    __table_args__ = _UTF8
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(_LONG_BINARY)
+    """`jobs.sound.BLOCK_BYTES` long, except for the last block."""

@@ -1,4 +1,4 @@
-"""Fixtures of the gateway's tests: databases, SQLite and a private MariaDB, and a Redis."""
+"""Fixtures of the gateway's tests: SQLite and MariaDB databases, a Redis, a small disk."""
 
 import shutil
 import subprocess
@@ -28,14 +28,14 @@ def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB
 
 @pytest.fixture
 def mariadb(mariadb_server: MariaDB) -> MariaDB:
-    """The session's server, running, whatever the test before did to it."""
+    """The session's server, restarted if an earlier test killed it."""
     mariadb_server.start()
     return mariadb_server
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind, as DATABASE_URL."""
+    """The DATABASE_URL of an empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/gateway.sqlite3"
     server: MariaDB = request.getfixturevalue("mariadb")
@@ -44,7 +44,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="module", params=["sqlite", "mariadb"])
 def database_url_of_module(request: pytest.FixtureRequest) -> str:
-    """As DATABASE_URL; "" for a SQLite file in DATA_DIR. For modules that kill no server."""
+    """Like `database_url`, for a whole module; "" for a SQLite file in DATA_DIR."""
     if request.param == "sqlite":
         return ""
     server: MariaDB = request.getfixturevalue("mariadb_server")
@@ -70,11 +70,11 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 48 MiB, in memory."""
+    """A file system of 48 MiB in memory."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)]
     if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here: that takes root")
+        pytest.skip("mounting a small disk needs root")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)

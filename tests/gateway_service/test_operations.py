@@ -1,4 +1,4 @@
-"""What its operator sees of a gateway: request ids, the log, metrics."""
+"""Operations of a gateway: request IDs, logs and metrics."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def speak(gateway: httpx.Client, request_id: str) -> httpx.Response:
 
 
 def ids(services: StubServices) -> set[str | None]:
-    """That came with the requests to each of the services."""
+    """The request IDs that the services received."""
     sent = [*services.encoder.headers, *services.synthesizer.headers, *services.vocoder.headers]
     return {headers.get("X-Request-ID") for headers in sent}
 
@@ -63,39 +63,41 @@ def reset(services: StubServices) -> None:
         service.reset()
 
 
-def test_request_keeps_its_id_on_the_way_to_the_services(
+def test_request_id_is_passed_on_to_the_services(
     gateway: httpx.Client, services: StubServices
 ) -> None:
     reset(services)
-    answer = speak(gateway, "mine-1").raise_for_status()
-    assert answer.headers["x-request-id"] == "mine-1"
+    response = speak(gateway, "request-1").raise_for_status()
+    assert response.headers["x-request-id"] == "request-1"
     assert len(services.synthesizer.requests) == len(services.vocoder.requests) == 2
-    assert ids(services) == {"mine-1"}
+    assert ids(services) == {"request-1"}
 
 
-def test_log_says_what_happened_and_nothing_of_what_was_said(
+def test_log_contains_requests_but_neither_texts_nor_keys(
     services: StubServices, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     reset(services)
     with real_gateway(services, "", tmp_path) as gateway:
-        size = len(speak(gateway, "mine-2").content)
+        size = len(speak(gateway, "request-2").content)
         services.vocoder.refusal = Refusal(500)
-        assert speak(gateway, "mine-3").status_code == 502
+        assert speak(gateway, "request-3").status_code == 502
     logged = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     text = json.dumps(logged)
     assert "sk-one" not in text
     assert "Nobody" not in text
-    (spoken,) = [line for line in logged if line.get("request_id") == "mine-2"]
+    (spoken,) = [line for line in logged if line.get("request_id") == "request-2"]
     wanted = {"service": "gateway", "method": "POST", "route": "/v1/audio/speech", "status": 200}
     assert wanted.items() <= spoken.items()
     assert spoken["bytes"] == size
     assert spoken["seconds"] > 0
-    failed = [line for line in logged if line.get("request_id") == "mine-3"]
+    failed = [line for line in logged if line.get("request_id") == "request-3"]
     assert any("vocoder" in line["message"] for line in failed)
     assert any(line.get("status") == 502 for line in failed)
 
 
-def test_openai_client_tells_the_id(gateway: httpx.Client, services: StubServices) -> None:
+def test_openai_client_reports_the_request_id(
+    gateway: httpx.Client, services: StubServices
+) -> None:
     reset(services)
     with (
         openai.OpenAI(base_url=f"{gateway.base_url}/v1", api_key="sk-one") as client,
@@ -105,7 +107,7 @@ def test_openai_client_tells_the_id(gateway: httpx.Client, services: StubService
     assert re.fullmatch("req_[0-9a-f]{32}", refused.value.request_id or "")
 
 
-def test_job_is_the_id_of_what_is_done_for_it(
+def test_job_id_is_the_request_id_of_its_calls(
     gateway: httpx.Client, services: StubServices
 ) -> None:
     reset(services)
@@ -115,12 +117,12 @@ def test_job_is_the_id_of_what_is_done_for_it(
     assert ids(services) == {job}
 
 
-def test_metrics_tell_of_the_services_and_the_jobs(
+def test_metrics_count_service_calls_and_jobs(
     gateway: httpx.Client, services: StubServices
 ) -> None:
     reset(services)
     services.vocoder.refusal = Refusal(500)
-    speak(gateway, "mine-4")
+    speak(gateway, "request-4")
     metrics = gateway.get("/metrics").text
 
     def value(name: str) -> float:
@@ -134,18 +136,18 @@ def test_metrics_tell_of_the_services_and_the_jobs(
     assert value('http_requests_total{method="POST",route="/v1/audio/speech",status="502"}') >= 1
 
 
-def test_metrics_need_the_key(gateway: httpx.Client) -> None:
+def test_metrics_need_a_key(gateway: httpx.Client) -> None:
     assert httpx.get(f"{gateway.base_url}/metrics").status_code == 401
 
 
-def test_page_and_its_files_are_open(gateway: httpx.Client) -> None:
+def test_page_and_its_files_need_no_key(gateway: httpx.Client) -> None:
     page = httpx.get(f"{gateway.base_url}/")
     assert page.status_code == 200
     for file in re.findall(r'(?:src|href)="(static/[^"]+)"', page.text):
         assert httpx.get(f"{gateway.base_url}/{file}").status_code == 200, file
 
 
-def test_docs_have_a_field_for_the_key(gateway: httpx.Client) -> None:
+def test_openapi_document_declares_the_key(gateway: httpx.Client) -> None:
     document = httpx.get(f"{gateway.base_url}/openapi.json").json()
     (scheme,) = document["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")

@@ -5,7 +5,7 @@ from gateway_service.service_errors import as_api_errors
 from shared.http.errors import ApiError
 
 
-def answer_to(error: ChainError, **fields: str) -> ApiError:
+def translated(error: ChainError, **fields: str) -> ApiError:
     with pytest.raises(ApiError) as caught, as_api_errors(fields):
         raise error
     return caught.value
@@ -25,53 +25,51 @@ def answer_to(error: ChainError, **fields: str) -> ApiError:
         (BadResponse("vocoder", "not JSON"), 502, "service_failed"),
     ],
 )
-def test_failure_is_answered_with_the_service_and_a_remedy(
-    error: ChainError, status: int, code: str
-) -> None:
-    answer = answer_to(error, text="input")
+def test_failure_names_the_service_and_a_remedy(error: ChainError, status: int, code: str) -> None:
+    api_error = translated(error, text="input")
 
-    assert (answer.status, answer.code, answer.param) == (status, code, None)
-    assert "the vocoder" in answer.message
-    assert "again" in answer.message
+    assert (api_error.status, api_error.code, api_error.param) == (status, code, None)
+    assert "the vocoder" in api_error.message
+    assert "again" in api_error.message
 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_of_a_service_is_passed_on(status: int) -> None:
-    answer = answer_to(ServiceError("vocoder", status, "busy", retry_after=6.2))
+    api_error = translated(ServiceError("vocoder", status, "busy", retry_after=6.2))
 
-    assert answer.headers["Retry-After"] == "7"
+    assert api_error.headers["Retry-After"] == "7"
 
 
-def test_caller_is_asked_back_where_no_time_was_said() -> None:
-    answer = answer_to(Unreachable("vocoder", "refused"))
+def test_retry_after_has_a_default() -> None:
+    api_error = translated(Unreachable("vocoder", "refused"))
 
-    assert int(answer.headers["Retry-After"]) > 0
+    assert int(api_error.headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize("status", [400, 413, 415])
-def test_refusal_of_the_callers_field_names_it_as_the_caller_does(status: int) -> None:
-    refusal = ServiceError(
+def test_rejected_field_is_named_as_the_caller_sent_it(status: int) -> None:
+    service_error = ServiceError(
         "synthesizer", status, "text: '%' cannot be spoken", param="text", code="nothing_to_speak"
     )
 
-    answer = answer_to(refusal, text="input")
+    api_error = translated(service_error, text="input")
 
-    assert (answer.status, answer.param, answer.code) == (400, "input", "nothing_to_speak")
-    assert answer.message == "input: '%' cannot be spoken"
-
-
-def test_addresses_of_services_stay_inside() -> None:
-    answer = answer_to(Unreachable("vocoder", "the vocoder at http://10.0.0.7:8003 is away"))
-
-    assert "10.0.0.7" not in answer.message
+    assert (api_error.status, api_error.param, api_error.code) == (400, "input", "nothing_to_speak")
+    assert api_error.message == "input: '%' cannot be spoken"
 
 
-def test_what_the_log_gets_has_the_address(caplog: pytest.LogCaptureFixture) -> None:
-    answer_to(Unreachable("vocoder", "the vocoder at http://10.0.0.7:8003 is away"))
+def test_address_of_a_service_is_not_revealed() -> None:
+    api_error = translated(Unreachable("vocoder", "http://10.0.0.7:8003 is down"))
+
+    assert "10.0.0.7" not in api_error.message
+
+
+def test_log_contains_the_address(caplog: pytest.LogCaptureFixture) -> None:
+    translated(Unreachable("vocoder", "http://10.0.0.7:8003 is down"))
 
     assert "10.0.0.7" in caplog.text
 
 
-def test_other_errors_pass() -> None:
+def test_other_errors_are_not_translated() -> None:
     with pytest.raises(KeyError), as_api_errors({}):
         raise KeyError("ours")

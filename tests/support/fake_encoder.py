@@ -1,4 +1,4 @@
-"""The encoder as `clone` sees it, without HTTP: what a sample is said to hold is fixed."""
+"""A stand-in for the encoder without HTTP, with a fixed report for each sample."""
 
 from client.chain import ClipReport
 from client.errors import ServiceError
@@ -8,9 +8,9 @@ from shared.voices import sample_embeds
 
 
 class FakeEncoder:
-    """b"ash" is a sample of the preset ash; b"ash 7.5" one that holds so many seconds of speech.
+    """Samples are b"ash", a clip of the preset ash, or b"ash 7.5", one with 7.5 s of speech.
 
-    heard: the samples that came. error: is raised while it is set.
+    heard: the received samples. error: raised by each call if set.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Gateways, workers and Redis as processes that a test may kill, with all their children."""
+"""Gateways, workers and Redis as processes that tests can kill, with all their children."""
 
 import os
 import signal
@@ -18,8 +18,8 @@ from tests.support.job_fixtures import wait_until
 FINAL = {"completed", "failed", "cancelled"}
 
 
-class Killable:
-    """with Killable(command): ... Nothing of it is left after the block."""
+class ChildProcess:
+    """with ChildProcess(command): ... The block ends by killing the process group."""
 
     def __init__(self, command: list[str], **environment: str) -> None:
         self.process = subprocess.Popen(
@@ -38,18 +38,18 @@ class Killable:
         self.kill()
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """Kill the whole process group, as a power cut would."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> int:
-        """Asks it to end, and waits: for less than gunicorn's patience. Its exit code."""
+        """Stop it with SIGTERM, within gunicorn's grace period. Returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=20)
 
 
-class GatewayProcess(Killable):
+class GatewayProcess(ChildProcess):
     def __init__(self, **environment: str) -> None:
         port = free_port()
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
@@ -69,7 +69,7 @@ class GatewayProcess(Killable):
         super().kill()
         self.http.close()
 
-    def order(self, text: str) -> str:
+    def create_job(self, text: str) -> str:
         body = {"input": text, "voice": "rowan", "response_format": "pcm", "seed": 1}
         answer = self.http.post("/v1/jobs", json=body)
         assert answer.status_code == 202, answer.text
@@ -80,7 +80,7 @@ class GatewayProcess(Killable):
         return job
 
     def wait_for(self, job_id: str) -> dict[str, Any]:
-        """The job in its final state; 503 of a database that is away is no such state."""
+        """Wait for the final state of a job and return the job. Errors 503 are ignored."""
 
         def is_final() -> bool:
             answer = self.http.get(f"/v1/jobs/{job_id}")
@@ -93,13 +93,13 @@ class GatewayProcess(Killable):
         return self.http.get(f"/v1/jobs/{job_id}/audio").raise_for_status().content
 
 
-class WorkerProcess(Killable):
+class WorkerProcess(ChildProcess):
     def __init__(self, **environment: str) -> None:
         super().__init__([sys.executable, "-m", "cli", "worker"], **environment)
 
 
 class RedisServer:
-    """Keeps nothing: started again, it is empty."""
+    """A Redis without persistence: it starts empty."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -122,12 +122,12 @@ class RedisServer:
         return False
 
     def require_password(self, password: str) -> None:
-        """Of those who connect from now on."""
+        """Require a password for new connections."""
         with redis.Redis.from_url(self.url) as client:
             client.config_set("requirepass", password)
 
-    def entries(self) -> int:
-        """Of the job queue."""
+    def messages(self) -> int:
+        """The length of the job queue."""
         with redis.Redis.from_url(self.url) as client:
             return int(client.llen("huey.redis.better"))
 

@@ -1,4 +1,4 @@
-"""A private MariaDB for the tests, on a loopback port."""
+"""A MariaDB for tests, on a loopback port."""
 
 import subprocess
 import time
@@ -12,12 +12,12 @@ from sqlalchemy.pool import NullPool
 from tests.conftest import free_port
 
 START_SECONDS = 60
-_AS_ROOT = "--user=root"  # if we are root; for anybody else it means nothing
+_AS_ROOT = "--user=root"  # required for root, ignored for other users
 USER, PASSWORD = "better", "secret-5f3a"
 
 
 class MariaDB:
-    """Stays across `kill` and `start`: the folder and the port are the same."""
+    """A server that can be killed and started again with the same data and port."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -62,10 +62,10 @@ class MariaDB:
             self._process = None
 
     def new_database(self) -> str:
-        """The URL of an empty one."""
+        """Create an empty database and return its URL."""
         self._databases += 1
         name = f"test_{self._databases}"
-        # The server's default may hold less than every script.
+        # The tables must not depend on the server's default character set.
         self.execute(f"CREATE DATABASE {name} CHARACTER SET latin1")
         return self.url(name)
 

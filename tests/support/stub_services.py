@@ -1,9 +1,9 @@
-"""The three services without a model: they answer at once, always alike, and fail when told to.
+"""Stand-ins for the three services: fast, deterministic, and able to fail on request.
 
-A voice is a tone: the loudest band of every mel spectrogram follows from the embedding, and the
-vocoder plays that band's middle as a sine. A character lasts FRAMES_PER_CHARACTER frames.
+A voice is a tone: the embedding determines the loudest band of the mel spectrogram, and the vocoder
+plays a sine at that band's centre. A character lasts FRAMES_PER_CHARACTER frames.
 
-`python -m tests.gateway_service.stub_services vocoder 8003` runs one until it is killed.
+`python -m tests.support.stub_services vocoder 8003` runs one until it is killed.
 """
 
 import re
@@ -28,12 +28,12 @@ _FIRST_BAND = 20
 _MAX_TEXT = 250
 
 Body = dict[str, Any] | Iterator[bytes]
-"""A JSON object, or the parts of a sound file."""
+"""A JSON object, or the chunks of a sound file."""
 
 
 @dataclass
 class Refusal:
-    """What a stub answers instead, `times` times."""
+    """An error response, sent `times` times instead of a result."""
 
     status: int
     message: str = "told to fail"
@@ -52,16 +52,17 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients may leave when they like."""
+        """Ignore disconnects of clients."""
 
 
 class StubService:
-    """One service in a thread.
+    """A service in a thread.
 
-    requests: JSON bodies that came, in their order; {} for a sound file.
-    refusal: is answered while it is set. left: set once a client has left before the end.
-    before: is called with each path before its answer, and may block, as a busy service would.
-    before_part: is called before each part of a sound file.
+    requests: the received JSON bodies in order; {} for a sound file.
+    refusal: the response to every request while it is set.
+    left: set when a client disconnects before the end of a response.
+    before: called with each path before the response; it may block, like a busy service.
+    before_part: called before each chunk of a sound file.
     """
 
     def __init__(self, answer: Callable[[str, dict[str, Any]], Body], port: int = 0) -> None:
@@ -78,7 +79,7 @@ class StubService:
         self._thread.start()
 
     def reset(self) -> None:
-        """As new."""
+        """Restore the initial state, except for `answer`."""
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.refusal: Refusal | None = None
@@ -96,7 +97,7 @@ class StubService:
             raise Refused(self.refusal)
 
     def close(self) -> None:
-        """From now on nothing answers at its URL."""
+        """Stop listening."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -154,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.service.refuse_if_told()
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
             self.wfile.write(b"0\r\n\r\n")
-        except Refused:  # too late for an answer: the connection breaks
+        except Refused:  # too late for a status: abort the connection
             return
         except OSError:
             self.service.left.set()
@@ -165,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @dataclass
 class StubServices:
-    """with StubServices() as services: ... Each is at a port of its own."""
+    """with StubServices() as services: ... Each listens on its own port."""
 
     encoder: StubService = field(default_factory=lambda: StubService(_encode))
     synthesizer: StubService = field(default_factory=lambda: StubService(_synthesize))
@@ -189,14 +190,14 @@ class StubServices:
 
 
 def stub_embed(voice: int = 0) -> Float32Array:
-    """[256], unit length. voice: 0 to 39, the higher the tone."""
+    """An embedding [256] of unit length. voice: 0 to 39; a higher number is a higher tone."""
     embed = np.zeros(256, np.float32)
     embed[voice] = 1
     return embed
 
 
 def tone_of(voice: int = 0) -> float:
-    """Hz, of the sine that the voice speaks in."""
+    """The frequency of the voice's sine, in Hz."""
     low, high = (2595 * np.log10(1 + hz / 700) for hz in (MEL_FORMAT.fmin, MEL_FORMAT.fmax))
     mel = low + (high - low) * (_FIRST_BAND + voice + 1) / (MEL_FORMAT.n_mels + 1)
     return float(700 * (10 ** (mel / 2595) - 1))
@@ -219,7 +220,7 @@ def _encode(path: str, request: dict[str, Any]) -> dict[str, Any]:
 def _synthesize(path: str, request: dict[str, Any]) -> dict[str, Any]:
     texts = request["texts"] if path == "chars" else [request["text"]]
     for text in texts:
-        _require_sayable(text, "texts" if path == "chars" else "text")
+        _require_speakable(text, "texts" if path == "chars" else "text")
     if path == "chars":
         longest = max(map(len, texts))
         lexicon = request.get("lexicon", {})
@@ -253,7 +254,7 @@ def _word_times(text: str, seconds: float) -> list[dict[str, Any]]:
     ]
 
 
-def _require_sayable(text: str, param: str) -> None:
+def _require_speakable(text: str, param: str) -> None:
     if len(text) > _MAX_TEXT:
         raise Refused(Refusal(400, f"{param}: is too long", param, "string_too_long"))
     if not any("a" <= character.lower() <= "z" or character.isdecimal() for character in text):

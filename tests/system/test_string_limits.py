@@ -11,8 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from gateway_service.jobs import routes as job_routes
-from gateway_service.jobs.library import Jobs
 from gateway_service.jobs.schemas import JobObject
+from gateway_service.jobs.store import Jobs
 from gateway_service.settings import Settings
 from gateway_service.speech import legacy_routes, verify_routes
 from gateway_service.speech import routes as speech_routes

@@ -1,4 +1,4 @@
-"""On an app with the gateway's middleware, and a few routes in place of its own."""
+"""Access control, on an app with the gateway's middleware and stub routes."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -25,7 +25,7 @@ Client = Callable[..., httpx.AsyncClient]
 def app_with(settings: Settings) -> FastAPI:
     middleware = access_middleware(settings)
     app = create_app("gateway", "", settings, load=lambda: None, middleware=middleware)
-    app.state.ready, app.state.slot = True, ComputeSlot(1, 1.0)  # nothing starts it
+    app.state.ready, app.state.slot = True, ComputeSlot(1, 1.0)  # without a lifespan
 
     @app.get("/")
     @app.get("/static/{path}")
@@ -94,14 +94,14 @@ async def test_open_path_needs_no_key(client: Client, path: str) -> None:
         ("GET", "/metrics"),
     ],
 )
-async def test_all_else_needs_one(client: Client, method: str, path: str) -> None:
+async def test_other_paths_need_a_key(client: Client, method: str, path: str) -> None:
     guarded = client(**KEYS)
     assert await status(guarded, method, path) == 401
     assert await status(guarded, method, path, Authorization="Bearer sk-second") == 200
 
 
 @pytest.mark.parametrize("path", ["/nope", "//v1/audio/voices", "/static", "/health/../metrics"])
-async def test_path_that_is_unknown_is_closed(client: Client, path: str) -> None:
+async def test_unknown_path_needs_a_key(client: Client, path: str) -> None:
     assert await status(client(**KEYS), "GET", path) == 401
 
 
@@ -109,7 +109,7 @@ async def test_path_that_is_unknown_is_closed(client: Client, path: str) -> None
     "sent",
     ["", "Bearer", "Bearer ", "Bearer sk-third", "Basic sk-first", "sk-first", "Bearer sk-first,"],
 )
-async def test_wrong_key_is_refused_in_our_form(client: Client, sent: str) -> None:
+async def test_wrong_key_gets_401_in_the_error_format(client: Client, sent: str) -> None:
     answer = await client(**KEYS).post("/v1/audio/speech", headers={"Authorization": sent})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer ")
@@ -118,11 +118,11 @@ async def test_wrong_key_is_refused_in_our_form(client: Client, sent: str) -> No
     assert "sk-" not in answer.text
 
 
-async def test_scheme_may_be_written_in_any_case(client: Client) -> None:
+async def test_scheme_is_case_insensitive(client: Client) -> None:
     assert await status(client(**KEYS), "GET", "/metrics", Authorization="bearer sk-first") == 200
 
 
-async def test_body_is_not_read_before_the_key_is_right(client: Client) -> None:
+async def test_body_is_not_read_without_a_valid_key(client: Client) -> None:
     read = False
 
     async def body() -> AsyncIterator[bytes]:
@@ -135,7 +135,7 @@ async def test_body_is_not_read_before_the_key_is_right(client: Client) -> None:
     assert not read
 
 
-async def test_without_keys_nothing_is_asked(client: Client) -> None:
+async def test_gateway_without_keys_is_open(client: Client) -> None:
     assert await status(client(), "POST", "/v1/audio/speech") == 200
 
 
@@ -150,10 +150,10 @@ async def test_openai_client_raises_its_authentication_error(client: Client) -> 
     assert refused.value.request_id == refused.value.response.headers["x-request-id"]
 
 
-# Other sites
+# Pages of other sites
 
 
-async def test_page_of_another_site_may_not_use_a_gateway_without_keys(client: Client) -> None:
+async def test_page_of_another_site_is_rejected_by_a_gateway_without_keys(client: Client) -> None:
     anonymous = client()
     for site in ("cross-site", "same-site"):
         answer = await anonymous.post(
@@ -167,14 +167,14 @@ async def test_page_of_another_site_may_not_use_a_gateway_without_keys(client: C
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:3000", "null", ""])
-async def test_origin_tells_of_another_site_where_the_browser_sends_nothing_else(
+async def test_foreign_origin_is_rejected_without_fetch_metadata(
     client: Client, origin: str
 ) -> None:
     assert await status(client(), "POST", "/v1/audio/speech", Origin=origin) == 403
     assert await status(client(**KEYS), "POST", "/v1/audio/speech", **FIRST, Origin=origin) == 200
 
 
-async def test_own_origin_and_a_listed_one_may(client: Client) -> None:
+async def test_own_and_listed_origins_are_allowed(client: Client) -> None:
     listed = client(cors_origins=SITE)
     for origin in ("http://localhost", "https://localhost", SITE):
         assert await status(listed, "POST", "/v1/audio/speech", Origin=origin) == 200
@@ -183,7 +183,7 @@ async def test_own_origin_and_a_listed_one_may(client: Client) -> None:
 @pytest.mark.parametrize(
     "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8000", "[::1", ""]
 )
-async def test_name_that_anybody_can_point_here_is_refused(client: Client, host: str) -> None:
+async def test_unlisted_host_name_is_rejected(client: Client, host: str) -> None:
     own_page = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
     answer = await client().post("/v1/audio/speech", headers=own_page)
     assert answer.status_code == 403
@@ -195,18 +195,18 @@ async def test_name_that_anybody_can_point_here_is_refused(client: Client, host:
 @pytest.mark.parametrize(
     "host", ["localhost", "LocalHost:8000", "127.0.0.1:8000", "[::1]:8000", "192.168.0.7:80"]
 )
-async def test_localhost_and_addresses_are_served(client: Client, host: str) -> None:
+async def test_localhost_and_addresses_are_allowed(client: Client, host: str) -> None:
     assert await status(client(), "POST", "/v1/audio/speech", Host=host) == 200
 
 
-async def test_name_that_is_listed_is_served(client: Client) -> None:
+async def test_listed_host_name_is_allowed(client: Client) -> None:
     listed = client(allowed_hosts="gateway, tts.example.org")
     for host in ("gateway:8000", "TTS.example.org"):
         assert await status(listed, "POST", "/v1/audio/speech", Host=host) == 200
     assert await status(listed, "POST", "/v1/audio/speech", Host="example.org") == 403
 
 
-async def test_page_of_a_listed_site_may(client: Client) -> None:
+async def test_page_of_a_listed_site_is_allowed(client: Client) -> None:
     listed = client(cors_origins=SITE)
     headers = {"Sec-Fetch-Site": "cross-site", "Origin": SITE}
     answer = await listed.post("/v1/audio/speech", headers=headers)
@@ -233,7 +233,7 @@ async def test_preflight_needs_no_key(client: Client) -> None:
     assert "access-control-allow-credentials" not in answer.headers
 
 
-async def test_preflight_of_an_unlisted_site_is_refused(client: Client) -> None:
+async def test_preflight_of_an_unlisted_site_is_rejected(client: Client) -> None:
     listed = client(**KEYS, cors_origins=SITE)
     answer = await listed.options(
         "/v1/audio/speech", headers={"Origin": "https://other.example", **PREFLIGHT}
@@ -242,7 +242,7 @@ async def test_preflight_of_an_unlisted_site_is_refused(client: Client) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_refusal_can_be_read_by_a_listed_site(client: Client) -> None:
+async def test_error_is_readable_by_a_listed_site(client: Client) -> None:
     listed = client(**KEYS, cors_origins=SITE)
     answer = await listed.post("/v1/audio/speech", headers={"Origin": SITE})
     assert answer.status_code == 401

@@ -1,4 +1,5 @@
 import shutil
+import ssl
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -11,11 +12,12 @@ import limits
 import pytest
 import redis
 from fastapi import FastAPI
+from redis import asyncio as aio
 from starlette.testclient import TestClient
 
 from gateway_service.access import rate_limit
 from gateway_service.access.middleware import access_middleware
-from gateway_service.access.rate_limit import Counts
+from gateway_service.access.rate_limit import RequestCounter, redis_pool
 from gateway_service.settings import Settings
 from shared.http.app import create_app
 from tests.conftest import free_port
@@ -27,10 +29,10 @@ REDIS_START_SECONDS = 20
 
 @asynccontextmanager
 async def client(peer: str = "10.0.0.1", **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """Of an app with two routes. peer: the client's address."""
+    """A client of an app with two routes. peer: the client's address."""
     own = Settings(**settings)
     app: FastAPI = create_app("g", "", own, lambda: None, middleware=access_middleware(own))
-    app.state.ready = True  # nothing starts it
+    app.state.ready = True  # without a lifespan
 
     @app.get("/v1/jobs")
     @app.post("/v1/jobs")
@@ -47,12 +49,12 @@ async def post(client: httpx.AsyncClient, key: str = "") -> httpx.Response:
     return await client.post("/v1/jobs", headers=headers)
 
 
-async def test_as_much_as_comes_is_taken_by_default() -> None:
+async def test_default_has_no_limit() -> None:
     async with client() as caller:
         assert {(await post(caller)).status_code for _ in range(50)} == {200}
 
 
-async def test_more_than_the_limit_is_refused_with_the_time_to_wait() -> None:
+async def test_request_over_the_limit_gets_429_with_retry_after() -> None:
     async with client(rate_limit="2/hour") as caller:
         statuses = [(await post(caller)).status_code for _ in range(3)]
         refused = await post(caller)
@@ -63,25 +65,25 @@ async def test_more_than_the_limit_is_refused_with_the_time_to_wait() -> None:
     assert refused.headers["x-request-id"]
 
 
-async def test_every_one_of_several_limits_holds() -> None:
+async def test_each_of_several_limits_holds() -> None:
     async with client(rate_limit="5/day; 1/hour") as caller:
         assert [(await post(caller)).status_code for _ in range(2)] == [200, 429]
 
 
-async def test_reading_does_not_count() -> None:
+async def test_get_does_not_count() -> None:
     async with client(rate_limit="1/hour") as caller:
         for _ in range(3):
             assert (await caller.get("/v1/jobs")).status_code == 200
         assert (await post(caller)).status_code == 200
 
 
-async def test_every_key_has_a_limit_of_its_own() -> None:
+async def test_each_key_has_its_own_limit() -> None:
     async with client(rate_limit="1/hour", api_keys="one,two") as caller:
         statuses = [(await post(caller, key)).status_code for key in ("one", "one", "two")]
     assert statuses == [200, 429, 200]
 
 
-async def test_wrong_key_costs_its_sender_nothing() -> None:
+async def test_rejected_key_does_not_count() -> None:
     async with client(rate_limit="1/hour", api_keys="one") as caller:
         statuses = [(await post(caller, key)).status_code for key in ("bad", "bad", "one")]
     assert statuses == [401, 401, 200]
@@ -115,15 +117,30 @@ def answers(probe: redis.Redis) -> bool:
         return False
 
 
-async def hits(counts: Counts, n: int) -> list[bool]:
-    """Whether each was allowed."""
+@pytest.mark.parametrize(
+    ("query", "checked", "mode"),
+    [("", True, ssl.CERT_REQUIRED), ("?ssl_cert_reqs=none", False, ssl.CERT_NONE)],
+)
+async def test_certificate_is_verified_unless_the_url_disables_that(
+    query: str, checked: bool, mode: ssl.VerifyMode
+) -> None:
+    pool = redis_pool("rediss://:secret@127.0.0.1:6379/0" + query)
+    connection = pool.make_connection()  # type: ignore[no-untyped-call]
+
+    assert isinstance(connection, aio.SSLConnection)
+    assert connection.check_hostname == checked
+    assert connection.cert_reqs == mode
+
+
+async def hits(counts: RequestCounter, n: int) -> list[bool]:
+    """True for each request that was allowed."""
     return [await counts.seconds_until_allowed(TWO_A_DAY, "ash") == 0 for _ in range(n)]
 
 
-async def test_processes_count_together_in_redis(tmp_path: Path) -> None:
+async def test_processes_share_counts_in_redis(tmp_path: Path) -> None:
     port = free_port()
     with redis_server(port, tmp_path):
-        one, other = (Counts(f"redis://127.0.0.1:{port}/0") for _ in range(2))
+        one, other = (RequestCounter(f"redis://127.0.0.1:{port}/0") for _ in range(2))
         assert await hits(one, 1) == [True]
         assert await hits(other, 2) == [True, False]
         assert await hits(one, 1) == [False]
@@ -131,27 +148,27 @@ async def test_processes_count_together_in_redis(tmp_path: Path) -> None:
         await other.aclose()
 
 
-async def test_it_is_counted_here_while_redis_is_away_and_there_again_later(
+async def test_requests_are_counted_in_memory_until_redis_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_limit, "REDIS_REST_SECONDS", 0.0)
+    monkeypatch.setattr(rate_limit, "REDIS_RETRY_SECONDS", 0.0)
     port = free_port()
-    counts = Counts(f"redis://127.0.0.1:{port}/0")
+    counts = RequestCounter(f"redis://127.0.0.1:{port}/0")
     with redis_server(port, tmp_path):
         assert await hits(counts, 2) == [True, True]
     assert await hits(counts, 3) == [True, True, False]
     with redis_server(port, tmp_path):
-        assert await hits(counts, 3) == [True, True, False]  # it has forgotten all
+        assert await hits(counts, 3) == [True, True, False]  # it starts empty
     await counts.aclose()
 
 
 def test_connections_are_closed_with_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
-    closed: list[Counts] = []
+    closed: list[RequestCounter] = []
 
-    async def note(counts: Counts) -> None:
+    async def record(counts: RequestCounter) -> None:
         closed.append(counts)
 
-    monkeypatch.setattr(Counts, "aclose", note)
+    monkeypatch.setattr(RequestCounter, "aclose", record)
     settings = Settings(rate_limit="1/hour")
     middleware = access_middleware(settings)
     with TestClient(create_app("g", "", settings, lambda: None, middleware=middleware)):
@@ -159,10 +176,10 @@ def test_connections_are_closed_with_the_app(monkeypatch: pytest.MonkeyPatch) ->
     assert len(closed) == 1
 
 
-async def test_redis_that_failed_is_left_alone_for_a_while(
+async def test_failed_redis_is_not_asked_again_at_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    counts = Counts(f"redis://:sk-hidden@127.0.0.1:{free_port()}/0")
+    counts = RequestCounter(f"redis://:sk-hidden@127.0.0.1:{free_port()}/0")
     assert await hits(counts, 3) == [True, True, False]
     assert len(caplog.records) == 1
     assert "hidden" not in caplog.text

@@ -1,6 +1,5 @@
-"""The sound of a job on its way to who asked for it."""
+"""GET /v1/jobs/{id}/audio: whole files, ranges and conditional requests."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import SimpleNamespace
@@ -12,7 +11,7 @@ import pytest
 from gateway_service.jobs import routes as job_routes
 from gateway_service.jobs.sound import BLOCK_BYTES, Digest
 from gateway_service.settings import Settings
-from gateway_service.storage.job_tables import JobRow
+from gateway_service.storage.tables import JobRow
 from shared.http.app import create_app
 from shared.http.errors import NotFound
 from tests.support.served_app import served
@@ -22,7 +21,10 @@ FILE = bytes(range(256)) * (2 * BLOCK_BYTES // 256) + b"the last block"
 
 
 class OneJob:
-    """Of three blocks. before: is called with the number of each, in the thread that reads it."""
+    """Replaces the stored jobs by one with three blocks.
+
+    before: called with the number of each block before it is read.
+    """
 
     def __init__(self) -> None:
         digest = Digest()
@@ -64,7 +66,7 @@ class Deleted(OneJob):
 
 
 @contextmanager
-def downloads_of(jobs: OneJob) -> Iterator[httpx.Client]:
+def serve_job(jobs: OneJob) -> Iterator[httpx.Client]:
     app = create_app(
         service="gateway",
         summary="One job.",
@@ -78,21 +80,21 @@ def downloads_of(jobs: OneJob) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def http() -> Iterator[httpx.Client]:
-    with downloads_of(OneJob()) as http:
+    with serve_job(OneJob()) as http:
         yield http
 
 
-def test_whole_sound_says_its_length_and_version(http: httpx.Client) -> None:
-    answer = http.get(PATH).raise_for_status()
-    assert answer.content == FILE
-    assert answer.headers["content-length"] == str(len(FILE))
-    assert answer.headers["etag"] == f'"{OneJob().sha256}"'
-    assert answer.headers["accept-ranges"] == "bytes"
-    assert answer.headers["content-type"] == "audio/wav"
-    assert answer.headers["content-disposition"] == 'attachment; filename="job_1.wav"'
+def test_whole_file_has_length_and_etag(http: httpx.Client) -> None:
+    response = http.get(PATH).raise_for_status()
+    assert response.content == FILE
+    assert response.headers["content-length"] == str(len(FILE))
+    assert response.headers["etag"] == f'"{OneJob().sha256}"'
+    assert response.headers["accept-ranges"] == "bytes"
+    assert response.headers["content-type"] == "audio/wav"
+    assert response.headers["content-disposition"] == 'attachment; filename="job_1.wav"'
 
 
-def test_head_is_that_of_the_whole(http: httpx.Client) -> None:
+def test_head_has_the_headers_of_get(http: httpx.Client) -> None:
     head, got = http.head(PATH), http.get(PATH)
     assert head.status_code == 200
     assert head.content == b""
@@ -109,52 +111,52 @@ def test_head_is_that_of_the_whole(http: httpx.Client) -> None:
         range(10, len(FILE)),
     ],
 )
-def test_part_is_sent(http: httpx.Client, part: range) -> None:
-    answer = http.get(PATH, headers={"range": f"bytes={part.start}-{part.stop - 1}"})
-    assert answer.status_code == 206
-    assert answer.content == FILE[part.start : part.stop]
+def test_range_is_sent(http: httpx.Client, part: range) -> None:
+    response = http.get(PATH, headers={"range": f"bytes={part.start}-{part.stop - 1}"})
+    assert response.status_code == 206
+    assert response.content == FILE[part.start : part.stop]
     size = len(FILE)
-    assert answer.headers["content-range"] == f"bytes {part.start}-{part.stop - 1}/{size}"
-    assert answer.headers["content-length"] == str(len(part))
+    assert response.headers["content-range"] == f"bytes {part.start}-{part.stop - 1}/{size}"
+    assert response.headers["content-length"] == str(len(part))
 
 
-def test_part_reads_its_own_blocks_alone() -> None:
-    with downloads_of(Deleted(at=0)) as http:
+def test_range_reads_only_its_own_blocks() -> None:
+    with serve_job(Deleted(at=0)) as http:
         assert http.get(PATH, headers={"range": "bytes=-14"}).content == b"the last block"
 
 
-def test_broken_download_goes_on_where_it_was(http: httpx.Client) -> None:
-    with http.stream("GET", PATH) as answer:
-        first = next(answer.iter_raw(1000))
-        etag = answer.headers["etag"]
+def test_interrupted_download_is_resumed(http: httpx.Client) -> None:
+    with http.stream("GET", PATH) as response:
+        first = next(response.iter_raw(1000))
+        etag = response.headers["etag"]
     rest = http.get(PATH, headers={"range": f"bytes={len(first)}-", "if-range": etag})
     assert first + rest.content == FILE
 
 
-def test_part_of_another_version_is_the_whole(http: httpx.Client) -> None:
-    answer = http.get(PATH, headers={"range": "bytes=5-", "if-range": '"older"'})
-    assert (answer.status_code, answer.content) == (200, FILE)
+def test_range_of_another_version_gets_the_whole_file(http: httpx.Client) -> None:
+    response = http.get(PATH, headers={"range": "bytes=5-", "if-range": '"older"'})
+    assert (response.status_code, response.content) == (200, FILE)
 
 
-def test_part_that_is_not_there_is_refused(http: httpx.Client) -> None:
-    answer = http.get(PATH, headers={"range": f"bytes={len(FILE)}-"})
-    assert answer.status_code == 416
-    assert answer.headers["content-range"] == f"bytes */{len(FILE)}"
-    assert answer.json()["error"]["code"] == "range_not_satisfiable"
+def test_range_beyond_the_end_is_rejected(http: httpx.Client) -> None:
+    response = http.get(PATH, headers={"range": f"bytes={len(FILE)}-"})
+    assert response.status_code == 416
+    assert response.headers["content-range"] == f"bytes */{len(FILE)}"
+    assert response.json()["error"]["code"] == "range_not_satisfiable"
 
 
-def test_sound_that_the_caller_has_is_not_sent_again(http: httpx.Client) -> None:
+def test_unchanged_file_is_not_sent_again(http: httpx.Client) -> None:
     etag = http.head(PATH).headers["etag"]
-    answer = http.get(PATH, headers={"if-none-match": etag, "range": "bytes=0-4"})
-    assert (answer.status_code, answer.content) == (304, b"")
-    assert answer.headers["etag"] == etag
+    response = http.get(PATH, headers={"if-none-match": etag, "range": "bytes=0-4"})
+    assert (response.status_code, response.content) == (304, b"")
+    assert response.headers["etag"] == etag
     assert http.get(PATH, headers={"if-none-match": '"older"'}).content == FILE
 
 
-def test_job_deleted_during_its_download_breaks_it_off_quietly(
+def test_job_deleted_during_its_download_aborts_it_without_a_traceback(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with downloads_of(Deleted(at=2)) as http:
+    with serve_job(Deleted(at=2)) as http:
         with pytest.raises(httpx.RemoteProtocolError):
             http.get(PATH)
         assert http.get("/check").is_success
@@ -162,17 +164,16 @@ def test_job_deleted_during_its_download_breaks_it_off_quietly(
 
 
 def test_job_deleted_before_its_first_byte_is_not_found() -> None:
-    with downloads_of(Deleted(at=0)) as http:
-        answer = http.get(PATH)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "job_not_found")
+    with serve_job(Deleted(at=0)) as http:
+        response = http.get(PATH)
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "job_not_found")
 
 
-class Counted(OneJob):
+class LargeJob(OneJob):
     def __init__(self) -> None:
         super().__init__()
         self.sounds = self
         self.read = 0
-        self.all_begun = threading.Semaphore(0)
 
     def find(self, job_id: str) -> JobRow:
         job = super().find(job_id)
@@ -184,19 +185,19 @@ class Counted(OneJob):
         return bytes(BLOCK_BYTES)
 
 
-def test_no_more_is_read_than_a_slow_reader_takes() -> None:
-    """A block, and what the connection holds, and none of the threads."""
-    jobs, readers = Counted(), 30
-    with downloads_of(jobs) as http:
-        with all_open(http.stream("GET", PATH) for _ in range(readers)) as answers:
-            assert all(answer.is_success for answer in answers)
+def test_slow_readers_limit_the_blocks_that_are_read() -> None:
+    """Each reader holds a block and the connection's buffers, but no thread."""
+    jobs, readers = LargeJob(), 30
+    with serve_job(jobs) as http:
+        with open_all(http.stream("GET", PATH) for _ in range(readers)) as responses:
+            assert all(response.is_success for response in responses)
             assert http.get(PATH, headers={"range": "bytes=0-4"}).status_code == 206
-        # The kernel's buffers on both sides take some megabytes of each.
+        # The kernel buffers some megabytes on both sides of each connection.
         assert jobs.read < readers * 200
 
 
 @contextmanager
-def all_open(streams: Iterator[AbstractContextManager[httpx.Response]]) -> Iterator[Any]:
-    """The answers of streams that are not read, and are broken off in the end."""
+def open_all(streams: Iterator[AbstractContextManager[httpx.Response]]) -> Iterator[Any]:
+    """Open streams without reading them. They are aborted at the end of the block."""
     with ExitStack() as stack:
         yield [stack.enter_context(stream) for stream in streams]

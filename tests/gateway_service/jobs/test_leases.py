@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.library import Jobs, JobSpec
 from gateway_service.jobs.sound import Digest
+from gateway_service.jobs.store import Jobs, JobSpec
 from gateway_service.storage.database import Storage
-from gateway_service.storage.job_tables import JobRow, SentenceRow
+from gateway_service.storage.tables import JobRow, SentenceRow
 from shared.text.sentences import Piece
-from tests.support.job_fixtures import finish, order, take
+from tests.support.job_fixtures import claim, finish, job_spec
 from tests.support.stub_services import stub_embed
 
 
@@ -24,58 +24,58 @@ def count(storage: Storage, table: type[JobRow] | type[SentenceRow]) -> int:
         return session.scalar(select(func.count()).select_from(table)) or 0
 
 
-def test_oldest_job_is_taken_first(jobs: Jobs, leases: Leases, storage: Storage) -> None:
-    made = [jobs.create(order()).id for _ in range(3)]
-    with storage.session() as session:  # they may have been made in one millisecond
-        for job_id, due_at in zip(made, [2, 3, 1], strict=True):
+def test_oldest_job_is_claimed_first(jobs: Jobs, leases: Leases, storage: Storage) -> None:
+    created = [jobs.create(job_spec()).id for _ in range(3)]
+    with storage.session() as session:  # all may have the same millisecond
+        for job_id, due_at in zip(created, [2, 3, 1], strict=True):
             session.get_one(JobRow, job_id).due_at = due_at
 
-    assert [take(leases).id for _ in range(3)] == [made[2], made[0], made[1]]
-    assert leases.take() is None
+    assert [claim(leases).id for _ in range(3)] == [created[2], created[0], created[1]]
+    assert leases.claim() is None
 
 
-def test_of_many_workers_one_gets_the_job(jobs: Jobs, leases: Leases) -> None:
-    made = {jobs.create(order()).id for _ in range(3)}
+def test_job_is_claimed_by_one_of_many_workers(jobs: Jobs, leases: Leases) -> None:
+    created = {jobs.create(job_spec()).id for _ in range(3)}
 
     with ThreadPoolExecutor(8) as workers:
-        futures = [workers.submit(leases.take) for _ in range(16)]
-    taken = [job.id for future in futures if (job := future.result())]
+        futures = [workers.submit(leases.claim) for _ in range(16)]
+    claimed = [job.id for future in futures if (job := future.result())]
 
-    assert sorted(taken) == sorted(made)
+    assert sorted(claimed) == sorted(created)
 
 
-def test_job_whose_lease_ran_out_goes_on_with_another_worker(jobs: Jobs, storage: Storage) -> None:
-    jobs.create(order())
+def test_job_with_an_expired_lease_continues_elsewhere(jobs: Jobs, storage: Storage) -> None:
+    jobs.create(job_spec())
     dead = Leases(storage, seconds=0, retention_days=1)
-    first = take(dead)
-    assert dead.keep_sound(first, 0, b"one")
+    first = claim(dead)
+    assert dead.save_sentence(first, 0, b"one")
 
-    second = take(dead)
+    second = claim(dead)
 
     assert (second.id, second.done) == (first.id, 1)
     assert [piece.text for piece in dead.pieces(second)] == ["Two is there.", "Three is gone."]
 
 
-def test_job_whose_lease_is_renewed_is_taken_by_nobody(jobs: Jobs, storage: Storage) -> None:
-    jobs.create(order())
-    job = take(Leases(storage, seconds=0, retention_days=1))
+def test_job_with_a_renewed_lease_is_not_claimed(jobs: Jobs, storage: Storage) -> None:
+    jobs.create(job_spec())
+    job = claim(Leases(storage, seconds=0, retention_days=1))
     leases = Leases(storage, seconds=60, retention_days=1)
 
     assert leases.renew(job)
 
-    assert leases.take() is None
+    assert leases.claim() is None
 
 
-def test_who_lost_a_job_changes_nothing(jobs: Jobs, storage: Storage) -> None:
-    jobs.create(order())
+def test_worker_without_the_lease_changes_nothing(jobs: Jobs, storage: Storage) -> None:
+    jobs.create(job_spec())
     leases = Leases(storage, seconds=0, retention_days=1)
-    loser, owner = take(leases), take(leases)
+    loser, owner = claim(leases), claim(leases)
     changes: list[Callable[[], object]] = [
-        lambda: leases.keep_sound(loser, 0, b"lost"),
+        lambda: leases.save_sentence(loser, 0, b"lost"),
         lambda: leases.renew(loser),
-        lambda: leases.put_back(loser),
-        lambda: leases.keep_block(loser, 0, b"lost"),
-        lambda: leases.drop_blocks(loser),
+        lambda: leases.release(loser),
+        lambda: leases.save_block(loser, 0, b"lost"),
+        lambda: leases.delete_blocks(loser),
         lambda: leases.complete(loser, Digest()),
         lambda: leases.fail(loser, "c", "m"),
     ]
@@ -86,65 +86,65 @@ def test_who_lost_a_job_changes_nothing(jobs: Jobs, storage: Storage) -> None:
     assert (job.status, job.owner, job.done) == ("running", owner.owner, 0)
 
 
-def test_a_sentence_is_kept_once(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    job = take(leases)
+def test_sentence_is_stored_once(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(job_spec())
+    job = claim(leases)
 
-    assert leases.keep_sound(job, 0, b"one")
-    assert not leases.keep_sound(job, 0, b"again")
-    assert not leases.keep_sound(job, 2, b"too early")
+    assert leases.save_sentence(job, 0, b"one")
+    assert not leases.save_sentence(job, 0, b"again")
+    assert not leases.save_sentence(job, 2, b"too early")
 
     assert jobs.find(job.id).done == 1
 
 
-def test_sound_of_a_sentence_may_be_of_megabytes(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
+def test_sentence_may_have_megabytes_of_sound(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(job_spec())
 
-    assert leases.keep_sound(take(leases), 0, bytes(2**21))
+    assert leases.save_sentence(claim(leases), 0, bytes(2**21))
 
 
-def test_cancelled_job_is_lost_to_its_worker(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    job = take(leases)
+def test_cancelled_job_ends_the_lease(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(job_spec())
+    job = claim(leases)
 
     jobs.cancel(job.id)
 
     assert not leases.renew(job)
-    assert not leases.keep_sound(job, 0, b"one")
+    assert not leases.save_sentence(job, 0, b"one")
     assert jobs.find(job.id).status == "cancelled"
 
 
-def test_job_put_back_is_due_when_its_wait_is_over(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    leases.put_back(take(leases), seconds=60, reason="the vocoder is away")
-    assert leases.take() is None
+def test_released_job_is_not_due_before_its_backoff(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(job_spec())
+    leases.release(claim(leases), seconds=60, reason="the vocoder is unreachable")
+    assert leases.claim() is None
     assert leases.count_due() == 0
 
     job = jobs.newest(1)[0]
-    assert (job.status, job.error_message) == ("queued", "the vocoder is away")
+    assert (job.status, job.error_message) == ("queued", "the vocoder is unreachable")
 
 
-def test_job_put_back_for_no_time_is_due_at_once(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    leases.put_back(take(leases))
+def test_job_released_without_backoff_is_due_at_once(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(job_spec())
+    leases.release(claim(leases))
 
     assert leases.count_due() == 1
-    assert take(leases).attempts == 2
+    assert claim(leases).attempts == 2
 
 
 def test_attempts_count_from_the_last_sentence(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    leases.put_back(take(leases))
-    job = take(leases)
-    leases.keep_sound(job, 0, b"one")
-    leases.put_back(job)
+    jobs.create(job_spec())
+    leases.release(claim(leases))
+    job = claim(leases)
+    leases.save_sentence(job, 0, b"one")
+    leases.release(job)
 
-    assert take(leases).attempts == 2
+    assert claim(leases).attempts == 2
 
 
-def test_failed_job_says_why_and_expires(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    job = take(leases)
+def test_failed_job_has_a_reason_and_expires(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(job_spec())
+    job = claim(leases)
 
     leases.fail(job, "nothing_to_speak", "sentence 1: no")
 
@@ -154,10 +154,10 @@ def test_failed_job_says_why_and_expires(jobs: Jobs, leases: Leases) -> None:
     assert failed.expires_at
 
 
-def test_reason_of_any_length_is_kept_in_part(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    leases.put_back(take(leases), reason="안" * 30_000)
-    job = take(leases)
+def test_long_reason_is_truncated(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(job_spec())
+    leases.release(claim(leases), reason="안" * 30_000)
+    job = claim(leases)
 
     leases.fail(job, "c" * 300, "안" * 30_000)
 
@@ -167,22 +167,22 @@ def test_reason_of_any_length_is_kept_in_part(jobs: Jobs, leases: Leases) -> Non
     assert failed.error_message.startswith("안안")
 
 
-def test_result_is_kept_until_its_time_is_over(jobs: Jobs, storage: Storage) -> None:
-    kept_long = Leases(storage, seconds=60, retention_days=1)
-    kept_short = Leases(storage, seconds=60, retention_days=0)
-    jobs.create(order())
-    stays = finish(kept_long)
-    jobs.create(order())
-    finish(kept_short)
+def test_finished_job_is_kept_during_its_retention(jobs: Jobs, storage: Storage) -> None:
+    long_retention = Leases(storage, seconds=60, retention_days=1)
+    no_retention = Leases(storage, seconds=60, retention_days=0)
+    jobs.create(job_spec())
+    kept = finish(long_retention)
+    jobs.create(job_spec())
+    finish(no_retention)
 
-    kept_long.delete_expired()
+    long_retention.delete_expired()
 
-    assert [job.id for job in jobs.newest(10)] == [stays.id]
+    assert [job.id for job in jobs.newest(10)] == [kept.id]
     assert count(storage, JobRow) == 1
     assert count(storage, SentenceRow) == 3
 
 
-def test_long_job_is_deleted_whole(jobs: Jobs, storage: Storage) -> None:
+def test_long_job_is_deleted_completely(jobs: Jobs, storage: Storage) -> None:
     pieces = [Piece(f"Sentence {i}.", 0.0) for i in range(250)]
     job = jobs.create(JobSpec(pieces, "rowan", stub_embed(), "mp3", 1.0, 1))
     jobs.cancel(job.id)
@@ -193,49 +193,49 @@ def test_long_job_is_deleted_whole(jobs: Jobs, storage: Storage) -> None:
     assert count(storage, JobRow) == count(storage, SentenceRow) == 0
 
 
-def test_sweep_gives_the_space_back(
+def test_deletion_reclaims_space(
     jobs: Jobs, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given_back: list[Storage] = []
-    monkeypatch.setattr(Storage, "give_back_space", lambda own: given_back.append(own))
+    reclaimed: list[Storage] = []
+    monkeypatch.setattr(Storage, "reclaim_space", lambda own: reclaimed.append(own))
     leases = Leases(storage, seconds=60, retention_days=0)
     leases.delete_expired()
-    assert given_back == []
+    assert reclaimed == []
 
-    jobs.create(order())
+    jobs.create(job_spec())
     finish(leases)
     leases.delete_expired()
 
-    assert given_back == [storage]
+    assert reclaimed == [storage]
 
 
-def test_unfinished_jobs_are_not_swept(jobs: Jobs, storage: Storage) -> None:
+def test_unfinished_jobs_do_not_expire(jobs: Jobs, storage: Storage) -> None:
     leases = Leases(storage, seconds=0, retention_days=0)
-    jobs.create(order())
-    jobs.create(order())
-    take(leases)
+    jobs.create(job_spec())
+    jobs.create(job_spec())
+    claim(leases)
 
     leases.delete_expired()
 
     assert count(storage, JobRow) == 2
 
 
-def test_job_that_another_process_deletes_is_left_to_it(jobs: Jobs, storage: Storage) -> None:
+def test_job_being_deleted_by_another_process_is_skipped(jobs: Jobs, storage: Storage) -> None:
     leases = Leases(storage, seconds=60, retention_days=0)
-    jobs.create(order())
+    jobs.create(job_spec())
     job = finish(leases)
     with storage.session() as session:
-        session.get_one(JobRow, job.id).due_at = 2**62  # the end of the other's lease
+        session.get_one(JobRow, job.id).due_at = 2**62  # the other's lease on the deletion
 
     leases.delete_expired()
 
     assert count(storage, JobRow) == 1
 
 
-def test_of_many_sweepers_none_stumbles(jobs: Jobs, storage: Storage) -> None:
+def test_concurrent_deletions_do_not_fail(jobs: Jobs, storage: Storage) -> None:
     leases = Leases(storage, seconds=60, retention_days=0)
     for _ in range(5):
-        jobs.create(order())
+        jobs.create(job_spec())
         finish(leases)
 
     with ThreadPoolExecutor(4) as sweepers:
@@ -246,27 +246,27 @@ def test_of_many_sweepers_none_stumbles(jobs: Jobs, storage: Storage) -> None:
     assert count(storage, JobRow) == 0
 
 
-def test_job_that_is_over_holds_no_voice(jobs: Jobs, leases: Leases) -> None:
-    ids = [jobs.create(order()).id for _ in range(3)]
-    leases.complete(take(leases), Digest())
-    leases.fail(take(leases), "invalid_value", "it cannot be said")
-    assert jobs.cancel(take(leases).id)
+def test_finished_job_holds_no_embedding(jobs: Jobs, leases: Leases) -> None:
+    ids = [jobs.create(job_spec()).id for _ in range(3)]
+    leases.complete(claim(leases), Digest())
+    leases.fail(claim(leases), "invalid_value", "it cannot be said")
+    assert jobs.cancel(claim(leases).id)
     assert [jobs.find(job_id).embed for job_id in ids] == [b"", b"", b""]
 
 
 @contextmanager
 def clock_ahead(hours: float) -> Iterator[None]:
-    """Of the whole process; the time since boot is as it was."""
-    true = time.time_ns
+    """Set the wall clock of the process, but not its time since boot."""
+    wall_clock = time.time_ns
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(time, "time_ns", lambda: true() + int(hours * 3600e9))
+        patch.setattr(time, "time_ns", lambda: wall_clock() + int(hours * 3600e9))
         yield
 
 
-def test_clock_that_is_days_ahead_for_a_moment_deletes_nothing(
+def test_short_step_of_the_clock_deletes_nothing(
     jobs: Jobs, leases: Leases, storage: Storage
 ) -> None:
-    jobs.create(order())
+    jobs.create(job_spec())
     job = finish(leases)
 
     with clock_ahead(hours=8 * 24):
@@ -277,10 +277,8 @@ def test_clock_that_is_days_ahead_for_a_moment_deletes_nothing(
     assert count(storage, SentenceRow) == 3
 
 
-def test_job_that_is_deleted_while_the_clock_is_wrong_is_gone(
-    jobs: Jobs, leases: Leases, storage: Storage
-) -> None:
-    jobs.create(order())
+def test_job_is_deleted_despite_a_wrong_clock(jobs: Jobs, leases: Leases, storage: Storage) -> None:
+    jobs.create(job_spec())
     job = finish(leases)
 
     with clock_ahead(hours=-8 * 24):
@@ -290,47 +288,47 @@ def test_job_that_is_deleted_while_the_clock_is_wrong_is_gone(
     assert count(storage, JobRow) == 0
 
 
-def test_lease_and_wait_of_a_clock_that_was_ahead_are_void(jobs: Jobs, leases: Leases) -> None:
+def test_leases_and_backoffs_in_the_future_are_reset(jobs: Jobs, leases: Leases) -> None:
     with clock_ahead(hours=1):
-        taken, made = jobs.create(order()), jobs.create(order())
-        take(leases)
-    leases.release_void()
+        running, queued = jobs.create(job_spec()), jobs.create(job_spec())
+        claim(leases)
+    leases.reset_future_leases()
 
-    assert {take(leases).id for _ in range(2)} == {taken.id, made.id}
-
-
-def test_leases_and_waits_as_long_as_they_may_be_are_not_void(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
-    leases.put_back(take(leases), seconds=300)
-    jobs.create(order())
-    take(leases)
-
-    leases.release_void()
-
-    assert leases.take() is None
+    assert {claim(leases).id for _ in range(2)} == {running.id, queued.id}
 
 
-def test_deleting_of_megabytes_leaves_a_small_file_and_a_small_log(tmp_path: Path) -> None:
+def test_leases_and_backoffs_of_full_length_are_not_reset(jobs: Jobs, leases: Leases) -> None:
+    jobs.create(job_spec())
+    leases.release(claim(leases), seconds=300)
+    jobs.create(job_spec())
+    claim(leases)
+
+    leases.reset_future_leases()
+
+    assert leases.claim() is None
+
+
+def test_deletion_of_megabytes_leaves_a_small_file_and_wal(tmp_path: Path) -> None:
     storage = Storage("", tmp_path)
     jobs, leases = Jobs(storage, 100, 0), Leases(storage, 60, retention_days=0)
     for _ in range(10):
-        jobs.create(order())
-        job = take(leases)
+        jobs.create(job_spec())
+        job = claim(leases)
         for position in range(3):
-            leases.keep_sound(job, position, os.urandom(2**20))
+            leases.save_sentence(job, position, os.urandom(2**20))
         leases.complete(job, Digest())
     file, wal = tmp_path / "gateway.sqlite3", tmp_path / "gateway.sqlite3-wal"
     assert file.stat().st_size > 25 * 2**20
-    sizes, is_over = [0], threading.Event()
+    sizes, done = [0], threading.Event()
 
     def watch() -> None:
-        while not is_over.wait(0.002):
+        while not done.wait(0.002):
             sizes.append(wal.stat().st_size)
 
     watching = threading.Thread(target=watch)
     watching.start()
     leases.delete_expired()
-    is_over.set()
+    done.set()
     watching.join()
 
     assert file.stat().st_size < 2**20

@@ -8,14 +8,14 @@ from prometheus_client import CollectorRegistry
 
 from gateway_service.jobs import metrics as job_metrics
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.library import Jobs, now
 from gateway_service.jobs.metrics import JobNumbers
+from gateway_service.jobs.store import Jobs, now
 from gateway_service.storage.database import Storage
-from gateway_service.storage.job_tables import JobRow
-from tests.support.job_fixtures import order, take
+from gateway_service.storage.tables import JobRow
+from tests.support.job_fixtures import claim, job_spec
 
 
-def read(numbers: JobNumbers) -> dict[str, float]:
+def scrape(numbers: JobNumbers) -> dict[str, float]:
     registry = CollectorRegistry()
     registry.register(numbers)
     samples = [sample for metric in registry.collect() for sample in metric.samples]
@@ -24,43 +24,43 @@ def read(numbers: JobNumbers) -> dict[str, float]:
 
 def test_jobs_are_counted_by_status(jobs: Jobs, leases: Leases, storage: Storage) -> None:
     for _ in range(3):
-        jobs.create(order())
-    take(leases)
+        jobs.create(job_spec())
+    claim(leases)
 
-    read_now = read(JobNumbers(lambda: storage))
+    metrics = scrape(JobNumbers(lambda: storage))
 
-    assert (read_now["jobsqueued"], read_now["jobsrunning"]) == (2, 1)
+    assert (metrics["jobsqueued"], metrics["jobsrunning"]) == (2, 1)
 
 
-def test_oldest_due_job_has_its_age(jobs: Jobs, leases: Leases, storage: Storage) -> None:
+def test_wait_of_the_oldest_job_is_exported(jobs: Jobs, leases: Leases, storage: Storage) -> None:
     numbers = JobNumbers(lambda: storage)
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     with storage.session() as session:
         session.get_one(JobRow, job.id).due_at = now() - 90_000
-    assert 90 <= read(numbers)["job_oldest_due_seconds"] < 900
+    assert 90 <= scrape(numbers)["job_oldest_due_seconds"] < 900
 
-    take(leases)
+    claim(leases)
 
-    assert read(numbers)["job_oldest_due_seconds"] == 0
+    assert scrape(numbers)["job_oldest_due_seconds"] == 0
 
 
-def test_silent_database_holds_up_no_metrics_and_the_last_numbers_stay(
+def test_unresponsive_database_does_not_block_a_scrape(
     jobs: Jobs, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs.create(order())
-    asked = [storage]
-    numbers = JobNumbers(lambda: asked[0])
-    assert read(numbers)["jobsqueued"] == 1
+    jobs.create(job_spec())
+    current = [storage]
+    numbers = JobNumbers(lambda: current[0])
+    assert scrape(numbers)["jobsqueued"] == 1
     monkeypatch.setattr(job_metrics, "MAX_SECONDS", 0.05)
 
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
-        closing(Storage(f"mysql://u:p@127.0.0.1:{server.getsockname()[1]}/d", tmp_path)) as silent,
+        closing(Storage(f"mysql://u:p@127.0.0.1:{server.getsockname()[1]}/d", tmp_path)) as hanging,
     ):
-        asked[0] = silent
+        current[0] = hanging
         for _ in range(3):
-            assert read(numbers)["jobsqueued"] == 1
-        asking = [thread for thread in threading.enumerate() if thread.name == "job metrics"]
-        assert len(asking) == 1  # it has not had its answer yet, and is not asked twice
+            assert scrape(numbers)["jobsqueued"] == 1
+        queries = [thread for thread in threading.enumerate() if thread.name == "job metrics"]
+        assert len(queries) == 1  # one query is pending, and no second one started
         server.accept()[0].close()
-        asking[0].join(60)
+        queries[0].join(60)

@@ -10,18 +10,18 @@ from huey import Huey, MemoryHuey
 from client.chain import Chain
 from gateway_service.jobs import queue as job_queue
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.library import Jobs
 from gateway_service.jobs.queue import JobQueue, QueueUnreachable
 from gateway_service.jobs.redis_queue import open_huey
 from gateway_service.jobs.runner import JobRunner
+from gateway_service.jobs.store import Jobs
 from gateway_service.storage.database import Storage, StorageUnavailable
-from gateway_service.storage.database_url import StorageMisconfigured
-from gateway_service.storage.job_tables import JobRow
-from tests.support.job_fixtures import order, wait_until
+from gateway_service.storage.engine import StorageMisconfigured
+from gateway_service.storage.tables import JobRow
+from tests.support.job_fixtures import job_spec, wait_until
 from tests.support.job_processes import RedisServer
 from tests.support.stub_services import StubServices
 
-OFTEN = 0.02  # seconds
+SWEEP_SECONDS = 0.02
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def services() -> Iterator[StubServices]:
 @pytest.fixture
 def runner(leases: Leases, services: StubServices) -> JobRunner:
     urls = [services.encoder.url, services.synthesizer.url, services.vocoder.url]
-    return JobRunner(leases, Chain(*urls), most_attempts=3)
+    return JobRunner(leases, Chain(*urls), max_attempts=3)
 
 
 @pytest.fixture
@@ -43,39 +43,39 @@ def huey() -> Any:
 
 @pytest.fixture(params=["none", "memory"])
 def any_huey(request: pytest.FixtureRequest, huey: Any) -> Huey | None:
-    """The queue of a gateway without Redis, and one as it is with it."""
+    """The queue of a gateway without Redis, and a stand-in for one with Redis."""
     return None if request.param == "none" else huey
 
 
-def test_job_is_run_when_it_is_made(
+def test_new_job_is_run_at_once(
     jobs: Jobs, leases: Leases, runner: JobRunner, any_huey: Any
 ) -> None:
     queue = JobQueue(any_huey, leases, runner, sweep_seconds=600)
     queue.start()
 
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     queue.wake()
 
     wait_until(lambda: jobs.find(job.id).status == "completed")
     queue.stop()
 
 
-def test_job_that_nobody_was_told_of_is_found(
+def test_unannounced_job_is_found(
     jobs: Jobs, leases: Leases, runner: JobRunner, any_huey: Any
 ) -> None:
-    queue = JobQueue(any_huey, leases, runner, sweep_seconds=OFTEN)
+    queue = JobQueue(any_huey, leases, runner, sweep_seconds=SWEEP_SECONDS)
     queue.start()
 
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
 
     wait_until(lambda: jobs.find(job.id).status == "completed")
     queue.stop()
 
 
-def test_lost_entries_are_replaced(jobs: Jobs, leases: Leases, huey: Any) -> None:
-    jobs.create(order())
-    jobs.create(order())
-    queue = JobQueue(huey, leases, None, sweep_seconds=OFTEN)
+def test_lost_messages_are_replaced(jobs: Jobs, leases: Leases, huey: Any) -> None:
+    jobs.create(job_spec())
+    jobs.create(job_spec())
+    queue = JobQueue(huey, leases, None, sweep_seconds=SWEEP_SECONDS)
     queue.start()
     wait_until(lambda: huey.pending_count() == 2)
 
@@ -86,9 +86,9 @@ def test_lost_entries_are_replaced(jobs: Jobs, leases: Leases, huey: Any) -> Non
 
 
 def test_queue_does_not_grow_while_jobs_wait(jobs: Jobs, storage: Storage, huey: Any) -> None:
-    jobs.create(order())
-    leases = _Watched(storage, seconds=60, retention_days=1)
-    queue = JobQueue(huey, leases, None, sweep_seconds=OFTEN)
+    jobs.create(job_spec())
+    leases = _CountingLeases(storage, seconds=60, retention_days=1)
+    queue = JobQueue(huey, leases, None, sweep_seconds=SWEEP_SECONDS)
     queue.start()
 
     wait_until(lambda: len(leases.rounds) > 10)
@@ -97,13 +97,13 @@ def test_queue_does_not_grow_while_jobs_wait(jobs: Jobs, storage: Storage, huey:
     queue.stop()
 
 
-def test_what_is_over_is_deleted(
+def test_expired_job_is_deleted(
     jobs: Jobs, leases: Leases, any_huey: Any, storage: Storage
 ) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
     jobs.cancel(job.id)
     jobs.delete(job.id)
-    queue = JobQueue(any_huey, leases, None, sweep_seconds=OFTEN)
+    queue = JobQueue(any_huey, leases, None, sweep_seconds=SWEEP_SECONDS)
     queue.start()
 
     def is_deleted() -> bool:
@@ -114,35 +114,35 @@ def test_what_is_over_is_deleted(
     queue.stop()
 
 
-def test_database_that_comes_back_is_looked_into_again(
+def test_queue_recovers_from_an_outage_of_the_database(
     jobs: Jobs, storage: Storage, huey: Any
 ) -> None:
-    jobs.create(order())
-    leases = _Watched(storage, seconds=60, retention_days=1, away_for=3)
-    queue = JobQueue(huey, leases, None, sweep_seconds=OFTEN)
+    jobs.create(job_spec())
+    leases = _CountingLeases(storage, seconds=60, retention_days=1, outages=3)
+    queue = JobQueue(huey, leases, None, sweep_seconds=SWEEP_SECONDS)
     queue.start()
 
     wait_until(lambda: huey.pending_count() == 1)
     queue.stop()
 
 
-def test_entry_is_json_and_names_no_job(
+def test_message_is_json_without_a_job_id(
     jobs: Jobs, leases: Leases, redis_server: RedisServer
 ) -> None:
     huey = open_huey(redis_server.url)
-    job = jobs.create(order())
-    queue = JobQueue(huey, leases, None, sweep_seconds=OFTEN)
+    job = jobs.create(job_spec())
+    queue = JobQueue(huey, leases, None, sweep_seconds=SWEEP_SECONDS)
     queue.start()
     wait_until(lambda: huey.pending_count() == 1)
     queue.stop()
 
-    (entry,) = huey.storage.enqueued_items()
+    (message,) = huey.storage.enqueued_items()
 
-    assert isinstance(json.loads(bytes(entry)), list)
-    assert job.id not in bytes(entry).decode()
+    assert isinstance(json.loads(bytes(message)), list)
+    assert job.id not in bytes(message).decode()
 
 
-def test_hanging_service_does_not_hold_up_the_stop(
+def test_hanging_service_does_not_delay_the_stop(
     jobs: Jobs,
     leases: Leases,
     runner: JobRunner,
@@ -151,25 +151,25 @@ def test_hanging_service_does_not_hold_up_the_stop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(job_queue, "STOP_SECONDS", 0.2)
-    hanging, asked = threading.Event(), threading.Event()
+    released, called = threading.Event(), threading.Event()
 
     def hang(path: str) -> None:
-        asked.set()
-        hanging.wait(60)
+        called.set()
+        released.wait(60)
 
     services.synthesizer.before = hang
-    queue = JobQueue(any_huey, leases, runner, sweep_seconds=OFTEN)
-    job = jobs.create(order())
+    queue = JobQueue(any_huey, leases, runner, sweep_seconds=SWEEP_SECONDS)
+    job = jobs.create(job_spec())
     queue.start()
-    assert asked.wait(60)
+    assert called.wait(60)
 
     queue.stop()
 
     assert jobs.find(job.id).status == "queued"
-    hanging.set()
+    released.set()
 
 
-def test_two_queues_on_one_database_do_each_job_once(
+def test_two_queues_on_one_database_run_each_job_once(
     jobs: Jobs, leases: Leases, services: StubServices
 ) -> None:
     urls = [services.encoder.url, services.synthesizer.url, services.vocoder.url]
@@ -177,25 +177,25 @@ def test_two_queues_on_one_database_do_each_job_once(
         JobQueue(
             None,
             leases,
-            JobRunner(leases, Chain(*urls), most_attempts=3),
+            JobRunner(leases, Chain(*urls), max_attempts=3),
             threads=2,
-            sweep_seconds=OFTEN,
+            sweep_seconds=SWEEP_SECONDS,
         )
         for _ in range(2)
     ]
     for queue in queues:
         queue.start()
 
-    made = [jobs.create(order()).id for _ in range(6)]
+    created = [jobs.create(job_spec()).id for _ in range(6)]
 
-    wait_until(lambda: all(jobs.find(job_id).status == "completed" for job_id in made))
+    wait_until(lambda: all(jobs.find(job_id).status == "completed" for job_id in created))
     for queue in queues:
         queue.stop()
     assert len(services.vocoder.requests) == 18
 
 
 @pytest.mark.parametrize("address", ["redis://:wrong@{host}/0", "redis://{host}/0"])
-def test_redis_that_wants_another_password_is_named(
+def test_wrong_redis_password_is_a_configuration_error(
     leases: Leases, redis_server: RedisServer, address: str
 ) -> None:
     redis_server.require_password("secret")
@@ -207,18 +207,18 @@ def test_redis_that_wants_another_password_is_named(
     assert "wrong" not in str(caught.value)
 
 
-def test_redis_that_has_no_such_database_is_named(
+def test_unknown_redis_database_is_a_configuration_error(
     leases: Leases, redis_server: RedisServer
 ) -> None:
     with pytest.raises(StorageMisconfigured, match="REDIS_URL"):
         JobQueue(open_huey(f"{redis_server.url}99"), leases, None)
 
 
-def test_queue_that_cannot_be_reached_is_told_until_it_can(
+def test_unreachable_queue_is_reported_until_it_is_back(
     leases: Leases, redis_server: RedisServer
 ) -> None:
     redis_server.kill()
-    queue = JobQueue(open_huey(redis_server.url), leases, None, sweep_seconds=OFTEN)
+    queue = JobQueue(open_huey(redis_server.url), leases, None, sweep_seconds=SWEEP_SECONDS)
     assert not is_reachable(queue)
     queue.start()
 
@@ -239,14 +239,14 @@ def is_reachable(queue: JobQueue) -> bool:
 
 
 @dataclass(frozen=True)
-class _Watched(Leases):
-    """away_for: so often the database does not answer."""
+class _CountingLeases(Leases):
+    """Counts the rounds. In the first `outages` of them the database does not respond."""
 
-    away_for: int = 0
+    outages: int = 0
     rounds: list[int] = field(default_factory=list)
 
     def count_due(self) -> int:
         self.rounds.append(1)
-        if len(self.rounds) <= self.away_for:
+        if len(self.rounds) <= self.outages:
             raise StorageUnavailable
         return super().count_due()

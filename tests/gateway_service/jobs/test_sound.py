@@ -1,4 +1,4 @@
-"""The sound of a job: made once, kept in blocks, and gone with the job."""
+"""The sound of a job: encoded once, stored in blocks, deleted with the job."""
 
 from pathlib import Path
 
@@ -9,30 +9,24 @@ from alembic.config import Config
 from sqlalchemy import create_engine, func, select, text
 
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.library import Jobs
-from gateway_service.jobs.sound import BLOCK_BYTES, in_blocks
+from gateway_service.jobs.sound import BLOCK_BYTES, split_into_blocks
+from gateway_service.jobs.store import Jobs
 from gateway_service.speech.flac import encode_flac
 from gateway_service.storage import migrate
 from gateway_service.storage.database import Storage
-from gateway_service.storage.job_tables import JobRow, SentenceRow, SoundRow
+from gateway_service.storage.tables import JobRow, SentenceRow, SoundRow
 from shared.http.errors import NotFound, QueueFull
-from tests.support.job_fixtures import (
-    encoded,
-    finish,
-    order,
-    samples_of,
-    take,
-)
+from tests.support.job_fixtures import claim, encoded, finish, job_spec, samples_of
 
 FILE = bytes(range(256)) * 1024
 
 
-def said(jobs: Jobs, leases: Leases) -> JobRow:
-    """A job whose sentences are all made, and that is not encoded."""
-    jobs.create(order())
-    job = take(leases)
+def spoken(jobs: Jobs, leases: Leases) -> JobRow:
+    """A job with all its sentences finished, not encoded yet."""
+    jobs.create(job_spec())
+    job = claim(leases)
     for position in range(job.sentences):
-        assert leases.keep_sound(job, position, encode_flac(samples_of(position)))
+        assert leases.save_sentence(job, position, encode_flac(samples_of(position)))
     return job
 
 
@@ -47,33 +41,33 @@ def blocks_of(storage: Storage, job_id: str) -> int:
 def test_blocks_hold_the_bytes_of_all_parts(size: int, part: int) -> None:
     data = np.arange(size, dtype=np.uint8).tobytes()
     parts = [data[start : start + part] for start in range(0, size, part)]
-    blocks = [*in_blocks(parts)]
+    blocks = [*split_into_blocks(parts)]
     assert b"".join(blocks) == data
     assert {len(block) for block in blocks[:-1]} <= {BLOCK_BYTES}
     assert all(blocks)
 
 
 def test_sentences_are_heard_in_their_order(jobs: Jobs, leases: Leases) -> None:
-    job = said(jobs, leases)
+    job = spoken(jobs, leases)
     sound = np.concatenate([*jobs.sounds.sentences(job)])
     assert np.array_equal(sound, np.concatenate([samples_of(i) for i in range(3)]))
     assert jobs.sounds.length(job) == len(sound) == 3 * 160
 
 
-def test_job_that_is_only_to_be_encoded_takes_no_place(storage: Storage, leases: Leases) -> None:
-    jobs = Jobs(storage, max_waiting=1, retention_days=1)
-    said(jobs, leases)
-    jobs.create(order())
-    with pytest.raises(QueueFull):
-        jobs.create(order())
-
-
-def test_encoded_sound_takes_the_place_of_the_sentences(
-    jobs: Jobs, leases: Leases, storage: Storage
+def test_job_that_waits_for_its_encoding_does_not_count_as_waiting(
+    storage: Storage, leases: Leases
 ) -> None:
-    job = said(jobs, leases)
+    jobs = Jobs(storage, max_waiting=1, retention_days=1)
+    spoken(jobs, leases)
+    jobs.create(job_spec())
+    with pytest.raises(QueueFull):
+        jobs.create(job_spec())
+
+
+def test_encoded_file_replaces_the_sentences(jobs: Jobs, leases: Leases, storage: Storage) -> None:
+    job = spoken(jobs, leases)
     leases.complete(job, encoded(leases, job, FILE))
-    jobs.sounds.drop_sentences(job)
+    jobs.sounds.delete_sentences(job)
 
     completed = jobs.find(job.id)
     assert (completed.status, completed.sound_bytes) == ("completed", len(FILE))
@@ -86,12 +80,12 @@ def test_encoded_sound_takes_the_place_of_the_sentences(
 
 
 @pytest.mark.parametrize("end", ["deleted", "cancelled"])
-def test_encoded_sound_goes_with_its_job(
+def test_encoded_file_is_deleted_with_its_job(
     jobs: Jobs, leases: Leases, storage: Storage, end: str
 ) -> None:
-    job = said(jobs, leases)
+    job = spoken(jobs, leases)
     digest = encoded(leases, job, FILE)
-    if end == "cancelled":  # while it is encoded
+    if end == "cancelled":  # during its encoding
         jobs.cancel(job.id)
     else:
         leases.complete(job, digest)
@@ -105,37 +99,39 @@ def test_encoded_sound_goes_with_its_job(
         next(jobs.sounds.sentences(job))
 
 
-def test_worker_that_lost_its_job_deletes_nothing_of_the_next_ones(
-    jobs: Jobs, storage: Storage
-) -> None:
+def test_worker_without_the_lease_deletes_no_blocks(jobs: Jobs, storage: Storage) -> None:
     leases = Leases(storage, seconds=0, retention_days=1)
-    loser = said(jobs, leases)
-    owner = take(leases)
+    loser = spoken(jobs, leases)
+    owner = claim(leases)
     digest = encoded(leases, owner, FILE)
 
-    assert not leases.drop_blocks(loser)
+    assert not leases.delete_blocks(loser)
     assert not leases.complete(loser, digest)
     assert leases.complete(owner, digest)
-    assert not leases.drop_blocks(loser)
+    assert not leases.delete_blocks(loser)
 
     assert blocks_of(storage, owner.id) == len(FILE) // BLOCK_BYTES
 
 
-def test_what_was_encoded_before_is_dropped(jobs: Jobs, leases: Leases, storage: Storage) -> None:
-    job = said(jobs, leases)
-    for position in range(230):  # more than one transaction deletes
-        assert leases.keep_block(job, position, b"block")
-    assert leases.drop_blocks(job)
+def test_blocks_of_an_interrupted_encoding_are_deleted(
+    jobs: Jobs, leases: Leases, storage: Storage
+) -> None:
+    job = spoken(jobs, leases)
+    for position in range(230):  # more than one transaction
+        assert leases.save_block(job, position, b"block")
+    assert leases.delete_blocks(job)
     assert blocks_of(storage, job.id) == 0
 
 
-def test_blocks_of_another_job_stay(jobs: Jobs, leases: Leases, storage: Storage) -> None:
-    jobs.create(order())
+def test_blocks_of_another_job_are_not_deleted(
+    jobs: Jobs, leases: Leases, storage: Storage
+) -> None:
+    jobs.create(job_spec())
     other = finish(leases)
-    job = said(jobs, leases)
+    job = spoken(jobs, leases)
     encoded(leases, job, FILE)
 
-    jobs.sounds.drop_blocks(job.id)
+    jobs.sounds.delete_blocks(job.id)
 
     assert (blocks_of(storage, job.id), blocks_of(storage, other.id)) == (0, 1)
 
@@ -146,7 +142,7 @@ speed, seed, preview, sentences, done, attempts) VALUES ('job_old', 'completed',
 OLD_SENTENCE = "INSERT INTO job_sentences VALUES ('job_old', 0, 'One.', 0.0, :sound)"
 
 
-def test_job_of_an_older_version_goes_to_a_worker_to_be_encoded(
+def test_job_of_an_older_version_is_encoded_by_a_worker(
     database_url: str, storage: Storage, jobs: Jobs, leases: Leases
 ) -> None:
     engine, config = create_engine(database_url), Config()
@@ -158,7 +154,7 @@ def test_job_of_an_older_version_goes_to_a_worker_to_be_encoded(
         connection.execute(text(OLD_SENTENCE), {"sound": encode_flac(samples_of(0))})
     engine.dispose()
 
-    job = take(leases)
+    job = claim(leases)
 
     assert (job.id, job.done) == ("job_old", 1)
     assert [len(sound) for sound in jobs.sounds.sentences(job)] == [160]

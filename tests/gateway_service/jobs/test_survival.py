@@ -1,4 +1,4 @@
-"""Jobs outlive what runs them: every process is killed in the middle of one."""
+"""Jobs survive the death of every process that runs them."""
 
 import os
 import re
@@ -24,28 +24,28 @@ from tests.support.stub_services import Refusal, StubServices
 
 SENTENCES = ["One.", "It is two.", "This makes three.", "Four.", "We are at five.", "Six is it."]
 TEXT = " ".join(SENTENCES)
-SOON, NEVER = "1.5", "600"  # seconds, when a lease runs out
+SHORT_LEASE, LONG_LEASE = "1.5", "600"  # seconds
 
 
-class Held:
-    """The vocoder stays in the middle of a sentence, until it is let go."""
+class HeldVocoder:
+    """Holds the vocoder in the middle of a sentence until it is released."""
 
     def __init__(self, services: StubServices, sentence: int) -> None:
         self._vocoder = services.vocoder
         self._sentence = sentence
-        self._reached, self._let_go = threading.Event(), threading.Event()
+        self._reached, self._released = threading.Event(), threading.Event()
         services.vocoder.before_part = self._hold
 
     def _hold(self) -> None:
-        if len(self._vocoder.requests) == self._sentence and not self._let_go.is_set():
+        if len(self._vocoder.requests) == self._sentence and not self._released.is_set():
             self._reached.set()
-            self._let_go.wait(120)
+            self._released.wait(120)
 
     def wait(self) -> None:
         assert self._reached.wait(60)
 
-    def let_go(self) -> None:
-        self._let_go.set()
+    def release(self) -> None:
+        self._released.set()
 
 
 @pytest.fixture
@@ -55,10 +55,10 @@ def services() -> Iterator[StubServices]:
 
 
 @pytest.fixture
-def third(services: StubServices) -> Iterator[Held]:
-    held = Held(services, sentence=3)
+def third(services: StubServices) -> Iterator[HeldVocoder]:
+    held = HeldVocoder(services, sentence=3)
     yield held
-    held.let_go()
+    held.release()
 
 
 @pytest.fixture
@@ -66,14 +66,14 @@ def environment(services: StubServices, tmp_path: Path) -> dict[str, str]:
     return {
         **services.environment,
         "DATA_DIR": str(tmp_path / "data"),
-        "JOB_LEASE_SECONDS": SOON,
+        "JOB_LEASE_SECONDS": SHORT_LEASE,
         "JOB_SWEEP_SECONDS": "0.2",
     }
 
 
 @pytest.fixture
 def expected_sound() -> Callable[[], bytes]:
-    """What the whole text sounds like, every sentence once."""
+    """The sound of the whole text, each sentence once."""
 
     def make() -> bytes:
         with StubServices() as others:
@@ -89,19 +89,19 @@ def expected_sound() -> Callable[[], bytes]:
     return make
 
 
-def test_killed_gateway_goes_on_where_it_was(
+def test_killed_gateway_continues_where_it_stopped(
     database_url: str,
     environment: dict[str, str],
     services: StubServices,
-    third: Held,
+    third: HeldVocoder,
     expected_sound: Callable[[], bytes],
 ) -> None:
     environment["DATABASE_URL"] = database_url
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         third.wait()
         gateway.kill()
-    third.let_go()
+    third.release()
 
     with GatewayProcess(**environment) as gateway:
         job = gateway.wait_for(job_id)
@@ -111,44 +111,44 @@ def test_killed_gateway_goes_on_where_it_was(
     assert services.synthesizer.texts == [*SENTENCES[:3], *SENTENCES[2:]]
 
 
-def test_stopped_gateway_gives_its_job_back(
+def test_stopped_gateway_releases_its_job(
     environment: dict[str, str],
     services: StubServices,
-    third: Held,
+    third: HeldVocoder,
     expected_sound: Callable[[], bytes],
 ) -> None:
-    environment["JOB_LEASE_SECONDS"] = NEVER
+    environment["JOB_LEASE_SECONDS"] = LONG_LEASE
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         third.wait()
         with gateway.http.stream("GET", f"/v1/jobs/{job_id}/events") as events:
             next(events.iter_bytes())
             gateway.stop()
-    third.let_go()
+    third.release()
 
     with GatewayProcess(**environment) as gateway:
         assert gateway.wait_for(job_id)["state"] == "completed"
         assert gateway.audio(job_id) == expected_sound()
 
 
-def test_processes_of_one_gateway_do_each_job_once(
+def test_processes_of_one_gateway_run_each_job_once(
     environment: dict[str, str], services: StubServices, expected_sound: Callable[[], bytes]
 ) -> None:
     with GatewayProcess(WORKERS="3", **environment) as gateway:
-        made = [gateway.order(TEXT) for _ in range(4)]
+        created = [gateway.create_job(TEXT) for _ in range(4)]
 
-        for job_id in made:
+        for job_id in created:
             assert gateway.wait_for(job_id)["state"] == "completed"
             assert gateway.audio(job_id) == expected_sound()
     assert sorted(services.synthesizer.texts) == sorted(SENTENCES * 4)
 
 
-def test_job_waits_while_a_service_is_away(
+def test_job_waits_for_an_unreachable_service(
     environment: dict[str, str], services: StubServices, expected_sound: Callable[[], bytes]
 ) -> None:
     services.vocoder.refusal = Refusal(503)
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         wait_until(lambda: gateway.job(job_id)["waiting_for"] is not None)
         assert "vocoder" in gateway.job(job_id)["waiting_for"]
 
@@ -159,18 +159,18 @@ def test_job_waits_while_a_service_is_away(
         assert gateway.audio(job_id) == expected_sound()
 
 
-def test_job_outlives_its_database(
+def test_job_survives_an_outage_of_the_database(
     environment: dict[str, str],
-    third: Held,
+    third: HeldVocoder,
     mariadb: MariaDB,
     expected_sound: Callable[[], bytes],
 ) -> None:
     environment["DATABASE_URL"] = mariadb.new_database()
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         third.wait()
         mariadb.kill()
-        third.let_go()
+        third.release()
         assert gateway.http.get(f"/v1/jobs/{job_id}").status_code == 503
 
         mariadb.start()
@@ -179,13 +179,13 @@ def test_job_outlives_its_database(
         assert gateway.audio(job_id) == expected_sound()
 
 
-def test_gateway_with_redis_runs_no_job_itself(
+def test_gateway_with_redis_runs_no_jobs(
     environment: dict[str, str], services: StubServices, redis_server: RedisServer
 ) -> None:
     environment["REDIS_URL"] = redis_server.url
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
-        wait_until(lambda: redis_server.entries() == 1)
+        job_id = gateway.create_job(TEXT)
+        wait_until(lambda: redis_server.messages() == 1)
         gateway.stop()
     assert services.synthesizer.requests == []
 
@@ -193,21 +193,21 @@ def test_gateway_with_redis_runs_no_job_itself(
         assert gateway.wait_for(job_id)["state"] == "completed"
 
 
-def test_killed_worker_is_followed_by_another(
+def test_job_of_a_killed_worker_continues_in_another(
     database_url: str,
     environment: dict[str, str],
     services: StubServices,
-    third: Held,
+    third: HeldVocoder,
     redis_server: RedisServer,
     expected_sound: Callable[[], bytes],
 ) -> None:
     environment |= {"REDIS_URL": redis_server.url, "DATABASE_URL": database_url}
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         with WorkerProcess(**environment) as worker:
             third.wait()
             worker.kill()
-        third.let_go()
+        third.release()
 
         with WorkerProcess(**environment):
             assert gateway.wait_for(job_id)["state"] == "completed"
@@ -215,20 +215,20 @@ def test_killed_worker_is_followed_by_another(
     assert services.synthesizer.texts == [*SENTENCES[:3], *SENTENCES[2:]]
 
 
-def test_stopped_worker_gives_its_job_back(
+def test_stopped_worker_releases_its_job(
     environment: dict[str, str],
-    third: Held,
+    third: HeldVocoder,
     redis_server: RedisServer,
     expected_sound: Callable[[], bytes],
 ) -> None:
-    environment |= {"REDIS_URL": redis_server.url, "JOB_LEASE_SECONDS": NEVER}
+    environment |= {"REDIS_URL": redis_server.url, "JOB_LEASE_SECONDS": LONG_LEASE}
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         with WorkerProcess(**environment) as worker:
             third.wait()
             assert worker.stop() == 0
         assert gateway.job(job_id)["state"] == "queued"
-        third.let_go()
+        third.release()
 
         with WorkerProcess(**environment):
             assert gateway.wait_for(job_id)["state"] == "completed"
@@ -238,55 +238,55 @@ def test_stopped_worker_gives_its_job_back(
 def test_worker_stops_while_a_service_hangs(
     environment: dict[str, str], services: StubServices, redis_server: RedisServer
 ) -> None:
-    environment |= {"REDIS_URL": redis_server.url, "JOB_LEASE_SECONDS": NEVER}
-    asked, hanging = threading.Event(), threading.Event()
+    environment |= {"REDIS_URL": redis_server.url, "JOB_LEASE_SECONDS": LONG_LEASE}
+    called, released = threading.Event(), threading.Event()
 
     def hang(path: str) -> None:
-        asked.set()
-        hanging.wait(120)
+        called.set()
+        released.wait(120)
 
     services.synthesizer.before = hang
     with GatewayProcess(**environment) as gateway:
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         with WorkerProcess(**environment) as worker:
-            assert asked.wait(60)
+            assert called.wait(60)
             assert worker.stop() == 0
-        hanging.set()
+        released.set()
 
         assert gateway.job(job_id)["state"] == "queued"
 
 
-def test_jobs_outlive_redis(
+def test_jobs_survive_an_outage_of_redis(
     environment: dict[str, str],
-    third: Held,
+    third: HeldVocoder,
     redis_server: RedisServer,
     expected_sound: Callable[[], bytes],
 ) -> None:
     environment["REDIS_URL"] = redis_server.url
     with GatewayProcess(**environment) as gateway, WorkerProcess(**environment):
-        running = gateway.order(TEXT)
+        running = gateway.create_job(TEXT)
         third.wait()
-        waiting = gateway.order(TEXT)
+        waiting = gateway.create_job(TEXT)
         redis_server.kill()
-        third.let_go()
+        third.release()
         assert gateway.wait_for(running)["state"] == "completed"
-        made_meanwhile = gateway.order(TEXT)
+        created_meanwhile = gateway.create_job(TEXT)
 
         redis_server.start()
 
-        for job_id in [waiting, made_meanwhile]:
+        for job_id in [waiting, created_meanwhile]:
             assert gateway.wait_for(job_id)["state"] == "completed"
-        for job_id in [running, waiting, made_meanwhile]:
+        for job_id in [running, waiting, created_meanwhile]:
             assert gateway.audio(job_id) == expected_sound()
 
 
-def test_redis_that_is_away_is_told_and_jobs_wait_for_it(
+def test_unreachable_redis_is_reported_and_jobs_wait(
     environment: dict[str, str], redis_server: RedisServer
 ) -> None:
     environment["REDIS_URL"] = redis_server.url
     with GatewayProcess(**environment) as gateway:
         redis_server.kill()
-        job_id = gateway.order(TEXT)
+        job_id = gateway.create_job(TEXT)
         wait_until(lambda: gateway.http.get("/health/ready").status_code == 503)
 
         not_ready = gateway.http.get("/health/ready").json()["error"]
@@ -302,7 +302,7 @@ def test_redis_that_is_away_is_told_and_jobs_wait_for_it(
         assert gateway.job(job_id)["waiting_for"] is None
 
 
-def test_gateway_does_not_start_with_a_wrong_password_of_redis(
+def test_gateway_does_not_start_with_a_wrong_redis_password(
     environment: dict[str, str], redis_server: RedisServer
 ) -> None:
     redis_server.require_password("secret")
@@ -310,7 +310,7 @@ def test_gateway_does_not_start_with_a_wrong_password_of_redis(
     own = {"SERVICE": "gateway", "BIND_HOST": "127.0.0.1", "PORT": str(free_port())}
     command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
 
-    ended = subprocess.run(
+    result = subprocess.run(
         command,
         cwd=REPOSITORY,
         env={**os.environ, **own, **environment, "REDIS_URL": url},
@@ -319,7 +319,7 @@ def test_gateway_does_not_start_with_a_wrong_password_of_redis(
         timeout=60,
     )
 
-    assert ended.returncode != 0
-    assert sum("REDIS_URL" in line for line in ended.stderr.splitlines()) == 1
-    assert "Traceback" not in ended.stderr
-    assert "wrong@" not in ended.stderr
+    assert result.returncode != 0
+    assert sum("REDIS_URL" in line for line in result.stderr.splitlines()) == 1
+    assert "Traceback" not in result.stderr
+    assert "wrong@" not in result.stderr

@@ -1,28 +1,20 @@
 import logging
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from anyio import create_task_group, fail_after, to_thread
 from anyio.lowlevel import checkpoint
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.pool import NullPool
 
 import gateway_service.storage.database
-from gateway_service.storage import sqlite_space
 from gateway_service.storage.database import Storage, StorageUnavailable, in_storage_thread
-from gateway_service.storage.database_url import StorageMisconfigured
-from gateway_service.storage.tables import Base, VoiceRow
-from tests.conftest import REPOSITORY, free_port, running
+from gateway_service.storage.engine import StorageMisconfigured
+from gateway_service.storage.tables import VoiceRow
+from tests.conftest import free_port, running
 from tests.support.job_fixtures import wait_until
 from tests.support.mariadb_server import PASSWORD, MariaDB
 
@@ -43,52 +35,15 @@ def voice(voice_id: str = "voice_1") -> VoiceRow:
 
 
 @pytest.fixture
-def restless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that was away is asked again at once."""
-    monkeypatch.setattr(gateway_service.storage.database, "REST_SECONDS", 0.0)
+def probing_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time between two probes of a failed database."""
+    monkeypatch.setattr(gateway_service.storage.database, "PROBE_SECONDS", 0.0)
 
 
-restless_storage = pytest.mark.usefixtures("restless")
+without_probe_wait = pytest.mark.usefixtures("probing_at_once")
 
 
-@contextmanager
-def inspecting(database_url: str) -> Iterator[Engine]:
-    engine = create_engine(database_url, poolclass=NullPool)
-    yield engine
-    engine.dispose()
-
-
-def test_migrations_make_the_tables_of_the_mappings(storage: Storage, database_url: str) -> None:
-    storage.migrate()
-    with inspecting(database_url) as engine, engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Base.metadata) == []
-
-
-def test_processes_that_start_at_once_migrate_one_at_a_time(
-    database_url: str, tmp_path: Path
-) -> None:
-    program = (
-        "import sys, pathlib; from gateway_service.storage.database import Storage\n"
-        "storage = Storage(sys.argv[1], pathlib.Path(sys.argv[2])); print('go', flush=True)\n"
-        "sys.stdin.readline(); storage.migrate(); storage.read_session().__enter__()"
-    )
-    command = [sys.executable, "-c", program, database_url, str(tmp_path)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    started = [
-        subprocess.Popen(command, cwd=REPOSITORY, text=True, **pipes)  # type: ignore[call-overload]
-        for _ in range(PROCESSES)
-    ]
-    for process in started:
-        assert process.stdout.readline() == "go\n"
-    for process in started:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    errors = [process.communicate()[1] for process in started]
-    assert [process.returncode for process in started] == [0] * PROCESSES, errors
-
-
-def test_rows_come_back_as_they_were_written(storage: Storage) -> None:
+def test_row_is_read_as_it_was_written(storage: Storage) -> None:
     with storage.session() as session:
         session.add(voice())
     with storage.read_session() as session:
@@ -98,31 +53,31 @@ def test_rows_come_back_as_they_were_written(storage: Storage) -> None:
         assert getattr(found, column.key) == getattr(expected, column.key)
 
 
-def test_transaction_that_raises_leaves_nothing(storage: Storage) -> None:
-    def half_done() -> None:
+def test_transaction_that_raises_is_rolled_back(storage: Storage) -> None:
+    def fail_after_flush() -> None:
         with storage.session() as session:
             session.add(voice())
             session.flush()
             raise KeyError("voice")
 
     with pytest.raises(KeyError):
-        half_done()
+        fail_after_flush()
     with storage.read_session() as session:
         assert session.get(VoiceRow, "voice_1") is None
 
 
-def test_transactions_that_read_and_then_write_lose_nothing(storage: Storage) -> None:
+def test_concurrent_updates_are_not_lost(storage: Storage) -> None:
     with storage.session() as session:
         session.add(voice())
         session.get_one(VoiceRow, "voice_1").created_at = 0
 
-    def count() -> None:
+    def increment() -> None:
         for _ in range(ROUNDS):
             with storage.session() as session:
                 row = session.get_one(VoiceRow, "voice_1", with_for_update=True)
                 row.created_at += 1
 
-    threads = [threading.Thread(target=count) for _ in range(THREADS)]
+    threads = [threading.Thread(target=increment) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -131,7 +86,7 @@ def test_transactions_that_read_and_then_write_lose_nothing(storage: Storage) ->
         assert session.get_one(VoiceRow, "voice_1").created_at == THREADS * ROUNDS
 
 
-def test_readers_and_a_writer_do_not_wait_for_each_other(storage: Storage) -> None:
+def test_readers_and_a_writer_do_not_block_each_other(storage: Storage) -> None:
     with storage.read_session() as reading:
         assert reading.get(VoiceRow, "voice_1") is None
         with storage.session() as writing:
@@ -142,7 +97,7 @@ def test_readers_and_a_writer_do_not_wait_for_each_other(storage: Storage) -> No
         assert session.get(VoiceRow, "voice_1") is not None
 
 
-def test_busy_sqlite_is_a_503_until_it_is_free(tmp_path: Path) -> None:
+def test_locked_sqlite_is_a_503_until_it_is_free(tmp_path: Path) -> None:
     with closing(Storage("", tmp_path, busy_seconds=0.05)) as storage:
         storage.migrate()
         with closing(sqlite3.connect(tmp_path / "gateway.sqlite3")) as other:
@@ -154,7 +109,7 @@ def test_busy_sqlite_is_a_503_until_it_is_free(tmp_path: Path) -> None:
             session.add(voice())
 
 
-@restless_storage
+@without_probe_wait
 def test_killed_mariadb_is_a_503_until_it_is_back(mariadb: MariaDB, tmp_path: Path) -> None:
     with closing(Storage(mariadb.new_database(), tmp_path)) as storage:
         with storage.session() as session:
@@ -168,9 +123,7 @@ def test_killed_mariadb_is_a_503_until_it_is_back(mariadb: MariaDB, tmp_path: Pa
             assert session.get_one(VoiceRow, "voice_1").consent == voice().consent
 
 
-def test_mariadb_that_went_and_came_unnoticed_is_used_again(
-    mariadb: MariaDB, tmp_path: Path
-) -> None:
+def test_restarted_mariadb_is_reconnected(mariadb: MariaDB, tmp_path: Path) -> None:
     with closing(Storage(mariadb.new_database(), tmp_path)) as storage:
         storage.migrate()
         mariadb.kill()
@@ -179,9 +132,9 @@ def test_mariadb_that_went_and_came_unnoticed_is_used_again(
             session.add(voice())
 
 
-@restless_storage
+@without_probe_wait
 def test_mariadb_killed_within_a_transaction_is_a_503(mariadb: MariaDB, tmp_path: Path) -> None:
-    def broken_off() -> None:
+    def interrupted() -> None:
         with storage.session() as session:
             session.add(voice())
             session.flush()
@@ -189,14 +142,14 @@ def test_mariadb_killed_within_a_transaction_is_a_503(mariadb: MariaDB, tmp_path
 
     with closing(Storage(mariadb.new_database(), tmp_path)) as storage:
         with pytest.raises(StorageUnavailable):
-            broken_off()
+            interrupted()
         mariadb.start()
         with storage.session() as session:
             assert session.get(VoiceRow, "voice_1") is None
 
 
-@restless_storage
-def test_database_that_comes_back_empty_is_migrated_again(mariadb: MariaDB, tmp_path: Path) -> None:
+@without_probe_wait
+def test_database_that_returns_empty_is_migrated_again(mariadb: MariaDB, tmp_path: Path) -> None:
     url = mariadb.new_database()
     name = url.rpartition("/")[2]
     with closing(Storage(url, tmp_path)) as storage:
@@ -211,13 +164,13 @@ def test_database_that_comes_back_empty_is_migrated_again(mariadb: MariaDB, tmp_
             session.add(voice())
 
 
-def silent_storage(port: int, folder: Path) -> Storage:
+def unresponsive_storage(port: int, folder: Path) -> Storage:
     return Storage(f"mysql://user:{PASSWORD}@127.0.0.1:{port}/voices", folder, busy_seconds=60)
 
 
-def test_database_that_is_away_is_left_alone_for_a_while(tmp_path: Path) -> None:
+def test_open_circuit_fails_without_connecting(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        storage = silent_storage(server.getsockname()[1], tmp_path)
+        storage = unresponsive_storage(server.getsockname()[1], tmp_path)
         hang_up = threading.Thread(target=lambda: server.accept()[0].close())
         hang_up.start()
         for _ in range(3):
@@ -226,34 +179,34 @@ def test_database_that_is_away_is_left_alone_for_a_while(tmp_path: Path) -> None
         hang_up.join()
         server.setblocking(False)
         with pytest.raises(BlockingIOError):
-            server.accept()  # nobody has called again
+            server.accept()  # nobody has connected again
         storage.close()
 
 
-@restless_storage
-def test_one_caller_looks_whether_it_is_back_and_no_other_waits_for_that(tmp_path: Path) -> None:
-    def look() -> None:
+@without_probe_wait
+def test_one_caller_probes_while_others_fail_fast(tmp_path: Path) -> None:
+    def fail() -> None:
         with pytest.raises(StorageUnavailable), storage.read_session():
             pass
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        storage = silent_storage(server.getsockname()[1], tmp_path)
+        storage = unresponsive_storage(server.getsockname()[1], tmp_path)
         hang_up = threading.Thread(target=lambda: server.accept()[0].close())
         hang_up.start()
-        look()
+        fail()
         hang_up.join()
-        first = threading.Thread(target=look)
+        first = threading.Thread(target=fail)
         first.start()
-        silent, _ = server.accept()
-        look()
+        pending, _ = server.accept()
+        fail()
         assert first.is_alive()
-        silent.close()
+        pending.close()
         first.join()
         storage.close()
 
 
 @pytest.mark.anyio
-async def test_callers_of_a_silent_database_leave_other_work_its_threads() -> None:
+async def test_unresponsive_database_does_not_occupy_other_threads() -> None:
     answered = threading.Event()
     async with create_task_group() as waiting:
         for _ in range(60):
@@ -264,7 +217,7 @@ async def test_callers_of_a_silent_database_leave_other_work_its_threads() -> No
         answered.set()
 
 
-def test_wrong_password_is_named_without_it(
+def test_wrong_password_error_does_not_contain_the_password(
     mariadb: MariaDB, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = mariadb.new_database().replace(PASSWORD, PASSWORD + "-wrong")
@@ -276,7 +229,7 @@ def test_wrong_password_is_named_without_it(
     assert PASSWORD not in str(caught.value) + caplog.text
 
 
-def test_absent_mariadb_is_told_without_its_password(
+def test_unreachable_mariadb_is_logged_without_its_password(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -291,7 +244,7 @@ def test_absent_mariadb_is_told_without_its_password(
     assert PASSWORD not in str(caught.value) + repr(caught.value) + caplog.text
 
 
-def test_wrong_password_found_after_the_start_is_a_503(
+def test_wrong_password_after_startup_is_a_503(
     mariadb: MariaDB, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = mariadb.new_database().replace(PASSWORD, PASSWORD + "-wrong")
@@ -304,106 +257,7 @@ def test_wrong_password_found_after_the_start_is_a_503(
     assert "Access denied" in caplog.text
 
 
-def test_unwritable_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with (
-        closing(Storage("", tmp_path / "file" / "data")) as storage,
-        pytest.raises(StorageMisconfigured, match="file/data cannot be written"),
-    ):
-        storage.migrate()
-
-
-def test_file_that_is_no_database_is_named(tmp_path: Path) -> None:
-    (tmp_path / "gateway.sqlite3").write_text("Dear diary, today nothing happened at all.\n" * 99)
-    with (
-        closing(Storage("", tmp_path)) as storage,
-        pytest.raises(StorageMisconfigured, match="not a database"),
-    ):
-        storage.migrate()
-
-
-@pytest.mark.parametrize("noted", ["0001", "0002"])
-def test_migration_that_broke_off_before_it_was_noted_is_repeated(
-    storage: Storage, database_url: str, noted: str
-) -> None:
-    storage.migrate()
-    with inspecting(database_url) as engine, engine.begin() as connection:
-        connection.execute(text(f"UPDATE alembic_version SET version_num = '{noted}'"))
-    with closing(Storage(database_url, Path())) as again:
-        again.migrate()
-
-
-def test_file_shrinks_when_space_is_given_back(tmp_path: Path) -> None:
-    file = tmp_path / "gateway.sqlite3"
-    with closing(Storage("", tmp_path)) as storage:
-        with storage.session() as session:
-            session.execute(text("CREATE TABLE sounds (sound BLOB)"))
-            session.execute(text("INSERT INTO sounds VALUES (randomblob(2000000))"))
-        with storage.session() as session:
-            session.execute(text("DELETE FROM sounds"))
-        storage.give_back_space()
-        with storage.read_session() as session:
-            assert session.scalar(text("PRAGMA freelist_count")) == 0
-    assert file.stat().st_size < 500_000
-
-
-def test_file_of_an_older_version_shrinks_too(tmp_path: Path) -> None:
-    file = tmp_path / "gateway.sqlite3"
-    with closing(Storage("", tmp_path)) as storage, storage.session() as session:
-        session.execute(text("CREATE TABLE sounds (sound BLOB)"))
-        session.execute(text("INSERT INTO sounds VALUES (randomblob(2000000))"))
-    with closing(sqlite3.connect(file)) as older:
-        older.execute("PRAGMA auto_vacuum = NONE")
-        older.execute("VACUUM")
-        assert older.execute("PRAGMA auto_vacuum").fetchone() == (0,)
-
-    with closing(Storage("", tmp_path)) as storage:
-        with storage.session() as session:
-            session.execute(text("DELETE FROM sounds"))
-        storage.give_back_space()
-
-    assert file.stat().st_size < 500_000
-
-
-def test_older_file_that_is_too_large_to_be_rebuilt_is_used_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    with closing(sqlite3.connect(tmp_path / "gateway.sqlite3")) as older:
-        older.execute("PRAGMA auto_vacuum = NONE")
-        older.execute("CREATE TABLE sounds (sound BLOB)")
-    monkeypatch.setattr(sqlite_space, "MAX_REBUILT_BYTES", 0)
-
-    with closing(Storage("", tmp_path)) as storage:
-        storage.migrate()
-        storage.give_back_space()
-
-    assert "too large to be rebuilt" in caplog.text
-
-
-@pytest.fixture
-def read_only_file(small_disk: Path) -> Iterator[Path]:
-    """A migrated database that root cannot write to either."""
-    with closing(Storage("", small_disk)) as storage:
-        storage.migrate()
-    file = str(small_disk / "gateway.sqlite3")
-    subprocess.run(["mount", "--bind", file, file], check=True)
-    subprocess.run(["mount", "-o", "remount,bind,ro", file], check=True)
-    yield small_disk
-    subprocess.run(["umount", "--lazy", file], check=True)
-
-
-def test_file_that_is_read_only_is_named(read_only_file: Path) -> None:
-    with (
-        closing(Storage("", read_only_file)) as storage,
-        pytest.raises(
-            StorageMisconfigured, match=r"gateway\.sqlite3 cannot be written to"
-        ) as caught,
-    ):
-        storage.migrate()
-    assert "\n" not in str(caught.value)
-
-
-def test_file_that_is_damaged_meanwhile_is_a_503_by_name(
+def test_file_damaged_at_runtime_is_a_503(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "gateway.sqlite3"
@@ -413,12 +267,12 @@ def test_file_that_is_damaged_meanwhile_is_a_503_by_name(
         httpx.Client(base_url=url, timeout=60) as client,
     ):
         assert client.get("/v1/jobs").status_code == 200
-        with closing(sqlite3.connect(file)) as other:  # so that nothing stands in a cache
+        with closing(sqlite3.connect(file)) as other:  # invalidates cached pages
             other.execute("CREATE TABLE news (id INTEGER)")
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        with file.open("r+b") as garbled:
-            garbled.seek(4096)
-            garbled.write(b"\xa5" * (file.stat().st_size - 4096))
+        with file.open("r+b") as damaged:
+            damaged.seek(4096)
+            damaged.write(b"\xa5" * (file.stat().st_size - 4096))
 
         for path in ("/v1/jobs", "/v1/audio/voices", "/v1/jobs/job_1", "/health/ready"):
             answer = client.get(path)
@@ -429,18 +283,7 @@ def test_file_that_is_damaged_meanwhile_is_a_503_by_name(
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_tables_of_a_newer_program_are_left_alone(storage: Storage, database_url: str) -> None:
-    storage.migrate()
-    with inspecting(database_url) as engine, engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
-    with (
-        closing(Storage(database_url, Path())) as older,
-        pytest.raises(StorageMisconfigured, match="newer program"),
-    ):
-        older.migrate()
-
-
-def test_gateway_outlives_its_database(
+def test_gateway_survives_an_outage_of_its_database(
     mariadb: MariaDB, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     url = mariadb.new_database()

@@ -4,50 +4,50 @@ DAY = 86_400.0
 
 
 class Clocks:
-    """A wall clock that may be set, and time that goes on."""
+    """A wall clock that can be set, and elapsed time that cannot."""
 
     def __init__(self) -> None:
-        self.elapsed, self.ahead = 1000.0, 0.0
-        self.steady = SteadyClock(lambda: self.true() + self.ahead, lambda: self.elapsed)
+        self.elapsed, self.step = 1000.0, 0.0
+        self.steady = SteadyClock(lambda: self.true_time() + self.step, lambda: self.elapsed)
 
-    def true(self) -> float:
+    def true_time(self) -> float:
         return 2_000_000_000.0 + self.elapsed
 
-    def passes(self, seconds: float) -> float:
-        """What the steady clock is off then."""
+    def error_after(self, seconds: float) -> float:
+        """Let time pass. The steady clock's error in seconds."""
         self.elapsed += seconds
-        return self.steady.seconds() - self.true()
+        return self.steady.seconds() - self.true_time()
 
 
-def test_short_step_is_not_followed() -> None:
+def test_short_step_is_ignored() -> None:
     clocks = Clocks()
-    for step in (8 * DAY, -8 * DAY):
-        clocks.ahead = step
-        assert clocks.passes(5) == 0
-        clocks.ahead = 0
-        assert clocks.passes(5) == 0
+    for amount in (8 * DAY, -8 * DAY):
+        clocks.step = amount
+        assert clocks.error_after(5) == 0
+        clocks.step = 0
+        assert clocks.error_after(5) == 0
 
 
-def test_step_that_lasts_is_followed() -> None:
+def test_lasting_step_is_followed() -> None:
     clocks = Clocks()
-    clocks.ahead = 8 * DAY
-    assert clocks.passes(1) == 0
-    assert clocks.passes(SETTLE_SECONDS - 1) == 0
-    assert clocks.passes(1) == 8 * DAY
+    clocks.step = 8 * DAY
+    assert clocks.error_after(1) == 0
+    assert clocks.error_after(SETTLE_SECONDS - 1) == 0
+    assert clocks.error_after(1) == 8 * DAY
 
 
-def test_two_short_steps_are_not_one_that_lasts() -> None:
+def test_two_short_steps_do_not_add_up() -> None:
     clocks = Clocks()
     for _ in range(2):
-        clocks.ahead = 8 * DAY
-        assert clocks.passes(1) == 0
-        assert clocks.passes(SETTLE_SECONDS - 1) == 0
-        clocks.ahead = 0
-        assert clocks.passes(1) == 0
+        clocks.step = 8 * DAY
+        assert clocks.error_after(1) == 0
+        assert clocks.error_after(SETTLE_SECONDS - 1) == 0
+        clocks.step = 0
+        assert clocks.error_after(1) == 0
 
 
-def test_clock_that_runs_fast_is_followed() -> None:
+def test_drift_is_followed() -> None:
     clocks = Clocks()
     for _ in range(10):
-        clocks.ahead += 4
-        assert clocks.passes(100) == clocks.ahead
+        clocks.step += 4
+        assert clocks.error_after(100) == clocks.step

@@ -1,4 +1,4 @@
-"""The voices."""
+"""Table of voices."""
 
 import sqlalchemy as sa
 from alembic import op

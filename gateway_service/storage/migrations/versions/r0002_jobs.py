@@ -1,4 +1,4 @@
-"""The jobs."""
+"""Tables of jobs and their sentences."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""How many sentences of a job could not be said."""
+"""Count of the sentences of a job that could not be spoken."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # MariaDB keeps the column of a migration that broke off before it was noted.
+    # An interrupted migration leaves the column on MariaDB.
     if "skipped" not in {
         column["name"] for column in sa.inspect(op.get_bind()).get_columns("jobs")
     }:

@@ -1,6 +1,6 @@
-"""The encoded sound of jobs, and whose they are.
+"""Encoded files of jobs, and their callers.
 
-Jobs that are completed already go back into the queue: a worker encodes their sound.
+Completed jobs return to the queue, where a worker encodes their sound.
 """
 
 from typing import Any
@@ -25,10 +25,10 @@ def _columns() -> list[sa.Column[Any]]:
 
 
 def upgrade() -> None:
-    # MariaDB keeps the columns of a migration that broke off before it was noted.
-    there = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("jobs")}
+    # An interrupted migration leaves the columns on MariaDB.
+    existing = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("jobs")}
     for column in _columns():
-        if column.name not in there:
+        if column.name not in existing:
             op.add_column("jobs", column)
     op.create_table(
         "job_sounds",

@@ -1,4 +1,4 @@
-"""The lexicon of a job."""
+"""Lexicon of a job."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,9 +11,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # MariaDB keeps the column of a migration that broke off before it was noted.
-    there = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("jobs")}
-    if "lexicon" not in there:
+    # An interrupted migration leaves the column on MariaDB.
+    existing = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("jobs")}
+    if "lexicon" not in existing:
         text = sa.Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
         op.add_column("jobs", sa.Column("lexicon", text))
 

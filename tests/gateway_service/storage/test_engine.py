@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway_service.storage.database_url import StorageMisconfigured, parse_database_url
+from gateway_service.storage.engine import StorageMisconfigured, parse_database_url
 
 DATA = Path("/data")
 PASSWORD = "s3cret"
@@ -12,12 +12,12 @@ def parsed(url: str) -> str:
     return parse_database_url(url, DATA).render_as_string(hide_password=False)
 
 
-def test_no_url_is_a_file_in_the_data_folder() -> None:
+def test_empty_url_is_a_file_in_the_data_folder() -> None:
     assert parsed("") == "sqlite:////data/gateway.sqlite3"
 
 
 @pytest.mark.parametrize(
-    ("url", "opened"),
+    ("url", "normalised"),
     [
         ("mysql+pymysql://u:p@h:3307/d", "mysql+pymysql://u:p@h:3307/d"),
         ("mysql://u:p@h/d", "mysql+pymysql://u:p@h/d"),
@@ -29,8 +29,8 @@ def test_no_url_is_a_file_in_the_data_folder() -> None:
         ("sqlite:////var/voices.db", "sqlite:////var/voices.db"),
     ],
 )
-def test_urls_as_hosts_write_them_are_opened(url: str, opened: str) -> None:
-    assert parsed(url) == opened
+def test_url_is_normalised(url: str, normalised: str) -> None:
+    assert parsed(url) == normalised
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_urls_as_hosts_write_them_are_opened(url: str, opened: str) -> None:
         "sqlite:///:memory:",
     ],
 )
-def test_url_of_no_database_of_ours_is_refused_without_its_password(url: str) -> None:
+def test_unsupported_url_is_rejected_without_its_password(url: str) -> None:
     with pytest.raises(StorageMisconfigured, match=r"DATABASE_URL .*percent-encoded") as caught:
         parse_database_url(url, DATA)
     assert PASSWORD not in str(caught.value)

@@ -1,5 +1,4 @@
-"""Each service fails in each way while the gateway works: the answer names it, and once the service
-is well again, all goes on without a restart."""
+"""Failures of each service: the gateway's error names it, and recovery needs no restart."""
 
 import signal
 import subprocess
@@ -20,10 +19,10 @@ from tests.support.job_processes import GatewayProcess
 from tests.support.speech_fixtures import SpeechServer, speech_server
 from tests.support.stub_services import Body, Refusal, Refused, StubService
 
-PARTS = ["encoder", "synthesizer", "vocoder"]
-ATTEMPTS = 2  # of the speech server's chain
+SERVICES = ["encoder", "synthesizer", "vocoder"]
+ATTEMPTS = 2  # the speech server's RetryPolicy
 READ_SECONDS = 1.0
-THROUGH_ALL = {"wav": [0.1] * 16_000, "sr": 16_000, "text": "Hello there.", "seed": 1}
+REQUEST = {"wav": [0.1] * 16_000, "sr": 16_000, "text": "Hello there.", "seed": 1}
 
 
 @pytest.fixture(scope="module")
@@ -33,154 +32,156 @@ def server() -> Iterator[SpeechServer]:
 
 
 @pytest.fixture
-def part(
+def service(
     request: pytest.FixtureRequest, server: SpeechServer, monkeypatch: pytest.MonkeyPatch
 ) -> StubService:
-    """One that may be broken, in a chain that is well; `answer` is mended afterwards."""
-    for name in PARTS:
+    """A service that the test may break. Its `answer` is restored afterwards."""
+    for name in SERVICES:
         getattr(server.services, name).reset()
-    service: StubService = getattr(server.services, request.param)
-    monkeypatch.setattr(service, "answer", service.answer)
-    return service
+    broken: StubService = getattr(server.services, request.param)
+    monkeypatch.setattr(broken, "answer", broken.answer)
+    return broken
 
 
-every_part = pytest.mark.parametrize("part", PARTS, indirect=True)
+each_service = pytest.mark.parametrize("service", SERVICES, indirect=True)
 
 
 def speak(url: str, deadline: str | None = None) -> httpx.Response:
     headers = {"X-Request-Deadline": deadline} if deadline else {}
-    return httpx.post(f"{url}/inference-c/", json=THROUGH_ALL, timeout=60, headers=headers)
+    return httpx.post(f"{url}/inference-c/", json=REQUEST, timeout=60, headers=headers)
 
 
-def check_named(answer: httpx.Response, part: str, status: int) -> None:
+def check_named(answer: httpx.Response, service: str, status: int) -> None:
     assert answer.status_code == status, answer.text
     message = answer.json()["error"]["message"]
-    assert f"the {part} " in message
-    assert not any(f"the {other} " in message for other in PARTS if other != part)
+    assert f"the {service} " in message
+    assert not any(f"the {other} " in message for other in SERVICES if other != service)
     assert ("retry-after" in answer.headers) == (status == 503)
 
 
-def name_of(part: StubService, server: SpeechServer) -> str:
-    return next(name for name in PARTS if getattr(server.services, name) is part)
+def name_of(service: StubService, server: SpeechServer) -> str:
+    return next(name for name in SERVICES if getattr(server.services, name) is service)
 
 
-def rubbish(path: str, request: dict[str, Any]) -> Body:
+def garbage(path: str, request: dict[str, Any]) -> Body:
     return iter([b"<html>", b"It works!" * 1000])
 
 
-def other_json(path: str, request: dict[str, Any]) -> Body:
+def wrong_json(path: str, request: dict[str, Any]) -> Body:
     return {"embed": [[1]], "spec": "loud", "wav": None}
 
 
-def half(part: StubService) -> Callable[[str, dict[str, Any]], Body]:
-    """What it would say, but the connection breaks before its end."""
-    whole = part.answer
+def truncated(service: StubService) -> Callable[[str, dict[str, Any]], Body]:
+    """The service's response, with a connection that breaks before its end."""
+    whole = service.answer
 
     def answer(path: str, request: dict[str, Any]) -> Body:
         said = whole(path, request)
-        parts = iter([b'{"embed": [0.1, 0.']) if isinstance(said, dict) else said
-        return broken_off(parts)
+        chunks = iter([b'{"embed": [0.1, 0.']) if isinstance(said, dict) else said
+        return broken_off(chunks)
 
     return answer
 
 
-def broken_off(parts: Iterator[bytes]) -> Iterator[bytes]:
-    yield next(parts)
+def broken_off(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield next(chunks)
     raise Refused(Refusal(500))
 
 
-@every_part
-@pytest.mark.parametrize("answer", [rubbish, other_json])
-def test_rubbish_is_answered_with_the_parts_name(
-    server: SpeechServer, part: StubService, answer: Callable[[str, dict[str, Any]], Body]
+@each_service
+@pytest.mark.parametrize("answer", [garbage, wrong_json])
+def test_invalid_response_is_a_502_that_names_the_service(
+    server: SpeechServer, service: StubService, answer: Callable[[str, dict[str, Any]], Body]
 ) -> None:
-    part.answer, well = answer, part.answer
-    check_named(speak(server.url), name_of(part, server), 502)
-    assert len(part.requests) == 1  # it would be rubbish again
-    part.answer = well
+    service.answer, original = answer, service.answer
+    check_named(speak(server.url), name_of(service, server), 502)
+    assert len(service.requests) == 1  # a retry would return the same
+    service.answer = original
     assert speak(server.url).status_code == 200
 
 
-@every_part
-def test_half_an_answer_is_asked_for_again_so_often_and_no_more(
-    server: SpeechServer, part: StubService
+@each_service
+def test_truncated_response_is_retried_up_to_the_limit(
+    server: SpeechServer, service: StubService
 ) -> None:
-    part.answer, well = half(part), part.answer
-    check_named(speak(server.url), name_of(part, server), 503)
-    assert len(part.requests) == ATTEMPTS
-    part.answer = well
+    service.answer, original = truncated(service), service.answer
+    check_named(speak(server.url), name_of(service, server), 503)
+    assert len(service.requests) == ATTEMPTS
+    service.answer = original
     assert speak(server.url).status_code == 200
 
 
-@every_part
-def test_one_half_answer_is_not_noticed(server: SpeechServer, part: StubService) -> None:
+@each_service
+def test_one_truncated_response_does_not_change_the_result(
+    server: SpeechServer, service: StubService
+) -> None:
     expected = speak(server.url).content
-    part.answer, well = half(part), part.answer
+    service.answer, original = truncated(service), service.answer
 
-    def mend(path: str) -> None:
-        if len(part.requests) == 3:  # one was before, one is half
-            part.answer = well
+    def restore(path: str) -> None:
+        if len(service.requests) == 3:  # `expected` was the first, the truncated one the second
+            service.answer = original
 
-    part.before = mend
+    service.before = restore
     assert speak(server.url).content == expected
 
 
-@every_part
-def test_silence_is_waited_for_once_and_no_longer_than_was_set(
-    server: SpeechServer, part: StubService
+@each_service
+def test_unresponsive_service_is_a_504_without_a_retry(
+    server: SpeechServer, service: StubService
 ) -> None:
-    let_go = threading.Event()
-    part.before = lambda path: let_go.wait(60)
-    check_named(speak(server.url), name_of(part, server), 504)
-    assert len(part.requests) == 1  # it may be at it still
-    let_go.set()
+    released = threading.Event()
+    service.before = lambda path: released.wait(60)
+    check_named(speak(server.url), name_of(service, server), 504)
+    assert len(service.requests) == 1  # it may still be working
+    released.set()
     assert speak(server.url).status_code == 200
 
 
-@every_part
+@each_service
 @pytest.mark.parametrize(("status", "answered"), [(500, 502), (503, 503), (504, 504)])
-def test_errors_of_a_part_become_the_gateways(
-    server: SpeechServer, part: StubService, status: int, answered: int
+def test_error_of_a_service_becomes_an_error_of_the_gateway(
+    server: SpeechServer, service: StubService, status: int, answered: int
 ) -> None:
-    part.refusal = Refusal(status)
-    check_named(speak(server.url), name_of(part, server), answered)
-    assert len(part.requests) == (ATTEMPTS if status == 503 else 1)
-    part.refusal = None
+    service.refusal = Refusal(status)
+    check_named(speak(server.url), name_of(service, server), answered)
+    assert len(service.requests) == (ATTEMPTS if status == 503 else 1)
+    service.refusal = None
     assert speak(server.url).status_code == 200
 
 
 def test_deadline_shrinks_along_the_chain() -> None:
-    """Each part is told how long its answer is waited for: less than the one before it was."""
+    """Each service is sent the remaining time, which is less than the previous one had."""
     with speech_server(Settings(read_seconds=600)) as server:
         assert speak(server.url, deadline="300").status_code == 200
-        told = [
+        sent = [
             float(headers["X-Request-Deadline"])
-            for name in PARTS
+            for name in SERVICES
             for headers in getattr(server.services, name).headers
         ]
-    assert len(told) == len(PARTS)
-    assert 300 > told[0] > told[1] > told[2] > 0
+    assert len(sent) == len(SERVICES)
+    assert 300 > sent[0] > sent[1] > sent[2] > 0
 
 
-def test_parts_are_told_the_usual_time_where_the_caller_says_none() -> None:
+def test_services_are_sent_the_default_deadline() -> None:
     with speech_server(Settings(read_seconds=600)) as server:
         assert speak(server.url).status_code == 200
         assert server.services.encoder.headers[0]["X-Request-Deadline"] == "600.000"
 
 
-@pytest.mark.parametrize("name", PARTS)
-def test_caller_in_a_hurry_is_answered_when_its_time_is_over(name: str) -> None:
-    let_go = threading.Event()
+@pytest.mark.parametrize("name", SERVICES)
+def test_short_deadline_of_the_caller_is_kept(name: str) -> None:
+    released = threading.Event()
     with speech_server(Settings(read_seconds=600)) as server:
-        getattr(server.services, name).before = lambda path: let_go.wait(60)
+        getattr(server.services, name).before = lambda path: released.wait(60)
         late = speak(server.url, deadline="0.4")
         check_named(late, name, 504)
         assert "when the seconds of X-Request-Deadline were over" in late.json()["error"]["message"]
-        let_go.set()
+        released.set()
 
 
-class PartProcess:
-    """A stub service that can be killed and stopped, always at the same port."""
+class ServiceProcess:
+    """A stub service in a process that can be killed or stopped, always on the same port."""
 
     def __init__(self, name: str) -> None:
         self.name, self.port = name, free_port()
@@ -214,16 +215,16 @@ class PartProcess:
 
 
 @pytest.fixture(scope="module")
-def processes() -> Iterator[dict[str, PartProcess]]:
-    parts = {name: PartProcess(name) for name in PARTS}
-    yield parts
-    for part in parts.values():
-        part.kill()
+def processes() -> Iterator[dict[str, ServiceProcess]]:
+    started = {name: ServiceProcess(name) for name in SERVICES}
+    yield started
+    for process in started.values():
+        process.kill()
 
 
 @pytest.fixture(scope="module")
 def gateway(
-    processes: dict[str, PartProcess], tmp_path_factory: pytest.TempPathFactory
+    processes: dict[str, ServiceProcess], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GatewayProcess]:
     folder: Path = tmp_path_factory.mktemp("data")
     urls = {f"{name.upper()}_URL": f"http://127.0.0.1:{p.port}" for name, p in processes.items()}
@@ -232,31 +233,31 @@ def gateway(
         yield gateway
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.parametrize(("how", "status"), [("killed", 503), ("stopped", 504)])
-def test_process_that_is_away_is_named_and_comes_back(
+def test_killed_or_stopped_process_is_named_and_recovers(
     gateway: GatewayProcess,
-    processes: dict[str, PartProcess],
+    processes: dict[str, ServiceProcess],
     name: str,
     how: str,
     status: int,
 ) -> None:
     url = str(gateway.http.base_url).rstrip("/")
-    expected = speak(url).content  # connections are open, and stale from now on
+    expected = speak(url).content  # leaves open connections, which become stale
     processes[name].break_down(how)
     check_named(speak(url), name, status)
-    assert gateway.http.get("/health/ready").is_success  # other work may need no such part
+    assert gateway.http.get("/health/ready").is_success  # other work may not need the service
     processes[name].recover(how)
     recovered = speak(url)
     assert (recovered.status_code, recovered.content) == (200, expected)
 
 
 @pytest.mark.parametrize(("name", "how"), [("synthesizer", "stopped"), ("vocoder", "killed")])
-def test_job_waits_for_a_part_that_is_away_and_goes_on(
-    gateway: GatewayProcess, processes: dict[str, PartProcess], name: str, how: str
+def test_job_waits_for_a_killed_or_stopped_service(
+    gateway: GatewayProcess, processes: dict[str, ServiceProcess], name: str, how: str
 ) -> None:
     processes[name].break_down(how)
-    job_id = gateway.order("One is here. Two is there.")
+    job_id = gateway.create_job("One is here. Two is there.")
     wait_until(lambda: gateway.job(job_id)["waiting_for"] is not None)
     assert name in gateway.job(job_id)["waiting_for"]
     processes[name].recover(how)

@@ -5,15 +5,15 @@ import pytest
 from sqlalchemy import Engine, event
 
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.library import Jobs
+from gateway_service.jobs.store import Jobs
 from gateway_service.storage.database import Storage
 from shared.http.errors import NotFound, QueueFull
-from tests.support.job_fixtures import finish, order, take
+from tests.support.job_fixtures import claim, finish, job_spec
 from tests.support.stub_services import stub_embed
 
 
-def test_new_job_is_queued_with_all_that_was_ordered(jobs: Jobs) -> None:
-    job = jobs.find(jobs.create(order()).id)
+def test_new_job_is_queued_with_its_spec(jobs: Jobs) -> None:
+    job = jobs.find(jobs.create(job_spec()).id)
 
     assert (job.status, job.sentences, job.done) == ("queued", 3, 0)
     assert (job.voice, job.response_format, job.speed, job.seed) == ("rowan", "wav", 1.0, 7)
@@ -22,35 +22,35 @@ def test_new_job_is_queued_with_all_that_was_ordered(jobs: Jobs) -> None:
     assert job.expires_at is None
 
 
-def test_text_of_every_script_is_kept(jobs: Jobs, leases: Leases) -> None:
+def test_text_in_any_script_is_stored(jobs: Jobs, leases: Leases) -> None:
     text = "Grüße, 안녕 und 🎉 hier." + " Noch ein langer Satz." * 20
-    jobs.create(order(text))
+    jobs.create(job_spec(text))
 
-    assert " ".join(piece.text for piece in leases.pieces(take(leases))) == text
+    assert " ".join(piece.text for piece in leases.pieces(claim(leases))) == text
 
 
-def test_rows_of_a_long_text_are_inserted_and_read_in_blocks(jobs: Jobs, leases: Leases) -> None:
+def test_rows_of_a_long_text_are_inserted_and_read_in_batches(jobs: Jobs, leases: Leases) -> None:
     rows: list[int] = []
 
-    def note(*statement: Any) -> None:
+    def record(*statement: Any) -> None:
         _, _, sql, parameters, _, _ = statement
         if "job_sentences" in sql:
             rows.append(len(parameters))
 
-    event.listen(Engine, "before_cursor_execute", note)
-    jobs.create(order("Yes. " * 3_000))
-    event.remove(Engine, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", record)
+    jobs.create(job_spec("Yes. " * 3_000))
+    event.remove(Engine, "before_cursor_execute", record)
 
     assert len(rows) >= 6
-    # SQLite gets a list of rows, MariaDB one of all their values.
+    # SQLite gets a list of rows, MariaDB a flat list of their values.
     assert max(rows) <= 500 * 4
-    job = take(leases)
+    job = claim(leases)
     assert job.sentences == len([*leases.pieces(job)]) == 3_000
 
 
-def test_newest_are_listed_first_page_by_page(jobs: Jobs) -> None:
-    made = [jobs.create(order()) for _ in range(5)]
-    newest = sorted(made, key=lambda job: (job.created_at, job.id), reverse=True)
+def test_newest_jobs_are_listed_first_in_pages(jobs: Jobs) -> None:
+    created = [jobs.create(job_spec()) for _ in range(5)]
+    newest = sorted(created, key=lambda job: (job.created_at, job.id), reverse=True)
 
     pages = [jobs.newest(2)]
     while pages[-1]:
@@ -64,40 +64,40 @@ def test_page_after_an_unknown_job_is_not_found(jobs: Jobs) -> None:
         jobs.newest(2, after="job_gone")
 
 
-def test_job_over_the_limit_is_refused_until_one_is_cancelled(storage: Storage) -> None:
+def test_job_over_the_limit_is_rejected_until_one_is_cancelled(storage: Storage) -> None:
     jobs = Jobs(storage, max_waiting=1, retention_days=1)
-    first = jobs.create(order())
+    first = jobs.create(job_spec())
     with pytest.raises(QueueFull, match="limit is 1"):
-        jobs.create(order())
+        jobs.create(job_spec())
 
     jobs.cancel(first.id)
 
-    jobs.create(order())
+    jobs.create(job_spec())
 
 
-def test_job_under_way_counts_as_waiting(storage: Storage, leases: Leases) -> None:
+def test_running_job_counts_as_waiting(storage: Storage, leases: Leases) -> None:
     jobs = Jobs(storage, max_waiting=1, retention_days=1)
-    jobs.create(order())
-    take(leases)
+    jobs.create(job_spec())
+    claim(leases)
 
     with pytest.raises(QueueFull):
-        jobs.create(order())
+        jobs.create(job_spec())
 
 
-def test_cancelled_job_is_final_and_nobody_takes_it(jobs: Jobs, leases: Leases) -> None:
-    job = jobs.create(order())
+def test_cancelled_job_is_final_and_not_claimed(jobs: Jobs, leases: Leases) -> None:
+    job = jobs.create(job_spec())
 
     cancelled = jobs.cancel(job.id)
 
     assert cancelled
     assert cancelled.status == "cancelled"
     assert cancelled.expires_at
-    assert leases.take() is None
+    assert leases.claim() is None
     assert jobs.cancel(job.id) is None
 
 
 def test_unfinished_job_is_not_deleted(jobs: Jobs) -> None:
-    job = jobs.create(order())
+    job = jobs.create(job_spec())
 
     with pytest.raises(NotFound):
         jobs.delete(job.id)
@@ -106,7 +106,7 @@ def test_unfinished_job_is_not_deleted(jobs: Jobs) -> None:
 
 
 def test_deleted_job_is_gone_at_once(jobs: Jobs, leases: Leases) -> None:
-    jobs.create(order())
+    jobs.create(job_spec())
     job = finish(leases)
 
     jobs.delete(job.id)
