@@ -6,7 +6,7 @@ that fits. Captions never overlap.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -200,22 +200,25 @@ def _lines(tokens: Sequence[WordTime]) -> list[list[WordTime]]:
     return lines
 
 
-def subrip(captions: Sequence[Caption]) -> str:
-    """As .srt."""
-    return "\n".join(
-        f"{number}\n{_clock(caption.start, ',')} --> {_clock(caption.end, ',')}\n{caption.text}\n"
-        for number, caption in enumerate(captions, start=1)
+def subrip(captions: Sequence[Caption], first: int = 1) -> str:
+    """As .srt. first: number of the first caption."""
+    return "".join(
+        f"{number}\n{_clock(caption.start, ',')} --> {_clock(caption.end, ',')}\n{caption.text}\n\n"
+        for number, caption in enumerate(captions, start=first)
     )
 
 
 def webvtt(captions: Sequence[Caption], by_word: bool = False) -> str:
     """As .vtt. by_word: with the time of each word, for players that light it up (karaoke)."""
-    cues = (
+    return "WEBVTT\n\n" + _cues(captions, by_word)
+
+
+def _cues(captions: Sequence[Caption], by_word: bool) -> str:
+    return "".join(
         f"{_clock(caption.start, '.')} --> {_clock(caption.end, '.')}\n"
-        f"{_cue_text(caption, by_word)}\n"
+        f"{_cue_text(caption, by_word)}\n\n"
         for caption in captions
     )
-    return "\n".join(["WEBVTT\n", *cues])
 
 
 def _cue_text(caption: Caption, by_word: bool) -> str:
@@ -239,24 +242,45 @@ def _escaped(text: str) -> str:
 
 def to_json(captions: Sequence[Caption]) -> str:
     """{"captions": [{"start", "end", "text", "words": [{"word", "start", "end"}]}]}, in seconds."""
-    content: list[dict[str, Any]] = [
-        {
-            "start": round(caption.start, 3),
-            "end": round(caption.end, 3),
-            "text": caption.text,
-            "words": [
-                {"word": word, "start": round(start, 3), "end": round(end, 3)}
-                for word, start, end in caption.tokens
-            ],
-        }
-        for caption in captions
-    ]
-    return json.dumps({"captions": content}, ensure_ascii=False)
+    return json.dumps({"captions": [*map(_object, captions)]}, ensure_ascii=False)
+
+
+def _object(caption: Caption) -> dict[str, Any]:
+    return {
+        "start": round(caption.start, 3),
+        "end": round(caption.end, 3),
+        "text": caption.text,
+        "words": [
+            {"word": word, "start": round(start, 3), "end": round(end, 3)}
+            for word, start, end in caption.tokens
+        ],
+    }
 
 
 def written(captions: Sequence[Caption], caption_format: CaptionFormat) -> str:
     """As a file of the format."""
-    return {"srt": subrip, "vtt": webvtt, "json": to_json}[caption_format](captions)
+    return "".join(written_in_parts([captions], caption_format))
+
+
+def written_in_parts(
+    groups: Iterable[Sequence[Caption]], caption_format: CaptionFormat, by_word: bool = False
+) -> Iterator[str]:
+    """The same file as of all groups together, group by group: a book has many captions."""
+    if caption_format == "json":
+        before = '{"captions": ['
+        for caption in (caption for group in groups for caption in group):
+            yield before + json.dumps(_object(caption), ensure_ascii=False)
+            before = ", "
+        yield "]}" if before == ", " else before + "]}"
+    elif caption_format == "vtt":
+        yield webvtt([])
+        for group in groups:
+            yield _cues(group, by_word)
+    else:
+        first = 1
+        for group in groups:
+            yield subrip(group, first)
+            first += len(group)
 
 
 def shifted(words: Sequence[WordTime], seconds: float, speed: float = 1.0) -> list[WordTime]:

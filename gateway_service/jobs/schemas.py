@@ -36,6 +36,7 @@ class JobQuery(BaseModel):
     speed: Speed = 1.0
     seed: SeedNumber | SkipJsonSchema[None] = None
     text_format: TextFormat | SkipJsonSchema[None] = None
+    timestamps: bool = False
 
 
 class JobProgress(BaseModel):
@@ -65,6 +66,8 @@ class JobObject(BaseModel):
     response_format: ResponseFormat
     preview: str
     """The first words of the text."""
+    timestamps: bool
+    """Whether GET /v1/jobs/{id}/captions can answer once it is completed."""
     progress: JobProgress
     error: JobError | None
     """The reason for the failure."""
@@ -86,6 +89,7 @@ class JobObject(BaseModel):
                 "voice": job.voice,
                 "response_format": job.response_format,
                 "preview": job.preview,
+                "timestamps": bool(job.timestamps),
                 "progress": {
                     "sentences": job.sentences,
                     "done": job.done,

@@ -11,6 +11,7 @@ from shared.captions import (
     MAX_LINES,
     MAX_SECONDS,
     MIN_SECONDS,
+    CaptionFormat,
     WordTime,
     captions_of,
     shifted,
@@ -18,6 +19,8 @@ from shared.captions import (
     timed_tokens,
     to_json,
     webvtt,
+    written,
+    written_in_parts,
 )
 
 
@@ -112,13 +115,13 @@ def test_subrip_numbers_its_captions() -> None:
     captions = captions_of([spoken("Good morning"), spoken("Good night", start=3661.5)])
     assert subrip(captions) == (
         "1\n00:00:00,000 --> 00:00:01,000\nGood morning\n\n"
-        "2\n01:01:01,500 --> 01:01:02,500\nGood night\n"
+        "2\n01:01:01,500 --> 01:01:02,500\nGood night\n\n"
     )
 
 
 def test_webvtt_escapes_its_text() -> None:
-    [cue] = webvtt(captions_of([[WordTime("a<b", 0, 2), WordTime("&", 2, 3)]])).split("\n\n")[1:]
-    assert cue == "00:00:00.000 --> 00:00:03.000\na&lt;b &amp;\n"
+    text = webvtt(captions_of([[WordTime("a<b", 0, 2), WordTime("&", 2, 3)]]))
+    assert text == "WEBVTT\n\n00:00:00.000 --> 00:00:03.000\na&lt;b &amp;\n\n"
 
 
 def test_webvtt_by_word_has_a_time_before_each_but_the_first() -> None:
@@ -134,3 +137,11 @@ def test_json_has_seconds_and_words() -> None:
 
 def test_speed_and_place_move_the_words() -> None:
     assert shifted([WordTime("a", 1, 2)], seconds=10, speed=2) == [WordTime("a", 10.5, 11)]
+
+
+@pytest.mark.parametrize("kind", ["srt", "vtt", "json"])
+def test_file_in_parts_is_the_whole_file(kind: CaptionFormat) -> None:
+    groups = [captions_of([spoken("Good morning")]), captions_of([spoken("Good night", start=5)])]
+    whole = written([*groups[0], *groups[1]], kind)
+    assert "".join(written_in_parts(groups, kind)) == whole
+    assert json.loads(whole) if kind == "json" else "Good night" in whole
