@@ -12,6 +12,7 @@ from shared.stop_signals import raise_on_stop_signals
 # Imported when it is asked for: `better serve` need not wait for PyTorch.
 _COMMANDS = {
     "speak": "cli.speak",
+    "book": "cli.book",
     "voices": "cli.voices_commands",
     "verify": "cli.verify",
     "serve": "cli.serve",

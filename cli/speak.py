@@ -3,7 +3,7 @@
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import Any, BinaryIO, cast, get_args
 
 import click
 import orjson
@@ -14,6 +14,9 @@ from cli.voices import VoiceError, VoiceStore
 from client.chain import Chain
 from client.options import MAX_SPEED, MIN_SPEED, SpeechOptions
 from client.settings import Settings
+from client.speech import Sentence, timed_sentences
+from shared.captions import MEDIA_TYPES as CAPTION_TYPES
+from shared.captions import CaptionFormat, captions_of, webvtt, written
 from shared.http.tensors import Float32Array
 from shared.text.markup import TextFormat
 
@@ -50,6 +53,12 @@ _BAR_STEPS = 1000
     type=click.File("rb"),
     help='A JSON file of words and how they are to be said: {"Nguyen": "win"}.',
 )
+@click.option(
+    "--captions",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Subtitles too, into this .srt, .vtt or .json file.",
+)
+@click.option("--karaoke", is_flag=True, help="In a .vtt file, the time of each word.")
 def speak(
     voice: str,
     text: str,
@@ -58,12 +67,22 @@ def speak(
     seed: int | None,
     text_format: TextFormat,
     lexicon: BinaryIO | None,
+    captions: Path | None,
+    karaoke: bool,
 ) -> None:
     """Say a text in a voice."""
+    if captions:
+        _require_caption_suffix(captions)
     settings = Settings()
     words = _read_text(text)
-    respellings = _read_lexicon(lexicon) if lexicon else None
-    options = _options(speed=speed, seed=seed, text_format=text_format, lexicon=respellings)
+    respellings = read_lexicon(lexicon) if lexicon else None
+    options = _options(
+        speed=speed,
+        seed=seed,
+        text_format=text_format,
+        lexicon=respellings,
+        timestamps=captions is not None,
+    )
     try:
         if out != "-":
             check_output(Path(out))
@@ -73,9 +92,26 @@ def speak(
     with Chain(settings=settings, on_warning=warn) as chain, _progress_bar() as bar:
         embed = chain.embed(found) if isinstance(found, Path) else found.embed
         try:
-            _speak_into(out, chain, words, embed, bar, options)
+            sentences = _speak_into(out, chain, words, embed, bar, options)
         except ValueError as error:  # of the text: its script, or a pause in it
             raise click.ClickException(str(error)) from None
+
+    if captions:
+        _write_captions(captions, sentences, karaoke)
+
+
+def _require_caption_suffix(path: Path) -> None:
+    """Raises ClickException."""
+    if path.suffix.removeprefix(".").lower() not in CAPTION_TYPES:
+        known = ", ".join(f".{name}" for name in CAPTION_TYPES)
+        raise click.ClickException(f"{path}: the captions' name must end in one of {known}")
+
+
+def _write_captions(path: Path, sentences: list[Sentence], karaoke: bool) -> None:
+    captions = captions_of(timed_sentences(sentences))
+    kind = cast(CaptionFormat, path.suffix.removeprefix(".").lower())
+    text = webvtt(captions, by_word=True) if karaoke and kind == "vtt" else written(captions, kind)
+    path.write_text(text, encoding="utf-8")
 
 
 def _options(**values: Any) -> SpeechOptions:
@@ -94,13 +130,17 @@ def warn(message: str) -> None:
 
 def _speak_into(
     out: str, chain: Chain, text: str, embed: Float32Array, bar: Any, options: SpeechOptions
-) -> None:
+) -> list[Sentence]:
+    """The sentences that were spoken."""
+    sentences: list[Sentence] = []
+
     def show(done: float) -> None:
         bar.update(round(done * _BAR_STEPS) - bar.pos)
 
     with _opened(out) as write:
-        for samples in chain.speak(text, embed, options, show):
+        for samples in chain.speak(text, embed, options, show, sentences.append):
             write(samples)
+    return sentences
 
 
 def _opened(out: str) -> AbstractContextManager[Write]:
@@ -119,7 +159,7 @@ def _read_text(text: str) -> str:
     return words
 
 
-def _read_lexicon(file: BinaryIO) -> dict[str, str]:
+def read_lexicon(file: BinaryIO) -> dict[str, str]:
     """Raises ClickException for anything but an object of strings."""
     try:
         entries = orjson.loads(file.read())

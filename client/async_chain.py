@@ -19,6 +19,7 @@ from client.settings import Settings
 from client.wav_stream import Int16Array, NotWav, WavDecoder
 from shared.audio.files import Clip, encode_float_wav
 from shared.audio.mel import MEL_FORMAT
+from shared.captions import WordTime
 from shared.http.tensors import Float32Array
 
 T = TypeVar("T")
@@ -47,12 +48,14 @@ class Synthesis:
     """The synthesizer's response to one piece of text.
 
     spec: [80, T] mel spectrogram. attention: [S, L] weight of character l at decoder step s, 0 to
-    1; None unless requested. fault: the defect that is left in the attention after all attempts,
+    1; None unless requested. words: the words of the text with their times in the mel; None unless
+    requested. fault: the defect that is left in the attention after all attempts,
     as the synthesizer names it.
     """
 
     spec: Float32Array
     attention: Float32Array | None = None
+    words: tuple[WordTime, ...] | None = None
     fault: str | None = None
 
 
@@ -152,23 +155,37 @@ class AsyncChain:
         seed: int | None = None,
         attention: bool = False,
         lexicon: Lexicon | None = None,
+        timestamps: bool = False,
     ) -> Synthesis:
-        """The mel of one piece of text. embed: [256]. attention: request it too."""
+        """The mel of one piece of text. embed: [256]. attention, timestamps: request the attention,
+        the times of the words too."""
         request = {"text": text, "embed": embed, "seed": seed_or_new(seed)}
         if attention:
             request["attention"] = True
         if lexicon:
             request["lexicon"] = lexicon
+        if timestamps:
+            request["timestamps"] = True
 
         def parse(response: Json) -> Synthesis:
             spec = _array(self._synthesizer, response, "spec", (MEL_FORMAT.n_mels, None))
             weights = None
             if attention:
                 weights = _array(self._synthesizer, response, "attention", (None, None))
-            return Synthesis(spec, weights, response.get("fault"))
+            words = self._words(response) if timestamps else None
+            return Synthesis(spec, weights, words, response.get("fault"))
 
         body = _json(request)
         return await self._synthesizer.call("/inference/", body, "application/json", parse)
+
+    def _words(self, response: Json) -> tuple[WordTime, ...]:
+        try:
+            return tuple(
+                WordTime(str(word["word"]), float(word["start"]), float(word["end"]))
+                for word in response["words"]
+            )
+        except (KeyError, TypeError, ValueError):
+            raise self._synthesizer.bad_response("no times of the words") from None
 
     async def check_texts(self, texts: Sequence[str], lexicon: Lexicon | None = None) -> None:
         """Raises ServiceError if the synthesizer cannot speak one of the texts."""

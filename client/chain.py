@@ -97,8 +97,9 @@ class Chain:
         seed: int | None = None,
         attention: bool = False,
         lexicon: Lexicon | None = None,
+        timestamps: bool = False,
     ) -> Synthesis:
-        return self._run(self._chain.synthesize, text, embed, seed, attention, lexicon)
+        return self._run(self._chain.synthesize, text, embed, seed, attention, lexicon, timestamps)
 
     def spectrogram(self, text: str, embed: Float32Array, seed: int | None = None) -> Float32Array:
         """[80, T]: the mel of one piece of text. embed: [256]."""
@@ -124,9 +125,12 @@ class Chain:
         embed: Float32Array,
         options: SpeechOptions | None = None,
         on_progress: Callable[[float], None] = lambda share: None,
+        on_sentence: Callable[[Sentence], None] = lambda sentence: None,
     ) -> Generator[Int16Array]:
         options = options or SpeechOptions()
-        return self._iterate(speech.speak(self._chain, text, embed, options, on_progress))
+        return self._iterate(
+            speech.speak(self._chain, text, embed, options, on_progress, on_sentence)
+        )
 
     def _iterate(self, items: AsyncGenerator[T]) -> Generator[T]:
         async def following() -> T:

@@ -55,6 +55,8 @@ class SpeechOptions(TextOptions):
     speed: Speed = 1.0
     """Times the usual pace; the pitch stays."""
     seed: Seed = None
+    timestamps: bool = False
+    """With the times of the words: in SSE before each sentence's sound, in a job for captions."""
 
     def with_seed(self) -> Self:
         """The same options, with a seed drawn if there is none."""

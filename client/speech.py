@@ -4,7 +4,7 @@ The gateway, the jobs and the `better` command all speak through it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -15,6 +15,7 @@ from client.async_chain import SAMPLE_RATE, AsyncChain, Synthesis
 from client.options import SpeechOptions
 from client.wav_stream import Int16Array
 from shared.audio.mel import MEL_FORMAT
+from shared.captions import WordTime, shifted, timed_tokens
 from shared.http.tensors import Float32Array
 from shared.text.markup import TextFormat
 from shared.text.scripts import require_readable, without_unreadable
@@ -30,13 +31,14 @@ class Sentence:
     """A piece of text that is ready for the vocoder.
 
     mel: [80, T], stretched to the speed. attention: [S, L] or None. pause: seconds of silence
-    after it.
+    after it. words: their times in seconds of the sentence's sound, or None.
     """
 
     text: str
     mel: Float32Array
     attention: Float32Array | None
     pause: float
+    words: tuple[WordTime, ...] | None = None
 
     @property
     def samples(self) -> int:
@@ -80,17 +82,19 @@ async def speak(
     embed: Float32Array,
     options: SpeechOptions,
     on_progress: Callable[[float], None] = lambda share: None,
+    on_sentence: Callable[[Sentence], None] = lambda sentence: None,
 ) -> AsyncGenerator[Int16Array]:
     """[n] int16 samples of 16 kHz each: a text of any length, with pauses between sentences.
 
-    embed: [256]. on_progress: called with the share that is done, 0 to 1. Raises ChainError, and
-    as `speakable_pieces`.
+    embed: [256]. on_progress: called with the share that is done, 0 to 1. on_sentence: called with
+    each sentence before its sound. Raises ChainError, and as `speakable_pieces`.
     """
     options = options.with_seed()
     pieces = speakable_pieces(text, text_format=options.text_format)
     characters, spoken = sum(len(piece.text) for piece in pieces), 0
     async with aclosing(synthesize(chain, pieces, embed, options)) as sentences:
         async for sentence in sentences:
+            on_sentence(sentence)
             made = 0
             async with aclosing(sound_of(chain, sentence, options.seed)) as sound:
                 async for samples in sound:
@@ -119,7 +123,9 @@ async def synthesize(
     # A task of its own, and no task group: a generator may be resumed by another task.
     def start(piece: Piece) -> asyncio.Task[Synthesis]:
         task = asyncio.create_task(
-            chain.synthesize(piece.text, embed, seed, attention, options.lexicon)
+            chain.synthesize(
+                piece.text, embed, seed, attention, options.lexicon, options.timestamps
+            )
         )
         task.add_done_callback(_retrieve_error)
         return task
@@ -131,9 +137,21 @@ async def synthesize(
             if following:
                 ahead = start(following)
             mel = stretch(synthesis.spec, options.speed)
-            yield Sentence(piece.text, mel, synthesis.attention, piece.pause / options.speed)
+            words = synthesis.words and tuple(shifted(synthesis.words, 0, options.speed))
+            pause = piece.pause / options.speed
+            yield Sentence(piece.text, mel, synthesis.attention, pause, words)
     finally:
         ahead.cancel()
+
+
+def timed_sentences(sentences: Iterable[Sentence]) -> list[list[WordTime]]:
+    """The tokens of each sentence with their times in the whole sound, for captions."""
+    timed, samples = [], 0
+    for sentence in sentences:
+        words = shifted(sentence.words or (), samples / SAMPLE_RATE)
+        timed.append(timed_tokens(sentence.text, words))
+        samples += sentence.samples
+    return timed
 
 
 def _retrieve_error(task: asyncio.Task[Synthesis]) -> None:

@@ -11,7 +11,7 @@ from gateway_service.jobs.metrics import JobNumbers
 from gateway_service.page import routes as page
 from gateway_service.service_errors import SERVICE_SECONDS
 from gateway_service.settings import settings
-from gateway_service.speech import legacy_routes, verify_routes
+from gateway_service.speech import captioned_routes, legacy_routes, verify_routes
 from gateway_service.speech import routes as speech_routes
 from gateway_service.voices import routes as voice_routes
 from shared.http.app import create_app
@@ -34,6 +34,7 @@ app: FastAPI = create_app(
 describe_access(app, settings)
 app.include_router(page.router)
 app.include_router(speech_routes.router)
+app.include_router(captioned_routes.router)
 app.include_router(verify_routes.router)
 app.include_router(voice_routes.router)
 app.include_router(job_routes.router)

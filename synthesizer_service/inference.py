@@ -19,6 +19,7 @@ from shared.http.tensors import Float32Array, Int64Array
 from shared.voices import DEFAULT_VOICE, sample_embeds
 from synthesizer_service.schemas import CharsRequest, TextRequest, TextsRequest
 from synthesizer_service.settings import Settings, settings
+from synthesizer_service.tacotron.alignment import divided, word_spans
 from synthesizer_service.tacotron.attention_monitor import (
     Fault,
     find_fault,
@@ -33,9 +34,10 @@ from synthesizer_service.text import (
     PAD_ID,
     Lexicon,
     LexiconError,
+    Reading,
     closed,
     ids_of,
-    normalize,
+    read,
     speakable,
 )
 
@@ -73,12 +75,15 @@ def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str
     `retries` and `fault` stand beside them where speech was made anew.
     """
     if isinstance(request, TextRequest):
-        said = said_of([request.text], request.lexicon, param="text")
+        (reading,) = readings_of([request.text], request.lexicon, param="text")
         names = [f"text: {request.text[:40]!r}"]
-        (speech,) = _speak_all(model, [ids_of(said[0])], request.embed[None], request.seed, names)
+        ids = ids_of(reading.said)
+        (speech,) = _speak_all(model, [ids], request.embed[None], request.seed, names)
         answer: dict[str, Any] = {"spec": speech.mel}
         if request.attention:
             answer["attention"] = speech.attention
+        if request.timestamps:
+            answer["words"] = _word_times(request.text, reading, speech, int(model.decoder.r))
         if speech.retries:
             answer |= {"retries": speech.retries, "fault": speech.fault}
         return answer
@@ -106,7 +111,7 @@ def chars_of(request: TextsRequest) -> dict[str, Any]:
 
     Raises InvalidRequest for a text that leaves no symbol.
     """
-    said = said_of(request.texts, request.lexicon, param="texts")
+    said = [reading.said for reading in readings_of(request.texts, request.lexicon, param="texts")]
     rows = [ids_of(text) for text in said]
     chars = np.full((len(rows), max(map(len, rows))), PAD_ID)
     for line, row in zip(chars, rows, strict=True):
@@ -114,16 +119,16 @@ def chars_of(request: TextsRequest) -> dict[str, Any]:
     return {"chars": chars, "spoken": said}
 
 
-def said_of(texts: Sequence[str], entries: Any, param: str) -> list[str]:
-    """Each text as it will be said. entries: of the request's lexicon, which goes before the
-    deployment's. Raises InvalidRequest, TooLarge."""
+def readings_of(texts: Sequence[str], entries: Any, param: str) -> list[Reading]:
+    """Each text as it will be said, word by word. entries: of the request's lexicon, which goes
+    before the deployment's. Raises InvalidRequest, TooLarge."""
     try:
         lexicon = settings.lexicon | (NO_LEXICON if entries is None else Lexicon(entries))
     except LexiconError as error:
         raise InvalidRequest(f"lexicon: {error}", param="lexicon", code="invalid_lexicon") from None
-    said = [normalize(text, lexicon) for text in texts]
-    for text, its in zip(texts, said, strict=True):
-        ids = ids_of(its)
+    readings = [read(text, lexicon) for text in texts]
+    for text, reading in zip(texts, readings, strict=True):
+        ids = ids_of(reading.said)
         _require_speakable(ids, f"{param}: {text[:40]!r}", param)
         if len(ids) > settings.max_ids:
             raise TooLarge(
@@ -132,7 +137,23 @@ def said_of(texts: Sequence[str], entries: Any, param: str) -> list[str]:
                 param=param,
                 code="text_too_long",
             )
-    return said
+    return readings
+
+
+def _word_times(text: str, reading: Reading, speech: Speech, r: int) -> list[dict[str, Any]]:
+    """The words of `text` with the seconds in which `speech` says them. r: frames a step."""
+    words = reading.words
+    spans = word_spans(
+        speech.attention,
+        [(word.first_symbol, word.last_symbol) for word in words],
+        _seconds_per_step(r),
+        seconds=speech.mel.shape[1] / FRAMES_A_SECOND,
+    )
+    return [
+        {"word": part, "start": round(start, 3), "end": round(end, 3)}
+        for word, span in zip(words, spans, strict=True)
+        for part, (start, end) in divided(text[word.start : word.end].split(), span)
+    ]
 
 
 def example() -> dict[str, Any]:

@@ -59,6 +59,8 @@ class TextRequest(_Request):
     """Words and their respellings: {"Nguyen": "win"}."""
     attention: bool = False
     """Whether the answer is to hold the attention too."""
+    timestamps: bool = False
+    """Whether the answer is to hold the times of the words."""
 
 
 class CharsRequest(_Request):
@@ -89,11 +91,21 @@ class TextsRequest(_Request):
     """Words and their respellings: {"Nguyen": "win"}."""
 
 
+class WordTime(BaseModel):
+    word: str
+    """As it stands in the text, without the punctuation around it."""
+    start: float
+    """Seconds from the beginning of the mel. Starts never decrease."""
+    end: float
+
+
 class SpecResponse(BaseModel):
     spec: Spec
     """[80][T] mel spectrogram in ±4, 80 frames a second."""
     attention: list[list[float]] | None = None
     """[S][L] on request: which symbols each decoder step read; a row sums to one."""
+    words: list[WordTime] | None = None
+    """On request: each word of the text once, with the time in which it is spoken."""
     retries: int | None = None
     """Where the attention went astray: how often the text was spoken anew, with other seeds."""
     fault: Fault | None = None

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Update, and_, delete, func, insert, or_, s
 
 from gateway_service.jobs.sound import Digest, JobSounds, delete_last_blocks
 from gateway_service.jobs.store import final_values, now, retention_now, update_one
+from gateway_service.speech.flac import length_of
 from gateway_service.storage.database import Storage, StorageUnavailable
 from gateway_service.storage.tables import UNFINISHED, JobRow, SentenceRow, SoundRow
 from shared.text.sentences import Piece
@@ -112,11 +113,18 @@ class Leases:
             yield from pieces
 
     def save_sentence(
-        self, job: JobRow, position: int, flac: bytes, *, skipped: bool = False
+        self,
+        job: JobRow,
+        position: int,
+        flac: bytes,
+        *,
+        skipped: bool = False,
+        words: str | None = None,
     ) -> bool:
         """Store the sound of a sentence and the progress in one transaction, exactly once.
 
-        skipped: the sound is silence in place of a sentence that cannot be spoken.
+        words: their times, as SentenceRow has them. skipped: the sound is silence in place of a
+        sentence that cannot be spoken.
         False if the lease is lost or the sentence is not the next one.
         """
         advance = (
@@ -128,7 +136,7 @@ class Leases:
         store = (
             update(SentenceRow)
             .where(SentenceRow.job_id == job.id, SentenceRow.position == position)
-            .values(sound=flac)
+            .values(sound=flac, words=words, samples=length_of(flac))
         )
         with self.storage.session() as session:
             return update_one(session, advance) and update_one(session, store)

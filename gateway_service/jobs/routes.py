@@ -1,6 +1,6 @@
 """/v1/jobs: speech of any length, made in the background."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from client.options import seed_or_new
 from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.jobs import body as job_body
 from gateway_service.jobs.body import JobBody
+from gateway_service.jobs.captions import captions_file, require_captions
 from gateway_service.jobs.schemas import DeletedJob, JobList, JobObject, JobRequest
 from gateway_service.jobs.sound import BLOCK_BYTES, JobSounds
 from gateway_service.jobs.store import JobSpec
@@ -23,6 +24,8 @@ from gateway_service.speech.stream import MEDIA_TYPES
 from gateway_service.storage.database import StorageUnavailable, in_storage_thread
 from gateway_service.storage.tables import UNFINISHED, JobRow
 from gateway_service.string_limits import MAX_ID_CHARACTERS, JobId
+from shared.captions import MEDIA_TYPES as CAPTION_TYPES
+from shared.captions import CaptionFormat
 from shared.http.errors import Conflict, NotFound
 from shared.http.fair_queue import caller
 from shared.http.json_routes import ChunksResponse, JsonRoute
@@ -37,6 +40,7 @@ _FILE: Responses = {
     304: {"description": "the file has the ETag of If-None-Match"},
     **errors(409, 416),
 }
+_CAPTIONS = content({"type": "string"}, *CAPTION_TYPES.values()) | errors(409)
 _EVENTS = content({}, events=True)
 _POLL_SECONDS = 0.5  # between two reads of a job whose events are streamed
 _PING_SECONDS = 15
@@ -69,6 +73,7 @@ def _create(request: JobRequest, gateway: Gateway) -> JobRow:
         seed=seed_or_new(request.seed),
         caller=_anonymised(caller.get()),
         lexicon=request.lexicon,
+        timestamps=request.timestamps,
     )
     return gateway.jobs.create(spec)
 
@@ -129,6 +134,33 @@ async def get_audio(job_id: JobId, request: Request, gateway: GatewayState) -> R
         response.status_code = 206
         response.headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{job.sound_bytes}"
     return response
+
+
+@router.get("/{job_id}/captions", response_class=Response, responses=_CAPTIONS)
+async def get_captions(
+    job_id: JobId,
+    gateway: GatewayState,
+    caption_format: Annotated[CaptionFormat, Query(alias="format")] = "srt",
+    words: Annotated[
+        bool, Query(description="With vtt: the time of each word, for karaoke.")
+    ] = False,
+) -> Response:
+    """Download the captions of a completed job that was made with `timestamps`."""
+    job = await in_storage_thread(gateway.jobs.find, job_id)
+    require_captions(job)
+    parts = captions_file(gateway.storage, job, caption_format, words)
+    first = await in_storage_thread(next, parts)  # an error of it still has a status
+    chunks = abort_on_error(_encoded(first, parts))
+    response = ChunksResponse(chunks, CAPTION_TYPES[caption_format])
+    name = f'attachment; filename="{job.id}.{caption_format}"'
+    response.headers["Content-Disposition"] = name
+    return response
+
+
+async def _encoded(first: str, parts: Iterator[str]) -> AsyncGenerator[bytes]:
+    yield first.encode()
+    while (part := await in_storage_thread(next, parts, None)) is not None:
+        yield part.encode()
 
 
 async def _download(sounds: JobSounds, job: JobRow, part: range) -> ChunksResponse:

@@ -14,6 +14,7 @@ import orjson
 from client.chain import Chain, silence
 from client.options import SpeechOptions
 from client.retries import RetryPolicy
+from client.speech import Sentence
 from client.wav_stream import Int16Array
 from gateway_service.jobs.leases import MAX_BACKOFF_SECONDS, Leases
 from gateway_service.jobs.sound import Digest, JobSounds, split_into_blocks
@@ -124,12 +125,14 @@ class JobRunner:
                 raise _Interrupted
             if not self.leases.storage.has_space():
                 raise _Interrupted
+            words: str | None = None
             try:
-                sound, is_skipped = self._sentence_sound(job, piece, lost), False
+                (sound, words), is_skipped = self._sentence_sound(job, piece, lost), False
             except (InvalidRequest, TooLarge) as error:
                 sound, is_skipped, last_error = _SKIPPED, True, error
                 skipped += 1
-            if not self.leases.save_sentence(job, position, encode_flac(sound), skipped=is_skipped):
+            flac = encode_flac(sound)
+            if not self.leases.save_sentence(job, position, flac, skipped=is_skipped, words=words):
                 return False
             job.attempts = 1
         if skipped < job.sentences:
@@ -137,13 +140,18 @@ class JobRunner:
         self.leases.fail(job, last_error.code, last_error.message)
         return False
 
-    def _sentence_sound(self, job: JobRow, piece: Piece, lost: threading.Event) -> Int16Array:
+    def _sentence_sound(
+        self, job: JobRow, piece: Piece, lost: threading.Event
+    ) -> tuple[Int16Array, str | None]:
+        """The sound, and the word times as SentenceRow has them."""
+        sentences: list[Sentence] = []
         chunks = speaking.say(
             self.chain,
             piece,
             embed_of(job.embed),
             _options(job),
             max_seconds=self.max_sentence_seconds,
+            on_sentence=sentences.append,
         )
         spoken = []
         with closing(chunks):
@@ -151,7 +159,8 @@ class JobRunner:
                 spoken.append(chunk)
                 if lost.is_set() or self._stopping.is_set():
                     raise _Interrupted
-        return np.concatenate(spoken)
+        words = sentences[0].words
+        return np.concatenate(spoken), None if words is None else orjson.dumps(words).decode()
 
     def _encode(self, job: JobRow, lost: threading.Event, is_nested: bool) -> None:
         """Encode the job's file; an interrupted encoding starts over.
@@ -214,4 +223,6 @@ class JobRunner:
 
 def _options(job: JobRow) -> SpeechOptions:
     lexicon = orjson.loads(job.lexicon) if job.lexicon else None
-    return SpeechOptions.model_construct(speed=job.speed, seed=job.seed, lexicon=lexicon)
+    return SpeechOptions.model_construct(
+        speed=job.speed, seed=job.seed, lexicon=lexicon, timestamps=bool(job.timestamps)
+    )

@@ -41,6 +41,8 @@ class JobQuery(BaseModel):
     """The same request and seed give the same sound."""
     text_format: TextFormat | SkipJsonSchema[None] = None
     """The markup of the text."""
+    timestamps: bool = False
+    """Store the times of the words, for captions."""
 
 
 class JobProgress(BaseModel):
@@ -79,6 +81,8 @@ class JobObject(BaseModel):
     """Sound format."""
     preview: str
     """The first words of the text."""
+    timestamps: bool
+    """Whether GET /v1/jobs/{id}/captions can answer once it is completed."""
     progress: JobProgress
     """Progress in sentences."""
     error: JobError | None
@@ -101,6 +105,7 @@ class JobObject(BaseModel):
                 "voice": job.voice,
                 "response_format": job.response_format,
                 "preview": job.preview,
+                "timestamps": bool(job.timestamps),
                 "progress": {
                     "sentences": job.sentences,
                     "done": job.done,

@@ -60,6 +60,7 @@ class JobSpec:
     embed: [256], the voice's embedding at this time.
     caller: an opaque ID of the caller; "" if callers are not told apart.
     lexicon: words and their respellings.
+    timestamps: store the times of the words.
     """
 
     pieces: list[Piece]
@@ -70,6 +71,7 @@ class JobSpec:
     seed: int
     caller: str = ""
     lexicon: Lexicon | None = None
+    timestamps: bool = False
 
 
 class Jobs:
@@ -189,6 +191,7 @@ def _new_row(spec: JobSpec) -> JobRow:
         seed=spec.seed,
         caller=spec.caller,
         lexicon=orjson.dumps(dict(spec.lexicon)).decode() if spec.lexicon else None,
+        timestamps=int(spec.timestamps),
         preview=_preview(spec.pieces),
         sentences=len(spec.pieces),
     )

@@ -1,17 +1,19 @@
 """Speech as server-sent events: OpenAI's speech.audio.delta and .done, and, for a client that
-draws them, the mel spectrogram and attention of each sentence."""
+draws them, the mel spectrogram, attention and word times of each sentence."""
 
 from base64 import b64encode
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
 import numpy as np
 import orjson
 
+from client.async_chain import SAMPLE_RATE
 from client.speech import Sentence
 from shared.audio.mel import MEL_FORMAT
+from shared.captions import WordTime, shifted
 from shared.http.errors import ApiError
 from shared.http.request_log import note_problem
 from shared.http.tensors import Float32Array
@@ -58,9 +60,12 @@ async def _events(
         index = 0
         async with aclosing(sentences):
             async for sentence in sentences:
+                start = samples / SAMPLE_RATE
                 samples += sentence.samples
                 if sentence.attention is not None:
                     details.append(_details(sentence, sentence.attention, index, count))
+                if sentence.words is not None:
+                    details.append(_words(sentence, sentence.words, index, start))
                 yield sentence
                 index += 1
 
@@ -87,6 +92,21 @@ def _details(sentence: Sentence, attention: Float32Array, index: int, count: int
         "attention": _bytes_of(attention, 0, 1),
         "steps": steps,
         "characters": characters,
+    }
+
+
+def _words(sentence: Sentence, words: Sequence[WordTime], index: int, start: float) -> Event:
+    """start: of the sentence, in seconds of the whole sound."""
+    return {
+        "type": "speech.sentence.words",
+        "index": index,
+        "text": sentence.text,
+        "start": round(start, 3),
+        "end": round(start + sentence.samples / SAMPLE_RATE - sentence.pause, 3),
+        "words": [
+            {"word": word, "start": round(begin, 3), "end": round(end, 3)}
+            for word, begin, end in shifted(words, start)
+        ],
     }
 
 

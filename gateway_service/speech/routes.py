@@ -1,8 +1,9 @@
 """Speech and models, as OpenAI's API has them."""
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from fastapi import APIRouter, Response
 
@@ -10,7 +11,7 @@ from client.speech import Sentence
 from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.service_errors import as_api_errors
 from gateway_service.speech import speaking
-from gateway_service.speech.events import speech_events
+from gateway_service.speech.events import Encode, speech_events
 from gateway_service.speech.length import require_short, within
 from gateway_service.speech.responses import stream_in_slot
 from gateway_service.speech.schemas import (
@@ -49,8 +50,9 @@ async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slo
     """A text in a voice, sent as it is made."""
     find_model(request.model)
     pieces = speaking.pieces_of(request.input, text_format=request.text_format)
-    voice = await _voice(gateway, request.voice)
-    chunks = await stream_in_slot(slot, _speech(gateway, request, pieces, voice.embed))
+    voice = await find_voice(gateway, request.voice)
+    body = partial(_body, request, pieces)
+    chunks = await stream_in_slot(slot, speech_body(gateway, request, pieces, voice.embed, body))
     with_events = request.stream_format == "sse"
     media_type = EVENT_STREAM if with_events else MEDIA_TYPES[request.response_format]
     response = ChunksResponse(chunks, media_type)
@@ -102,17 +104,36 @@ def find_model(name: str) -> Model:
     )
 
 
-async def _voice(gateway: Gateway, name_or_id: str) -> Voice:
+async def find_voice(gateway: Gateway, name_or_id: str) -> Voice:
     """A preset is found even while the database is away."""
     if preset := find_preset(name_or_id):
         return preset
     return await in_storage_thread(gateway.voices.find, name_or_id)
 
 
-async def _speech(
-    gateway: Gateway, request: SpeechRequest, pieces: Sequence[Piece], embed: Float32Array
+def _body(
+    request: SpeechRequest,
+    pieces: Sequence[Piece],
+    sentences: AsyncGenerator[Sentence],
+    encode: Encode,
 ) -> AsyncGenerator[bytes]:
-    """The body of the response: a sound file, or events."""
+    """A sound file, or events."""
+    if request.stream_format == "sse":
+        return speech_events(sentences, encode, count=len(pieces), characters=len(request.input))
+    return encode(sentences)
+
+
+async def speech_body(
+    gateway: Gateway,
+    request: SpeechRequest,
+    pieces: Sequence[Piece],
+    embed: Float32Array,
+    body: Callable[[AsyncGenerator[Sentence], Encode], AsyncGenerator[bytes]],
+) -> AsyncGenerator[bytes]:
+    """The body of a response of speech, made by `body` from the sentences and their encoder.
+
+    Raises ApiErrors.
+    """
     chain, max_seconds = gateway.async_chain, gateway.settings.max_speech_seconds
     await speaking.check(chain, pieces, lexicon=request.lexicon)
     await require_short(chain, pieces, request.speed, max_seconds, lexicon=request.lexicon)
@@ -134,12 +155,8 @@ async def _speech(
         sound = speaking.sound_of(chain, sentences, options.seed)
         return encode_async(sound, SoundEncoder(request.response_format, samples))
 
-    if with_events:
-        body = speech_events(sentences, encode, count=len(pieces), characters=len(request.input))
-    else:
-        body = encode(sentences)
-    async with aclosing(body):
-        async for chunk in body:
+    async with aclosing(body(sentences, encode)) as chunks:
+        async for chunk in chunks:
             yield chunk
 
 

@@ -84,6 +84,32 @@ class SpeechRequest(SpeechOptions, VoiceAndFormat, SpokenInput):
     """With sse: an event before each sentence holds its mel spectrogram and attention."""
 
 
+class CaptionedSpeechRequest(SpeechRequest):
+    """As Kokoro-FastAPI has it. Its further fields are ignored."""
+
+    stream: bool = True
+    """Lines of JSON as the sound is made; otherwise one object."""
+    return_timestamps: bool = True
+
+
+class WordTimestamp(BaseModel):
+    word: str
+    """As it stands in `input`."""
+    start_time: float
+    """Seconds from the beginning of the sound."""
+    end_time: float
+
+
+class CaptionedSpeech(BaseModel):
+    """One object, or the part of it on one line."""
+
+    audio: str
+    """The sound file, or a part of it, in base64."""
+    audio_format: str
+    """Its media type."""
+    timestamps: list[WordTimestamp]
+
+
 class TextRequest(TextOptions, SpokenInput):
     pass
 

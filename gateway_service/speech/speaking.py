@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing
 
 from client import speech
@@ -116,8 +116,10 @@ def say(
     options: SpeechOptions | None = None,
     *,
     max_seconds: float = math.inf,
+    on_sentence: Callable[[Sentence], None] = lambda sentence: None,
 ) -> Generator[Int16Array]:
     """[n] int16 samples of 16 kHz each: one piece and its pause, for code that blocks.
+    on_sentence: called with the sentence before its sound.
 
     Raises ApiErrors, among them TooLarge before any sound for a piece of over `max_seconds`.
     """
@@ -132,5 +134,6 @@ def say(
             param="input",
             code="sentence_too_long",
         )
+    on_sentence(sentence)
     with as_api_errors({}):
         yield from chain.sound_of(sentence, options.seed)

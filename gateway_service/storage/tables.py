@@ -102,6 +102,8 @@ class JobRow(Base):
     """The first words of the text."""
     lexicon: Mapped[str | None] = mapped_column(_LONG_TEXT)
     """JSON: words and their respellings."""
+    timestamps: Mapped[int] = mapped_column(default=0, server_default="0")
+    """1 if the word times of the sentences are stored, for captions."""
 
     caller: Mapped[str] = mapped_column(String(64), default="", server_default="")
     """An opaque ID of the caller, which reveals neither key nor address; "" if callers are not told
@@ -144,6 +146,10 @@ class SentenceRow(Base):
     """Seconds of silence after the sentence."""
     sound: Mapped[bytes | None] = mapped_column(_LONG_BINARY)
     """FLAC at 16 kHz, including the pause; NULL before it is made and after the job is encoded."""
+    words: Mapped[str | None] = mapped_column(_LONG_TEXT)
+    """JSON: [word, start, end] of each word, in seconds of the sentence's sound."""
+    samples: Mapped[int | None]
+    """Samples of the sound at 16 kHz, including the pause."""
 
 
 class SoundRow(Base):

@@ -162,3 +162,23 @@ def test_a_bar_is_shown_on_a_terminal_only(stand_ins: StandIns, clip: Path, out:
 
     assert "Speaking" in shown
     assert "100%" in shown
+
+
+@pytest.mark.parametrize("suffix", ["srt", "vtt", "json"])
+def test_captions_are_written_beside_the_speech(
+    stand_ins: StandIns, tmp_path: Path, suffix: str
+) -> None:
+    captions = tmp_path / f"out.{suffix}"
+    options = ["--out", str(tmp_path / "out.wav"), "--captions", str(captions)]
+    result = CliRunner().invoke(
+        better, ["speak", "--voice", "ash", "--text", "Good. Bad.", *options]
+    )
+    assert result.exit_code == 0, result.output
+    assert "Good. Bad." in captions.read_text()
+
+
+def test_captions_of_another_kind_are_refused(tmp_path: Path) -> None:
+    options = ["--out", str(tmp_path / "out.wav"), "--captions", str(tmp_path / "out.txt")]
+    result = CliRunner().invoke(better, ["speak", "--voice", "ash", "--text", "Good.", *options])
+    assert result.exit_code != 0
+    assert ".srt, .vtt, .json" in result.output

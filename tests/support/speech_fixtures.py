@@ -13,7 +13,7 @@ from client.chain import WorkerThreadChain
 from client.retries import RetryPolicy
 from gateway_service.access.middleware import access_middleware
 from gateway_service.settings import Settings
-from gateway_service.speech import legacy_routes
+from gateway_service.speech import captioned_routes, legacy_routes
 from gateway_service.speech import routes as speech_routes
 from shared.http.app import create_app
 from shared.http.errors import NotFound
@@ -82,6 +82,7 @@ def _served(chain: AsyncChain, settings: Settings) -> Iterator[str]:
         middleware=access_middleware(settings),
     )
     app.include_router(speech_routes.router)
+    app.include_router(captioned_routes.router)
     app.include_router(legacy_routes.router)
     with served(app) as url:
         yield url

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,13 @@ class StandIns:
 
 def spec_of(request: Received) -> ScriptedResponse:
     n = len(request.json["text"])
-    return json_answer({"spec": np.full((80, n), n / 1000, np.float32)})
+    answer: dict[str, Any] = {"spec": np.full((80, n), n / 1000, np.float32)}
+    if request.json.get("timestamps"):
+        words = request.json["text"].strip(".").split()
+        answer["words"] = [
+            {"word": word, "start": i / 9, "end": (i + 1) / 9} for i, word in enumerate(words)
+        ]
+    return json_answer(answer)
 
 
 def wav_of(request: Received) -> ScriptedResponse:

@@ -6,6 +6,7 @@ plays a sine at that band's centre. A character lasts FRAMES_PER_CHARACTER frame
 `python -m tests.support.stub_services vocoder 8003` runs one until it is killed.
 """
 
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -233,12 +234,24 @@ def _synthesize(path: str, request: dict[str, Any]) -> dict[str, Any]:
     frames = FRAMES_PER_CHARACTER * len(text)
     spec = np.full((MEL_FORMAT.n_mels, frames), -4, np.float32)
     spec[_FIRST_BAND + int(np.argmax(request["embed"])) % 40] = 2
+    answer: dict[str, Any] = {"spec": spec}
+    if request.get("timestamps"):
+        answer["words"] = _word_times(text, frames * MEL_FORMAT.hop_length / MEL_FORMAT.sample_rate)
     if not request.get("attention"):
-        return {"spec": spec}
+        return answer
     steps = frames // FRAMES_PER_STEP
     attention = np.zeros((steps, len(text)), np.float32)
     attention[np.arange(steps), np.arange(steps) * len(text) // steps] = 1
-    return {"spec": spec, "attention": attention}
+    return {**answer, "attention": attention}
+
+
+def _word_times(text: str, seconds: float) -> list[dict[str, Any]]:
+    """Each word in proportion to its place in the text."""
+    each = seconds / len(text)
+    return [
+        {"word": word[0], "start": word.start() * each, "end": word.end() * each}
+        for word in re.finditer(r"[\w'-]+", text)
+    ]
 
 
 def _require_speakable(text: str, param: str) -> None:

@@ -127,3 +127,23 @@ def test_lexicon_changes_the_speech(service: Service) -> None:
 @pytest.mark.parametrize("text", ["Hello", 'Hello "', "No", "I", "7", "Hmm", "OK 👋"])
 def test_word_without_a_mark_does_not_run_away(service: Service, text: str) -> None:
     assert np.shape(spectrogram(service, text=text, seed=1))[1] < 3 * 80
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("It cost $5, not 1,234.50 euros!", "It cost $5 not 1,234.50 euros"),
+        ('"Well-known" (Dr.) Smith\'s 3rd FBI file…', "Well-known Dr. Smith's 3rd FBI file"),
+        ("Hello", "Hello"),
+    ],
+)
+def test_words_of_the_text_have_times_once_in_their_order(
+    service: Service, text: str, words: str
+) -> None:
+    body = {"text": text, "embed": EMBED, "seed": 1, "timestamps": True}
+    answer = service("synthesizer").post("/inference/", json=body).raise_for_status().json()
+    assert [word["word"] for word in answer["words"]] == words.split()
+    starts = [word["start"] for word in answer["words"]]
+    assert starts == sorted(starts)
+    seconds = len(answer["spec"][0]) / 80
+    assert all(0 <= word["start"] <= word["end"] <= seconds for word in answer["words"])

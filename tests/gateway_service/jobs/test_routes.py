@@ -303,3 +303,60 @@ def test_openapi_document_lists_every_kind_of_body(http: httpx.Client) -> None:
         "text/markdown",
     }
     assert "voice" in {parameter["name"] for parameter in operation["parameters"]}
+
+
+def captions_of(http: httpx.Client, job_id: str, **query: Any) -> httpx.Response:
+    return http.get(f"/v1/jobs/{job_id}/captions", params=query)
+
+
+def test_captions_have_the_words_at_their_times(http: httpx.Client) -> None:
+    text = "Good morning, Mr. Ash.\n\nIt costs $5."
+    job = create_job(http, input=text, timestamps=True, speed=2.0, response_format="wav")
+    assert wait_for(http, job["id"])["timestamps"] is True
+
+    content = captions_of(http, job["id"], format="json").raise_for_status().json()
+
+    words = [word for caption in content["captions"] for word in caption["words"]]
+    assert " ".join(word["word"] for word in words) == "Good morning, Mr. Ash. It costs $5."
+    starts = [word["start"] for word in words]
+    assert starts == sorted(starts)
+    sound = http.get(f"/v1/jobs/{job['id']}/audio").content
+    assert words[-1]["end"] <= soundfile.info(io.BytesIO(sound)).duration + 0.02
+
+
+@pytest.mark.parametrize(
+    ("query", "media_type", "start"),
+    [
+        ({}, "application/x-subrip", "1\n00:00:00,0"),
+        ({"format": "vtt"}, "text/vtt; charset=utf-8", "WEBVTT\n\n00:00:00.0"),
+        ({"format": "vtt", "words": "true"}, "text/vtt; charset=utf-8", "WEBVTT\n\n"),
+    ],
+)
+def test_captions_are_a_file_of_their_format(
+    http: httpx.Client, query: dict[str, str], media_type: str, start: str
+) -> None:
+    job = create_job(http, timestamps=True)
+    wait_for(http, job["id"])
+
+    response = captions_of(http, job["id"], **query).raise_for_status()
+
+    assert response.headers["content-type"] == media_type
+    assert response.text.startswith(start)
+    assert ("<00:00:00." in response.text) == ("words" in query)
+
+
+def test_captions_of_a_job_without_timestamps_are_a_conflict(http: httpx.Client) -> None:
+    job = create_job(http)
+    wait_for(http, job["id"])
+    assert error_of(captions_of(http, job["id"]), 409)["code"] == "no_timestamps"
+
+
+def test_captions_of_an_unfinished_job_are_a_conflict(
+    http: httpx.Client, held: threading.Event
+) -> None:
+    job = create_job(http, timestamps=True)
+    assert error_of(captions_of(http, job["id"]), 409)["code"] == "job_not_completed"
+
+
+def test_captions_of_another_format_are_refused(http: httpx.Client) -> None:
+    assert error_of(captions_of(http, "job_0", format="ass"), 422)["param"] == "format"

@@ -3,6 +3,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import pytest
@@ -381,9 +382,7 @@ class _FailsAfter(Leases):
 
     sentences: int = 0
 
-    def save_sentence(
-        self, job: JobRow, position: int, flac: bytes, *, skipped: bool = False
-    ) -> bool:
+    def save_sentence(self, job: JobRow, position: int, flac: bytes, **options: Any) -> bool:
         if position >= self.sentences:
             raise StorageUnavailable
-        return super().save_sentence(job, position, flac, skipped=skipped)
+        return super().save_sentence(job, position, flac, **options)

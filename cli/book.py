@@ -1,0 +1,214 @@
+"""`better book`: an EPUB, HTML, Markdown or text file as an audiobook with chapters.
+
+Each finished chapter is kept as a FLAC in the folder OUT.chapters, under a name made of its text,
+its voice and the options. A run that was stopped goes on after the last of them, and a changed
+chapter is the only one that is made again.
+"""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+import numpy as np
+import soundfile
+
+from cli.sound_output import sound_file
+from cli.speak import read_lexicon, warn
+from cli.voices import VoiceError, VoiceStore
+from client.chain import SAMPLE_RATE, Chain
+from client.options import SpeechOptions
+from client.settings import Settings
+from client.wav_stream import Int16Array
+from shared.atomic_files import replacing
+from shared.http.tensors import Float32Array
+from shared.text.markup import TextFormat
+
+if TYPE_CHECKING:
+    from gateway_service.books.book import Book
+
+FORMATS = {".m4b": "m4b", ".mp3": "mp3", ".zip": "zip"}
+CHAPTER_PAUSE = 1.0  # seconds
+MAX_CHAPTER_NUMBER = 10_000
+CHARACTERS_A_SECOND = 15
+"""Of English as it is read aloud, for the size that is stated before the work."""
+_FLAC_BYTES_A_SECOND = 18_000
+_BLOCK = SAMPLE_RATE  # samples
+
+
+class Chapters(click.ParamType[set[int]]):
+    """1-3,7: numbers of chapters, counted from 1."""
+
+    name = "chapters"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: Any) -> set[int]:
+        numbers: set[int] = set()
+        for part in str(value).split(","):
+            first, dash, last = part.strip().partition("-")
+            if not (first.isdigit() and (last.isdigit() or not dash)):
+                self.fail(f"{part!r} is no chapter or range of chapters, such as 3 or 5-7", param)
+            start, stop = int(first), int(last or first)
+            if not 1 <= start <= stop <= MAX_CHAPTER_NUMBER:
+                self.fail(f"{part!r}: chapters are counted from 1, the lower number first", param)
+            numbers.update(range(start, stop + 1))
+        return numbers
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--voice", required=True, metavar="FILE|NAME", help="A sound file, a saved voice or a preset."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help=".m4b, .mp3 or .zip.")
+@click.option("--chapters", type=Chapters(), help="Only these, such as 1-3,7.")
+@click.option("--list", "only_list", is_flag=True, help="Show the chapters and stop.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
+@click.option("--lexicon", type=click.File("rb"), help='A JSON file: {"Nguyen": "win"}.')
+@click.option("--title", help="[default: the book's]")
+@click.option("--author", help="[default: the book's]")
+@click.option("--keep-chapters", is_flag=True, help="Leave the FLAC of each chapter there.")
+def book(
+    file: Path,
+    voice: str,
+    out: Path,
+    chapters: set[int] | None,
+    only_list: bool,
+    seed: int,
+    lexicon: BinaryIO | None,
+    title: str | None,
+    author: str | None,
+    keep_chapters: bool,
+) -> None:
+    """Read FILE aloud: EPUB, HTML, Markdown or text to an audiobook with chapters."""
+    from gateway_service.books.audiobook import Tags, write_audiobook
+    from gateway_service.books.book import BookError
+    from gateway_service.books.reading import read_book
+
+    kind = FORMATS.get(out.suffix.lower())
+    if kind is None:
+        raise click.ClickException(f"{out}: the file's name must end in {', '.join(FORMATS)}")
+    try:
+        read = read_book(file.read_bytes(), file.name)
+        read = read.chosen(chapters) if chapters else read
+        if only_list:
+            _show(read)
+            return
+        settings = Settings()
+        found = VoiceStore(settings.voices_dir).find(voice)
+    except (BookError, VoiceError) as error:
+        raise click.ClickException(f"{file}: {error}") from None
+    folder = out.with_name(out.name + ".chapters")
+    _check_space(out, read)
+    options = {"seed": seed, "lexicon": read_lexicon(lexicon) if lexicon else None}
+    with Chain(settings=settings, on_warning=warn) as chain:
+        embed = chain.embed(found) if isinstance(found, Path) else found.embed
+        sounds = [*_Speaker(chain, embed, folder, options).speak(read)]
+    tags = Tags(title or read.title or file.stem, author or read.author, read.language, read.cover)
+    with replacing(out) as path:
+        write_audiobook(path, [sound.as_chapter() for sound in sounds], tags, kind)  # type: ignore[arg-type]
+    length = _clock(sum(sound.seconds for sound in sounds))
+    if not keep_chapters:
+        shutil.rmtree(folder)
+    click.echo(f"{out}: {length}, {len(sounds)} chapters")
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """A finished chapter."""
+
+    title: str
+    path: Path
+
+    @property
+    def samples(self) -> int:
+        frames: int = soundfile.info(self.path).frames
+        return frames
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / SAMPLE_RATE
+
+    def as_chapter(self) -> Any:
+        from gateway_service.books.audiobook import ChapterSound
+
+        return ChapterSound(self.title, self.samples, self._blocks)
+
+    def _blocks(self) -> Iterator[Int16Array]:
+        with soundfile.SoundFile(self.path) as file:
+            yield from file.blocks(_BLOCK, dtype="int16")
+
+
+class _Speaker:
+    def __init__(
+        self, chain: Chain, embed: Float32Array, folder: Path, options: dict[str, Any]
+    ) -> None:
+        self._chain, self._embed, self._options = chain, embed, options
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def speak(self, book: "Book") -> Iterator[_Sound]:
+        """The chapters in order; those that are there already are not made again."""
+        characters = [len(chapter.text) for chapter in book.chapters]
+        left, started, made = sum(characters), time.monotonic(), 0
+        for number, (chapter, size) in enumerate(
+            zip(book.chapters, characters, strict=True), start=1
+        ):
+            path = self._path(chapter.text, book.text_format)
+            sound = _Sound(chapter.title, path)
+            title = chapter.title or "untitled"
+            if not path.exists():
+                self._make(path, chapter.text, book.text_format)
+                made += size
+            left -= size
+            seconds = (time.monotonic() - started) / made * left if made else 0.0
+            rest = f", about {_clock(seconds)} left" if made and left else ""
+            name = f"{number} of {len(characters)}: {title}"
+            click.echo(f"{name}, {_clock(sound.seconds)}{rest}", err=True)
+            yield sound
+
+    def _path(self, text: str, text_format: str) -> Path:
+        """The name tells everything that the sound depends on."""
+        digest = hashlib.sha256(self._embed.tobytes())
+        digest.update(repr((text, text_format, sorted(self._options.items(), key=str))).encode())
+        return self._folder / f"{digest.hexdigest()[:24]}.flac"
+
+    def _make(self, path: Path, text: str, text_format: TextFormat) -> None:
+        try:
+            with sound_file(path) as write:
+                options = SpeechOptions(text_format=text_format, **self._options)
+                for samples in self._chain.speak(text, self._embed, options):
+                    write(samples)
+                write(np.zeros(round(CHAPTER_PAUSE * SAMPLE_RATE), np.int16))
+        except ValueError as error:  # of the text: its script, or a pause in it
+            raise click.ClickException(f"{text[:40]!r}: {error}") from None
+
+
+def _show(book: "Book") -> None:
+    click.echo(f"{book.title or 'untitled'}, {book.author or 'author unknown'}")
+    for number, chapter in enumerate(book.chapters, start=1):
+        seconds = len(chapter.text) / CHARACTERS_A_SECOND
+        click.echo(f"{number:4}  {chapter.title or 'untitled'}, about {_clock(seconds)}")
+
+
+def _check_space(out: Path, book: "Book") -> None:
+    """Says what the book needs. Raises ClickException where the disk has less."""
+    folder = out.resolve().parent
+    if not folder.is_dir():
+        raise click.ClickException(f"{out}: there is no folder {folder}; make it first")
+    seconds = sum(len(chapter.text) for chapter in book.chapters) / CHARACTERS_A_SECOND
+    needed = round(seconds * (_FLAC_BYTES_A_SECOND + 8_000))
+    free = shutil.disk_usage(folder).free
+    size = f"about {_clock(seconds)} of speech, {needed / 1e6:.0f} MB on disk while it is made"
+    if free < needed:
+        raise click.ClickException(f"{folder} has {free / 1e6:.0f} MB free; {size}")
+    click.echo(f"{len(book.chapters)} chapters, {size}", err=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,146 @@
+"""HTML as plain text to be read aloud: blocks apart by blank lines, and where each id begins."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+_BLOCKS = frozenset(
+    [
+        *("address", "article", "aside", "blockquote", "body", "caption", "dd", "div", "dl", "dt"),
+        *("fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6"),
+        *("header", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "table", "tbody"),
+        *("thead", "tr", "ul"),
+    ]
+)
+_HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6"])
+_UNSPOKEN = frozenset(
+    [
+        *(
+            "audio",
+            "canvas",
+            "head",
+            "iframe",
+            "math",
+            "noscript",
+            "object",
+            "script",
+            "style",
+            "svg",
+        ),
+        *("template", "video"),
+    ]
+)
+_VOID = frozenset(
+    [
+        *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source"),
+        *("track", "wbr"),
+    ]
+)
+_UNSPOKEN_ROLES = frozenset(
+    [
+        *("cover", "footnote", "footnotes", "endnote", "endnotes", "noteref", "pagebreak", "toc"),
+        *("landmarks", "page-list", "copyright-page", "titlepage", "index", "loi", "lot"),
+    ]
+)
+"""Values of epub:type, and of role without its prefix doc-."""
+_NOTE_MARKS = "*†‡§¶"
+
+
+@dataclass
+class HtmlText:
+    """blocks: paragraphs, headings, lines of lists and tables. ids: the block in which the element
+    with an id begins. headings: the blocks that are headings."""
+
+    title: str = ""
+    blocks: list[str] = field(default_factory=list)
+    ids: dict[str, int] = field(default_factory=dict)
+    headings: list[int] = field(default_factory=list)
+
+    def text(self, start: int = 0, stop: int | None = None) -> str:
+        return "\n\n".join(self.blocks[start:stop])
+
+
+def read_html(text: str) -> HtmlText:
+    """Any HTML or XHTML will do; unknown tags are passed over, entities are characters."""
+    reader = _Reader()
+    reader.feed(text)
+    reader.close()
+    reader.end_block()
+    return reader.found
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found = HtmlText()
+        self._parts: list[str] = []
+        self._open: list[tuple[str, bool]] = []  # tags, and whether what is in them is unspoken
+        self._heading = False
+        self._in_title = False
+        self._link: list[str] | None = None  # text of the link that is open
+
+    def handle_starttag(self, tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
+        if tag in _BLOCKS:
+            self.end_block()
+        for name in ("id", "name"):
+            if attributes.get(name):
+                self.found.ids.setdefault(attributes[name], len(self.found.blocks))
+        if tag == "title":
+            self._in_title = True
+        if tag in _HEADINGS:
+            self._heading = True
+        if tag in ("br", "td", "th") and self._parts:
+            self._parts.append(" " if tag == "br" else ", ")
+        if tag == "img" and not self._is_unspoken and (alt := attributes.get("alt", "").strip()):
+            self._parts.append(f" {alt} ")
+        if tag == "a":
+            self._link = []
+        if tag not in _VOID:
+            kinds = attributes.get("epub:type", "").split()
+            kinds += [role.removeprefix("doc-") for role in attributes.get("role", "").split()]
+            unspoken = tag in _UNSPOKEN or not _UNSPOKEN_ROLES.isdisjoint(kinds)
+            unspoken = unspoken or "hidden" in attributes
+            self._open.append((tag, unspoken or self._is_unspoken))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "title":
+            self._in_title = False
+        if tag == "a":
+            self._end_link()
+        if tag in _BLOCKS:
+            self.end_block()
+        if tag in _HEADINGS:
+            self._heading = False
+        for at in range(len(self._open) - 1, -1, -1):
+            if self._open[at][0] == tag:
+                del self._open[at:]
+                break
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title:
+            self.found.title = " ".join((self.found.title + data).split())
+        elif not self._is_unspoken:
+            (self._parts if self._link is None else self._link).append(data)
+
+    @property
+    def _is_unspoken(self) -> bool:
+        return bool(self._open) and self._open[-1][1]
+
+    def _end_link(self) -> None:
+        """Keeps a link's text, unless it is the mark of a note: [4], 12, *."""
+        if self._link is not None:
+            text = "".join(self._link)
+            mark = text.strip().strip("[]()")
+            if not (mark.isdigit() or (mark and not mark.strip(_NOTE_MARKS))):
+                self._parts.append(text)
+        self._link = None
+
+    def end_block(self) -> None:
+        self._end_link()
+        block = " ".join("".join(self._parts).split())
+        self._parts = []
+        if any(map(str.isalnum, block)):
+            if self._heading:
+                self.found.headings.append(len(self.found.blocks))
+            self.found.blocks.append(block)

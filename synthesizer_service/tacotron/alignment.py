@@ -1,0 +1,90 @@
+"""Word times from the attention: the best monotonic path through it, cut at the words.
+
+The attention of step s [S, L] says which symbols the network read to make the step's frames. A
+Viterbi search finds the path of symbols that never goes back and has the largest sum of log
+weights; a word lasts from the step in which the path enters its first symbol to the step in which
+it leaves its last. (J. Kim et al., "Glow-TTS", arXiv:2005.11129, section 3.1, search alike.)
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from shared.http.tensors import Float32Array, Int64Array
+
+MAX_ADVANCE = 4
+"""Symbols in one step. A step of one frame is 12.5 ms long, a fast speaker's symbol 40 ms."""
+LAG = 0.03
+"""Seconds by which the attention reaches a symbol after its sound has begun: the median against
+the word times of Whisper base (`python -m benchmarks.timings`)."""
+MAX_GAP = 0.12
+"""Seconds. What lies between two words is halved between them where it is shorter; a longer gap is
+a pause."""
+MIN_WEIGHT = 1e-4
+"""Smaller attention weights count as much as this one: noise is no evidence."""
+
+
+class Span(NamedTuple):
+    """Seconds in the sound of a mel."""
+
+    start: float
+    end: float
+
+
+def monotonic_path(attention: Float32Array) -> Int64Array:
+    """[S]: the symbol that each step reads, from [S, L] weights, S and L > 0. It never decreases,
+    and it advances by `MAX_ADVANCE` at most; where there are too few steps for that to reach the
+    end, it does not."""
+    steps, symbols = attention.shape
+    evidence = np.log(np.maximum(attention, MIN_WEIGHT))
+    moves = np.zeros((steps, symbols), np.int8)
+    best = np.full(symbols, -np.inf)
+    best[: MAX_ADVANCE + 1] = evidence[0, : MAX_ADVANCE + 1]
+    padded = np.full(symbols + MAX_ADVANCE, -np.inf)
+    for step in range(1, steps):
+        padded[MAX_ADVANCE:] = best
+        # [MAX_ADVANCE + 1, L]: row m holds the score of the symbol m before each.
+        arrivals = np.stack(
+            [padded[MAX_ADVANCE - m : MAX_ADVANCE - m + symbols] for m in range(MAX_ADVANCE + 1)]
+        )
+        moves[step] = arrivals.argmax(axis=0)
+        best = arrivals.max(axis=0) + evidence[step]
+    path = np.empty(steps, np.int64)
+    path[-1] = best.argmax()
+    for step in range(steps - 1, 0, -1):
+        path[step - 1] = path[step] - moves[step, path[step]]
+    return path
+
+
+def word_spans(
+    attention: Float32Array,
+    words: Sequence[tuple[int, int]],
+    seconds_per_step: float,
+    seconds: float,
+) -> list[Span]:
+    """When each word is spoken, one span a word, in their order. Starts never decrease, and no word
+    ends before it starts.
+
+    attention: [S, L]. words: [first, last) of each word's symbols, in their order. seconds: of the
+    whole sound, which is shorter than the attention where silence was cut off its end.
+    """
+    path = monotonic_path(attention)
+    first = np.searchsorted(path, [first for first, _ in words], side="left")
+    last = np.searchsorted(path, [last for _, last in words], side="left")
+    starts, ends = first * seconds_per_step, last * seconds_per_step
+    gaps = starts[1:] - ends[:-1]
+    starts[1:] -= np.where(gaps < MAX_GAP, gaps / 2, 0)
+    starts = np.clip(starts - LAG, 0, seconds)
+    ends = np.clip(ends - LAG, starts, seconds)
+    return [Span(float(start), float(end)) for start, end in zip(starts, ends, strict=True)]
+
+
+def divided(parts: Sequence[str], span: Span) -> list[tuple[str, Span]]:
+    """Each part with its share of the span, by length: "5 km" is read as one, but is two words."""
+    ends = np.cumsum([len(part) for part in parts])
+    edges = span.start + (span.end - span.start) * np.array([0, *ends]) / ends[-1]
+    return [
+        (part, Span(float(start), float(end)))
+        for part, start, end in zip(parts, edges[:-1], edges[1:], strict=True)
+    ]
