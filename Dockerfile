@@ -42,6 +42,18 @@ COPY cli cli
 # A volume mounted here belongs to the user that the folder belongs to.
 RUN mkdir data && chown better data
 
+# docker build --target wyoming: the gateway's voices for Home Assistant (docs/home-assistant.md).
+FROM packages AS wyoming
+RUN pip install --no-cache-dir 'wyoming[zeroconf]>=1.10,<2'
+COPY shared shared
+COPY client client
+COPY cli cli
+COPY connectors connectors
+COPY samples samples
+USER better
+EXPOSE 10200
+CMD ["python", "-m", "cli", "wyoming", "--uri", "tcp://0.0.0.0:10200"]
+
 # What all have. Without --build-arg SERVICE=encoder|synthesizer|vocoder|gateway it ends here.
 FROM ${SERVICE}
 ARG SERVICE

@@ -17,6 +17,8 @@ _COMMANDS = {
     "verify": "cli.verify",
     "serve": "cli.serve",
     "worker": "cli.worker",
+    "wyoming": "cli.wyoming",
+    "mcp": "cli.mcp",
     "demo": "cli.demo",
     "checkpoints": "cli.checkpoints",
     "train": "cli.train",

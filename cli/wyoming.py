@@ -1,0 +1,39 @@
+"""`better wyoming`: the gateway's voices for Home Assistant, over the Wyoming protocol."""
+
+import asyncio
+
+import click
+
+from shared.voices import DEFAULT_VOICE
+
+DEFAULT_URI = "tcp://127.0.0.1:10200"
+
+
+@click.command()
+@click.option(
+    "--uri",
+    default=DEFAULT_URI,
+    show_default=True,
+    help="Where to listen; tcp://0.0.0.0:10200 for other machines.",
+)
+@click.option("--voice", default=DEFAULT_VOICE, show_default=True, help="Where none is asked for.")
+@click.option("--zeroconf", is_flag=True, help="Let Home Assistant find it by itself.")
+def wyoming(uri: str, voice: str, zeroconf: bool) -> None:
+    """Speak for Home Assistant, through the gateway at GATEWAY_URL."""
+    try:
+        from connectors.wyoming import serve
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is missing; install it: pip install 'better-api[wyoming]'"
+        ) from None
+    from connectors.gateway import Gateway, Settings
+
+    async def run() -> None:
+        async with Gateway(Settings()) as gateway:
+            click.echo(f"{uri}, for the gateway at {gateway.url}", err=True)
+            await serve(gateway, uri, voice, zeroconf)
+
+    try:
+        asyncio.run(run())
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{uri}: {error}") from None
