@@ -17,7 +17,7 @@ from synthesizer_service import inference as synthesizer
 from synthesizer_service.schemas import TextRequest
 from synthesizer_service.settings import settings as synthesizer_settings
 from synthesizer_service.text import normalize
-from training.evaluation.recognition import HeardWord, Recogniser
+from training.evaluation.recognition import Recogniser, TimedWord
 from training.evaluation.texts import TEXTS
 from vocoder_service import inference as vocoder
 from vocoder_service.settings import settings as vocoder_settings
@@ -42,7 +42,7 @@ class Speaker:
 
 
 def errors(
-    words: list[tuple[str, float, float]], heard: list[HeardWord]
+    words: list[tuple[str, float, float]], heard: list[TimedWord]
 ) -> list[tuple[float, float]]:
     """Seconds between start and start, and end and end, of each word that was recognised."""
     said = [_plain(word) for word, _, _ in words]
