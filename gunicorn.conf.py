@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from shared.http.startup_errors import read_settings
+
 _ROOT = Path(__file__).resolve().parent
 _SERVICES = sorted(p.parent.name.removesuffix("_service") for p in _ROOT.glob("*_service/app.py"))
 _SERVICE = os.environ.get("SERVICE", "")
@@ -36,7 +38,7 @@ _PORT = _number("PORT", 8000, 65535)
 _HOST = os.environ.get("BIND_HOST") or "0.0.0.0"
 os.environ["BIND_HOST"] = _HOST  # the gateway is stricter where others can reach it
 bind = f"[{_HOST}]:{_PORT}" if ":" in _HOST else f"{_HOST}:{_PORT}"
-worker_class = "shared.http.draining.DrainingWorker"
+worker_class = "shared.http.uvicorn_server.DrainingWorker"
 # Not WEB_CONCURRENCY: Heroku sets that to 2 or more by itself, and two models do not fit a dyno.
 workers = _number("WORKERS", 1, 64)
 
@@ -64,4 +66,4 @@ logconfig_dict = {
 
 def on_starting(_: Any) -> None:
     """Ends with a line for each setting that cannot be used, before anything is forked."""
-    import_module(f"{_SERVICE}_service.settings")
+    read_settings(import_module(f"{_SERVICE}_service.settings").Settings)

@@ -16,6 +16,7 @@ from gateway_service.settings import Settings
 from gateway_service.storage.database import Storage, StorageUnavailable
 from gateway_service.storage.job_tables import JobRow
 from gateway_service.voices.library import VoiceLibrary
+from shared.http.admission import ComputeSlot
 from shared.http.app import get_model
 from shared.http.errors import NotReady
 
@@ -28,6 +29,9 @@ class Gateway:
     voices: VoiceLibrary
     jobs: Jobs
     job_queue: JobQueue
+    verify_slot: ComputeSlot
+    """One file at a time: ten minutes of sound take half a minute, and several of them would hold
+    the slots of all who want to speak."""
 
     def check_ready(self) -> None:
         """Raises StorageFull, StorageDamaged and QueueUnreachable. Never blocks."""
@@ -57,6 +61,9 @@ def open_gateway(settings: Settings) -> Gateway:
         voices=VoiceLibrary(storage, settings.max_voices),
         jobs=jobs,
         job_queue=job_queue,
+        verify_slot=ComputeSlot(
+            settings.queue_limit, settings.queue_seconds, share=settings.caller_share
+        ),
     )
 
 

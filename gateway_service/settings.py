@@ -20,7 +20,6 @@ from redis import ConnectionPool
 
 from client.settings import Settings as ClientSettings
 from gateway_service.access.api_keys import ApiKeys
-from shared.http.startup_errors import read_settings
 from shared.settings import MIB, PUBLIC_WATERMARK_KEY, REPOSITORY, AppSettings, HostNames
 
 _ORIGIN = re.compile(r"https?://[^/*\s]+")
@@ -125,6 +124,11 @@ class Settings(AppSettings, ClientSettings):
         return bool(self.keys or self.allowed_hosts) or not is_loopback(self.bind_host)
 
     @property
+    def mark_with(self) -> str | None:
+        """Key of the mark that sound is given; None if it is given none."""
+        return self.watermark_key.get_secret_value() if self.watermark else None
+
+    @property
     def caller_share(self) -> float:
         return 1.0 if len(self.keys) == 1 else self.max_caller_share
 
@@ -164,6 +168,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-settings = read_settings(Settings)

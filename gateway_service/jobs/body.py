@@ -6,8 +6,9 @@ import orjson
 from fastapi import Depends, Query, Request
 from starlette.datastructures import UploadFile
 
-from gateway_service.jobs.schemas import JobQuery, JobRequest
-from gateway_service.settings import settings
+from gateway_service.gateway import GatewayState
+from gateway_service.jobs.schemas import DEFAULT_MAX_CHARACTERS, JobQuery, JobRequest
+from gateway_service.settings import Settings
 from shared.http.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.http.forms import open_form
 from shared.http.json_routes import body_validation, media_type
@@ -27,7 +28,7 @@ OPENAPI: dict[str, Any] = {
                 }
             },
             **{
-                kind: {"schema": {"type": "string", "maxLength": settings.max_job_characters}}
+                kind: {"schema": {"type": "string", "maxLength": DEFAULT_MAX_CHARACTERS}}
                 for kind in ("text/plain", "text/markdown")
             },
         },
@@ -36,25 +37,29 @@ OPENAPI: dict[str, Any] = {
 """What FastAPI cannot read off the dependency."""
 
 
-async def read_job(request: Request, query: Annotated[JobQuery, Query()]) -> JobRequest:
+async def read_job(
+    request: Request, query: Annotated[JobQuery, Query()], gateway: GatewayState
+) -> JobRequest:
     """query: holds where the body does not say otherwise.
 
     Raises UnsupportedMediaType, InvalidRequest, TooLarge or a validation error that names the
     field."""
-    given = query.model_dump(exclude_unset=True)
+    given, settings = query.model_dump(exclude_unset=True), gateway.settings
     kind = media_type(request)
     if kind == "application/json":
         size = len(await request.body())
         body = await request.json()
         # Its text waits for its turn to become a job, and takes about as much memory.
         request.scope["body_hold"].add(size)
-        return _validated({**given, **body} if isinstance(body, dict) else body)
+        return _validated({**given, **body} if isinstance(body, dict) else body, settings)
     if kind == "multipart/form-data":
-        return _validated({**given, **await _form(request)}, strict=False)
+        form = await _form(request, settings)
+        return _validated({**given, **form}, settings, strict=False)
     if kind in ("text/plain", "text/markdown"):
         if kind == "text/markdown":
             given.setdefault("text_format", "markdown")
-        return _validated({**given, "input": _decoded(await request.body(), "body")})
+        text = _decoded(await request.body(), "body")
+        return _validated({**given, "input": text}, settings)
     raise UnsupportedMediaType(
         f"Content-Type is {kind[:80] or 'missing'}; send application/json, text/plain or "
         "text/markdown with the rest in the query, or multipart/form-data with a file",
@@ -62,7 +67,7 @@ async def read_job(request: Request, query: Annotated[JobQuery, Query()]) -> Job
     )
 
 
-async def _form(request: Request) -> dict[str, Any]:
+async def _form(request: Request, settings: Settings) -> dict[str, Any]:
     async with open_form(request, "file", text_bytes=settings.max_body_bytes) as form:
         fields: dict[str, Any] = {
             name: value for name, value in form.items() if isinstance(value, str)
@@ -103,7 +108,7 @@ def _decoded(text: bytes, param: str) -> str:
         ) from None
 
 
-def _validated(fields: Any, strict: bool | None = None) -> JobRequest:
+def _validated(fields: Any, settings: Settings, strict: bool | None = None) -> JobRequest:
     """strict: as the schema says if None; False for a form, where everything is text."""
     text = fields.get("input") if isinstance(fields, dict) else None
     if isinstance(text, str) and len(text) > settings.max_job_characters:

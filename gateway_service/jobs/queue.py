@@ -204,4 +204,5 @@ def _runner(settings: Settings, leases: Leases) -> JobRunner:
         chain,
         settings.job_attempts,
         max_sentence_seconds=settings.max_sentence_seconds,
+        watermark_key=settings.mark_with,
     )

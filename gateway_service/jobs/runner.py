@@ -24,6 +24,7 @@ from gateway_service.storage.job_tables import JobRow
 from gateway_service.storage.tables import embed_of
 from shared.http.errors import ApiError, InvalidRequest, TooLarge
 from shared.http.request_id import request_id
+from shared.settings import PUBLIC_WATERMARK_KEY
 from shared.text.sentences import Piece
 
 log = logging.getLogger("better")
@@ -44,6 +45,7 @@ class JobRunner:
     max_sentence_seconds: of sound; a sentence of more is skipped as one that cannot be said.
     turn_seconds: after which a job makes room for another that waits, so that a line need not wait
     for a book.
+    watermark_key: of the mark that the sound gets; None for no mark.
     """
 
     leases: Leases
@@ -51,6 +53,7 @@ class JobRunner:
     most_attempts: int
     turn_seconds: float = 30.0
     max_sentence_seconds: float = 120.0
+    watermark_key: str | None = PUBLIC_WATERMARK_KEY
     _stopping: threading.Event = field(default_factory=threading.Event)
     _at_work: set[JobRow] = field(default_factory=set)
 
@@ -166,7 +169,9 @@ class JobRunner:
             return
         response_format = cast(ResponseFormat, job.response_format)
         turn_ends = time.monotonic() + self.turn_seconds
-        with closing(encode(sounds.sentences(job), response_format, sounds.length(job))) as file:
+        sentences, length = sounds.sentences(job), sounds.length(job)
+        encoded = encode(sentences, response_format, length, self.watermark_key)
+        with closing(encoded) as file:
             for position, block in enumerate(in_blocks(file)):
                 if lost.is_set() or self._stopping.is_set():
                     raise _Interrupted

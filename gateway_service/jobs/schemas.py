@@ -2,22 +2,25 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from gateway_service.jobs.library import JobStatus
-from gateway_service.settings import settings
+from gateway_service.settings import Settings
 from gateway_service.speech.schemas import LexiconEntries, Seed, SeedNumber, Speed, VoiceName
 from gateway_service.speech.stream import ResponseFormat
 from gateway_service.storage.job_tables import JobRow
 from gateway_service.string_limits import MAX_VOICE_CHARACTERS
 from shared.text.markup import TextFormat
 
+DEFAULT_MAX_CHARACTERS: int = Settings.model_fields["max_job_characters"].default
+"""As the OpenAPI document has it; `body` checks the limit of the deployment."""
+
 
 class JobRequest(BaseModel):
     model_config = ConfigDict(strict=True)
 
-    input: Annotated[str, Field(max_length=settings.max_job_characters)]
+    input: Annotated[str, WithJsonSchema({"type": "string", "maxLength": DEFAULT_MAX_CHARACTERS})]
     """Of any length up to MAX_JOB_CHARACTERS."""
     voice: VoiceName
     response_format: ResponseFormat = "mp3"

@@ -62,4 +62,5 @@ def _in_voice(
     require_short(chain, pieces, 1.0, most, field="text")
     sentences = speaking.synthesize(chain, pieces, embed, seed=request.seed, field="text")
     sound = speaking.sound_of(chain, within(sentences, most, field="text"), request.seed)
-    return wav_json_stream(resampled(sound, request.sr), request.sr)
+    marked = resampled(sound, request.sr, gateway.settings.mark_with)
+    return wav_json_stream(marked, request.sr)

@@ -156,7 +156,7 @@ def _begin(
 
     def encoded(sentences: Iterable[Sentence]) -> Iterator[bytes]:
         sound = speaking.sound_of(chain, sentences, request.seed)
-        return encode(sound, request.response_format, samples)
+        return encode(sound, request.response_format, samples, gateway.settings.mark_with)
 
     if not with_events:
         return encoded(sentences)

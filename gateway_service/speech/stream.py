@@ -17,7 +17,6 @@ from av.audio.stream import AudioStream
 
 from client.chain import SAMPLE_RATE
 from client.wav_stream import Int16Array
-from gateway_service.settings import settings
 from gateway_service.speech.flac_header import with_length
 from shared.audio.files import (
     UNKNOWN_WAV_SIZE,
@@ -28,6 +27,7 @@ from shared.audio.files import (
 )
 from shared.audio.watermark import mark
 from shared.http.tensors import Float32Array
+from shared.settings import PUBLIC_WATERMARK_KEY
 
 ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 MEDIA_TYPES: dict[ResponseFormat, str] = {
@@ -68,17 +68,21 @@ _CODECS: dict[ResponseFormat, _Codec] = {
 
 
 def encode(
-    chunks: Iterable[Int16Array], response_format: ResponseFormat, samples: int | None = None
+    chunks: Iterable[Int16Array],
+    response_format: ResponseFormat,
+    samples: int | None = None,
+    watermark_key: str | None = PUBLIC_WATERMARK_KEY,
 ) -> Generator[bytes]:
     """The bytes of a sound file of 24 kHz, none empty, from chunks of 16 kHz, as they come in.
 
     No chunk, no byte: an error before the first one comes before the header, too.
     samples: how many of 16 kHz there will be, for the headers of WAV and FLAC. If that is not
     known, WAV says 0xFFFFFFFF bytes, as is usual, and FLAC 0 samples, which libsndfile refuses.
+    watermark_key: of the mark; None for no mark.
     """
     chunks = iter(chunks)
     first = list(islice(chunks, 1))
-    wav = resampled(chain(first, chunks), RATE)
+    wav = resampled(chain(first, chunks), RATE, watermark_key)
     length = samples and resampled_length(samples, SAMPLE_RATE, RATE)
     match response_format:
         case "wav" | "pcm":
@@ -100,15 +104,17 @@ def _wav_header(samples: int | None) -> bytes:
     return header[:4] + struct.pack("<I", size + 36) + header[8:40] + struct.pack("<I", size)
 
 
-def resampled(chunks: Iterable[Int16Array], rate: int) -> Iterator[Float32Array]:
-    """In ±1, at another rate than 16 kHz, marked as made here if the settings say so."""
+def resampled(
+    chunks: Iterable[Int16Array], rate: int, watermark_key: str | None = PUBLIC_WATERMARK_KEY
+) -> Iterator[Float32Array]:
+    """In ±1, at another rate than 16 kHz, with the mark of `watermark_key` unless it is None."""
     floats: Iterator[Float32Array] = (
         chunk[start : start + _BLOCK].astype(np.float32) / np.float32(32_767)
         for chunk in chunks
         for start in range(0, len(chunk), _BLOCK)
     )
-    if settings.watermark:
-        floats = mark(floats, settings.watermark_key.get_secret_value())
+    if watermark_key is not None:
+        floats = mark(floats, watermark_key)
     return resample_stream(floats, SAMPLE_RATE, rate)
 
 

@@ -8,7 +8,7 @@ import pytest
 from client.errors import BadResponse, ServiceError, TimedOut, Unreachable
 from client.retries import RetryPolicy
 from client.service import Service
-from shared.http.deadlines import CallerState, ClientDisconnected, patience
+from shared.http.deadlines import CallerState, ClientDisconnected, caller_state
 from shared.http.request_id import request_id
 from tests.support.scripted_server import (
     Answer,
@@ -43,11 +43,11 @@ def test_nothing_is_asked_for_a_caller_that_left(
     make_server: MakeServer, http: httpx.Client
 ) -> None:
     server, caller = make_server(DONE), CallerState()
-    caller.left.set()
-    token = patience.set(caller)
+    caller.disconnected.set()
+    token = caller_state.set(caller)
     with pytest.raises(ClientDisconnected):
         call(server, http)
-    patience.reset(token)
+    caller_state.reset(token)
     assert server.received == []
 
 

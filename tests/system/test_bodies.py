@@ -16,7 +16,6 @@ from starlette.types import Message, Receive, Scope, Send
 
 import vocoder_service.app as vocoder
 from shared.http import bodies, json_routes
-from shared.http.admission import ComputeSlot
 from shared.http.bodies import BodyBudget, BodyLimit
 from shared.http.errors import RequestTooSlow
 from tests.conftest import running
@@ -183,8 +182,7 @@ async def test_who_finds_no_memory_is_told_to_wait_as_long_as_others_have_held_i
     for seconds, held in ((1, 4), (40, 4), (50, 4), (3_600, 0), (3_600, 0), (3_600, 0)):
         hold = BodyBudget(limit)
         hold.add(held)
-        hold.begun -= seconds
+        hold.started -= seconds
     asking = BodyBudget(limit)
     asking.add(4)
-    said = limit.no_memory(ComputeSlot(16, 25), asking)
-    assert int(said.headers["Retry-After"]) == 41
+    assert limit.seconds_held(excluding=asking) == 41

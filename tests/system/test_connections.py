@@ -16,8 +16,9 @@ import pytest
 from fastapi import Response
 
 from shared.http.app import create_app
-from shared.http.connections import RESERVE, TimeoutProtocol, _LingeringClose
+from shared.http.app_state import state_of
 from shared.http.request_id import request_id
+from shared.http.uvicorn_server import RESERVE, LingeringClose, TimeoutProtocol
 from shared.settings import AppSettings
 from tests.conftest import running
 from tests.support.leaving_clients import wait_until
@@ -215,8 +216,8 @@ def test_bad_chunk_after_the_answer_brings_no_second_one(url: str) -> None:
 
 def test_client_that_has_left_without_a_word_is_no_error() -> None:
     transport = Mock(**{"write_eof.side_effect": OSError("not connected")})
-    last_word = _LingeringClose(transport, lambda: True, Mock(), seconds=60)
-    last_word.close()
+    lingering = LingeringClose(transport, lambda: True, Mock(), seconds=60)
+    lingering.close()
     transport.abort.assert_called_once()
 
 
@@ -236,7 +237,7 @@ def test_bad_request_behind_another_leaves_that_its_id_in_the_log(
     try:
         with (
             caplog.at_level("INFO", "better"),
-            served(app, http=partial(TimeoutProtocol, app.state)) as url,
+            served(app, http=partial(TimeoutProtocol, state_of(app))) as url,
             connect(url) as client,
         ):
             client.sendall(first + b"nothing of the kind\r\n\r\n")
@@ -250,7 +251,7 @@ def test_bad_request_behind_another_leaves_that_its_id_in_the_log(
 def test_connection_that_falls_silent_after_a_late_body_is_closed() -> None:
     """Its request was answered before the body came; then nothing more does."""
     app = create_app("test", "", AppSettings(), load=lambda: None)
-    http = partial(TimeoutProtocol, app.state)
+    http = partial(TimeoutProtocol, state_of(app))
     with served(app, http=http, timeout_keep_alive=1) as url, connect(url) as client:
         client.settimeout(20)
         client.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
@@ -277,7 +278,7 @@ def test_client_that_reads_nothing_of_a_large_answer_is_dropped() -> None:
             dropped.set()
 
     def http(*args: Any, **kwargs: Any) -> Watched:
-        return Watched(app.state, *args, **kwargs)
+        return Watched(state_of(app), *args, **kwargs)
 
     with served(app, http=http) as url, connect(url) as client:
         client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")

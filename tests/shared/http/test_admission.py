@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.http.admission import ComputeSlot
-from shared.http.deadlines import CallerState, patience
+from shared.http.deadlines import CallerState, caller_state
 from shared.http.errors import QueueFull, TooSlow
 from tests.support.slot_work import Gate, until_waiting
 
@@ -172,17 +172,17 @@ async def test_no_work_is_done_past_the_callers_deadline(seconds: float) -> None
     slot, gate = ComputeSlot(queue_limit=1, queue_seconds=30), Gate()
     first = asyncio.create_task(slot.run(gate))
     await gate.wait_until_begun()
-    token = patience.set(CallerState(ends=time.monotonic() + seconds))
+    token = caller_state.set(CallerState(deadline=time.monotonic() + seconds))
     with pytest.raises(TooSlow, match="X-Request-Deadline allows no more"):
         await slot.run(lambda: pytest.fail("the work was done all the same"))
-    patience.reset(token)
+    caller_state.reset(token)
     gate.let_go.set()
     assert await first == "done"
 
 
 async def test_deadline_that_passed_before_is_kept_by_an_idle_slot_too() -> None:
     slot = ComputeSlot(queue_limit=1, queue_seconds=30)
-    token = patience.set(CallerState(ends=time.monotonic() - 1))
+    token = caller_state.set(CallerState(deadline=time.monotonic() - 1))
     with pytest.raises(TooSlow):
         await slot.run(lambda: pytest.fail("the work was done all the same"))
-    patience.reset(token)
+    caller_state.reset(token)

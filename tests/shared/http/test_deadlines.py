@@ -164,16 +164,16 @@ async def test_errors_of_the_app_pass() -> None:
 def test_sleep_for_nobody_in_particular_is_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr(time, "sleep", waited.append)
-    token = deadlines.patience.set(None)
+    token = deadlines.caller_state.set(None)
     deadlines.sleep(3600)
-    deadlines.patience.reset(token)
+    deadlines.caller_state.reset(token)
     assert waited == [3600]
 
 
 def test_sleep_ends_when_the_caller_leaves() -> None:
     current = CallerState()
-    current.left.set()
-    token = deadlines.patience.set(current)
+    current.disconnected.set()
+    token = deadlines.caller_state.set(current)
     with pytest.raises(ClientDisconnected):
         deadlines.sleep(3600)
-    deadlines.patience.reset(token)
+    deadlines.caller_state.reset(token)

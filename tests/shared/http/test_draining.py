@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.http.deadlines import CancelOnDisconnect, patience
+from shared.http.deadlines import CancelOnDisconnect, caller_state
 from shared.http.draining import Draining
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +25,7 @@ class Endless:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.begins:
             await send(BEGIN)
-        self.caller = patience.get()
+        self.caller = caller_state.get()
         self.begun.set()
         await asyncio.Event().wait()
 
@@ -37,7 +37,7 @@ async def never() -> Message:
 
 async def cancelled(app: Endless, *, stopping: bool) -> list[Message]:
     """What is sent when the server cancels the request. Raises what comes through."""
-    state: Any = SimpleNamespace(ready=True)
+    state: Any = SimpleNamespace(ready=True, requests_in_progress=0)
     draining = Draining(CancelOnDisconnect(app), state)
     sent: list[Message] = []
 
@@ -47,13 +47,13 @@ async def cancelled(app: Endless, *, stopping: bool) -> list[Message]:
     scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
     task = asyncio.create_task(draining(scope, never, send))
     await app.begun.wait()
-    assert state.under_way == 1
+    assert state.requests_in_progress == 1
     state.ready = not stopping
     task.cancel()
     try:
         await task
     finally:
-        assert state.under_way == 0
+        assert state.requests_in_progress == 0
     return sent
 
 
@@ -72,7 +72,7 @@ async def test_work_of_what_is_cancelled_stops() -> None:
     app = Endless(begins=False)
     await cancelled(app, stopping=True)
     assert app.caller
-    assert app.caller.left.is_set()  # which threads look at
+    assert app.caller.disconnected.is_set()  # which threads look at
 
 
 async def test_request_that_is_cancelled_for_another_reason_is_not_answered() -> None:

@@ -1,6 +1,7 @@
 """Errors of fields: in plain words, under the field's name."""
 
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import httpx
@@ -22,7 +23,7 @@ class Body(BaseModel):
 @pytest.fixture
 def app() -> FastAPI:
     app = create_app("gateway", "", Settings(), load=lambda: None)
-    app.state.ready, app.state.model = True, None  # no request gets as far as the model
+    app.state.ready, app.state.model = True, SimpleNamespace(settings=Settings())
     app.include_router(job_routes.router)
 
     @app.get("/query")

@@ -95,14 +95,14 @@ async def test_one_caller_leaves_room_in_the_queue() -> None:
     with called_by("a"):
         tasks = [asyncio.create_task(slot.run(gate)) for gate in gates]
         await until_waiting(slot, 3)  # one turn is another's
-        with pytest.raises(QueueFull, match="limit of one caller is 4 of 8"), slot.place():
+        with pytest.raises(QueueFull, match="limit for one caller is 4 of 8"), slot.admit():
             pytest.fail("there was no place for it")
     with called_by("b"):
         for _ in range(3):
-            with slot.place():
+            with slot.admit():
                 assert await slot.run(lambda: "b's") == "b's"
     for gate in gates:
         gate.let_go.set()
     assert await asyncio.gather(*tasks) == ["done"] * 4
-    with called_by("a"), slot.place(), slot.place(), slot.place(), slot.place():
+    with called_by("a"), slot.admit(), slot.admit(), slot.admit(), slot.admit():
         assert slot.arriving == 4  # nothing of before is still counted

@@ -13,14 +13,14 @@ pytestmark = pytest.mark.anyio
 
 async def test_bodies_that_come_in_take_the_places_of_those_that_wait() -> None:
     slot = ComputeSlot(queue_limit=1, queue_seconds=30)
-    with slot.place(), slot.place():
+    with slot.admit(), slot.admit():
         assert retry_after(slot) >= 1
     assert await slot.run(lambda: "next") == "next"
 
 
 async def with_place(slot: ComputeSlot, may_run: asyncio.Event, gate: Gate) -> str:
     """As a request whose body is whole once it may run."""
-    with slot.place():
+    with slot.admit():
         await may_run.wait()
         return await slot.run(gate)
 
@@ -32,7 +32,7 @@ async def test_whoever_has_a_place_is_not_refused_later() -> None:
     await asyncio.sleep(0)
     assert slot.arriving == 2
     for _ in range(3):
-        with pytest.raises(QueueFull), slot.place():
+        with pytest.raises(QueueFull), slot.admit():
             pytest.fail("there was no place for it")
     whole.set()
     await until_waiting(slot, 1)
@@ -50,9 +50,9 @@ async def test_place_is_free_again_however_its_request_ends() -> None:
     leaver.cancel()
     with pytest.raises(asyncio.CancelledError):
         await leaver
-    with pytest.raises(ZeroDivisionError), slot.place():
+    with pytest.raises(ZeroDivisionError), slot.admit():
         raise ZeroDivisionError
-    with slot.place():
+    with slot.admit():
         assert await slot.run(lambda: "next") == "next"
         assert await slot.run(lambda: "one more") == "one more"
     assert slot.arriving == 0
@@ -60,6 +60,6 @@ async def test_place_is_free_again_however_its_request_ends() -> None:
 
 async def test_place_before_one_slot_is_none_before_another() -> None:
     slot, other = (ComputeSlot(queue_limit=0, queue_seconds=30) for _ in range(2))
-    with slot.place():
+    with slot.admit():
         assert await other.run(lambda: "elsewhere") == "elsewhere"
         assert slot.arriving == 1

@@ -1,10 +1,11 @@
 import gc
+from unittest.mock import Mock
 
 import pytest
 from uvicorn.config import Config
 from uvicorn.server import Server
 
-from shared.http.draining import _DrainingServer
+from shared.http.uvicorn_server import DrainingServer
 
 
 @pytest.mark.anyio
@@ -19,7 +20,7 @@ async def test_collector_passes_over_what_a_started_app_keeps(
     monkeypatch.setattr(Server, "startup", start)
     before = gc.get_freeze_count()
     try:
-        await _DrainingServer(Config(app="none"), state=None).startup()
+        await DrainingServer(Config(app="none"), Mock()).startup()
         assert gc.get_freeze_count() > before
     finally:
         gc.unfreeze()

@@ -78,6 +78,6 @@ async def test_refusal_between_two_turns_is_one_too() -> None:
     second = asyncio.create_task(slot.run(lambda: "second"))
     await until_waiting(slot, 1)
     await stream.aclose()  # the second has not come to know of its turn
-    with slot.place():
+    with slot.admit():
         assert retry_after(slot) >= 1
     assert await second == "second"

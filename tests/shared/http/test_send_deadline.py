@@ -6,7 +6,7 @@ import pytest
 from starlette.responses import Response
 from starlette.types import Message
 
-from shared.http.json_routes import SendDeadline
+from shared.http.deadlines import SendDeadline
 
 BLOCK = 65_536
 SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": []}

@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from shared.http.app import create_app
-from shared.http.connections import TimeoutProtocol
+from shared.http.app_state import state_of
+from shared.http.uvicorn_server import TimeoutProtocol
 from shared.settings import AppSettings
 from tests.support.served_app import served
 from tests.system.test_connections import connect, read_to_the_end
@@ -36,7 +37,7 @@ AMBIGUOUS = {
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     app = create_app("test", "", AppSettings(), load=lambda: None)
-    with served(app, http=partial(TimeoutProtocol, app.state)) as url:
+    with served(app, http=partial(TimeoutProtocol, state_of(app))) as url:
         yield url
 
 
