@@ -15,6 +15,8 @@ MAX_VOICE_CHARACTERS = 240
 many."""
 MAX_FILE_NAME_CHARACTERS = 255
 
-JobId = Annotated[str, Path(max_length=MAX_ID_CHARACTERS)]
-ModelPath = Annotated[str, Path(max_length=MAX_MODEL_CHARACTERS)]
-VoicePath = Annotated[str, Path(max_length=MAX_VOICE_CHARACTERS)]
+JobId = Annotated[str, Path(max_length=MAX_ID_CHARACTERS, description="Id of the job.")]
+ModelPath = Annotated[str, Path(max_length=MAX_MODEL_CHARACTERS, description="Name of the model.")]
+VoicePath = Annotated[
+    str, Path(max_length=MAX_VOICE_CHARACTERS, description="Name or id of the voice.")
+]

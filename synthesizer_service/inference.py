@@ -139,7 +139,9 @@ def said_of(texts: Sequence[str], entries: Any, settings: Settings, param: str) 
 
 
 def example() -> dict[str, Any]:
-    return {"text": "Hello, this is my voice.", "embed": sample_embeds()[DEFAULT_VOICE]}
+    """A body for POST /inference/."""
+    embed = [round(value, 4) for value in sample_embeds()[DEFAULT_VOICE].tolist()]
+    return {"text": "Hello, this is my voice.", "embed": embed}
 
 
 def _require_speakable(ids: Sequence[int] | Int64Array, name: str, param: str) -> None:

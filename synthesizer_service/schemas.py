@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, WithJsonSchema
+from pydantic import ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from shared.audio.mel import MEL_FORMAT
 from shared.http.schemas import Limits, RequestModel, ResponseModel
@@ -93,6 +93,10 @@ TEXT_FORM, CHARS_FORM = Tag("<text>"), Tag("<chars>")
 
 
 class TextsRequest(RequestModel):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"texts": ["Hello, this is my voice."]}]}
+    )
+
     texts: list[str]
     """Texts to convert."""
     lexicon: Entries | None = None

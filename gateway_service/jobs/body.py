@@ -15,6 +15,7 @@ from shared.http.json_routes import body_validation, media_type
 from shared.http.openapi import BINARY
 
 _BESIDE_THE_TEXT = JobQuery.model_json_schema()["properties"]
+_TEXT_FILE = {**BINARY, "description": "the text, in UTF-8"}
 OPENAPI: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -24,7 +25,7 @@ OPENAPI: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["file", "voice"],
-                    "properties": {"file": BINARY, **_BESIDE_THE_TEXT},
+                    "properties": {"file": _TEXT_FILE, **_BESIDE_THE_TEXT},
                 }
             },
             **{

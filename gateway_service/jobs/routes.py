@@ -79,7 +79,7 @@ def _name_of(caller: str) -> str:
 @router.get("", responses=errors(404))
 def list_jobs(
     gateway: GatewayState,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: Annotated[int, Query(ge=1, le=100, description="Jobs on a page.")] = 20,
     after: Annotated[
         str | None,
         Query(

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from gateway_service.jobs.library import JobStatus
@@ -11,69 +11,90 @@ from gateway_service.speech.schemas import LexiconEntries, Seed, SeedNumber, Spe
 from gateway_service.speech.stream import ResponseFormat
 from gateway_service.storage.job_tables import JobRow
 from gateway_service.string_limits import MAX_VOICE_CHARACTERS
+from shared.http.schemas import RequestModel, ResponseModel
 from shared.text.markup import TextFormat
 
 DEFAULT_MAX_CHARACTERS: int = Settings.model_fields["max_job_characters"].default
 """As the OpenAPI document has it; `body` checks the limit of the deployment."""
 
 
-class JobRequest(BaseModel):
-    model_config = ConfigDict(strict=True)
+class JobRequest(RequestModel):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"input": "Hello, this is my voice.", "voice": "rowan"}]}
+    )
 
     input: Annotated[str, WithJsonSchema({"type": "string", "maxLength": DEFAULT_MAX_CHARACTERS})]
     """Of any length up to MAX_JOB_CHARACTERS."""
     voice: VoiceName
+    """A voice's name, or {"id": …}; GET /v1/audio/voices lists them."""
     response_format: ResponseFormat = "mp3"
+    """Sound format, at 24 kHz; pcm is 16-bit little-endian."""
     speed: Speed = 1.0
-    """The pitch stays."""
+    """Speaking rate; the pitch stays."""
     seed: Seed = None
+    """The same request and seed give the same sound."""
     text_format: TextFormat = "auto"
     """As for speech; a text sent as text/markdown is Markdown."""
     lexicon: LexiconEntries | None = None
     """Words, and how they are to be said: {"Nguyen": "win"}."""
 
 
-class JobQuery(BaseModel):
+class JobQuery(ResponseModel):
     """What may stand in the query too, for a body that is the text itself."""
 
     voice: Annotated[str, Field(max_length=MAX_VOICE_CHARACTERS)] | SkipJsonSchema[None] = None
+    """A voice's name or id."""
     response_format: ResponseFormat = "mp3"
+    """Sound format, at 24 kHz; pcm is 16-bit little-endian."""
     speed: Speed = 1.0
+    """Speaking rate; the pitch stays."""
     seed: SeedNumber | SkipJsonSchema[None] = None
+    """The same request and seed give the same sound."""
     text_format: TextFormat | SkipJsonSchema[None] = None
+    """As for speech."""
 
 
-class JobProgress(BaseModel):
+class JobProgress(ResponseModel):
     sentences: int
+    """Sentences of the text."""
     done: int
+    """Sentences that are finished."""
     skipped: int
     """Of those done: there is nothing in them that can be said, so they are a short silence."""
 
 
-class JobError(BaseModel):
+class JobError(ResponseModel):
     code: str
+    """The error, for programs."""
     message: str
+    """The error, for people."""
 
 
-class JobObject(BaseModel):
+class JobObject(ResponseModel):
     id: str
+    """Id of the job."""
     object: Literal["speech.job"] = "speech.job"
+    """Always speech.job."""
     state: JobStatus
+    """State of the job; completed, failed and cancelled are final."""
     created_at: int
     """Unix time in seconds."""
     expires_at: int | None
     """Unix time in seconds, from when on the job is gone; null until it is completed, failed or
     cancelled."""
     voice: str
+    """Name of the voice."""
     response_format: ResponseFormat
+    """Sound format."""
     preview: str
     """The first words of the text."""
     progress: JobProgress
+    """Sentences so far."""
     error: JobError | None
     """Why it failed."""
     waiting_for: str | None
     """What holds the job up, such as a service that does not answer; it goes on by itself."""
-    notes: list[str] = []
+    notes: list[str] = Field(default_factory=list)
     """What of the text is not said, and why; in the answer to its making alone."""
 
     @classmethod
@@ -102,15 +123,19 @@ class JobObject(BaseModel):
         )
 
 
-class JobList(BaseModel):
+class JobList(ResponseModel):
     object: Literal["list"] = "list"
+    """Always list."""
     data: list[JobObject]
     """The newest first."""
     has_more: bool
     """Then ask again with `after` = the last one's id."""
 
 
-class DeletedJob(BaseModel):
+class DeletedJob(ResponseModel):
     id: str
+    """Id of the job."""
     object: Literal["speech.job.deleted"] = "speech.job.deleted"
+    """Always speech.job.deleted."""
     deleted: Literal[True] = True
+    """Always true."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from client.chain import EMBED_SIZE
@@ -11,6 +11,7 @@ from gateway_service.string_limits import MAX_MODEL_CHARACTERS, MAX_VOICE_CHARAC
 from gateway_service.voices.consent import MAX_CONSENT_CHARACTERS
 from shared.audio.files import MAX_ABS, MAX_RATE, MIN_RATE
 from shared.http.json_routes import MAX_JSON_VALUES
+from shared.http.schemas import RequestModel, ResponseModel
 from shared.http.tensors import Axis, Float32Array, Tensor
 from shared.text.lexicon import (
     MAX_ENTRIES,
@@ -80,21 +81,27 @@ LexiconEntries = Annotated[
 """Words, and how they are to be said: {"Nguyen": "win"}."""
 
 
-class SpeechRequest(BaseModel):
-    model_config = ConfigDict(strict=True)
+class SpeechRequest(RequestModel):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"input": "Hello, this is my voice.", "voice": "rowan"}]}
+    )
 
     input: Input
+    """The text to speak."""
     voice: VoiceName
+    """A voice's name, or {"id": …}; GET /v1/audio/voices lists them."""
     model: Annotated[str, Field(max_length=MAX_MODEL_CHARACTERS)] = MODEL
     """There is one; the names of OpenAI's are taken for it."""
     response_format: ResponseFormat = "mp3"
+    """Sound format, at 24 kHz; pcm is 16-bit little-endian."""
     speed: Speed = 1.0
-    """The pitch stays."""
+    """Speaking rate; the pitch stays."""
     stream_format: Literal["audio", "sse"] = "audio"
     """sse: the sound in base64 within events, with the usage at the end."""
     details: bool = False
     """With sse: an event before each sentence holds its mel spectrogram and attention."""
     seed: Seed = None
+    """The same request and seed give the same sound."""
     text_format: TextFormat = "auto"
     """auto: Markdown with tags, or SSML or HTML where the text begins as such a document. plain:
     every character is text."""
@@ -102,16 +109,20 @@ class SpeechRequest(BaseModel):
     """Words, and how they are to be said: {"Nguyen": "win"}."""
 
 
-class TextRequest(BaseModel):
-    model_config = ConfigDict(strict=True)
+class TextRequest(RequestModel):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"input": "# Hello\n\nIt is **9:05**, and 20 °C."}]}
+    )
 
     input: Input
+    """The text to read."""
     text_format: TextFormat = "auto"
+    """As for speech."""
     lexicon: LexiconEntries | None = None
     """Words, and how they are to be said: {"Nguyen": "win"}."""
 
 
-class TextPiece(BaseModel):
+class TextPiece(ResponseModel):
     source: str
     """The part of `input` that it comes from, its markup included."""
     spoken: str
@@ -120,33 +131,40 @@ class TextPiece(BaseModel):
     """Seconds of silence after it."""
 
 
-class TextResponse(BaseModel):
+class TextResponse(ResponseModel):
     object: Literal["text"] = "text"
+    """Always text."""
     pieces: list[TextPiece]
+    """The text in the pieces in which it is spoken."""
     notes: list[str]
     """What is not said, and why."""
 
 
-class Model(BaseModel):
+class Model(ResponseModel):
     id: str
+    """Name of the model."""
     created: int
     """Unix time in seconds."""
     object: Literal["model"] = "model"
+    """Always model."""
     owned_by: str = "better-api"
+    """Always better-api."""
 
 
-class ModelList(BaseModel):
+class ModelList(ResponseModel):
     object: Literal["list"] = "list"
+    """Always list."""
     data: list[Model]
+    """The models."""
 
 
-class _PredecessorRequest(BaseModel):
-    model_config = ConfigDict(strict=True)
-
+class _PredecessorRequest(RequestModel):
     text: Input
+    """The text to speak."""
     sr: Rate
-    """Samples a second, of the answer too."""
+    """Sampling rate in Hz, also of the sound returned."""
     seed: Seed = None
+    """The same request and seed give the same sound."""
     consent: Consent | None = None
     """Who allowed this voice to be cloned, and for what; required where others can reach the
     gateway."""
@@ -166,7 +184,8 @@ class EmbedRequest(_PredecessorRequest):
     """[256]: the voice, as the encoder gives it."""
 
 
-class WavResponse(BaseModel):
+class WavResponse(ResponseModel):
     wav: Annotated[Float32Array, Tensor(axes=(Axis("n", 0, 2**31),), low=-1, high=1)]
     """[n] samples in ±1."""
     sr: int
+    """Sampling rate in Hz."""

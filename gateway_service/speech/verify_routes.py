@@ -5,7 +5,6 @@ from contextlib import closing
 from functools import partial
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
 
 from gateway_service.gateway import GatewayState
 from gateway_service.settings import Settings
@@ -17,6 +16,7 @@ from shared.http.deadlines import check_connected
 from shared.http.forms import uploaded_file
 from shared.http.json_routes import JsonRoute, media_type
 from shared.http.openapi import QUEUED, sound_file
+from shared.http.schemas import ResponseModel
 from shared.http.tensors import Float32Array
 
 router = APIRouter(prefix="/v1/audio", tags=["speech"], route_class=JsonRoute)
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1/audio", tags=["speech"], route_class=JsonRoute)
 _BODY = {"requestBody": {"required": True, "content": sound_file(listed(READ_FORMATS))}}
 
 
-class Verdict(BaseModel):
+class Verdict(ResponseModel):
     marked: bool
     """Whether the mark of this gateway's WATERMARK_KEY is in it."""
     score: float

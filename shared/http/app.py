@@ -32,7 +32,7 @@ from shared.http.errors import NotReady
 from shared.http.index_page import service_page
 from shared.http.json_routes import ArrayResponse, JsonRoute
 from shared.http.metrics import Metrics
-from shared.http.openapi import content, describe_errors, errors
+from shared.http.openapi import content, errors, extend_openapi
 from shared.http.process_memory import share_heaps
 from shared.http.request_log import RequestLog
 from shared.http.routing import HeadAsGet, OptionalTrailingSlash
@@ -92,7 +92,7 @@ def create_app(
     )
     app.state = state  # type: ignore[assignment]  # typed, where Starlette's is not
     app.router.route_class = JsonRoute
-    describe_errors(app)
+    extend_openapi(app, {"/inference/": example} if example else None)
     if isinstance(settings, ServiceSettings):
         describe_guard(app)
     add_error_handlers(app)

@@ -245,12 +245,12 @@ class JsonRoute(APIRoute):
                 require_valid_deadline(request)
             with state_of(request.app).slot.admit() if computes else nullcontext():
                 if self.body_field is not None:
-                    await request.read_json(self._validate)
+                    await request.read_json(self.validate_body)
                 return await handle(request)
 
         return read_and_handle
 
-    def _validate(self, value: Any) -> Any:
+    def validate_body(self, value: Any) -> Any:
         """Validate as FastAPI does, which accepts the result as it is."""
         if self.body_field is None or not isinstance(value, dict):
             return value

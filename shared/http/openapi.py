@@ -1,9 +1,12 @@
 """Additions to FastAPI's OpenAPI document: the errors of each call, examples, exact limits."""
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
-from pydantic import BaseModel
+
+from shared.http.schemas import ResponseModel
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -28,17 +31,25 @@ _EVENT = {"type": "object", "properties": {"data": {"type": "string"}}, "require
 _EVENTS = {"text/event-stream": {"itemSchema": _EVENT}}  # as FastAPI does, from OpenAPI 3.2
 
 
-class ErrorDetail(BaseModel):
+_TAGS = ("speech", "voices", "jobs", "predecessor", "health")  # in the order of /docs
+
+
+class ErrorDetail(ResponseModel):
     type: str
+    """Kind of error, as in OpenAI's API."""
     message: str
+    """What is wrong, the limit and the remedy, for people."""
     param: str | None
+    """The field or header at fault."""
     code: str
+    """The error, for programs; docs/api.md lists the codes."""
 
 
-class ErrorBody(BaseModel):
+class ErrorBody(ResponseModel):
     """Every error of every call."""
 
     error: ErrorDetail
+    """The error."""
 
 
 def errors(*statuses: int) -> Responses:
@@ -66,8 +77,12 @@ QUEUED = errors(429, 504)
 """Errors of a route that waits for a compute slot."""
 
 
-def describe_errors(app: FastAPI) -> None:
-    """Add to the app's document the errors that follow from the parameters of each call."""
+def extend_openapi(app: FastAPI, examples: Mapping[str, Callable[[], Any]] | None = None) -> None:
+    """Add to the app's document: errors of each call, examples, and the order of tags.
+
+    examples: by path, a function that returns a JSON body; it is called when the document is first
+    read. Bodies of the same schema share an example. A model's own is in its `json_schema_extra`.
+    """
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -77,10 +92,49 @@ def describe_errors(app: FastAPI) -> None:
         for path in document["paths"].values():
             for method, operation in path.items():
                 _add_errors(operation, method)
+        _add_examples(document, examples or {})
+        used = {tag for operation in _operations(document) for tag in operation.get("tags", ())}
+        document["tags"] = [{"name": tag} for tag in _TAGS if tag in used]
         _make_limits_exact(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in document["paths"].values():
+        yield from path.values()
+
+
+def json_content(operation: dict[str, Any]) -> dict[str, Any] | None:
+    """The JSON part of an operation's request body, if it has one."""
+    content: dict[str, Any] = operation.get("requestBody", {}).get("content", {})
+    found: dict[str, Any] | None = content.get("application/json")
+    return found
+
+
+def _add_examples(document: dict[str, Any], examples: Mapping[str, Callable[[], Any]]) -> None:
+    of_schema: list[tuple[Any, Any]] = []
+    for path, example in examples.items():
+        if (content := json_content(document["paths"][path]["post"])) is not None:
+            body = content.get("example") or orjson.loads(
+                orjson.dumps(example(), option=orjson.OPT_SERIALIZE_NUMPY)
+            )
+            of_schema.append((content["schema"], body))
+    for content in filter(None, map(json_content, _operations(document))):
+        for schema, body in of_schema:
+            if content["schema"] == schema:
+                content.setdefault("example", body)
+        resolved = resolve(content["schema"], document)
+        if "examples" in resolved:
+            content.setdefault("example", resolved["examples"][0])
+
+
+def resolve(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """A schema itself, or the component that it refers to."""
+    reference = schema.get("$ref", "")
+    found: dict[str, Any] = document["components"]["schemas"].get(reference.rpartition("/")[2])
+    return found if reference else schema
 
 
 def _add_schemas(schemas: dict[str, Any]) -> None:

@@ -44,9 +44,12 @@ class Limits:
     """Annotation of a request model in a route: `with_limits` of it is read there."""
 
     def __init__(self, **annotations: Any) -> None:
-        self.annotations = annotations
+        self._annotations = annotations
+        self._limited: dict[type[BaseModel], type[BaseModel]] = {}  # one class for all its routes
 
     def __get_pydantic_core_schema__(
         self, source: type[BaseModel], handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        return handler(with_limits(source, **self.annotations))
+        if source not in self._limited:
+            self._limited[source] = with_limits(source, **self._annotations)
+        return handler(self._limited[source])

@@ -1,15 +1,20 @@
-"""Requests whose end is ambiguous, over a socket."""
+"""Ambiguous framing, over a socket; and what is extended of uvicorn."""
 
+import inspect
 import json
 from collections.abc import Iterator
 from functools import partial
 
 import pytest
+import uvicorn
+from uvicorn.protocols.http import h11_impl
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared.http.app import create_app
 from shared.http.app_state import state_of
 from shared.http.uvicorn_server import TimeoutProtocol
 from shared.settings import AppSettings
+from tests.conftest import REPOSITORY
 from tests.support.served_app import served
 from tests.system.test_connections import connect, read_to_the_end
 
@@ -96,3 +101,43 @@ def test_request_with_one_end_keeps_its_connection(url: str, fields: bytes, body
     answer = answer_to(url, head(fields) + body + last)
     assert answer.count(b"HTTP/1.1 404 ") == 1
     assert answer.count(b"HTTP/1.1 200 ") == 1
+
+
+def test_uvicorn_has_the_methods_and_attributes_that_are_extended() -> None:
+    """Fails where an upgrade of uvicorn changes what TimeoutProtocol relies on."""
+    for method, parameters in {
+        "connection_made": ["self", "transport"],
+        "connection_lost": ["self", "exc"],
+        "data_received": ["self", "data"],
+        "send_400_response": ["self", "msg"],
+        "on_response_complete": ["self"],
+        "shutdown": ["self"],
+        "timeout_keep_alive_handler": ["self"],
+    }.items():
+        signature = inspect.signature(getattr(H11Protocol, method))
+        assert list(signature.parameters) == parameters, method
+    source = inspect.getsource(h11_impl)
+    for name in (
+        "self.conn = h11.Connection(",
+        "self.timeout_keep_alive_task = self.loop.call_later(",
+        "self.app_state",
+        "self.connections = server_state.connections",
+        "self.server_state",
+        "on_response=self.on_response_complete",
+    ):
+        assert name in source
+    cycle = inspect.getsource(h11_impl.RequestResponseCycle)
+    for attribute in (
+        "body",
+        "disconnected",
+        "message_event",
+        "response_complete",
+        "response_started",
+    ):
+        assert f"self.{attribute} = " in cycle
+
+
+def test_uvicorn_is_pinned() -> None:
+    lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("uvicorn=")]
+    assert line.partition("#")[0].strip() == f"uvicorn=={uvicorn.__version__}"
