@@ -1,4 +1,4 @@
-"""A folder with the repository's Procfile and gunicorn settings, and services without a model."""
+"""A folder with the Procfile and gunicorn's settings, and fake services without a model."""
 
 import shutil
 from pathlib import Path
@@ -41,7 +41,7 @@ def make_folder(folder: Path) -> Path:
 
 
 def write_service(folder: Path, name: str, at_start: str = "pass") -> None:
-    """Answers every path with its environment, but /endless with nothing."""
+    """A service that responds to every path with its environment, and never to /endless."""
     package = folder / f"{name}_service"
     package.mkdir(exist_ok=True)
     (package / "settings.py").write_text("from pydantic_settings import BaseSettings as Settings\n")

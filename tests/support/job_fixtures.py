@@ -64,7 +64,7 @@ def encoded(leases: Leases, job: JobRow, file: bytes = b"encoded") -> Digest:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Fails the test if it never comes true."""
+    """Wait for a condition, or fail the test."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came true"

@@ -1,4 +1,4 @@
-"""A server on loopback that answers connection after connection as it is told, or breaks them."""
+"""A server that sends scripted responses, or breaks connections."""
 
 import socket
 import struct
@@ -23,7 +23,7 @@ class Received:
 
 @dataclass
 class Answer:
-    """parts: sent one by one, each after `between` returns. broken: reset instead of closed."""
+    """parts: sent one by one, each after `between` returns. broken: reset instead of close."""
 
     parts: Iterable[bytes]
     broken: bool = False
@@ -48,7 +48,7 @@ def error_answer(status: int, message: str, **headers: str) -> Answer:
 
 
 def broken_answer(body: bytes, sent: int) -> Answer:
-    """Breaks off after `sent` bytes of the body."""
+    """A response cut off after `sent` bytes of the body."""
     return Answer([_head(200, len(body), {}) + body[:sent]], broken=True)
 
 
@@ -59,7 +59,7 @@ def _head(status: int, length: int, headers: dict[str, str]) -> bytes:
 
 
 class ScriptedServer:
-    """Gives the replies in turn, the last one over and over."""
+    """Sends the replies in turn, then repeats the last one."""
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)

@@ -1,4 +1,4 @@
-"""Scripted servers in place of the services, and a chain that does not wait between attempts."""
+"""Scripted servers in place of the services, and a chain without waits between attempts."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,15 +45,14 @@ def embed() -> Float32Array:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """Something that a stand-in takes for a sound file."""
+    """Bytes that a stand-in accepts as a sound file."""
     path = tmp_path / "voice.flac"
     path.write_bytes(b"sound of a voice")
     return path
 
 
 class StandIns:
-    """Services that answer at once: a text of n characters becomes n frames, and the samples of a
-    frame are all the number of characters."""
+    """Services that respond at once: a text of n characters becomes n frames of samples n."""
 
     def __init__(self, make_server: MakeServer, embed: Float32Array) -> None:
         self.encoder = make_server(json_answer({"embed": embed}))
@@ -80,7 +79,7 @@ def wav_of(request: Received) -> Answer:
 def stand_ins(
     make_server: MakeServer, embed: Float32Array, monkeypatch: pytest.MonkeyPatch
 ) -> StandIns:
-    """Services that the environment points to."""
+    """Stand-ins whose URLs are in the environment."""
     services = StandIns(make_server, embed)
     for name, url in zip(["ENCODER", "SYNTHESIZER", "VOCODER"], services.urls, strict=True):
         monkeypatch.setenv(f"{name}_URL", url)

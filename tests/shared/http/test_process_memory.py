@@ -9,10 +9,10 @@ from shared.http.uvicorn_server import DrainingServer
 
 
 @pytest.mark.anyio
-async def test_collector_passes_over_what_a_started_app_keeps(
+async def test_garbage_collector_skips_objects_of_a_started_app(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Else a collection over torch's objects holds up health calls."""
+    """Otherwise a collection of torch's objects delays health probes."""
 
     async def start(self: Server, sockets: object = None) -> None:
         pass

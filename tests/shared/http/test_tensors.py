@@ -1,4 +1,4 @@
-"""Nested lists become arrays, or are refused by place and limit."""
+"""Nested lists become arrays, or are rejected with place and limit."""
 
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ IDS = Tensor(axes=(Axis("L", 1, 5),), low=0, high=65, integer=True)
 
 
 def refusal(tensor: Tensor, value: Any) -> tuple[str, str]:
-    """The refusal's code and message."""
+    """Code and message of the error."""
     with pytest.raises(PydanticCustomError) as caught:
         tensor.parse(value)
     context = caught.value.context
@@ -63,14 +63,14 @@ def test_integers_become_int64() -> None:
         ([[0, 10**400]], "out_of_range", "-1 to 1"),
     ],
 )
-def test_wrong_value_is_refused_by_place_and_limit(value: Any, code: str, words: str) -> None:
+def test_wrong_value_is_rejected_with_place_and_limit(value: Any, code: str, words: str) -> None:
     found, message = refusal(MATRIX, value)
     assert found == code
     assert words in message
 
 
 @pytest.mark.parametrize("value", [[1.0], [2**63], [66], [-1], [[1]], [True]])
-def test_wrong_id_is_refused(value: Any) -> None:
+def test_wrong_id_is_rejected(value: Any) -> None:
     refusal(IDS, value)
 
 
@@ -102,7 +102,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_any_json_gives_the_promised_array_or_a_refusal(value: Any) -> None:
+def test_any_json_gives_an_array_or_an_error(value: Any) -> None:
     try:
         parsed = MATRIX.parse(value)
     except PydanticCustomError:

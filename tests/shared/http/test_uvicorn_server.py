@@ -66,9 +66,7 @@ def assert_refused(answer: bytes) -> None:
 
 
 @pytest.mark.parametrize("fields", AMBIGUOUS.values(), ids=AMBIGUOUS)
-def test_request_whose_end_is_ambiguous_is_refused_and_its_connection_closed(
-    url: str, fields: bytes
-) -> None:
+def test_ambiguous_framing_is_rejected_and_the_connection_closed(url: str, fields: bytes) -> None:
     assert_refused(answer_to(url, head(fields) + CHUNKS + SMUGGLED))
 
 
@@ -76,12 +74,12 @@ def test_chunks_need_http_1_1(url: str) -> None:
     assert_refused(answer_to(url, head(b"Transfer-Encoding: chunked", b"1.0") + CHUNKS))
 
 
-def test_head_that_arrives_in_pieces_is_refused_too(url: str) -> None:
+def test_ambiguous_head_in_pieces_is_rejected(url: str) -> None:
     whole = head(AMBIGUOUS["length and chunks"])
     assert_refused(answer_to(url, whole[:60], whole[60:], CHUNKS))
 
 
-def test_request_behind_another_is_refused_too(url: str) -> None:
+def test_ambiguous_pipelined_request_is_rejected(url: str) -> None:
     first = b"GET /check HTTP/1.1\r\nHost: x\r\n\r\n"
     answer = answer_to(url, first + head(AMBIGUOUS["length and chunks"]) + CHUNKS + SMUGGLED)
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -96,7 +94,7 @@ def test_request_behind_another_is_refused_too(url: str) -> None:
         (b"X-Length: Content-Length: 5\r\nTransfer-Encoding:chunked", CHUNKS),
     ],
 )
-def test_request_with_one_end_keeps_its_connection(url: str, fields: bytes, body: bytes) -> None:
+def test_unambiguous_request_keeps_the_connection(url: str, fields: bytes, body: bytes) -> None:
     last = b"GET /check HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     answer = answer_to(url, head(fields) + body + last)
     assert answer.count(b"HTTP/1.1 404 ") == 1
@@ -104,7 +102,7 @@ def test_request_with_one_end_keeps_its_connection(url: str, fields: bytes, body
 
 
 def test_uvicorn_has_the_methods_and_attributes_that_are_extended() -> None:
-    """Fails where an upgrade of uvicorn changes what TimeoutProtocol relies on."""
+    """Fails if an upgrade of uvicorn changes what TimeoutProtocol relies on."""
     for method, parameters in {
         "connection_made": ["self", "transport"],
         "connection_lost": ["self", "exc"],
