@@ -1,5 +1,6 @@
 """Request and response bodies of the synthesizer."""
 
+from types import GenericAlias
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, WithJsonSchema
@@ -118,7 +119,7 @@ def chars_limits(settings: Settings) -> Limits:
 
 def texts_limits(settings: Settings) -> Limits:
     """Of TextsRequest."""
-    texts = list[_text(settings)]  # type: ignore[valid-type]  # a type made from settings
+    texts = GenericAlias(list, (_text(settings),))
     return Limits(texts=Annotated[texts, Field(min_length=1, max_length=settings.max_batch)])
 
 

@@ -11,13 +11,14 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings
 
 import encoder_service.settings
 import gateway_service.settings
 import synthesizer_service.settings
 import vocoder_service.settings
 
-SETTINGS = [
+SETTINGS: list[type[BaseSettings]] = [
     encoder_service.settings.Settings,
     gateway_service.settings.Settings,
     synthesizer_service.settings.Settings,

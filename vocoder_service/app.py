@@ -29,7 +29,7 @@ def build_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or read_settings(Settings)
     app = create_app(
         service="vocoder",
-        summary=f"Turns a mel spectrogram into sound with {NETWORK_NAMES[settings.vocoder]}: JSON, "
+        summary=f"Turns a mel spectrogram into sound, by {NETWORK_NAMES[settings.vocoder]}: JSON, "
         "or a sound file sent while it is made.",
         settings=settings,
         load=partial(inference.load, settings),

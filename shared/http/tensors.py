@@ -19,7 +19,7 @@ Float32Array = NDArray[np.float32]
 Int64Array = NDArray[np.int64]
 
 
-def _invalid(code: str, message: str) -> PydanticCustomError:
+def _refuse(code: str, message: str) -> PydanticCustomError:
     """A validation error with a verbatim message, braces included."""
     return PydanticCustomError("tensor", "{message}", {"message": message, "code": code})
 
@@ -44,9 +44,7 @@ class Axis:
                 f"exactly {self.low}" if self.low == self.high else f"{self.low} to {self.high}"
             )
             code = "empty" if n == 0 else "wrong_length"
-            raise _invalid(
-                code, f"{name} has {n} entries on axis {self.letter}, must have {wanted}"
-            )
+            raise _refuse(code, f"{name} has {n} entries on axis {self.letter}, must have {wanted}")
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class Tensor:
         """Append the innermost lists of `value` to `rows`, and return the shape."""
         if type(value) is not list:
             found = _json_name(type(value))
-            raise _invalid("wrong_type", f"{name} is {found}, must be a list of numbers")
+            raise _refuse("wrong_type", f"{name} is {found}, must be a list of numbers")
         axes[0].check(len(value), name)
         if len(axes) == 1:
             rows.append(value)
@@ -90,7 +88,7 @@ class Tensor:
         ]
         for i, shape in enumerate(shapes):
             if shape != shapes[0]:
-                raise _invalid(
+                raise _refuse(
                     "ragged",
                     f"entry {i} of {name} has shape {list(shape)}, entry 0 has {list(shapes[0])}; "
                     "all must have the same shape",
@@ -105,19 +103,19 @@ class Tensor:
             if types.count(usual) < len(row) and (wrong := set(types) - allowed):
                 kinds = " or ".join(sorted(map(_json_name, wrong)))
                 wanted = "integers" if self.integer else "numbers"
-                raise _invalid("wrong_type", f"holds {kinds}, must hold {wanted} only")
+                raise _refuse("wrong_type", f"holds {kinds}, must hold {wanted} only")
         try:
             if self.integer:
                 return np.array(rows, dtype=np.int64).ravel()
             return np.concatenate([np.frombuffer(array("f", row), np.float32) for row in rows])
         except OverflowError:
-            raise _invalid("out_of_range", f"a value is outside {self._range}") from None
+            raise _refuse("out_of_range", f"a value is outside {self._range}") from None
 
     def _check_range(self, numbers: NDArray[Any]) -> None:
         low, high = numbers.min(), numbers.max()  # NaN and infinity fail the comparison below
         if not (self.low <= low and high <= self.high):
             worst = high if high > self.high or not np.isfinite(high) else low
-            raise _invalid("out_of_range", f"a value is {worst:g}, must be in {self._range}")
+            raise _refuse("out_of_range", f"a value is {worst:g}, must be in {self._range}")
 
     @property
     def _range(self) -> str:

@@ -42,9 +42,9 @@ FILE, TEXT = part(b'name="clip"; filename="a.wav"'), part(b'name="text"')
 @pytest.mark.parametrize(
     ("parts", "param", "message"),
     [
-        (FILE * 3, "clip", "clip: the form has over 2 files, which is the most; send fewer"),
-        (TEXT * 3, "body", "the form has over 2 fields beside its files, which is the most; send"),
-        (part(b'name="text"', b"a" * 11), "body", "a field of the form is over 10 bytes, which is"),
+        (FILE * 3, "clip", "clip: the form has over 2 files, the limit; send fewer"),
+        (TEXT * 3, "body", "the form has over 2 fields besides its files, the limit; send"),
+        (part(b'name="text"', b"a" * 11), "body", "a field of the form is over 10 bytes, the limit"),
         (part(b'nome="text"'), "body", "the form cannot be read ("),
     ],
     ids=["files", "fields", "size", "nameless"],
