@@ -1,9 +1,9 @@
-"""gunicorn for one app: the same on Heroku, in a container and under `better serve`.
+"""gunicorn's settings for every app: on Heroku, in a container and under `better serve`.
 
-SERVICE    which one: encoder, synthesizer, vocoder or gateway
-PORT       8000 if not set
-BIND_HOST  0.0.0.0 if not set
-WORKERS    1 if not set; each is a process with a model of its own
+SERVICE    encoder, synthesizer, vocoder or gateway
+PORT       default 8000
+BIND_HOST  default 0.0.0.0
+WORKERS    default 1; each is a process with its own model
 """
 
 import os
@@ -11,6 +11,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from shared.http.startup_errors import read_settings
 
 _ROOT = Path(__file__).resolve().parent
 _SERVICES = sorted(p.parent.name.removesuffix("_service") for p in _ROOT.glob("*_service/app.py"))
@@ -26,7 +28,7 @@ def _number(name: str, default: int, highest: int) -> int:
     return int(value)
 
 
-# Torch's threads are set by TORCH_THREADS; a second pool beside them only spins.
+# TORCH_THREADS sets PyTorch's threads; a second pool beside them only wastes time.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 chdir = str(_ROOT)
@@ -34,17 +36,17 @@ wsgi_app = f"{_SERVICE}_service.app:app"
 proc_name = f"better-{_SERVICE}"
 _PORT = _number("PORT", 8000, 65535)
 _HOST = os.environ.get("BIND_HOST") or "0.0.0.0"
-os.environ["BIND_HOST"] = _HOST  # the gateway is stricter where others can reach it
+os.environ["BIND_HOST"] = _HOST  # the gateway requires keys if other machines can reach it
 bind = f"[{_HOST}]:{_PORT}" if ":" in _HOST else f"{_HOST}:{_PORT}"
-worker_class = "shared.http.draining.DrainingWorker"
-# Not WEB_CONCURRENCY: Heroku sets that to 2 or more by itself, and two models do not fit a dyno.
+worker_class = "shared.http.uvicorn_server.DrainingWorker"
+# Not WEB_CONCURRENCY: Heroku sets it to 2 or more, and two models do not fit in a dyno.
 workers = _number("WORKERS", 1, 64)
 
-timeout = 120  # seconds without a sign of life; loading a model gives none, a long stream does
-graceful_timeout = 28  # seconds; 20 are for requests under way, Heroku kills after 30
-keepalive = 65  # seconds; a client that chains the services comes back within that
+timeout = 120  # seconds without a heartbeat; a worker sends none while it loads a model
+graceful_timeout = 28  # seconds; 20 are for requests in progress, Heroku kills after 30
+keepalive = 65  # seconds; long enough between two calls of a client that chains the services
 
-# The source folder may be read-only, and a disk slow enough to make a heartbeat late.
+# The source folder may be read-only, and a slow disk delays heartbeats.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 control_socket_disable = True
 
@@ -63,5 +65,5 @@ logconfig_dict = {
 
 
 def on_starting(_: Any) -> None:
-    """Ends with a line for each setting that cannot be used, before anything is forked."""
-    import_module(f"{_SERVICE}_service.settings")
+    """Exit with a line for each invalid setting, before any worker starts."""
+    read_settings(import_module(f"{_SERVICE}_service.settings").Settings)

@@ -1,10 +1,8 @@
-"""`python -m benchmarks.load`: an app at 1, 2 and 10 times what it can do, driven from outside.
+"""`python -m benchmarks.load`: an app at 1, 2 and 10 times its capacity.
 
-The multiples take turns, so that what else the machine does meets all of them alike.
-
-Requests come at an even pace, whether those before were answered or not, as from many people. The
-run is bounded in its requests and its seconds. People are elsewhere and take no time of the app's
-machine; the driver is beside the app, so that it has the lowest priority, and takes what is left.
+Open-loop load: requests start at an even pace, whether earlier ones were answered or not. The paces
+take turns, so that other work on the machine affects all of them alike. The client runs beside the
+app, at the lowest priority, since real clients take no CPU of its machine.
 """
 
 import asyncio
@@ -34,16 +32,16 @@ from benchmarks.services import SERVICES, running
 
 T = TypeVar("T")
 MULTIPLES = (1, 2, 10)
-ROUNDS = 3  # in which the multiples take turns
-MAX_REQUESTS = 2_000  # of one multiple
-AT_ONCE = 8  # clients that find out what an app can do
+ROUNDS = 3  # of turns of the multiples
+MAX_REQUESTS = 2_000  # at one multiple
+AT_ONCE = 8  # clients that measure the capacity
 HEALTH_LIMIT = 100  # milliseconds
 SPEECH = {"input": "Hello there.", "voice": "rowan", "response_format": "pcm", "seed": 1}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """status: 0 if the connection broke. right: the answer is what it is when nobody else asks."""
+    """status: 0 if the connection broke. right: the response equals that of an idle app."""
 
     status: int
     right: bool
@@ -53,7 +51,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """seconds: to the last answer. probes: seconds of each look, by path."""
+    """seconds: until the last response. probes: seconds of each probe, by path."""
 
     outcomes: Sequence[Outcome]
     seconds: float
@@ -66,6 +64,7 @@ class Run:
 
     @property
     def goodput(self) -> float:
+        """Right responses a second."""
         return sum(outcome.right for outcome in self.outcomes) / self.seconds
 
     @property
@@ -74,19 +73,19 @@ class Run:
 
 
 def joined(runs: Sequence[Run]) -> Run:
-    """One run of several at the same pace; the memory is that after the last."""
+    """Several runs at the same pace as one; the memory is that after the last."""
     return Run(
         outcomes=[outcome for run in runs for outcome in run.outcomes],
         seconds=sum(run.seconds for run in runs),
         probes={
-            path: [look for run in runs for look in run.probes[path]] for path in runs[0].probes
+            path: [probe for run in runs for probe in run.probes[path]] for path in runs[0].probes
         },
         megabytes=runs[-1].megabytes,
     )
 
 
 def drive(url: str, request: Request, moments: Sequence[float]) -> Run:
-    """One request at each moment, in seconds from now; looks at health and metrics meanwhile."""
+    """Send a request at each moment, in seconds from now, while a prober runs."""
     first = asyncio.run(send(url, request))
     assert first.status == 200, first.body
     with Prober(url) as prober:
@@ -97,13 +96,13 @@ def drive(url: str, request: Request, moments: Sequence[float]) -> Run:
 
 
 def _gently(work: Coroutine[Any, Any, T]) -> T:
-    """Runs it in a thread of the lowest priority; what probes keeps its own."""
+    """Run a coroutine in a thread of the lowest priority; the prober keeps its own priority."""
 
-    def yield_the_cores() -> None:
-        if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+    def lower_priority() -> None:
+        if sys.platform == "linux":  # elsewhere threads have no priority
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
-    with ThreadPoolExecutor(1, initializer=yield_the_cores) as pool:
+    with ThreadPoolExecutor(1, initializer=lower_priority) as pool:
         return pool.submit(asyncio.run, work).result()
 
 
@@ -130,7 +129,7 @@ async def _at(when: float, url: str, request: Request, expected: bytes) -> Outco
 
 
 def _megabytes(url: str) -> float:
-    """Resident now, of the process that computes; 0 where it is not told."""
+    """Resident memory of the app's process; 0 if it is unknown."""
     for line in httpx.get(f"{url}/metrics", timeout=TIMEOUT, trust_env=False).text.splitlines():
         if line.startswith("process_resident_memory_bytes "):
             return float(line.split()[1]) * MEGABYTES
@@ -138,24 +137,24 @@ def _megabytes(url: str) -> float:
 
 
 async def capacity(url: str, request: Request, seconds: float) -> float:
-    """Answers a second while there is always somebody who waits for one."""
-    await send(url, request)  # what is made at first use, is made now
+    """Responses a second with AT_ONCE clients that always wait for one."""
+    await send(url, request)  # warm-up
     done = 0
     started = time.perf_counter()
 
-    async def ask_again_and_again() -> None:
+    async def send_repeatedly() -> None:
         nonlocal done
         while time.perf_counter() - started < seconds:
             answer = await send(url, request)
             assert answer.status == 200, answer.body
             done += 1
 
-    await asyncio.gather(*(ask_again_and_again() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(send_repeatedly() for _ in range(AT_ONCE)))
     return done / (time.perf_counter() - started)
 
 
 def requests_to(app: str) -> dict[str, Request]:
-    """By a name for the table. The encoder gets a clip as our chain sends it, and as users may."""
+    """Requests by table title. The encoder gets a clip as our client sends it, and as JSON."""
     if app == "gateway":
         return {app: Request("/v1/audio/speech", json.dumps(SPEECH).encode(), JSON)}
     loads = {app: ordinary(app)}
@@ -166,7 +165,7 @@ def requests_to(app: str) -> dict[str, Request]:
 
 @contextmanager
 def started(app: str) -> Iterator[str]:
-    """Its URL; the gateway runs over the three services."""
+    """Run an app, the gateway with its three services. Gives the URL."""
     if app != "gateway":
         with running([app]) as services:
             yield services.urls[app]
@@ -191,7 +190,7 @@ def measure(name: str, url: str, request: Request, seconds: float) -> Table:
     rows = [Row("capacity", "1/s", [rate])]
     for multiple, run in runs.items():
         rows += _rows(f"{multiple}x", run, runs[MULTIPLES[0]])
-    note = f"{seconds:g} s each at an even pace, in {ROUNDS} turns"
+    note = f"{seconds:g} s each at an even pace, in {ROUNDS} rounds"
     return Table(f"Load of the {name}", note, rows)
 
 
@@ -201,12 +200,12 @@ def _moments(rate: float, seconds: float) -> list[float]:
 
 
 def _rows(name: str, run: Run, first: Run) -> Iterator[Row]:
-    yield Row(f"{name}: right answers", "1/s", [run.goodput])
-    yield Row(f"{name}: of those at 1x", "×", [run.goodput / first.goodput])
+    yield Row(f"{name}: goodput", "1/s", [run.goodput])
+    yield Row(f"{name}: relative to 1x", "×", [run.goodput / first.goodput])
     for status, count in sorted(run.statuses.items()):
         yield Row(f"{name}: status {status or 'none'}", "requests", [count])
     wrong = sum(outcome.status == 200 and not outcome.right for outcome in run.outcomes)
-    yield Row(f"{name}: wrong answers", "requests", [wrong], limit=0)
+    yield Row(f"{name}: wrong responses", "requests", [wrong], limit=0)
     if run.refused:
         said = [float(outcome.retry_after) for outcome in run.refused if outcome.retry_after]
         unsaid = len(run.refused) - len(said)
@@ -214,20 +213,25 @@ def _rows(name: str, run: Run, first: Run) -> Iterator[Row]:
         if said:
             yield Row(f"{name}: Retry-After", "s", said)
     if answered := [outcome.seconds for outcome in run.outcomes if outcome.right]:
-        yield Row(f"{name}: seconds to an answer", "s", answered)
-    for path, looks in run.probes.items():
-        if looks:
-            of_look = [look * MILLISECONDS for look in looks]
-            yield Row(f"{name}: {path}", "ms", of_look, limit=HEALTH_LIMIT)
+        yield Row(f"{name}: response time", "s", answered)
+    for path, seconds in run.probes.items():
+        if seconds:
+            milliseconds = [probe * MILLISECONDS for probe in seconds]
+            yield Row(f"{name}: {path}", "ms", milliseconds, limit=HEALTH_LIMIT)
     yield Row(f"{name}: memory afterwards", "MB", [run.megabytes])
 
 
 @click.command()
 @click.option("--app", "apps", type=click.Choice([*SERVICES, "gateway"]), multiple=True)
-@click.option("--seconds", type=click.FloatRange(1, 120), default=10, help="Of each pace.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write it here, too.")
+@click.option("--seconds", type=click.FloatRange(1, 120), default=10, help="Seconds at each pace.")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path),
+    help="Also write the tables to this file.",
+)
 def main(apps: tuple[str, ...], seconds: float, json_path: Path | None) -> None:
-    """Drive apps, all of them if none is named, at 1, 2 and 10 times what they can do."""
+    """Load apps (default: all) at 1, 2 and 10 times their capacity."""
     facts = machine_facts() | {"load average before": load_average()}
     for name, fact in facts.items():
         click.echo(f"{name:20} {fact}")

@@ -1,4 +1,4 @@
-"""A client that costs so little that it does not slow down the app it drives beside it."""
+"""A cheap HTTP client, which takes little CPU from the app that it loads."""
 
 import asyncio
 import time
@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 import httpx
 
 PROBED = ("/health/ready", "/metrics")
-PROBE_SECONDS = 0.1  # between two looks at each
+PROBE_SECONDS = 0.1  # between two probes of a path
 TIMEOUT = 300  # seconds
 
 
 @dataclass(frozen=True)
 class Request:
-    """What every client sends; the answer is always the same."""
+    """The request that every client sends; its response is always the same."""
 
     path: str
     body: bytes
@@ -34,7 +34,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """body: as it stands on the wire, without its head."""
+    """A response. body: as it was sent, without chunk framing."""
 
     status: int
     headers: Mapping[str, str]
@@ -42,21 +42,21 @@ class Answer:
 
 
 async def send(url: str, request: Request) -> Answer:
-    """On a connection of its own. Raises OSError, or TimeoutError after TIMEOUT."""
+    """Send a request on a new connection. Raises OSError, or TimeoutError after TIMEOUT."""
     address = urlsplit(url)
     async with asyncio.timeout(TIMEOUT):
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         try:
-            writer.write(request.to_bytes())  # an answer may come before all of it is sent
+            writer.write(request.to_bytes())  # the response may come before all of it is sent
             return _parsed(await reader.read())
         finally:
-            writer.transport.abort()  # what is not sent yet is not wanted
+            writer.transport.abort()  # drops the rest of the request
 
 
 def _parsed(received: bytes) -> Answer:
     head, _, body = received.partition(b"\r\n\r\n")
     if not head:
-        raise ConnectionResetError("no answer")
+        raise ConnectionResetError("no response")
     status, *lines = head.decode("latin-1").split("\r\n")
     pairs = [line.partition(":") for line in lines]
     headers = {name.lower(): value.strip() for name, _, value in pairs}
@@ -64,14 +64,14 @@ def _parsed(received: bytes) -> Answer:
 
 
 def _without_chunks(headers: Mapping[str, str], body: bytes) -> bytes:
-    """Raises ConnectionResetError for a body that was broken off."""
+    """The body. Raises ConnectionResetError if it was cut off."""
     if headers.get("transfer-encoding") != "chunked":
         return body
     parts: list[bytes] = []
     while True:
         size, _, body = body.partition(b"\r\n")
         if not size:
-            raise ConnectionResetError("half an answer")
+            raise ConnectionResetError("incomplete response")
         if not (length := int(size, 16)):
             return b"".join(parts)
         parts.append(body[:length])
@@ -79,9 +79,9 @@ def _without_chunks(headers: Mapping[str, str], body: bytes) -> bytes:
 
 
 class Prober:
-    """Looks at health and metrics from a process of its own, until it is left.
+    """Probes health and metrics from its own process, within a `with` block.
 
-    seconds: of each look, by path, once it was left.
+    seconds: of each probe, by path, after the block.
     """
 
     def __init__(self, url: str) -> None:
@@ -92,7 +92,7 @@ class Prober:
 
     def __enter__(self) -> Self:
         self._process.start()
-        self._end.recv()  # it has begun
+        self._end.recv()  # it has started
         return self
 
     def __exit__(
@@ -110,7 +110,7 @@ def _probe(url: str, end: Connection) -> None:
     probes: dict[str, list[float]] = {path: [] for path in PROBED}
     with httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as http:
         http.get("/check")
-        end.send("begun")
+        end.send("started")
         while not end.poll(PROBE_SECONDS):
             for path, seconds in probes.items():
                 started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Requests that a service has to bear: an ordinary one, and the largest that it allows."""
+"""Requests for the benchmarks: an ordinary one, and the largest allowed, for each app."""
 
 import io
 import math
@@ -21,14 +21,14 @@ from vocoder_service.wavernn.folding import FIRST_ROUND, GROWTH
 
 CLIP_SECONDS, CLIP_RATE = 60, 96_000
 TEXTS, SYMBOLS_OF_TEXT = 2, 1_000
-"""A batch may hold 16; they are spoken one after the other, and each takes long."""
+"""A batch may hold 16; the texts are spoken one after the other, and each takes long."""
 ORDINARY_FRAMES, MAX_FRAMES = 160, 4_800
 READ_BYTES = 2 * (1 + GROWTH) * FIRST_ROUND * MEL_FORMAT.hop_length
-"""16-bit samples: two of WaveRNN's rounds, of which the third has as many folds as there ever are.
-Vocos' blocks are all alike."""
+"""Bytes of 16-bit samples in two of WaveRNN's rounds; the third has the maximum number of folds.
+Vocos' blocks all have the same size."""
 CLIENTS, STREAMS = 8, 4
 WAV_SECONDS, WAV_RATE = 40, 96_000
-"""Nearly as many bytes as a body may have, in 16 bits and two channels."""
+"""Nearly the largest body, in 16 bits and two channels."""
 LONG_TEXT = "A sentence is about as long as this one is. " * 200
 JOB_CHARACTERS = 2_000_000
 JSON = {"Content-Type": "application/json"}
@@ -37,10 +37,10 @@ TIMEOUT = 600  # seconds
 
 @dataclass(frozen=True)
 class Load:
-    """clients: how many send it at the same time; what is refused of several, is no failure, as
-    long as one is served.
-    read_bytes: how much of a streamed answer is read; then the client leaves, and the service
-    stops.
+    """A request and its clients.
+
+    clients: that send it at the same time. With several, some may be refused, but not all.
+    read_bytes: of a streamed response, after which the client leaves and the service stops.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Load:
             raise RuntimeError(f"{self.name}: all {self.clients} clients were refused")
 
     def _send_once(self, url: str) -> bool:
-        """Whether it was served, not refused."""
+        """True if it was served, False if it was refused."""
         with (
             httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as http,
             http.stream("POST", self.path, content=self.body, headers=self.headers) as response,
@@ -87,7 +87,7 @@ def ordinary(service: str) -> Load:
 
 
 def clip_of_the_chain() -> Load:
-    """A clip as our own chain sends it to the encoder: a third of the bytes of JSON."""
+    """A clip as our client sends it to the encoder: a third of the bytes of JSON."""
     body = encode_float_wav(sample_clip(seconds=5))
     return Load("5 s of sound as a float WAV", body, headers={"Content-Type": "audio/wav"})
 
@@ -121,7 +121,7 @@ def largest(service: str) -> list[Load]:
 
 
 def _largest_of_the_gateway() -> list[Load]:
-    """Texts as long as they may be, and as many bytes as there may be."""
+    """The longest texts and the largest files."""
     speech = {"input": LONG_TEXT[:4096], "voice": DEFAULT_VOICE, "response_format": "flac"}
     job = {"input": LONG_TEXT * (JOB_CHARACTERS // len(LONG_TEXT)), "voice": DEFAULT_VOICE}
     minute = sample_clip(seconds=CLIP_SECONDS)
@@ -146,13 +146,13 @@ def _spec(frames: int) -> bytes:
 
 
 def _longest_json() -> bytes:
-    """Nearly as many values as a body may hold."""
+    """Nearly the maximum number of JSON values."""
     clip = sample_clip(seconds=CLIP_SECONDS)
     return _dumps({"wav": np.resize(clip.wav, CLIP_SECONDS * 16_000), "sr": 16_000})
 
 
 def _longest_flac() -> bytes:
-    """A clip of the highest rate, which FLAC makes small enough."""
+    """A minute at the highest rate; only FLAC makes it small enough."""
     clip = sample_clip(seconds=CLIP_SECONDS)
     wav = np.resize(np.repeat(clip.wav, CLIP_RATE // clip.rate), CLIP_SECONDS * CLIP_RATE)
     file = io.BytesIO()

@@ -14,7 +14,7 @@ from shared.audio.mel import MEL_FORMAT
 from shared.voices import sample_embeds
 from synthesizer_service import inference
 from synthesizer_service.schemas import TextRequest
-from synthesizer_service.settings import settings
+from synthesizer_service.settings import Settings
 from synthesizer_service.tacotron.model import Tacotron
 
 MAX_SECONDS = 3.0
@@ -33,20 +33,22 @@ _WORDS = """
 """
 WORDS = _WORDS.split()
 
+SETTINGS = Settings()
+
 
 def spoken(model: Tacotron, word: str) -> Iterator[tuple[str, str, float, int]]:
     """Each text, the voice, its seconds, and how often it was spoken anew."""
     for ending in ENDINGS:
         for voice, embed in sample_embeds().items():
             request = TextRequest.model_construct(text=word + ending, embed=embed, seed=1)
-            answer = inference.synthesize(model, request)
+            answer = inference.synthesize(model, request, SETTINGS)
             frames = np.shape(answer["spec"])[1]
             seconds = frames * MEL_FORMAT.hop_length / MEL_FORMAT.sample_rate
             yield request.text, voice, seconds, answer.get("retries", 0)
 
 
 def main() -> None:
-    model = inference.load(settings)
+    model = inference.load(SETTINGS)
     takes = [take for word in WORDS for take in spoken(model, word)]
     seconds = np.array([take[2] for take in takes])
     retries = Counter(take[3] for take in takes)

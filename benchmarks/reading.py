@@ -19,11 +19,11 @@ from shared.settings import REPOSITORY
 from shared.voices import DEFAULT_VOICE, sample_embeds
 from synthesizer_service import inference as synthesizer
 from synthesizer_service.schemas import CharsRequest
-from synthesizer_service.settings import settings as synthesizer_settings
+from synthesizer_service.settings import Settings as SynthesizerSettings
 from synthesizer_service.text import ids_of, normalize
 from training.evaluation.recognition import Recogniser, edits
 from vocoder_service import inference as vocoder
-from vocoder_service.settings import settings as vocoder_settings
+from vocoder_service.settings import Settings as VocoderSettings
 
 CORPUS = REPOSITORY / "tests/synthesizer_service/text/corpus.tsv"
 SEED = 1
@@ -31,8 +31,9 @@ SEED = 1
 
 class Speaker:
     def __init__(self, voice: str) -> None:
-        self._synthesizer = synthesizer.load(synthesizer_settings)
-        self._vocoder = vocoder.load(vocoder_settings)
+        self._settings = SynthesizerSettings()
+        self._synthesizer = synthesizer.load(self._settings)
+        self._vocoder = vocoder.load(VocoderSettings())
         self._embed = sample_embeds()[voice]
 
     def speak(self, said: str) -> Float32Array:
@@ -40,7 +41,7 @@ class Speaker:
         request = CharsRequest.model_construct(
             chars=np.array([ids_of(said)]), batched_embeds=self._embed[None], seed=SEED
         )
-        mel = synthesizer.synthesize(self._synthesizer, request)["mel"][0]
+        mel = synthesizer.synthesize(self._synthesizer, request, self._settings)["mel"][0]
         return np.concatenate([*self._vocoder.generate(mel, SEED, 1.0)])
 
 

@@ -21,8 +21,8 @@ started = time.perf_counter()
 import {service}_service.app
 imported = time.perf_counter()
 from {service}_service import inference
-from {service}_service.settings import settings
-inference.load(settings)
+from {service}_service.settings import Settings
+inference.load(Settings())
 print(json.dumps([imported - started, time.perf_counter() - imported]))
 """
 

@@ -37,9 +37,9 @@ def encoder() -> FastAPI:
 
     _replace(inference, "load", lambda settings: None)
     _replace(inference, "clean", lambda decode: {"wav": decode().wav, "sr": MEL_FORMAT.sample_rate})
-    from encoder_service.app import app
+    from encoder_service.app import build_app
 
-    return app
+    return build_app()
 
 
 def synthesizer() -> FastAPI:
@@ -55,9 +55,9 @@ def synthesizer() -> FastAPI:
     decoder = SimpleNamespace(r=2)
     model = SimpleNamespace(generate=generate, stop_threshold=-3.4, decoder=decoder)
     _replace(inference, "load", lambda settings: model)
-    from synthesizer_service.app import app
+    from synthesizer_service.app import build_app
 
-    return app
+    return build_app()
 
 
 def vocoder() -> FastAPI:
@@ -67,9 +67,9 @@ def vocoder() -> FastAPI:
     pieces = np.array_split(constant_wav(), 2 * SECONDS)
     network = SimpleNamespace(generate=lambda *_: iter(pieces))
     _replace(inference, "load", lambda settings: network)
-    from vocoder_service.app import app
+    from vocoder_service.app import build_app
 
-    return app
+    return build_app()
 
 
 def _replace(module: Any, name: str, substitute: Any) -> None:

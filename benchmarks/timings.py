@@ -15,12 +15,12 @@ from shared.http.tensors import Float32Array
 from shared.voices import sample_embeds
 from synthesizer_service import inference as synthesizer
 from synthesizer_service.schemas import TextRequest
-from synthesizer_service.settings import settings as synthesizer_settings
+from synthesizer_service.settings import Settings as SynthesizerSettings
 from synthesizer_service.text import normalize
 from training.evaluation.recognition import Recogniser, TimedWord
 from training.evaluation.texts import TEXTS
 from vocoder_service import inference as vocoder
-from vocoder_service.settings import settings as vocoder_settings
+from vocoder_service.settings import Settings as VocoderSettings
 
 SEED = 1
 LIMITS = {"median": 60.0, "95 %": 150.0}  # ms
@@ -28,15 +28,16 @@ LIMITS = {"median": 60.0, "95 %": 150.0}  # ms
 
 class Speaker:
     def __init__(self) -> None:
-        self._synthesizer = synthesizer.load(synthesizer_settings)
-        self._vocoder = vocoder.load(vocoder_settings)
+        self._settings = SynthesizerSettings()
+        self._synthesizer = synthesizer.load(self._settings)
+        self._vocoder = vocoder.load(VocoderSettings())
 
     def speak(
         self, text: str, embed: Float32Array
     ) -> tuple[Float32Array, list[tuple[str, float, float]]]:
         """[n] at 16 kHz, and (word, start, end) of each word."""
         request = TextRequest.model_construct(text=text, embed=embed, seed=SEED, timestamps=True)
-        answer = synthesizer.synthesize(self._synthesizer, request)
+        answer = synthesizer.synthesize(self._synthesizer, request, self._settings)
         wav = np.concatenate([*self._vocoder.generate(answer["spec"], SEED, 1.0)])
         return wav, [(word["word"], word["start"], word["end"]) for word in answer["words"]]
 

@@ -7,6 +7,7 @@ import click
 from pydantic import ValidationError
 
 from client.errors import ChainError
+from shared import __version__
 from shared.stop_signals import raise_on_stop_signals
 
 # Imported when it is asked for: `better serve` need not wait for PyTorch.
@@ -59,7 +60,7 @@ def _first_line(invalid: ValidationError) -> str:
 
 
 @click.group(cls=_BetterGroup)
-@click.version_option(package_name="better-api")
+@click.version_option(__version__)
 def better() -> None:
     """Better API: clone a voice and let it speak."""
 

@@ -40,7 +40,7 @@ def seed_or_new(seed: int | None) -> int:
 class TextOptions(BaseModel):
     """How a text is read."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, use_attribute_docstrings=True)
 
     text_format: TextFormat = "auto"
     """auto: SSML or HTML if the text begins as such a document, else Markdown with tags. plain:
@@ -55,6 +55,7 @@ class SpeechOptions(TextOptions):
     speed: Speed = 1.0
     """Times the usual pace; the pitch stays."""
     seed: Seed = None
+    """The same request and seed give the same sound; without one, a seed is drawn."""
     timestamps: bool = False
     """With the times of the words: in SSE before each sentence's sound, in a job for captions."""
 

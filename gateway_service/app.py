@@ -1,7 +1,9 @@
 """The gateway: the three services as people use them. It holds no model and no torch."""
 
 from functools import partial
+from typing import Any
 
+import numpy as np
 from fastapi import FastAPI
 
 from gateway_service.access.middleware import access_middleware, describe_access
@@ -10,32 +12,74 @@ from gateway_service.jobs import routes as job_routes
 from gateway_service.jobs.metrics import JobNumbers
 from gateway_service.page import routes as page
 from gateway_service.service_errors import SERVICE_SECONDS
-from gateway_service.settings import settings
+from gateway_service.settings import Settings
 from gateway_service.speech import captioned_routes, legacy_routes, verify_routes
 from gateway_service.speech import routes as speech_routes
+from gateway_service.storage.database import Storage
 from gateway_service.voices import routes as voice_routes
-from shared.http.app import create_app
+from shared.audio.files import MIN_RATE, resample_stream
+from shared.http.app import app_on_demand, create_app
+from shared.http.app_state import AppState, state_of
+from shared.http.openapi import extend_openapi
+from shared.http.startup_errors import read_settings
+from shared.voices import DEFAULT_VOICE, sample_clip, sample_embeds
 
-app: FastAPI = create_app(
-    service="gateway",
-    summary="Clones voices and speaks: a web page, an OpenAI-compatible speech API, jobs.",
-    settings=settings,
-    load=partial(open_gateway, settings),
-    unload=close_gateway,
-    check_ready=Gateway.check_ready,
-    concurrency=settings.concurrency,
-    caller_share=settings.caller_share,
-    middleware=access_middleware(settings),
-    collectors=[
-        SERVICE_SECONDS,
-        JobNumbers(lambda: app.state.model.storage if app.state.ready else None),
-    ],
-)
-describe_access(app, settings)
-app.include_router(page.router)
-app.include_router(speech_routes.router)
-app.include_router(captioned_routes.router)
-app.include_router(verify_routes.router)
-app.include_router(voice_routes.router)
-app.include_router(job_routes.router)
-app.include_router(legacy_routes.router)
+_ROUTERS = [
+    page.router,
+    speech_routes.router,
+    captioned_routes.router,
+    voice_routes.router,
+    job_routes.router,
+    verify_routes.router,
+    legacy_routes.router,
+]
+"""In the order of the page at /docs."""
+
+
+def build_app(settings: Settings | None = None) -> FastAPI:
+    """settings: from the environment if None."""
+    settings = settings or read_settings(Settings)
+
+    def storage() -> Storage | None:
+        state: AppState[Gateway] = state_of(app)
+        return state.model.storage if state.ready and state.model else None
+
+    app = create_app(
+        service="gateway",
+        summary="Clones voices and speaks: a web page, an OpenAI-compatible speech API, jobs.",
+        settings=settings,
+        load=partial(open_gateway, settings),
+        unload=close_gateway,
+        check_ready=Gateway.check_ready,
+        concurrency=settings.concurrency,
+        caller_share=settings.caller_share,
+        middleware=access_middleware(settings),
+        collectors=[SERVICE_SECONDS, JobNumbers(storage)],
+    )
+    describe_access(app, settings)
+    for router in _ROUTERS:
+        app.include_router(router)
+    extend_openapi(app, {"/inference-c/": _clip_example, "/inference-w/": _embed_example})
+    return app
+
+
+_TEXT_EXAMPLE = {"text": "Hello, this is my voice.", "consent": "A voice of this project."}
+
+
+def _clip_example() -> dict[str, Any]:
+    """A clip at a low rate, short enough for a browser's text field."""
+    clip = sample_clip(seconds=1.5)
+    wav = np.concatenate([*resample_stream([clip.wav], clip.rate, MIN_RATE)])
+    return {
+        **_TEXT_EXAMPLE,
+        "wav": [round(sample, 3) + 0.0 for sample in wav.tolist()],
+        "sr": MIN_RATE,
+    }
+
+
+def _embed_example() -> dict[str, Any]:
+    embed = [round(value, 4) for value in sample_embeds()[DEFAULT_VOICE].tolist()]
+    return {**_TEXT_EXAMPLE, "embed": embed, "sr": 16_000}
+
+
+__getattr__ = app_on_demand(build_app)

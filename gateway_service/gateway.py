@@ -16,6 +16,7 @@ from gateway_service.settings import Settings
 from gateway_service.storage.database import Storage, open_storage
 from gateway_service.storage.tables import JobRow
 from gateway_service.voices.library import VoiceLibrary
+from shared.http.admission import ComputeSlot
 from shared.http.app import get_model
 from shared.http.errors import NotReady
 
@@ -33,6 +34,9 @@ class Gateway:
     voices: VoiceLibrary
     jobs: Jobs
     job_queue: JobQueue
+    verify_slot: ComputeSlot
+    """One file at a time: ten minutes of sound take half a minute, and several of them would hold
+    the slots of all who want to speak."""
 
     def check_ready(self) -> None:
         """Raise StorageFull, StorageDamaged or QueueUnreachable if not ready. Never blocks."""
@@ -68,6 +72,9 @@ def open_gateway(settings: Settings) -> Gateway:
         voices=VoiceLibrary(storage, settings.max_voices),
         jobs=jobs,
         job_queue=job_queue,
+        verify_slot=ComputeSlot(
+            settings.queue_limit, settings.queue_seconds, share=settings.caller_share
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, also after kill -9."""
+"""Atomic files: written completely or not at all, even after kill -9."""
 
 import os
 import secrets
@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PARTS = ".better-*.part"
-"""What a killed process may leave beside its target."""
+"""Pattern of the partial files that a killed process may leave beside its target."""
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """A path beside `target` to write to: it takes the target's place, on the disk too, when the
-    block ends well and is removed when it does not."""
+    """A path beside `target` to write to. It replaces the target, synced to disk, when the block
+    ends without an error; else it is removed."""
     target = target.resolve()  # a link stays a link
     part = target.with_name(PARTS.replace("*", secrets.token_hex(8)))
     try:

@@ -1,4 +1,4 @@
-"""What a deployment sets through the environment. What a checkpoint fixes lives in its manifest."""
+"""Deployment settings, from the environment. Hyperparameters live in a checkpoint's manifest."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 MIB = 2**20
 REPOSITORY = Path(__file__).parents[1]
 PUBLIC_WATERMARK_KEY = "better-api"
-"""The key of those who set none: anyone can find the mark, anyone can forge it."""
+"""The default watermark key. Everybody knows it, so anybody can find and forge the mark."""
 _HOST_NAME = re.compile(r"[\w.-]+")
 
 
@@ -19,46 +19,44 @@ def _host_names(listed: str | tuple[str, ...]) -> tuple[str, ...]:
     names = tuple(stripped.lower() for part in parts if (stripped := part.strip()))
     for name in names:
         if not _HOST_NAME.fullmatch(name):
-            raise ValueError(f"{name} is no host name; write each out, as tts.example.org")
+            raise ValueError(f"{name} is not a host name; write each in full, as tts.example.org")
     return names
 
 
 HostNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)]
-"""Separated by commas; one that begins with a dot stands for all names that end with it."""
+"""Separated by commas. One that begins with a dot stands for all names that end with it."""
 
 
 class AppSettings(BaseSettings):
-    """Settings of every app; each adds its own limits."""
+    """Settings of every app; each adds its own."""
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
     max_body_bytes: int = Field(default=16 * MIB, gt=0)
-    """A longer request body is refused while it streams in."""
+    """Longest request body; a longer one gets 413 while it arrives."""
     max_held_bytes: int = Field(default=32 * MIB, gt=0)
-    """Of the bodies that are held at a time; a request for whose body there is no room gets 429."""
+    """Bytes of all request bodies in memory; a body that does not fit gets 429."""
     max_connections: int = Field(default=512, gt=0)
-    """Of one process at a time; what comes on a further one gets 503, but for the health calls."""
+    """Open connections of a process; a request on a further one gets 503, except health probes."""
     receive_seconds: float = Field(default=60.0, gt=0)
-    """A request that has not come whole by then is dropped, with 408 if its body is waited for; so
-    is a body that after 10 s falls behind 10 kB/s."""
+    """Time for a request to arrive, else 408. After 10 s a body must also keep up with 10 kB/s."""
     queue_limit: int = Field(default=16, ge=0)
-    """Requests that may wait for a computing slot; the next one gets 429."""
+    """Requests that may wait for a compute slot; the next one gets 429."""
     queue_seconds: float = Field(default=25.0, gt=0)
-    """A request that waited longer is dropped with 504: Heroku's router cuts at 30 s."""
+    """Longest wait for a compute slot, then 504. Heroku's router cuts at 30 s."""
     send_seconds: float = Field(default=30.0, gt=0)
-    """A client that takes nothing of its answer for so long is dropped."""
+    """A client that accepts none of its response for this long is dropped."""
 
 
 class ServiceSettings(AppSettings):
-    """Settings of the three that hold a model."""
+    """Settings of the three services."""
 
     checkpoints_dir: Path = REPOSITORY / "checkpoints"
-    """Holds a folder encoder, synthesizer or vocoder: manifest.json and one .pt per parameter."""
+    """Folder of the checkpoints: in each, manifest.json and one .pt per parameter."""
     torch_threads: int = Field(default=1, gt=0)
-    """Threads that one model uses. More than there are idle cores is slower, not faster."""
+    """Threads of PyTorch. More than the idle cores is slower, not faster."""
     allowed_hosts: HostNames = ()
-    """The names by which it may be called, besides localhost, every address and every name without
-    a dot. A page can make a browser on this machine call it by another."""
+    """Allowed host names, besides localhost, addresses and names without a dot. Others are refused
+    because of DNS rebinding."""
     dyno: str = ""
-    """Set by Heroku, whose router passes on what is sent to the app's own names only: there all
-    names are allowed."""
+    """Set by Heroku. All host names are allowed there, since its router checks them."""

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal, turned into an exception that lets everything clean up."""
+"""Stop signals (Ctrl-C, SIGTERM, a closed terminal) as an exception, so that programs clean up."""
 
 import signal
 import time
@@ -14,11 +14,11 @@ process group, and `make` then signals its child again."""
 
 
 class StopSignal(SystemExit):
-    """Ends the program with 128 + the signal's number, as a shell reports it, and no traceback."""
+    """Exits with 128 + the signal's number, as shells report it, and without a traceback."""
 
 
 def raise_on_stop_signals() -> None:
-    """From now on each of them raises StopSignal in the main thread."""
+    """Make each stop signal raise StopSignal in the main thread, from now on."""
     for number in STOP_SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, _raise)
@@ -30,7 +30,7 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def stop_signals_held() -> Iterator[list[int]]:
-    """Signals that arrive inside are put on the list, and act at the end of the block."""
+    """Hold stop signals back until the end of the block; the list has those that arrived."""
     held: list[int] = []
     before = {
         number: signal.signal(number, lambda number, frame: held.append(number))
@@ -46,11 +46,11 @@ def stop_signals_held() -> Iterator[list[int]]:
 
 
 class StopSignalOnce:
-    """Between `install` and `restore`, lets the first stop signal act and no further one, so that
-    none interrupts the cleanup that the first began.
+    """Between `install` and `restore`, only the first stop signal acts; later ones do not interrupt
+    the cleanup that it started.
 
-    is_impatient: set by a signal that arrives more than MAX_BURST_SECONDS after the first, or by a
-    first one after `hold`.
+    is_impatient: set by a signal more than MAX_BURST_SECONDS after the first, or by a first signal
+    after `hold`.
     """
 
     def __init__(self) -> None:
@@ -61,15 +61,17 @@ class StopSignalOnce:
         self._pending: int | None = None
 
     def install(self) -> None:
+        """Take over all stop signals that are not ignored."""
         for number in STOP_SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:  # nohup
                 self._before[number] = signal.signal(number, self._handle)
 
     def hold(self) -> None:
-        """From now on a first signal does not act before `restore` either."""
+        """Hold a first signal back until `restore`, from now on."""
         self._is_held = True
 
     def restore(self) -> None:
+        """Put the previous handlers back, and raise a signal that was held back."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         if self._pending is not None:

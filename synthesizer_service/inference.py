@@ -18,7 +18,7 @@ from shared.http.process_memory import return_freed_memory
 from shared.http.tensors import Float32Array, Int64Array
 from shared.voices import DEFAULT_VOICE, sample_embeds
 from synthesizer_service.schemas import CharsRequest, TextRequest, TextsRequest
-from synthesizer_service.settings import Settings, settings
+from synthesizer_service.settings import Settings
 from synthesizer_service.tacotron.alignment import divided, word_spans
 from synthesizer_service.tacotron.attention_monitor import (
     Fault,
@@ -69,16 +69,18 @@ class Speech:
     retries: int = 0
 
 
-def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str, Any]:
+def synthesize(
+    model: Tacotron, request: TextRequest | CharsRequest, settings: Settings
+) -> dict[str, Any]:
     """`spec` for a text, `mel` and `lengths` for a batch. Raises InvalidRequest or TooLarge.
 
     `retries` and `fault` stand beside them where speech was made anew.
     """
     if isinstance(request, TextRequest):
-        (reading,) = readings_of([request.text], request.lexicon, param="text")
+        (reading,) = readings_of([request.text], request.lexicon, settings, param="text")
         names = [f"text: {request.text[:40]!r}"]
         ids = ids_of(reading.said)
-        (speech,) = _speak_all(model, [ids], request.embed[None], request.seed, names)
+        (speech,) = _speak_all(model, [ids], request.embed[None], request.seed, names, settings)
         answer: dict[str, Any] = {"spec": speech.mel}
         if request.attention:
             answer["attention"] = speech.attention
@@ -97,7 +99,7 @@ def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str
     names = [f"chars: row {i}" for i in range(len(chars))]
     for row, name in zip(chars, names, strict=True):
         _require_speakable(row, name, param="chars")
-    spoken = _speak_all(model, chars, embeds, request.seed, names)
+    spoken = _speak_all(model, chars, embeds, request.seed, names, settings)
     mels = [speech.mel for speech in spoken]
     answer = {"mel": _padded(mels), "lengths": [mel.shape[1] for mel in mels]}
     if any(speech.retries for speech in spoken):
@@ -106,12 +108,13 @@ def synthesize(model: Tacotron, request: TextRequest | CharsRequest) -> dict[str
     return answer
 
 
-def chars_of(request: TextsRequest) -> dict[str, Any]:
+def chars_of(request: TextsRequest, settings: Settings) -> dict[str, Any]:
     """`chars` [B, L], symbol ids padded with 0, and `spoken`, the texts as they will be said.
 
     Raises InvalidRequest for a text that leaves no symbol.
     """
-    said = [reading.said for reading in readings_of(request.texts, request.lexicon, param="texts")]
+    readings = readings_of(request.texts, request.lexicon, settings, param="texts")
+    said = [reading.said for reading in readings]
     rows = [ids_of(text) for text in said]
     chars = np.full((len(rows), max(map(len, rows))), PAD_ID)
     for line, row in zip(chars, rows, strict=True):
@@ -119,7 +122,9 @@ def chars_of(request: TextsRequest) -> dict[str, Any]:
     return {"chars": chars, "spoken": said}
 
 
-def readings_of(texts: Sequence[str], entries: Any, param: str) -> list[Reading]:
+def readings_of(
+    texts: Sequence[str], entries: Any, settings: Settings, param: str
+) -> list[Reading]:
     """Each text as it will be said, word by word. entries: of the request's lexicon, which goes
     before the deployment's. Raises InvalidRequest, TooLarge."""
     try:
@@ -157,7 +162,9 @@ def _word_times(text: str, reading: Reading, speech: Speech, r: int) -> list[dic
 
 
 def example() -> dict[str, Any]:
-    return {"text": "Hello, this is my voice.", "embed": sample_embeds()[DEFAULT_VOICE]}
+    """A body for POST /inference/."""
+    embed = [round(value, 4) for value in sample_embeds()[DEFAULT_VOICE].tolist()]
+    return {"text": "Hello, this is my voice.", "embed": embed}
 
 
 def _require_speakable(ids: Sequence[int] | Int64Array, name: str, param: str) -> None:
@@ -175,6 +182,7 @@ def _speak_all(
     embeds: Float32Array,
     seed: int | None,
     names: Sequence[str],
+    settings: Settings,
 ) -> list[Speech]:
     """Every item draws from generators of its own, so that the same text and seed give the same
     mel whatever else is in the batch. names: of the items, for errors."""
@@ -187,7 +195,7 @@ def _speak_all(
                 "fewer in one request"
             )
         seed_of_row = secrets.randbits(63) if seed is None else seed
-        speech = _speak(model, np.array(closed(row)), embed, seed_of_row, ends)
+        speech = _speak(model, np.array(closed(row)), embed, seed_of_row, ends, settings)
         if speech is None:
             raise InvalidRequest(
                 f"{name} could not be spoken: the attention lost its way in each of "
@@ -200,7 +208,12 @@ def _speak_all(
 
 
 def _speak(
-    model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int, ends: float
+    model: Tacotron,
+    chars: Int64Array,
+    embed: Float32Array,
+    seed: int,
+    ends: float,
+    settings: Settings,
 ) -> Speech | None:
     """The first attempt without a fault, else the one with the least; none is begun after `ends`,
     of time.monotonic(), but the first. One that is far too long is cut; None where nothing of any
@@ -208,7 +221,7 @@ def _speak(
     attempts: list[Speech] = []
     for attempt in range(settings.max_attempts):
         check_connected()
-        attempts.append(_attempt(model, chars, embed, (seed + attempt) % 2**63))
+        attempts.append(_attempt(model, chars, embed, (seed + attempt) % 2**63, settings))
         if attempts[-1].fault is None or time.monotonic() > ends:
             break
     threshold = float(model.stop_threshold)
@@ -220,22 +233,24 @@ def _speak(
     return None
 
 
-def _attempt(model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int) -> Speech:
+def _attempt(
+    model: Tacotron, chars: Int64Array, embed: Float32Array, seed: int, settings: Settings
+) -> Speech:
     generated = model.generate(
         torch.from_numpy(chars[None]),
         torch.from_numpy(embed[None]),
         [torch.Generator().manual_seed(seed)],
-        max_frames=_frames_at_most(len(chars)),
+        max_frames=_frames_at_most(len(chars), settings.max_frames),
     )
     attention = generated.attention[0]
     fault = find_fault(attention, generated.stopped[0], _seconds_per_step(int(model.decoder.r)))
     return Speech(generated.mels[0].numpy(), attention.numpy(), fault)
 
 
-def _frames_at_most(symbols: int) -> int:
+def _frames_at_most(symbols: int, limit: int) -> int:
     """The limit for a text. Slow speech takes 0.15 s a symbol; longer speech has lost its way."""
     seconds = _MAX_SECONDS + _MAX_SECONDS_A_SYMBOL * symbols
-    return min(settings.max_frames, round(seconds * FRAMES_A_SECOND))
+    return min(limit, round(seconds * FRAMES_A_SECOND))
 
 
 def _cut(speech: Speech, r: int) -> Speech | None:

@@ -1,10 +1,29 @@
-"""The rules that keep the house simple: who may import whom, and what lies where."""
+"""Rules of the source tree: imports between packages, files of each service, library internals."""
 
 import ast
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings
+
+import encoder_service.settings
+import gateway_service.settings
+import synthesizer_service.settings
+import vocoder_service.settings
+
+SETTINGS: list[type[BaseSettings]] = [
+    encoder_service.settings.Settings,
+    gateway_service.settings.Settings,
+    synthesizer_service.settings.Settings,
+    vocoder_service.settings.Settings,
+]
 
 REPOSITORY = Path(__file__).parents[1]
 SERVICES = ["encoder_service", "synthesizer_service", "vocoder_service"]
@@ -126,8 +145,130 @@ def test_app_holds_routes_only(service: str) -> None:
     tree = ast.parse((REPOSITORY / service / "app.py").read_text())
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert any(
+            assert function.name == "build_app" or any(
                 isinstance(decorator, ast.Call) and ast.unparse(decorator.func).startswith("app.")
                 for decorator in function.decorator_list
             ), f"{function.name} is not a route"
     assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
+
+
+LIBRARIES = [
+    "anyio",
+    "fastapi",
+    "gunicorn",
+    "h11",
+    "httpcore",
+    "httpx",
+    "huey",
+    "pydantic",
+    "starlette",
+    "uvicorn",
+    "uvicorn_worker",
+]
+EXCEPTIONS = {"client/cancellable_transport.py"}  # httpx cannot cancel a request in a thread
+PRIVATE = re.compile(r"_[a-zA-Z]\w*")
+EVERY_FILE = [file for package in PACKAGES for file in (REPOSITORY / package).rglob("*.py")]
+
+
+def private_names(tree: ast.Module) -> Iterator[str]:
+    """Private names of LIBRARIES that a module imports, reads, sets or overrides."""
+    of_library: dict[str, str] = {}  # library by the name that the module has for a part of it
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for name, alias in names_of(node):
+                library, *rest = name.split(".")
+                if library in LIBRARIES:
+                    of_library[alias] = library
+                    yield from (name for part in rest if PRIVATE.fullmatch(part))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and PRIVATE.fullmatch(node.attr):
+            root = ast.unparse(node.value).partition(".")[0]
+            if root in of_library:
+                yield ast.unparse(node)
+        if isinstance(node, ast.ClassDef):
+            bases = {ast.unparse(base).partition("[")[0].partition(".")[0] for base in node.bases}
+            if libraries := {of_library[base] for base in bases & of_library.keys()}:
+                inherited = inherited_private_names(node, libraries)
+                yield from (f"{node.name}.{name}" for name in inherited)
+
+
+def names_of(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    """Full name of each import, and the name that the module gives it."""
+    for alias in node.names:
+        if isinstance(node, ast.Import):
+            yield alias.name, alias.asname or alias.name.partition(".")[0]
+        else:
+            yield f"{node.module}.{alias.name}", alias.asname or alias.name
+
+
+def inherited_private_names(node: ast.ClassDef, libraries: set[str]) -> set[str]:
+    """Private names of `self` that a class uses, and that its library defines as well."""
+    used = {
+        inner.attr
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Attribute)
+        and ast.unparse(inner.value) in ("self", "super()")
+        and PRIVATE.fullmatch(inner.attr)
+    }
+    used |= {
+        inner.name
+        for inner in node.body
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)
+        and PRIVATE.fullmatch(inner.name)
+    }
+    return {name for name in used if any(name in words_of(library) for library in libraries)}
+
+
+@cache
+def words_of(library: str) -> frozenset[str]:
+    """Every private name in the source of a library."""
+    folder = Path(import_module(library).__file__ or "").parent
+    sources = (file.read_text(errors="replace") for file in folder.rglob("*.py"))
+    return frozenset(name for source in sources for name in re.findall(r"\b_[a-zA-Z]\w*", source))
+
+
+def test_no_module_uses_a_private_name_of_a_library() -> None:
+    found = {
+        str(file.relative_to(REPOSITORY)): [*private_names(ast.parse(file.read_text()))]
+        for file in EVERY_FILE
+    }
+    assert {file for file, names in found.items() if names} <= EXCEPTIONS
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from uvicorn._types import Scope",
+        "import httpx\nhttpx._client",
+        "from httpx import Client\nClient._send",
+        "from starlette.requests import Request\n"
+        "class Mine(Request):\n    def f(self): self._body = b''",
+        "from uvicorn_worker import UvicornWorker\n"
+        "class Mine(UvicornWorker):\n    def _serve(self): ...",
+    ],
+)
+def test_private_name_of_a_library_would_be_found(source: str) -> None:
+    assert [*private_names(ast.parse(source))]
+
+
+IMPORT_ALL = """
+import pkgutil, sys
+from importlib import import_module
+for package in sys.argv[1:]:
+    for module in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+        if not module.name.endswith((".env", "__main__")) and ".migrations." not in module.name:
+            import_module(module.name)
+"""
+RUBBISH = "no value of any setting"
+
+
+def test_import_reads_no_settings() -> None:
+    names = {name.upper() for package in SETTINGS for name in package.model_fields}
+    environment = {**os.environ, **dict.fromkeys(names, RUBBISH)}
+    packages = [*SERVICES, "gateway_service", "client", "shared", "cli"]
+    command = [sys.executable, "-c", IMPORT_ALL, *packages]
+    ended = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert not ended.stderr

@@ -77,6 +77,8 @@ def _sound(vocoder: Vocoder, request: SpecRequest) -> Iterator[Float32Array]:
 
 
 def example() -> dict[str, Any]:
+    """A body for POST /inference/: a mel of one second of speech."""
     clip = sample_clip(seconds=1)
     resampled = np.concatenate([*resample_stream([clip.wav], clip.rate, MEL_FORMAT.sample_rate)])
-    return {"spec": mel_spectrogram(resampled), "sr": MEL_FORMAT.sample_rate}
+    spec = [[round(value, 2) for value in band] for band in mel_spectrogram(resampled).tolist()]
+    return {"spec": spec, "sr": MEL_FORMAT.sample_rate}

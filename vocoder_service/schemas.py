@@ -1,46 +1,46 @@
-"""Requests and responses of the vocoder, as they stand on the wire."""
+"""Request and response bodies of the vocoder."""
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shared.audio.mel import MEL_FORMAT
+from shared.http.schemas import RequestModel, ResponseModel
 from shared.http.tensors import Axis, Float32Array, Tensor
-from vocoder_service.settings import settings
 
 MIN_OUTPUT_RATE, MAX_OUTPUT_RATE = 8_000, 48_000  # Hz
 
-Spec = Annotated[
-    Float32Array,
-    Tensor(
-        axes=(
-            Axis("mels", MEL_FORMAT.n_mels, MEL_FORMAT.n_mels),
-            Axis("T", 1, settings.max_frames),
-        ),
+
+def spec_tensor(max_frames: int) -> Tensor:
+    """A mel spectrogram [80, T] of at most `max_frames`; values up to ±8 are clipped to ±4."""
+    bands = Axis("mels", MEL_FORMAT.n_mels, MEL_FORMAT.n_mels)
+    return Tensor(
+        axes=(bands, Axis("T", 1, max_frames)),
         low=-2 * MEL_FORMAT.max_abs,
         high=2 * MEL_FORMAT.max_abs,
         clip=(-MEL_FORMAT.max_abs, MEL_FORMAT.max_abs),
-    ),
-]
+    )
+
+
+Spec = Annotated[Float32Array, spec_tensor(max_frames=2**31)]
 Wav = Annotated[Float32Array, Tensor(axes=(Axis("n", 1, 2**31),), low=-1, high=1)]
 
 
-class SpecRequest(BaseModel):
-    model_config = ConfigDict(strict=True)
-
+class SpecRequest(RequestModel):
     spec: Spec
     """[80][T] mel spectrogram, 80 frames a second; clipped to ±4."""
     sr: int = Field(MEL_FORMAT.sample_rate, ge=MIN_OUTPUT_RATE, le=MAX_OUTPUT_RATE)
-    """Samples a second that the answer is to have."""
+    """Sampling rate of the sound in Hz."""
     seed: int | None = Field(None, ge=0, lt=2**63)
-    """The same request and seed give the same sound; Vocos makes no use of it."""
+    """The same request and seed give the same sound. Vocos ignores it."""
     temperature: float = Field(1.0, ge=0.1, le=2.0)
-    """Below 1 is smoother and duller, above 1 is rougher; Vocos makes no use of it."""
+    """Below 1 is smoother and duller, above 1 is rougher. Vocos ignores it."""
     stream: bool = True
-    """Send the answer as it is made; false sends it whole, with its length in the headers."""
+    """Send the sound while it is made; false sends it whole, with its length in the headers."""
 
 
-class WavResponse(BaseModel):
+class WavResponse(ResponseModel):
     wav: Wav
     """[n] samples in ±1."""
     sr: int
+    """Sampling rate in Hz."""

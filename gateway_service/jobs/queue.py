@@ -210,4 +210,5 @@ def _open_runner(settings: Settings, leases: Leases) -> JobRunner:
         Chain(settings=settings, retries=retries, on_call=note_call),
         settings.job_attempts,
         max_sentence_seconds=settings.max_sentence_seconds,
+        watermark_key=settings.mark_with,
     )

@@ -25,6 +25,7 @@ from gateway_service.storage.database import StorageUnavailable
 from gateway_service.storage.tables import JobRow, embed_of
 from shared.http.errors import ApiError, InvalidRequest, TooLarge
 from shared.http.request_id import request_id
+from shared.settings import PUBLIC_WATERMARK_KEY
 from shared.text.sentences import Piece
 
 log = logging.getLogger("better")
@@ -46,6 +47,7 @@ class JobRunner:
     slice_seconds: after this time a job yields to another that is due, so that a short text does
     not wait for a book.
     max_sentence_seconds: of sound; a longer sentence is skipped as one that cannot be spoken.
+    watermark_key: of the mark in the sound; None for no mark.
     """
 
     leases: Leases
@@ -53,6 +55,7 @@ class JobRunner:
     max_attempts: int
     slice_seconds: float = 30.0
     max_sentence_seconds: float = 120.0
+    watermark_key: str | None = PUBLIC_WATERMARK_KEY
     _stopping: threading.Event = field(default_factory=threading.Event)
     _running: set[JobRow] = field(default_factory=set)
 
@@ -160,7 +163,8 @@ class JobRunner:
                 if lost.is_set() or self._stopping.is_set():
                     raise _Interrupted
         words = sentences[0].words
-        return np.concatenate(spoken), None if words is None else orjson.dumps(words).decode()
+        stored = None if words is None else orjson.dumps([[*word] for word in words]).decode()
+        return np.concatenate(spoken), stored
 
     def _encode(self, job: JobRow, lost: threading.Event, is_nested: bool) -> None:
         """Encode the job's file; an interrupted encoding starts over.
@@ -172,7 +176,10 @@ class JobRunner:
             return
         response_format = cast(ResponseFormat, job.response_format)
         slice_end = time.monotonic() + self.slice_seconds
-        with closing(encode(sounds.sentences(job), response_format, sounds.length(job))) as file:
+        encoded = encode(
+            sounds.sentences(job), response_format, sounds.length(job), self.watermark_key
+        )
+        with closing(encoded) as file:
             for position, block in enumerate(split_into_blocks(file)):
                 if lost.is_set() or self._stopping.is_set():
                     raise _Interrupted

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from client.options import SeedNumber, SpeechOptions, Speed
@@ -11,15 +11,14 @@ from gateway_service.speech.schemas import VoiceAndFormat
 from gateway_service.speech.stream import ResponseFormat
 from gateway_service.storage.tables import JobRow, JobStatus
 from gateway_service.string_limits import MAX_VOICE_CHARACTERS
+from shared.http.schemas import RequestModel, ResponseModel
 from shared.text.markup import TextFormat
 
 DEFAULT_MAX_CHARACTERS: int = Settings.model_fields["max_job_characters"].default
 """The limit in the OpenAPI document. `body` enforces the limit of the deployment."""
 
 
-class _JobInput(BaseModel):
-    model_config = ConfigDict(strict=True)
-
+class _JobInput(RequestModel):
     input: Annotated[str, WithJsonSchema({"type": "string", "maxLength": DEFAULT_MAX_CHARACTERS})]
     """The text, up to MAX_JOB_CHARACTERS long. A body of text/markdown is Markdown."""
 
@@ -27,8 +26,12 @@ class _JobInput(BaseModel):
 class JobRequest(SpeechOptions, VoiceAndFormat, _JobInput):
     """A text with the options of speech."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"input": "Hello, this is my voice.", "voice": "rowan"}]}
+    )
 
-class JobQuery(BaseModel):
+
+class JobQuery(ResponseModel):
     """Parameters that the query accepts too, for a body that is the text itself."""
 
     voice: Annotated[str, Field(max_length=MAX_VOICE_CHARACTERS)] | SkipJsonSchema[None] = None
@@ -45,7 +48,7 @@ class JobQuery(BaseModel):
     """Store the times of the words, for captions."""
 
 
-class JobProgress(BaseModel):
+class JobProgress(ResponseModel):
     """Progress in sentences."""
 
     sentences: int
@@ -56,14 +59,14 @@ class JobProgress(BaseModel):
     """Finished sentences that could not be spoken; a short silence replaces each."""
 
 
-class JobError(BaseModel):
+class JobError(ResponseModel):
     code: str
     """The error for programs."""
     message: str
     """The error for people."""
 
 
-class JobObject(BaseModel):
+class JobObject(ResponseModel):
     id: str
     """ID of the job."""
     object: Literal["speech.job"] = "speech.job"
@@ -89,7 +92,7 @@ class JobObject(BaseModel):
     """The reason for the failure."""
     waiting_for: str | None
     """The reason for a delay, such as an unreachable service. The job continues by itself."""
-    notes: list[str] = []
+    notes: list[str] = Field(default_factory=list)
     """Parts of the text that are not spoken, and why. Only in the response to POST /v1/jobs."""
 
     @classmethod
@@ -119,7 +122,7 @@ class JobObject(BaseModel):
         )
 
 
-class JobList(BaseModel):
+class JobList(ResponseModel):
     object: Literal["list"] = "list"
     """Always list."""
     data: list[JobObject]
@@ -128,7 +131,7 @@ class JobList(BaseModel):
     """True if there are more: repeat the request with `after` set to the last ID."""
 
 
-class DeletedJob(BaseModel):
+class DeletedJob(ResponseModel):
     id: str
     """ID of the job."""
     object: Literal["speech.job.deleted"] = "speech.job.deleted"

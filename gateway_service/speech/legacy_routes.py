@@ -70,7 +70,9 @@ async def _in_voice(
     sentences = speaking.synthesize(chain, pieces, embed, options, field="text")
     within_limit = within(sentences, max_seconds, field="text")
     sound = speaking.sound_of(chain, within_limit, options.seed)
-    async with aclosing(encode_async(sound, JsonEncoder(request.sr))) as chunks:
+    async with aclosing(
+        encode_async(sound, JsonEncoder(request.sr, gateway.settings.mark_with))
+    ) as chunks:
         async for chunk in chunks:
             yield chunk
 
@@ -78,8 +80,8 @@ async def _in_voice(
 class JsonEncoder:
     """{"sr", "wav"} in JSON, with samples in ±1. The first samples bring the first bytes."""
 
-    def __init__(self, rate: int) -> None:
-        self._sound = MarkedSound(rate)
+    def __init__(self, rate: int, watermark_key: str | None) -> None:
+        self._sound = MarkedSound(rate, watermark_key)
         self._before = b'{"sr":%d,"wav":[' % rate
 
     def encode(self, samples: Int16Array) -> bytes:

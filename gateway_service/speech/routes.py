@@ -153,7 +153,9 @@ async def speech_body(
 
     def encode(sentences: AsyncGenerator[Sentence]) -> AsyncGenerator[bytes]:
         sound = speaking.sound_of(chain, sentences, options.seed)
-        return encode_async(sound, SoundEncoder(request.response_format, samples))
+        return encode_async(
+            sound, SoundEncoder(request.response_format, samples, gateway.settings.mark_with)
+        )
 
     async with aclosing(body(sentences, encode)) as chunks:
         async for chunk in chunks:

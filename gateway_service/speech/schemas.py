@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from client.async_chain import EMBED_SIZE
@@ -12,6 +12,7 @@ from gateway_service.string_limits import MAX_MODEL_CHARACTERS, MAX_VOICE_CHARAC
 from gateway_service.voices.consent import MAX_CONSENT_CHARACTERS
 from shared.audio.files import MAX_ABS, MAX_RATE, MIN_RATE
 from shared.http.json_routes import MAX_JSON_VALUES
+from shared.http.schemas import RequestModel, ResponseModel
 from shared.http.tensors import Axis, Float32Array, Tensor
 
 MAX_INPUT_CHARACTERS = 4096
@@ -60,22 +61,25 @@ Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
 Consent = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MAX_CONSENT_CHARACTERS})]
 
 
-class VoiceAndFormat(BaseModel):
+class VoiceAndFormat(RequestModel):
     """The options that name something of the gateway, for speech and jobs alike."""
 
-    model_config = ConfigDict(strict=True)
-
     voice: VoiceName
+    """A voice's name, or {"id": …}; GET /v1/audio/voices lists them."""
     response_format: ResponseFormat = "mp3"
+    """Sound format, at 24 kHz; pcm is 16-bit little-endian."""
 
 
-class SpokenInput(BaseModel):
-    model_config = ConfigDict(strict=True)
-
+class SpokenInput(RequestModel):
     input: Input
+    """The text to speak."""
 
 
 class SpeechRequest(SpeechOptions, VoiceAndFormat, SpokenInput):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"input": "Hello, this is my voice.", "voice": "rowan"}]}
+    )
+
     model: Annotated[str, Field(max_length=MAX_MODEL_CHARACTERS)] = MODEL
     """There is one model; OpenAI's names stand for it."""
     stream_format: Literal["audio", "sse"] = "audio"
@@ -90,17 +94,19 @@ class CaptionedSpeechRequest(SpeechRequest):
     stream: bool = True
     """Lines of JSON as the sound is made; otherwise one object."""
     return_timestamps: bool = True
+    """With the times of the words."""
 
 
-class WordTimestamp(BaseModel):
+class WordTimestamp(ResponseModel):
     word: str
     """As it stands in `input`."""
     start_time: float
     """Seconds from the beginning of the sound."""
     end_time: float
+    """Seconds from the beginning of the sound."""
 
 
-class CaptionedSpeech(BaseModel):
+class CaptionedSpeech(ResponseModel):
     """One object, or the part of it on one line."""
 
     audio: str
@@ -108,13 +114,16 @@ class CaptionedSpeech(BaseModel):
     audio_format: str
     """Its media type."""
     timestamps: list[WordTimestamp]
+    """The words that are spoken in it."""
 
 
 class TextRequest(TextOptions, SpokenInput):
-    pass
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"input": "# Hello\n\nIt is **9:05**, and 20 °C."}]}
+    )
 
 
-class TextPiece(BaseModel):
+class TextPiece(ResponseModel):
     source: str
     """The part of `input` that it comes from, with its markup."""
     spoken: str
@@ -123,33 +132,40 @@ class TextPiece(BaseModel):
     """Seconds of silence after it."""
 
 
-class TextResponse(BaseModel):
+class TextResponse(ResponseModel):
     object: Literal["text"] = "text"
+    """Always text."""
     pieces: list[TextPiece]
+    """The text in the pieces in which it is spoken."""
     notes: list[str]
     """What was left out, and why."""
 
 
-class Model(BaseModel):
+class Model(ResponseModel):
     id: str
+    """Name of the model."""
     created: int
     """Unix time in seconds."""
     object: Literal["model"] = "model"
+    """Always model."""
     owned_by: str = "better-api"
+    """Always better-api."""
 
 
-class ModelList(BaseModel):
+class ModelList(ResponseModel):
     object: Literal["list"] = "list"
+    """Always list."""
     data: list[Model]
+    """The models."""
 
 
-class _LegacyRequest(BaseModel):
-    model_config = ConfigDict(strict=True)
-
+class _LegacyRequest(RequestModel):
     text: Input
+    """The text to speak."""
     sr: Rate
     """Samples per second, of the response too."""
     seed: Seed = None
+    """The same request and seed give the same sound."""
     consent: Consent | None = None
     """Who agreed to the cloning of this voice, and to which use; required where others can reach
     the gateway."""
@@ -169,7 +185,8 @@ class EmbedRequest(_LegacyRequest):
     """[256]: the voice, an embedding of the encoder."""
 
 
-class WavResponse(BaseModel):
+class WavResponse(ResponseModel):
     wav: Annotated[Float32Array, Tensor(axes=(Axis("n", 0, 2**31),), low=-1, high=1)]
     """[n] samples in ±1."""
     sr: int
+    """Sampling rate in Hz."""

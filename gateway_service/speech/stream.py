@@ -18,7 +18,6 @@ from av.audio.stream import AudioStream
 
 from client.async_chain import SAMPLE_RATE
 from client.wav_stream import Int16Array
-from gateway_service.settings import settings
 from gateway_service.speech.flac import with_length
 from shared.audio.files import (
     UNKNOWN_WAV_SIZE,
@@ -29,6 +28,7 @@ from shared.audio.files import (
 )
 from shared.audio.watermark import Watermarker
 from shared.http.tensors import Float32Array
+from shared.settings import PUBLIC_WATERMARK_KEY
 
 ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 MEDIA_TYPES: dict[ResponseFormat, str] = {
@@ -61,11 +61,10 @@ class Encoder(Protocol):
 
 
 class MarkedSound:
-    """Samples in ±1 at another rate than 16 kHz, watermarked if the settings say so."""
+    """Samples in ±1 at another rate than 16 kHz, with the mark of a key unless that is None."""
 
-    def __init__(self, rate: int) -> None:
-        key = settings.watermark_key.get_secret_value()
-        self._marker = Watermarker(key) if settings.watermark else None
+    def __init__(self, rate: int, watermark_key: str | None) -> None:
+        self._marker = None if watermark_key is None else Watermarker(watermark_key)
         self._resampler = Resampler(SAMPLE_RATE, rate)
 
     def process(self, samples: Int16Array) -> Float32Array:
@@ -82,10 +81,16 @@ class SoundEncoder:
 
     samples: the number of 16 kHz samples to come, for the headers of WAV and FLAC. Without it, WAV
     says 0xFFFFFFFF bytes, as is usual, and FLAC 0 samples, which libsndfile rejects.
+    watermark_key: of the mark; None for no mark.
     """
 
-    def __init__(self, response_format: ResponseFormat, samples: int | None = None) -> None:
-        self._sound = MarkedSound(RATE)
+    def __init__(
+        self,
+        response_format: ResponseFormat,
+        samples: int | None = None,
+        watermark_key: str | None = PUBLIC_WATERMARK_KEY,
+    ) -> None:
+        self._sound = MarkedSound(RATE, watermark_key)
         self._length = resampled_length(samples, SAMPLE_RATE, RATE) if samples else 0
         self._header = _wav_header(self._length) if response_format == "wav" else b""
         codec = _CODECS.get(response_format)
@@ -113,13 +118,16 @@ class SoundEncoder:
 
 
 def encode(
-    chunks: Iterable[Int16Array], response_format: ResponseFormat, samples: int | None = None
+    chunks: Iterable[Int16Array],
+    response_format: ResponseFormat,
+    samples: int | None = None,
+    watermark_key: str | None = PUBLIC_WATERMARK_KEY,
 ) -> Generator[bytes]:
     """The bytes of a sound file of 24 kHz, none empty, from chunks of 16 kHz, as they come in.
 
-    samples: as for SoundEncoder. An error of the first chunk comes before any byte.
+    samples, watermark_key: as for SoundEncoder. An error of the first chunk comes before any byte.
     """
-    with closing(SoundEncoder(response_format, samples)) as encoder:
+    with closing(SoundEncoder(response_format, samples, watermark_key)) as encoder:
         for chunk in chunks:
             yield from filter(None, map(encoder.encode, _blocks(chunk)))
         if part := encoder.flush():

@@ -29,7 +29,11 @@ OPENAPI: dict[str, Any] = {
                     "type": "object",
                     "required": ["name", "audio_sample", "consent"],
                     "properties": {
-                        "name": {"type": "string", "maxLength": MAX_VOICE_CHARACTERS},
+                        "name": {
+                            "type": "string",
+                            "maxLength": MAX_VOICE_CHARACTERS,
+                            "description": "the voice's name, by which it is asked for",
+                        },
                         "audio_sample": {
                             "oneOf": [BINARY, {"type": "array", "items": BINARY}],
                             "description": f"{listed(READ_FORMATS)}; the field may be repeated",

@@ -2,12 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from gateway_service.voices.library import ListedVoice, Voice
+from shared.http.schemas import ResponseModel
 
 
-class SampleVerdict(BaseModel):
+class SampleVerdict(ResponseModel):
     """What one sample is worth. The numbers are null where nothing could be read."""
 
     file: str
@@ -17,6 +18,7 @@ class SampleVerdict(BaseModel):
     usable: bool
     """Whether the voice is made of it; `warnings` says why not."""
     seconds: float | None = None
+    """Length of the sample."""
     voiced_seconds: float | None = None
     """What is left when long silences are cut."""
     clipped_share: float | None = None
@@ -35,13 +37,17 @@ class SampleVerdict(BaseModel):
     """What makes it a worse likeness, and the remedy."""
 
 
-class VoiceSummary(BaseModel):
+class VoiceSummary(ResponseModel):
     """As in OpenAI's API, and whether it is a preset."""
 
     id: str
+    """Id of the voice."""
     object: Literal["audio.voice"] = "audio.voice"
+    """Always audio.voice."""
     name: str
+    """Name of the voice."""
     type: Literal["audio_sample"] = "audio_sample"
+    """Always audio_sample."""
     created_at: int
     """Unix seconds; 0 for a preset."""
     preset: bool
@@ -52,17 +58,23 @@ class VoiceDetails(VoiceSummary):
     consent: str
     """The statement that it was made with."""
     samples: list[SampleVerdict]
+    """The samples it was made of."""
 
 
-class VoiceList(BaseModel):
+class VoiceList(ResponseModel):
     object: Literal["list"] = "list"
+    """Always list."""
     voices: list[VoiceSummary]
+    """The presets first."""
 
 
-class VoiceDeleted(BaseModel):
+class VoiceDeleted(ResponseModel):
     id: str
+    """Id of the voice."""
     object: Literal["audio.voice.deleted"] = "audio.voice.deleted"
+    """Always audio.voice.deleted."""
     deleted: bool = True
+    """Always true."""
 
 
 def summary_of(voice: ListedVoice) -> VoiceSummary:

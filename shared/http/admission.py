@@ -1,4 +1,4 @@
-"""The computing slots of a process, one for most services, and a bounded queue before them."""
+"""Admission control: compute slots, one for most apps, and a bounded queue in front of them."""
 
 import asyncio
 import math
@@ -13,29 +13,30 @@ from statistics import median
 from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Request
 
 from shared.http.deadlines import HEADER, seconds_left
 from shared.http.errors import QueueFull, TooSlow
 from shared.http.fair_queue import FairQueue, caller
 
 T = TypeVar("T")
-_BEGUN: Any = object()
+_STARTED: Any = object()
 _END: Any = object()
-_FIRST_GUESS = 1.0  # seconds that a request computes, before any did
+_FIRST_ESTIMATE = 1.0  # seconds a request computes, until one has
+_SMOOTHING = 0.2  # weight of the last request in the moving average
 _SWITCH_SECONDS = 0.000_5
-"""Until a thread that holds Python's lock has to give it to one that waits. With Python's own 5 ms
-the computing thread gets it back late after every product while the event loop refuses requests:
-at ten times the capacity that cost the synthesizer a tenth of its answers."""
 
 
 def set_switch_interval() -> None:
-    """Let computing threads and the event loop take turns that are short enough for both."""
+    """Shorten the interval after which Python's lock is handed over, from 5 ms to 0.5 ms.
+
+    With 5 ms the computing thread waits that long after every matrix product while the event loop
+    rejects requests: at ten times its capacity the synthesizer lost a tenth of its answers.
+    """
     sys.setswitchinterval(_SWITCH_SECONDS)
 
 
 class _Ticket:
-    """Of a request whose body is being read: what it will wait or compute on, once it can."""
+    """Admission of one request: a place in the queue, held while its body is read."""
 
     def __init__(self, slot: "ComputeSlot") -> None:
         self._slot: ComputeSlot | None = slot
@@ -43,28 +44,27 @@ class _Ticket:
         slot.arriving += 1
         slot.count(self._caller, 1)
 
-    def give_up(self, slot: "ComputeSlot | None" = None) -> None:
-        """slot: only if it is of that one; of whichever it is if None."""
+    def release(self, slot: "ComputeSlot | None" = None) -> None:
+        """Give the place up; with `slot`, only if it is a place there."""
         if self._slot and slot in (None, self._slot):
             self._slot.arriving -= 1
             self._slot.count(self._caller, -1)
             self._slot = None
 
 
-_place: ContextVar[_Ticket | None] = ContextVar("place", default=None)
+_ticket: ContextVar[_Ticket | None] = ContextVar("ticket", default=None)
 
 
 class ComputeSlot:
-    """Runs blocking work in a thread, one request after the other, in the order they came; where
-    there are several callers, they take turns.
+    """Runs blocking work in threads, first come, first served; several callers take turns.
 
-    concurrency: requests that may compute at a time, where they share their work.
-    threads: that they share; one for each if None.
-    queue_limit: requests that may wait, those whose bodies come in included; one more raises
+    queue_limit: requests that may wait, including those whose bodies are arriving; one more raises
         QueueFull.
-    share: of the turns and of the queue that one caller may have, 0 to 1.
-    queue_seconds: a request that waited longer raises TooSlow before any work is done; so does one
-        whose caller waits no longer.
+    queue_seconds: a request that has waited longer raises TooSlow, and nothing is computed for it.
+        So does one whose own deadline passes first.
+    concurrency: requests that compute at a time.
+    threads: threads that these requests share; one for each if None.
+    share: fraction of the turns and of the queue that one caller may hold, 0 to 1.
     """
 
     def __init__(
@@ -81,74 +81,112 @@ class ComputeSlot:
         self.waiting = 0
         self.arriving = 0
         self._of_caller: Counter[str] = Counter()
-        self._max_of_one = max(1, int(share * (queue_limit + concurrency)))
+        self._max_of_caller = max(1, int(share * (queue_limit + concurrency)))
         self._turns = FairQueue(concurrency, max(1, int(share * concurrency)))
-        self._thread = CapacityLimiter(threads or concurrency)
-        self._typical_seconds: float | None = None
-        self._begun: list[float] = []  # when each that has its turn began
+        self._threads = CapacityLimiter(threads or concurrency)
+        self._average_seconds = _FIRST_ESTIMATE
+        self._has_average = False
+        self._started: list[float] = []  # start times of the requests that compute
 
     async def run(self, work: Callable[[], T]) -> T:
+        """Call `work` in a thread when its turn comes. Raises QueueFull and TooSlow."""
         async with self.turn():
-            return await to_thread.run_sync(work, limiter=self._thread)
+            return await to_thread.run_sync(work, limiter=self._threads)
 
     async def stream(self, start: Callable[[], Iterator[T]]) -> AsyncGenerator[T]:
-        """The items of a blocking iterator, each made in the thread; the slot is held to the end.
+        """Iterate in a thread over what `start` returns; the turn is held to the end.
 
-        Returns once the first item is there, so that an error before it can still be answered.
-        Closing what it returns closes the iterator, so that its work stops where it is.
+        Returns once the first item exists, so that an earlier error can become an error response.
+        Closing the generator closes the iterator, which stops its work.
         """
         items = self._items(start)
-        assert await anext(items) is _BEGUN
+        assert await anext(items) is _STARTED
         return items
 
     @property
+    def running(self) -> int:
+        """Requests that compute."""
+        return len(self._started)
+
+    @property
     def queued(self) -> int:
-        """Requests that wait, or whose bodies come in."""
+        """Requests that wait, or whose bodies are arriving."""
         return self.waiting + self.arriving
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """For a request from before its body is read until it computes, which gives the place up.
+    def admit(self) -> Iterator[None]:
+        """Hold a place for a request from before its body is read until it computes.
 
-        Raises QueueFull at once if there is none: whoever is let in is not refused later, when
-        reading and parsing have cost what they cost.
+        Raises QueueFull. Admission is decided once, here: a request is not rejected after its body
+        was read and parsed.
         """
         self.require_room()
-        place = _Ticket(self)
-        token = _place.set(place)
+        ticket = _Ticket(self)
+        token = _ticket.set(ticket)
         try:
             yield
         finally:
-            _place.reset(token)
-            place.give_up()
+            _ticket.reset(token)
+            ticket.release()
 
     def require_room(self) -> None:
-        """Raises QueueFull if one more request could not even wait."""
-        taken, most = self.queued + len(self._begun), self.queue_limit + self.concurrency
+        """Raises QueueFull if another request would not even be queued."""
+        taken, limit = self.queued + self.running, self.queue_limit + self.concurrency
         own = self._of_caller[caller.get()]
-        has_share = own < self._max_of_one or not caller.get()
-        if taken < most and has_share:
+        has_share = own < self._max_of_caller or not caller.get()
+        if taken < limit and has_share:
             return
         seconds = self.seconds_until_turn()
-        if taken < most:
+        if taken < limit:
             raise QueueFull(
-                f"{own} of your requests are computed, wait or are on their way here already, the "
-                f"limit of one caller is {self._max_of_one} of {most}; try again in {seconds} s",
+                f"{own} of your requests are running or queued, the limit for one caller is "
+                f"{self._max_of_caller} of {limit}; try again in {seconds} s",
                 retry_after_seconds=seconds,
             )
         raise QueueFull(
-            f"{taken} requests are computed, wait or are on their way here already, the limit is "
-            f"{most}; try again in {seconds} s",
+            f"{taken} requests are running or queued, the limit is {limit}; try again in "
+            f"{seconds} s",
             retry_after_seconds=seconds,
         )
 
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it. Raises QueueFull and TooSlow."""
+        if ticket := _ticket.get():
+            ticket.release(self)
+        self.require_room()
+        with self._counted() as who:
+            await self._wait_for_turn(who)
+            started = time.monotonic()
+            self._started.append(started)
+            try:
+                yield
+            finally:
+                self._turns.release(who)
+                self._started.remove(started)
+                self._update_average(time.monotonic() - started)
+
+    def count(self, who: str, n: int) -> None:
+        """Add n to the number of requests of a caller."""
+        self._of_caller[who] += n
+        if not self._of_caller[who]:
+            del self._of_caller[who]
+
+    def seconds_until_turn(self) -> int:
+        """Estimate of the wait of a request that joins the queue now, at least 1."""
+        # A long stream shows how long it takes before it ends. The list is empty for a moment
+        # between two requests.
+        running = median([time.monotonic() - started for started in self._started] or [0])
+        turns = (self.queued + 1) / self.concurrency
+        return max(1, math.ceil(max(self._average_seconds, running) * turns))
+
     async def _items(self, start: Callable[[], Iterator[T]]) -> AsyncGenerator[T]:
         async with self.turn():
-            items = await to_thread.run_sync(start, limiter=self._thread)
+            items = await to_thread.run_sync(start, limiter=self._threads)
             try:
-                step = partial(to_thread.run_sync, next, items, _END, limiter=self._thread)
+                step = partial(to_thread.run_sync, next, items, _END, limiter=self._threads)
                 item = await step()
-                yield _BEGUN  # only a generator that has begun does anything when it is closed
+                yield _STARTED  # closing a generator does nothing until it has been started
                 while item is not _END:
                     yield item
                     item = await step()
@@ -156,26 +194,8 @@ class ComputeSlot:
                 if isinstance(items, Generator):
                     items.close()
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Raises QueueFull and TooSlow."""
-        if place := _place.get():
-            place.give_up(self)
-        self.require_room()
-        with self._counted() as who:
-            await self._wait_for_turn(who)
-            begun = time.monotonic()
-            self._begun.append(begun)
-            try:
-                yield
-            finally:
-                self._turns.release(who)
-                self._begun.remove(begun)
-                self._note(time.monotonic() - begun)
-
     @contextmanager
     def _counted(self) -> Iterator[str]:
-        """Among the requests of its caller, who is given."""
         who = caller.get()
         self.count(who, 1)
         try:
@@ -183,46 +203,27 @@ class ComputeSlot:
         finally:
             self.count(who, -1)
 
-    def count(self, who: str, n: int) -> None:
-        """Note that a caller has n requests more here."""
-        self._of_caller[who] += n
-        if not self._of_caller[who]:
-            del self._of_caller[who]
-
     async def _wait_for_turn(self, who: str) -> None:
         self.waiting += 1
-        callers = seconds_left()
-        seconds = min(self.queue_seconds, callers)
+        of_caller = seconds_left()
+        seconds = min(self.queue_seconds, of_caller)
         try:
             if seconds <= 0:
                 raise TimeoutError
             async with asyncio.timeout(seconds):
                 await self._turns.acquire(who)
         except TimeoutError:
-            waited = f"waited {max(0, seconds):.3g} s for its turn; nothing was done"
-            if callers < self.queue_seconds:
+            waited = f"the request waited {max(0, seconds):.3g} s for its turn and was dropped"
+            if of_caller < self.queue_seconds:
                 raise TooSlow(
-                    f"{waited}; {HEADER} allows no more: allow more, or try again later",
+                    f"{waited}, as {HEADER} allows no more; allow more, or try again later",
                     param=HEADER.lower(),
                 ) from None
             raise TooSlow(f"{waited}; try again later") from None
         finally:
             self.waiting -= 1
 
-    def _note(self, seconds: float) -> None:
-        typical = seconds if self._typical_seconds is None else self._typical_seconds
-        self._typical_seconds = typical + 0.2 * (seconds - typical)
-
-    def seconds_until_turn(self) -> int:
-        """Of one that joined the queue now, as far as can be known."""
-        typical = _FIRST_GUESS if self._typical_seconds is None else self._typical_seconds
-        # Long streams tell how long they take before they are over.
-        # There is none just after one has ended, while the next has its turn and is yet to take it.
-        under_way = median([time.monotonic() - begun for begun in self._begun] or [0])
-        turns = (self.queued + 1) / self.concurrency
-        return max(1, math.ceil(max(typical, under_way) * turns))
-
-
-async def get_slot(request: Request) -> ComputeSlot:
-    slot: ComputeSlot = request.app.state.slot
-    return slot
+    def _update_average(self, seconds: float) -> None:
+        if not self._has_average:
+            self._average_seconds, self._has_average = seconds, True
+        self._average_seconds += _SMOOTHING * (seconds - self._average_seconds)

@@ -1,4 +1,4 @@
-"""How much of requests' bodies is taken in, of one and of all together, and for how long."""
+"""Limits for request bodies: their size, the memory of all of them together, and their speed."""
 
 import asyncio
 import math
@@ -8,40 +8,44 @@ from statistics import median
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.http.admission import ComputeSlot
+from shared.http.app_state import state_of
 from shared.http.errors import QueueFull, RequestTooSlow, TooLarge
-from shared.http.json_routes import Answer
+from shared.http.json_routes import ResponseTracker
 
 GRACE_SECONDS = 10.0
-"""After which a body has to keep up with MIN_RATE: one that does not come holds a place."""
+"""After these a body has to keep up with MIN_RATE; a stalled one would hold a place for nothing."""
 MIN_RATE = 10_000  # bytes a second
 
 
 class BodyBudget:
-    """What one request's body takes of the memory for all of them."""
+    """The memory that the body of one request takes from `BodyLimit.max_held_bytes`."""
 
     def __init__(self, limit: "BodyLimit") -> None:
         self._limit, self._bytes = limit, 0
-        self.begun = time.monotonic()
+        self.started = time.monotonic()
 
     def add(self, n: int) -> None:
+        """Take n bytes."""
         if n:
-            self._limit.holds.add(self)
+            self._limit.budgets.add(self)
         self._limit.held += n
         self._bytes += n
 
     def release(self) -> None:
-        self._limit.holds.discard(self)
+        """Give all bytes back."""
+        self._limit.budgets.discard(self)
         self._limit.held -= self._bytes
         self._bytes = 0
 
 
 class BodyLimit:
-    """Refuses a request body over `max_bytes`, at once by its Content-Length or while it streams
-    in; one that has not come whole after `seconds`, or falls behind MIN_RATE; and, with 429, one
-    for which there is no memory because others hold `max_held_bytes` of it.
+    """Middleware: limits the bodies of requests.
 
-    A body counts until its request ends, or what read it releases `scope["body_hold"]`.
+    max_bytes: of one body; a longer one raises TooLarge, by its Content-Length or while it arrives.
+    max_held_bytes: of all bodies in memory; one that does not fit raises QueueFull.
+    seconds: a body that takes longer, or falls behind MIN_RATE, raises RequestTooSlow.
+
+    A body counts until its request ends, or until its reader releases `scope["body_hold"]`.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, max_held_bytes: int, seconds: float) -> None:
@@ -50,75 +54,83 @@ class BodyLimit:
         self.max_held_bytes = max(max_bytes, max_held_bytes)
         self.seconds = seconds
         self.held = 0
-        self.holds = set[BodyBudget]()
+        self.budgets = set[BodyBudget]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        hold = scope["body_hold"] = BodyBudget(self)
-        answer = Answer(send)
-        body = _Body(self, scope, receive, answer)
+        budget = scope["body_hold"] = BodyBudget(self)
+        response = ResponseTracker(send)
+        body = _Body(self, scope, receive, response)
         try:
-            await self.app(scope, body.receive, answer.send)
+            await self.app(scope, body.receive, response.send)
         finally:
-            hold.release()
+            budget.release()
 
-    def no_memory(self, slot: ComputeSlot, asking: BodyBudget) -> QueueFull:
-        # What has taken so long takes as long again, as far as can be known.
-        others = self.holds - {asking}
-        under_way = median([time.monotonic() - hold.begun for hold in others] or [0])
-        seconds = max(slot.seconds_until_turn(), math.ceil(under_way))
-        return QueueFull(
-            f"other requests' bodies take {self.max_held_bytes} bytes already, which is the most; "
-            f"try again in {seconds} s",
-            retry_after_seconds=seconds,
-        )
+    def seconds_held(self, excluding: BodyBudget) -> int:
+        """Estimate of the seconds until memory is free: the age of a typical body held now."""
+        others = self.budgets - {excluding}
+        ages = [time.monotonic() - budget.started for budget in others]
+        return math.ceil(median(ages or [0]))
 
 
 class _Body:
-    """One that comes in."""
+    """The body of one request, while it arrives."""
 
-    def __init__(self, limit: BodyLimit, scope: Scope, receive: Receive, answer: Answer) -> None:
-        self._limit, self._scope, self._receive, self._answer = limit, scope, receive, answer
-        self._begun = asyncio.get_running_loop().time()
-        self._streamed = 0
-        self._is_whole = False
+    def __init__(
+        self, limit: BodyLimit, scope: Scope, receive: Receive, response: ResponseTracker
+    ) -> None:
+        self._limit, self._scope, self._receive = limit, scope, receive
+        self._response = response
+        self._started = asyncio.get_running_loop().time()
+        self._received = 0
+        self._is_complete = False
 
     async def receive(self) -> Message:
-        if self._is_whole or self._answer.has_begun:  # waits for the client to leave
+        if self._is_complete or self._response.has_started:  # the app waits for a disconnect
             return await self._receive()
         declared = Headers(scope=self._scope).get("content-length", "")
-        self._require_small(float(declared) if declared.isdigit() else 0)
-        message = await self._timely()
-        came = len(message.get("body", b""))
-        self._streamed += came
-        self._require_small(self._streamed)
-        hold = self._scope["body_hold"]
-        hold.add(came)
-        if self._limit.held > self._limit.max_held_bytes:
-            raise self._limit.no_memory(self._scope["app"].state.slot, hold)
-        self._is_whole = not message.get("more_body", False)
+        self._check_length(float(declared) if declared.isdigit() else 0)
+        message = await self._receive_in_time()
+        length = len(message.get("body", b""))
+        self._received += length
+        self._check_length(self._received)
+        self._take_memory(length)
+        self._is_complete = not message.get("more_body", False)
         return message
 
-    def _require_small(self, length: float) -> None:
+    def _check_length(self, length: float) -> None:
         if length > self._limit.max_bytes:
             raise TooLarge(
-                f"the body is over {self._limit.max_bytes} bytes; send a shorter clip or text, "
-                "or a compressed sound file",
+                f"the body is over the limit of {self._limit.max_bytes} bytes; send a shorter clip "
+                "or text, or a compressed sound file",
                 param="body",
                 code="body_too_large",
             )
 
-    async def _timely(self) -> Message:
-        seconds = min(self._limit.seconds, GRACE_SECONDS + self._streamed / MIN_RATE)
+    def _take_memory(self, length: int) -> None:
+        budget = self._scope["body_hold"]
+        budget.add(length)
+        if self._limit.held <= self._limit.max_held_bytes:
+            return
+        slot = state_of(self._scope["app"]).slot
+        seconds = max(slot.seconds_until_turn(), self._limit.seconds_held(excluding=budget))
+        raise QueueFull(
+            f"the bodies of other requests take up the limit of {self._limit.max_held_bytes} "
+            f"bytes; try again in {seconds} s",
+            retry_after_seconds=seconds,
+        )
+
+    async def _receive_in_time(self) -> Message:
+        seconds = min(self._limit.seconds, GRACE_SECONDS + self._received / MIN_RATE)
         try:
-            async with asyncio.timeout_at(self._begun + seconds):
+            async with asyncio.timeout_at(self._started + seconds):
                 return await self._receive()
         except TimeoutError:
             error = RequestTooSlow(
-                f"the body did not come within {self._limit.seconds:g} s, or not at "
+                f"the body did not arrive within {self._limit.seconds:g} s, or fell behind "
                 f"{MIN_RATE} bytes a second after the first {GRACE_SECONDS:g} s; send less at a "
-                "time, or over a faster connection",
+                "time, or use a faster connection",
                 param="body",
             )
             error.headers = {"Connection": "close"}

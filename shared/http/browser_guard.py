@@ -1,9 +1,8 @@
-"""Keeps pages of other sites away from an app that asks for no key.
+"""Rejects requests that a page of another site made a browser send to an app without keys.
 
-A browser on this machine reaches what only this machine can reach, and a page of any site can make
-it send requests. The browser says which site the page is of, in Origin and Sec-Fetch-Site. A site
-can also point a name of its own at this machine (DNS rebinding): its page is then of the same site
-as the app, and only the name in Host gives it away.
+A page of any site can make its user's browser send requests to this machine. The browser names the
+page's site in Origin and Sec-Fetch-Site. A site can also point its own host name at this machine
+(DNS rebinding); its page then has the same origin as the app, and only the Host header differs.
 """
 
 import ipaddress
@@ -21,16 +20,16 @@ from shared.http.json_routes import ErrorResponse
 from shared.http.openapi import add_error
 
 OPEN_PATHS = frozenset({"/", "/check", "/docs", "/openapi.json", "/health/live", "/health/ready"})
-"""Paths of every app that tell nothing. Probes call them by any name."""
+"""Paths of every app that reveal nothing. Probes may call them by any host name."""
 OPEN_FOLDERS = ("/static-docs/",)
-_SHORT_NAME = re.compile(r"[a-z0-9_-]+")  # has no dot
+_SHORT_NAME = re.compile(r"[a-z0-9_-]+")  # without a dot: nobody can register it
 
 
 class BrowserGuard:
-    """For a service, which is called by the gateway and other programs, and by no page but its own.
+    """Middleware of the services: only programs and the service's own page may call it.
 
-    hosts: names by which it may be called besides those that nobody can register: an address,
-    `localhost`, or a name without a dot, such as a container's. None allows every name.
+    hosts: allowed host names, besides those that nobody can register: an address, `localhost`, or
+    a name without a dot, such as a container's. None allows every name.
     """
 
     def __init__(self, app: ASGIApp, service: str, hosts: Collection[str] | None) -> None:
@@ -53,17 +52,17 @@ class BrowserGuard:
             raise unknown_host(self.service, name)
         if is_from_other_site(headers):
             raise Forbidden(
-                f"pages of other sites may not use the {self.service}; let them call the gateway",
+                f"pages of other sites may not call the {self.service}; let them call the gateway",
                 param="origin",
             )
 
 
 def describe_guard(app: FastAPI) -> None:
-    """From now on the OpenAPI document has the guard's 403."""
-    plain = app.openapi
+    """Add the guard's 403 to the app's OpenAPI document."""
+    describe = app.openapi
 
     def openapi() -> dict[str, Any]:
-        document = plain()
+        document = describe()
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 if not is_open({"path": path, "method": method.upper()}):
@@ -81,15 +80,18 @@ def is_open(
 
 
 def is_known(name: str, hosts: Collection[str]) -> bool:
-    """hosts: names; one that begins with a dot stands for all names that end with it."""
+    """Whether a host name is an address, localhost or one of `hosts`.
+
+    A host that begins with a dot stands for all names that end with it.
+    """
     if name == "localhost" or name in hosts or _is_address(name):
         return True
     return any(host.startswith(".") and name.endswith(host) for host in hosts)
 
 
 def is_from_other_site(headers: Headers, origins: Collection[str] = ()) -> bool:
-    """origins: of other sites that may."""
-    # Browsers send Sec-Fetch-Site to addresses they trust only: https and this machine's own.
+    """Whether the page that sent the request is of another site, and not of `origins`."""
+    # Browsers send Sec-Fetch-Site only to https and to this machine, so Origin counts as well.
     origin = headers.get("origin")
     other_site = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
     if origin is not None:
@@ -108,7 +110,8 @@ def host_name(headers: Headers) -> str:
 
 def unknown_host(app: str, name: str) -> Forbidden:
     return Forbidden(
-        f"this {app} is not known as {name[:80]!r}; add the name to ALLOWED_HOSTS", param="host"
+        f"{name[:80]!r} is not a known host name of this {app}; add it to ALLOWED_HOSTS",
+        param="host",
     )
 
 

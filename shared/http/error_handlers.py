@@ -1,5 +1,4 @@
-"""What broke or was refused, as one of our errors: in our own words where a
-library's would not do."""
+"""Exception handlers: every error becomes an ApiError, with our own wording where needed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,81 +12,89 @@ from shared.http.errors import ApiError, InternalError, InvalidRequest, MethodNo
 from shared.http.json_routes import ErrorResponse
 from shared.http.request_id import HEADER, request_id
 
-
-def add_error_handlers(app: FastAPI) -> None:
-    def answer(kind: type[Exception], error_of: Callable[[Request, Any], ApiError]) -> None:
-        # async: Starlette would run a plain function in a thread, and refusing has to cost little.
-        async def handle(request: Request, error: Exception) -> Response:
-            return ErrorResponse(error_of(request, error))
-
-        app.add_exception_handler(kind, handle)
-
-    answer(ApiError, lambda _, error: error)
-    answer(RequestValidationError, lambda _, error: _from_validation(error))
-    answer(HTTPException, _from_http)
-    answer(Exception, lambda *_: _unforeseen())
-
-
-_SHOWN = 200  # characters of a path
+_MAX_PATH_CHARACTERS = 200  # of a path in a message
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_NO_OBJECT = "must be a JSON object"
-_PLAIN = {
+_DOCS = ("/docs", "/openapi.json", "/static-docs")
+_NOT_AN_OBJECT = "must be a JSON object"
+_MESSAGES = {
     "missing": "is missing",
     **dict.fromkeys(
         ("int_parsing", "int_parsing_size", "int_type", "int_from_float"), "must be a whole number"
     ),
     **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "must be a number"),
     **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
-    "dict_type": _NO_OBJECT,
-    "model_type": _NO_OBJECT,
-    "model_attributes_type": _NO_OBJECT,
-    "too_long": "the list has over {max_length} entries, which is the most in one request; send "
-    "the others in another",
-    "string_too_long": "is over {max_length} characters long, which is the most; send a shorter "
-    "one, a long text sentence by sentence",
+    "dict_type": _NOT_AN_OBJECT,
+    "model_type": _NOT_AN_OBJECT,
+    "model_attributes_type": _NOT_AN_OBJECT,
+    "too_long": "the list has over {max_length} entries, the limit of one request; send the rest "
+    "in another",
+    "string_too_long": "is over {max_length} characters long, the limit; shorten it, or send a "
+    "long text sentence by sentence",
 }
+"""By pydantic's type of error."""
 
 
-def _unforeseen() -> InternalError:
+def add_error_handlers(app: FastAPI) -> None:
+    """Register handlers of ApiError, validation errors, HTTPException and all other exceptions."""
+
+    def handle(kind: type[Exception], to_error: Callable[[Request, Any], ApiError]) -> None:
+        # async, since Starlette runs a plain function in a thread, and rejections have to be cheap
+        async def respond(request: Request, error: Exception) -> Response:
+            return ErrorResponse(to_error(request, error))
+
+        app.add_exception_handler(kind, respond)
+
+    handle(ApiError, lambda _, error: error)
+    handle(RequestValidationError, lambda _, error: _from_validation(error))
+    handle(HTTPException, _from_http)
+    handle(Exception, lambda *_: _unexpected())
+
+
+def _unexpected() -> InternalError:
     current = request_id.get() or ""
-    error = InternalError(f"something broke here; it is in our log under {current}")
-    error.headers = {HEADER: current}  # this answer is made beyond the middleware that adds it
+    error = InternalError(f"an internal error occurred; it is in our log under {current}")
+    error.headers = {HEADER: current}  # this response is made outside the middleware that adds it
     return error
 
 
 def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
     first = invalid.errors()[0]
-    # The place, <the form of the body>, the field, and pydantic's additions: an entry, a type.
+    # Where it was found, <the form of the body>, the field; then pydantic's: an entry, a type.
     names = [part for part in first["loc"] if isinstance(part, str) and not part.startswith("<")]
     context = first.get("ctx", {})
-    plain = _PLAIN.get(first["type"])
+    known = _MESSAGES.get(first["type"])
     param = names[1] if len(names) > 1 else None
-    message = plain.format(**context) if plain else first["msg"]
+    message = known.format(**context) if known else first["msg"]
     return InvalidRequest(
-        f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; what belongs here is at /docs",
+        f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; see /docs",
         param=param,
         code=context.get("code", first["type"]),
     )
 
 
 def _from_http(request: Request, error: HTTPException) -> ApiError:
-    path = request.url.path[:_SHOWN]
+    path = request.url.path
+    shown = path[:_MAX_PATH_CHARACTERS]
     if error.status_code == 404:
-        return NotFound(f"there is no {path} here; what there is is at /docs")
+        # A page below /docs that does not exist must not send the reader back to /docs.
+        remedy = "docs/api.md lists all routes" if path.startswith(_DOCS) else "see /docs"
+        return NotFound(f"No route {shown}; {remedy}.")
     if error.status_code == 405:
-        allowed = _allowed(request)
-        wrong = MethodNotAllowed(f"{request.method[:20]} is not for {path}; use {allowed}")
-        wrong.headers = {"Allow": allowed}
-        return wrong
+        allowed = _allowed_methods(request)
+        not_allowed = MethodNotAllowed(
+            f"{request.method[:20]} is not allowed for {shown}; use {allowed}"
+        )
+        not_allowed.headers = {"Allow": allowed}
+        return not_allowed
     return InvalidRequest(str(error.detail))
 
 
-def _allowed(request: Request) -> str:
-    """Of all routes of the path: the error itself knows but those of the first."""
+def _allowed_methods(request: Request) -> str:
+    """Methods of all routes of the path; the exception has those of the first route only."""
     routes = request.app.router.routes
 
-    def answers(method: str) -> bool:
-        asked = {**request.scope, "method": "GET" if method == "HEAD" else method}
-        return any(route.matches(asked)[0] is Match.FULL for route in routes)
+    def is_allowed(method: str) -> bool:
+        scope = {**request.scope, "method": "GET" if method == "HEAD" else method}
+        return any(route.matches(scope)[0] is Match.FULL for route in routes)
 
-    return ", ".join(filter(answers, _METHODS))
+    return ", ".join(filter(is_allowed, _METHODS))

@@ -1,22 +1,22 @@
-"""Every error that reaches a client, as {"error": {"type", "message", "param", "code"}}.
+"""Errors that reach a client, as {"error": {"type", "message", "param", "code"}}.
 
     ApiError
-    ├── InvalidRequest          400  what was sent cannot be used
-    ├── Unauthorized            401  no key, or a wrong one
-    ├── Forbidden               403  a key would not help
-    ├── NotFound                404  no such path or thing
-    ├── MethodNotAllowed        405  the path exists, the method does not
-    ├── RequestTooSlow          408  its body did not come in time
-    ├── Conflict                409  not in the state that a thing is in
+    ├── InvalidRequest          400  a field or the body is invalid
+    ├── Unauthorized            401  no API key, or a wrong one
+    ├── Forbidden               403  not allowed, with any key
+    ├── NotFound                404  no such route or object
+    ├── MethodNotAllowed        405  the route exists, but not for this method
+    ├── RequestTooSlow          408  the body did not arrive in time
+    ├── Conflict                409  not possible in the object's state
     ├── TooLarge                413  over a limit
-    ├── UnsupportedMediaType    415  a content type or sound format that is not read here
-    ├── RangeNotSatisfiable     416  the part that is asked for is not there
-    ├── InternalError           500  our fault; the log has the rest
-    ├── QueueFull               429  come back after Retry-After seconds
-    │   └── RateLimited         429  so, too: more than one caller may ask for
+    ├── UnsupportedMediaType    415  unsupported content type or sound format
+    ├── RangeNotSatisfiable     416  the requested range does not exist
+    ├── InternalError           500  unexpected; the log has the details
+    ├── QueueFull               429  try again after Retry-After seconds
+    │   └── RateLimited         429  over the rate limit of one caller
     ├── BadGateway              502  a service behind the gateway failed
     ├── NotReady                503  starting or draining
-    └── TooSlow                 504  waited past its deadline
+    └── TooSlow                 504  waited past the deadline
 
 A message names the field, the limit and the remedy.
 """
@@ -25,6 +25,8 @@ from typing import Any, ClassVar
 
 
 class ApiError(Exception):
+    """param: the field or header at fault. code: for programs; docs/api.md lists them."""
+
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     code: str = "internal_error"
@@ -37,6 +39,7 @@ class ApiError(Exception):
         self.headers: dict[str, str] = {}
 
     def body(self) -> dict[str, Any]:
+        """The response body."""
         fields = {"type": self.type, "message": self.message}
         return {"error": {**fields, "param": self.param, "code": self.code}}
 
@@ -102,7 +105,7 @@ class RangeNotSatisfiable(ApiError):
 
 
 class InternalError(ApiError):
-    """Raised for nothing; the answer to what nobody foresaw."""
+    """The response to an unexpected exception; never raised."""
 
 
 class QueueFull(ApiError):
@@ -112,7 +115,7 @@ class QueueFull(ApiError):
 
     def __init__(self, message: str, *, retry_after_seconds: int) -> None:
         super().__init__(message)
-        # What is left of its body is not read, and others need the connection's place.
+        # The rest of the body is not read, and other clients need the connection.
         self.headers = {"Retry-After": str(retry_after_seconds), "Connection": "close"}
 
 

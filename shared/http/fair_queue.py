@@ -1,8 +1,8 @@
-"""Turns at a scarce resource, given to callers one after the other.
+"""A fair queue: callers take turns at a scarce resource (round robin).
 
-The next turn goes to the caller whose last one is longest ago, and there to the oldest request. So
-a caller with many requests gets no more turns than one with a single request. With one caller this
-is a plain queue.
+The next turn goes to the caller whose last turn is longest ago, and among its requests to the
+oldest. A caller with many requests gets no more turns than one with a single request. With one
+caller this is a plain queue.
 """
 
 import asyncio
@@ -10,12 +10,12 @@ from collections import Counter, deque
 from contextvars import ContextVar
 
 caller: ContextVar[str] = ContextVar("caller", default="")
-"""The sender of the request, in an app that tells callers apart; "" for all others, which have no
-limit of their own."""
+"""Name of the request's sender, in an app that tells callers apart; "" for all others, which have
+no limit of their own."""
 
 
 class FairQueue:
-    """turns: the number held at a time. max_of_one: the number of them that one caller may hold."""
+    """turns: held at a time. max_of_one: turns that one caller may hold."""
 
     def __init__(self, turns: int, max_of_one: int) -> None:
         self._free = turns
@@ -26,6 +26,7 @@ class FairQueue:
         self._last: dict[str, int] = {}  # the number of each caller's last turn
 
     async def acquire(self, who: str) -> None:
+        """Wait for a turn of the caller `who`."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(who, deque()).append(turn)
         self._give()
@@ -35,11 +36,12 @@ class FairQueue:
             if turn.cancelled():
                 self._remove(who, turn)
                 self._forget_absent(who)
-            else:  # it was given in the same moment
+            else:  # the turn was given at the same moment
                 self.release(who)
             raise
 
     def release(self, who: str) -> None:
+        """Give a turn back."""
         self._free += 1
         self._held[who] -= 1
         self._give()
@@ -57,17 +59,15 @@ class FairQueue:
                 turn.set_result(None)
 
     def _next(self) -> str | None:
-        """The caller whose turn it is; of those without a turn so far, the first to come."""
-        may_have_one = [
-            who for who in self._waiting if not who or self._held[who] < self._max_of_one
-        ]
-        return min(may_have_one, key=lambda who: self._last.get(who, 0), default=None)
+        """The caller with the oldest last turn; callers without one come first, in their order."""
+        allowed = [who for who in self._waiting if not who or self._held[who] < self._max_of_one]
+        return min(allowed, key=lambda who: self._last.get(who, 0), default=None)
 
     def _remove(self, who: str, turn: "asyncio.Future[None]") -> None:
-        line = self._waiting.get(who)
-        if line and turn in line:
-            line.remove(turn)
-            if not line:
+        waiting = self._waiting.get(who)
+        if waiting and turn in waiting:
+            waiting.remove(turn)
+            if not waiting:
                 del self._waiting[who]
 
     def _forget_absent(self, who: str) -> None:

@@ -1,4 +1,4 @@
-"""The page at / of a service: what it does, and an example that works."""
+"""The page at / of a service: its purpose, and an example to try."""
 
 from html import escape
 
@@ -27,6 +27,6 @@ curl -s {url}/example.json |
 
 
 def service_page(service: str, summary: str, url: str) -> str:
-    """HTML. url: the service's own address, as the client reached it."""
+    """HTML. url: the address at which the client reached the service."""
     example = _EXAMPLE.format(url=url.rstrip("/"))
     return _PAGE.format(service=service, summary=escape(summary), example=escape(example))

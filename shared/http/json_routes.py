@@ -1,10 +1,9 @@
-"""How requests are read and responses written, the same in every service."""
+"""JSON routes and responses: how every app reads requests and writes responses."""
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, aclosing, contextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, aclosing, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,29 +14,27 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
-from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from shared.http import deadlines
-from shared.http.admission import get_slot
+from shared.http.app_state import get_slot, state_of
 from shared.http.errors import ApiError, InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.http.request_log import note_problem
 from shared.http.tensors import Float32Array
 
 MAX_JSON_VALUES = 1_000_000
-"""In a JSON body: a minute of sound at 16 kHz. A parsed value takes sixty bytes for a while."""
-_VALUES_OF = {b",": 1, b":": 2, b"[": 4, b"{": 4}
-"""How many values what these stand for takes the memory of: keys, lists and objects take more."""
+"""Values in a JSON body: a minute of sound at 16 kHz. Each takes about 60 bytes once parsed."""
+_WEIGHTS = {b",": 1, b":": 2, b"[": 4, b"{": 4}
+"""Values that a character stands for, by the memory of what it begins or separates."""
+_SMALL_BYTES = 65_536  # a body up to this size is parsed on the event loop
 
 _NOT_JSON_NUMBER = re.compile(rb"[-+]?(?:NaN|Infinity|inf|nan)|-?\d[\d.eE+-]*")
 _KEY = re.compile(rb'"(\w{1,64})"\s{0,8}:')
-_SENT_BYTES = 65_536  # at a time: the server takes all that it gets, and then waits for nobody
-_SMALL = 65_536  # bytes of a body that is parsed in no time
-_KEY_IS_NEAR = 2**21  # bytes of the body before a number in which its field's name is looked for
+_KEY_DISTANCE = 2**21  # bytes before a bad number in which its key is looked for
 
 
 class ArrayResponse(Response):
-    """A JSON object whose values may be NumPy arrays. float32 is written in its shortest form."""
+    """A JSON object whose values may be NumPy arrays; float32 in its shortest decimal form."""
 
     media_type = "application/json"
 
@@ -46,8 +43,11 @@ class ArrayResponse(Response):
 
 
 def wav_json_stream(chunks: Iterator[Float32Array], rate: int) -> Iterator[bytes]:
-    """{"sr", "wav"} while the sound is made, chunks [n] in ±1. The first bytes come with the first
-    samples, so that an error before them can be answered."""
+    """{"sr", "wav"} in pieces, from chunks [n] in ±1.
+
+    The first bytes come with the first samples, so that an earlier error can become an error
+    response.
+    """
     before = b'{"sr":%d,"wav":[' % rate
     for chunk in filter(len, chunks):
         clipped = np.clip(chunk, -1, 1)  # resampling overshoots
@@ -57,46 +57,63 @@ def wav_json_stream(chunks: Iterator[Float32Array], rate: int) -> Iterator[bytes
 
 
 class ChunksResponse(StreamingResponse):
-    """Chunks as they are made. However the sending ends, their making ends with it, at once."""
+    """A response sent while its chunks are made. However sending ends, the generator is closed."""
 
     def __init__(self, chunks: AsyncGenerator[bytes], media_type: str) -> None:
         super().__init__(chunks, media_type=media_type)
-        self._chunks = chunks
+        self.chunks = chunks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._chunks):
+        async with aclosing(self.chunks):
             await super().__call__(scope, receive, send)
 
 
 class HeldResponse(Response):
-    """A whole body that holds something, such as a turn, until it is sent."""
+    """A response that holds a resource, such as a turn, until it has been sent."""
 
     def __init__(self, body: bytes, media_type: str, hold: AsyncExitStack) -> None:
         super().__init__(body, media_type=media_type)
-        self._hold = hold
+        self.hold = hold
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._hold:
+        async with self.hold:
             await super().__call__(scope, receive, send)
 
 
 class ErrorResponse(JSONResponse):
+    """An ApiError as JSON, with its status and headers. Its code goes to the log and metrics."""
+
     def __init__(self, error: ApiError) -> None:
         super().__init__(error.body(), error.status, error.headers)
-        self._code = error.code
+        self.code = error.code
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        note_problem(self._code)
+        note_problem(self.code)
         await super().__call__(scope, receive, send)
 
 
+class ResponseTracker:
+    """Passes a response on, and knows whether it has started."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_started = False
+
+    async def send(self, message: Message) -> None:
+        self.has_started = True
+        await self._send(message)
+
+
 def parse_json(body: bytes) -> Any:
-    """Raises InvalidRequest that names the field a number that is none (NaN, 1e999) stands in, and
-    TooLarge for what takes as much memory as MAX_JSON_VALUES values."""
-    if sum(weight * body.count(sign) for sign, weight in _VALUES_OF.items()) >= MAX_JSON_VALUES:
+    """Parse a request body with orjson.
+
+    Raises InvalidRequest, which names the field of a value that is no finite number (NaN, 1e999),
+    and TooLarge for a body with the memory of more than MAX_JSON_VALUES values.
+    """
+    if sum(weight * body.count(sign) for sign, weight in _WEIGHTS.items()) >= MAX_JSON_VALUES:
         raise TooLarge(
-            f"the body holds over {MAX_JSON_VALUES:,} values, which take much memory; send less, "
-            "or sound as a file",
+            f"the body holds more than the limit of {MAX_JSON_VALUES:,} values; send less, or "
+            "send sound as a file",
             param="body",
             code="too_many_values",
         )
@@ -107,50 +124,52 @@ def parse_json(body: bytes) -> Any:
 
 
 def _explain(body: bytes, error: json.JSONDecodeError) -> InvalidRequest:
-    # orjson points at a character, or just past the sign of -Infinity.
+    # orjson gives the position in characters; for -Infinity, just after the sign.
     at = len(error.doc[: error.pos].encode()) if error.doc else error.pos
     start = at - 1 if body[at - 1 : at] in (b"-", b"+") else at
     number = _NOT_JSON_NUMBER.match(body, start)
     if number is None:
         where = f"line {error.lineno} column {error.colno}"
         return InvalidRequest(f"the body is not JSON: {error.msg} at {where}", code="invalid_json")
-    keys = _KEY.findall(body, max(0, start - _KEY_IS_NEAR), start)
+    keys = _KEY.findall(body, max(0, start - _KEY_DISTANCE), start)
     param = keys[-1].decode(errors="replace") if keys else None
     return InvalidRequest(
         f"{param or 'the body'}: {number[0][:20].decode()} is not a finite number; "
-        "every value must be one",
+        "send finite numbers only",
         param=param,
         code="not_finite",
     )
 
 
 def media_type(request: Request) -> str:
-    """The request's content type without parameters, in lower case; "" if there is none."""
+    """The request's content type in lower case, without parameters; "" if it has none."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def require_identity_encoding(request: Request) -> None:
+    """Raises UnsupportedMediaType for a compressed body."""
     encoding = request.headers.get("content-encoding", "identity")
     if encoding != "identity":
         raise UnsupportedMediaType(
-            f"Content-Encoding {encoding[:80]} is not read here; send the body as it is",
+            f"Content-Encoding {encoding[:80]} is not supported; send the body uncompressed",
             param="content-encoding",
         )
 
 
-def require_readable_deadline(request: Request) -> None:
-    said = request.headers.get(deadlines.HEADER, "0")
-    if not deadlines.is_seconds(said):
+def require_valid_deadline(request: Request) -> None:
+    """Raises InvalidRequest for a malformed X-Request-Deadline."""
+    value = request.headers.get(deadlines.HEADER, "0")
+    if not deadlines.is_seconds(value):
         raise InvalidRequest(
-            f"{deadlines.HEADER}: {said[:40]!r} is no number of seconds from 0 to "
-            f"{deadlines.MAX_SECONDS}; send one, such as 12.5, or leave the header out",
+            f"{deadlines.HEADER}: {value[:40]!r} is not a number of seconds from 0 to "
+            f"{deadlines.MAX_SECONDS}; send one, such as 12.5, or omit the header",
             param=deadlines.HEADER.lower(),
         )
 
 
 @contextmanager
 def body_validation() -> Iterator[None]:
-    """For bodies that FastAPI does not read: what pydantic finds wrong is answered as if it did."""
+    """Turn pydantic's errors into the response that FastAPI's own validation gives."""
     try:
         yield
     except ValidationError as error:
@@ -159,16 +178,28 @@ def body_validation() -> Iterator[None]:
 
 
 class JsonRequest(Request):
-    """Parses its JSON body once, in a thread if it is large: the event loop answers meanwhile. One
-    body at a time, for as Python objects it is many times what it was, and what is made of it."""
+    """A request whose JSON body is parsed once, and then freed.
+
+    A large body is parsed in a thread, so that the event loop goes on; one body at a time, since
+    Python objects take many times the memory of their JSON.
+    """
+
+    received: bytes | None = None
+    is_parsed = False
+    parsed: Any = None
+
+    async def body(self) -> bytes:
+        if self.received is None:
+            self.received = b"".join([chunk async for chunk in self.stream()])
+        return self.received
 
     async def json(self) -> Any:
-        if not hasattr(self, "_parsed"):
+        if not self.is_parsed:
             await self.read_json(lambda value: value)
-        return self._parsed
+        return self.parsed
 
     async def read_json(self, validate: Callable[[Any], Any]) -> Any:
-        """What `validate` makes of the body, which is forgotten; `json` gives it from now on."""
+        """Parse the body and return `validate` of it, as `json` does from then on."""
         if media_type(self) != "application/json":
             given = self.headers.get("content-type", "none")
             raise UnsupportedMediaType(
@@ -180,90 +211,50 @@ class JsonRequest(Request):
         def work() -> Any:
             return validate(parse_json(body))
 
-        if len(body) < _SMALL:
-            self._parsed = work()
+        if len(body) < _SMALL_BYTES:
+            self.parsed = work()
         else:
-            self._parsed = await to_thread.run_sync(work, limiter=self.app.state.parsing)
-        self._body = b"{}"  # FastAPI looks whether there was one
+            limiter = state_of(self.app).parsing
+            self.parsed = await to_thread.run_sync(work, limiter=limiter)
+        self.is_parsed = True
+        self.received = b"{}"  # FastAPI only checks that it is not empty
         self.scope["body_hold"].release()
-        return self._parsed
+        return self.parsed
 
 
 class JsonRoute(APIRoute):
-    """A route that reads JSON bodies with orjson and answers with our own errors.
+    """A route that reads JSON with orjson and responds with our own errors.
 
-    The body is read, parsed and validated before FastAPI's own reader, which would turn our errors
-    into its. Where it would only find the queue full, it is not read at all: refusing has to cost
-    little.
+    The body is read, parsed and validated before FastAPI's own reader, which would replace our
+    errors. A route that computes is refused before its body is read if the queue is full.
     """
 
     @property
     def computes(self) -> bool:
+        """Whether the route takes the compute slot."""
         return any(needed.call is get_slot for needed in self.dependant.dependencies)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         computes = self.computes
 
-        async def wire_handle(request: Request) -> Response:
+        async def read_and_handle(request: Request) -> Response:
             request = JsonRequest(request.scope, request.receive)
             require_identity_encoding(request)
-            if request.method not in ("GET", "HEAD"):  # which wait for nothing
-                require_readable_deadline(request)
-            with (await get_slot(request)).place() if computes else nullcontext():
+            if request.method not in ("GET", "HEAD"):  # these never wait
+                require_valid_deadline(request)
+            with state_of(request.app).slot.admit() if computes else nullcontext():
                 if self.body_field is not None:
-                    await request.read_json(self._validated)
+                    await request.read_json(self.validate_body)
                 return await handle(request)
 
-        return wire_handle
+        return read_and_handle
 
-    def _validated(self, parsed: Any) -> Any:
-        """As FastAPI would, which takes for valid what is of its class already."""
-        if self.body_field is None or not isinstance(parsed, dict):
-            return parsed
-        value, errors = self.body_field.validate(parsed, {}, loc=("body",))
+    def validate_body(self, value: Any) -> Any:
+        """Validate as FastAPI does, which accepts the result as it is."""
+        if self.body_field is None or not isinstance(value, dict):
+            return value
+        validated, errors = self.body_field.validate(value, {}, loc=("body",))
         if errors:
             raise RequestValidationError(errors)
-        return value
-
-
-class Answer:
-    """Passes an answer on, and knows whether it has begun."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.has_begun = False
-
-    async def send(self, message: Message) -> None:
-        self.has_begun = True
-        await self._send(message)
-
-
-class SendDeadline:
-    """Drops a client that takes no more of its answer, so that it cannot hold a computing slot, nor
-    the memory of an answer that is sent at once."""
-
-    def __init__(self, app: ASGIApp, seconds: float) -> None:
-        self.app = app
-        self.seconds = seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def timely_send(message: Message) -> None:
-            try:
-                for part in _in_blocks(message):
-                    async with asyncio.timeout(self.seconds):
-                        await send(part)
-            except TimeoutError:
-                raise ClientDisconnect from None
-
-        # The server closes the connection of an answer that was not brought to its end.
-        with suppress(ClientDisconnect):
-            await self.app(scope, receive, timely_send)
-
-
-def _in_blocks(message: Message) -> Iterator[Message]:
-    body = message.get("body", b"")
-    for end in range(_SENT_BYTES, len(body), _SENT_BYTES):
-        yield {**message, "body": body[end - _SENT_BYTES : end], "more_body": True}
-    rest = (len(body) - 1) // _SENT_BYTES * _SENT_BYTES
-    yield {**message, "body": body[rest:]} if rest > 0 else message
+        return validated

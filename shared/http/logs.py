@@ -1,4 +1,4 @@
-"""The log of an app: a JSON object a line."""
+"""The log format of every app: one JSON object per line."""
 
 import json
 import logging
@@ -8,8 +8,8 @@ from shared.http.request_id import request_id
 
 
 class JsonLines(logging.Formatter):
-    """time, level, service, message; request_id where a request is the cause; exception where one
-    is; and what the record brings as `extra={"fields": {...}}`."""
+    """Formats time, level, service and message; request_id within a request; exception if there is
+    one; and the record's `extra={"fields": {...}}`."""
 
     def __init__(self, service: str) -> None:
         super().__init__()

@@ -1,5 +1,4 @@
-"""Prometheus metrics of one app: requests by route and status, errors by code, seconds, the queue,
-the process."""
+"""Prometheus metrics of an app: requests, errors by code, durations, queue and process."""
 
 from collections.abc import Callable, Iterable
 
@@ -10,7 +9,7 @@ _SECONDS = (0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 100)
 
 
 class Metrics:
-    """A registry of its own, so that several apps can live in one process.
+    """Metrics in a registry of their own, so that a process can hold several apps.
 
     collectors: the app's own, made with registry=None.
     """
@@ -22,31 +21,31 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         labels = ["method", "route"]
         self._requests = Counter(
-            "http_requests", "Requests answered", [*labels, "status"], registry=self.registry
+            "http_requests", "Responses sent", [*labels, "status"], registry=self.registry
         )
         self._errors = Counter(
             "http_errors",
-            "Requests refused, or broken off after their answer had begun, by the error's code",
+            "Requests rejected, or aborted after the response started, by error code",
             ["route", "code"],
             registry=self.registry,
         )
         self._seconds = Histogram(
             "http_request_seconds",
-            "Seconds to the last byte",
+            "Seconds until the last byte is sent",
             labels,
             buckets=_SECONDS,
             registry=self.registry,
         )
-        queue = Gauge("queue_length", "Requests that wait for their turn", registry=self.registry)
+        queue = Gauge("queue_length", "Requests waiting for a compute slot", registry=self.registry)
         queue.set_function(queue_length)
         for collector in collectors:
             self.registry.register(collector)
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Nothing that a client makes up may become a label: their number must stay bounded."""
+        """Count a response. No label comes from the client, so that their number is bounded."""
         self._requests.labels(method, route, status).inc()
         self._seconds.labels(method, route).observe(seconds)
 
     def count_problem(self, route: str, code: str) -> None:
-        """code: of an error, as docs/api.md lists them."""
+        """Count an error by its code; docs/api.md lists the codes."""
         self._errors.labels(route, code).inc()

@@ -1,7 +1,7 @@
-"""The id that a request keeps on its way through the apps, and that every log line about it bears.
+"""Request ids: passed on from app to app, and in every log line about a request.
 
-A context variable: a thread that anyio starts for the request sees it too. Work that nobody asked
-for over HTTP may set one of its own.
+The id is a context variable, so a thread that anyio starts for the request sees it too. Work
+outside a request may set its own. This is a module of its own because the client needs no more.
 """
 
 import re
@@ -12,11 +12,11 @@ HEADER = "X-Request-ID"
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
-_SANE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_ALLOWED = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 def accepted_or_new(given: str | None) -> str:
-    """What the caller calls its request, if that may stand in a log; else a new id."""
-    if given is not None and _SANE.fullmatch(given):
+    """The caller's id if it is safe in a log; else a new one."""
+    if given is not None and _ALLOWED.fullmatch(given):
         return given
     return f"req_{uuid.uuid4().hex}"

@@ -1,4 +1,4 @@
-"""What is noted about every request: its id, a count, its seconds, and a line in the log."""
+"""Access log and metrics of every request: id, route, status, duration, size and error code."""
 
 import logging
 import time
@@ -25,14 +25,14 @@ _problem: ContextVar[_Problem | None] = ContextVar("problem", default=None)
 
 
 def note_problem(code: str) -> None:
-    """For the line and the count of the request that is under way: by which error it was refused,
-    or broke off after its answer had begun."""
+    """Record the error code of the current request for its log line and metrics: it was rejected,
+    or aborted after its response started."""
     if problem := _problem.get():
         problem.code = code
 
 
 class RequestLog:
-    """Nothing of what a request brings or gets is noted, nor its path: only its route."""
+    """Middleware: logs and counts every request by its route, never its path or contents."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -42,14 +42,14 @@ class RequestLog:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         current = accepted_or_new(Headers(scope=scope).get(HEADER))
-        # Never reset: a request has a task, and so a context, of its own, and what the server says
-        # of an exception comes after this.
+        # Never reset: a request has its own task and context, and the server logs an exception
+        # after this middleware has ended.
         request_id.set(current)
         _problem.set(problem := _Problem())
-        status = sent = 0  # so they stay when the client left before an answer began
+        status = sent = 0  # if the client leaves before the response starts
         started = time.perf_counter()
 
-        async def watched_send(message: Message) -> None:
+        async def tracking_send(message: Message) -> None:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -58,9 +58,9 @@ class RequestLog:
             sent += len(message.get("body", b""))
 
         try:
-            await self.app(scope, receive, watched_send)
+            await self.app(scope, receive, tracking_send)
         except Exception:
-            status = status or 500  # answered beyond this middleware
+            status = status or 500  # the response is made outside this middleware
             problem.code = problem.code or "internal_error"
             raise
         finally:
@@ -79,6 +79,7 @@ def note(
     sent: int,
     problem: str | None,
 ) -> None:
+    """Count and log a request. problem: the code of its error."""
     metrics.count(method, route, status, seconds)
     fields = {"method": method, "route": route, "status": status}
     fields |= {"seconds": round(seconds, 4), "bytes": sent}

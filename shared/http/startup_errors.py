@@ -1,5 +1,4 @@
-"""How the start of an app ends that cannot be: with a line that names the thing and the remedy, and
-an exit code that is not 0, whichever server starts it."""
+"""Startup errors: one line with the fix, then a non-zero exit, under gunicorn and uvicorn."""
 
 import sys
 from typing import TypeVar
@@ -12,11 +11,11 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 class StartupError(Exception):
-    """What no waiting mends. The message is one line."""
+    """An error that no waiting fixes. Its message is one line."""
 
 
 class StartupErrors:
-    """Tells the server of StartupError by its message alone, where Starlette sends a traceback."""
+    """Middleware: reports a StartupError to the server by its message, without a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -26,7 +25,7 @@ class StartupErrors:
             return await self.app(scope, receive, send)
         failure: Message | None = None
 
-        async def send_but_failure(message: Message) -> None:
+        async def hold_failure(message: Message) -> None:
             nonlocal failure
             if message["type"] == "lifespan.startup.failed":
                 failure = message
@@ -34,7 +33,7 @@ class StartupErrors:
                 await send(message)
 
         try:
-            await self.app(scope, receive, send_but_failure)
+            await self.app(scope, receive, hold_failure)
         except StartupError as error:
             failure = {"type": "lifespan.startup.failed", "message": str(error)}
             raise
@@ -44,13 +43,13 @@ class StartupErrors:
 
 
 def read_settings(kind: type[S]) -> S:
-    """Out of the environment. Ends the process with a line for each that cannot be used."""
+    """Settings from the environment. Exits with a line for each one that is invalid."""
     try:
         return kind()
     except ValidationError as invalid:
-        problems = []
+        lines = []
         for error in invalid.errors():
             name = "_".join(map(str, error["loc"])).upper() or "The settings"
-            # Never the value: it may be a secret that was meant for another setting.
-            problems.append(f"{name}: {error['msg'].removeprefix('Value error, ')}")
-        sys.exit("\n".join(problems))
+            # Never the value: it may be a secret.
+            lines.append(f"{name}: {error['msg'].removeprefix('Value error, ')}")
+        sys.exit("\n".join(lines))

@@ -1,7 +1,7 @@
-"""Tensors on the wire: nested JSON lists of numbers, checked by name and turned into NumPy arrays.
+"""Tensors in JSON: nested lists of numbers, validated and converted to NumPy arrays.
 
 class Request(BaseModel):
-    embed: Annotated[np.ndarray, Tensor(shape=(256,))]
+    embed: Annotated[Float32Array, Tensor(axes=(Axis("E", 256, 256),), low=-1, high=1)]
 """
 
 from array import array
@@ -20,7 +20,7 @@ Int64Array = NDArray[np.int64]
 
 
 def _refuse(code: str, message: str) -> PydanticCustomError:
-    """A validation error whose text is `message` as it stands, braces included."""
+    """A validation error with a verbatim message, braces included."""
     return PydanticCustomError("tensor", "{message}", {"message": message, "code": code})
 
 
@@ -31,13 +31,14 @@ def _json_name(python_type: type) -> str:
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: its letter in messages, and how many entries it may have."""
+    """One axis: its letter in messages, and the range of its length."""
 
     letter: str
     low: int
     high: int
 
     def check(self, n: int, name: str) -> None:
+        """Raises PydanticCustomError unless `n` is in range. name: of the list, for the message."""
         if not self.low <= n <= self.high:
             wanted = (
                 f"exactly {self.low}" if self.low == self.high else f"{self.low} to {self.high}"
@@ -50,9 +51,10 @@ class Axis:
 class Tensor:
     """Annotation for a pydantic field: a rectangular list of numbers becomes a float32 array.
 
-    axes: outermost first. low, high: range of the values; outside it they are refused.
-    clip: (low, high) that accepted values are then clipped to.
-    integer: only integers are accepted, and the array is int64.
+    axes: outermost first.
+    low, high: range of the values; others are rejected.
+    clip: range to which accepted values are then clipped.
+    integer: accept integers only, and return int64.
     """
 
     axes: tuple[Axis, ...]
@@ -62,7 +64,7 @@ class Tensor:
     integer: bool = False
 
     def parse(self, value: Any) -> NDArray[Any]:
-        """Raises PydanticCustomError (a ValueError) that names the place and the limit."""
+        """The array. Raises PydanticCustomError (a ValueError), which names the entry and limit."""
         rows: list[list[Any]] = []
         shape = self._collect(value, self.axes, "the list", rows)
         numbers = self._numbers(rows).reshape(shape)
@@ -72,7 +74,7 @@ class Tensor:
     def _collect(
         self, value: Any, axes: tuple[Axis, ...], name: str, rows: list[list[Any]]
     ) -> tuple[int, ...]:
-        """Append the innermost lists of `value` to `rows`; returns the shape they make."""
+        """Append the innermost lists of `value` to `rows`, and return the shape."""
         if type(value) is not list:
             found = _json_name(type(value))
             raise _refuse("wrong_type", f"{name} is {found}, must be a list of numbers")
@@ -89,7 +91,7 @@ class Tensor:
                 raise _refuse(
                     "ragged",
                     f"entry {i} of {name} has shape {list(shape)}, entry 0 has {list(shapes[0])}; "
-                    "all must be alike",
+                    "all must have the same shape",
                 )
         return (len(value), *shapes[0])
 
@@ -97,23 +99,23 @@ class Tensor:
         usual, allowed = (int, {int}) if self.integer else (float, {int, float})
         for row in rows:
             types = list(map(type, row))
-            # Counting is half the time of a set, and mostly all that is needed.
+            # Counting takes half the time of a set, and mostly suffices.
             if types.count(usual) < len(row) and (wrong := set(types) - allowed):
                 kinds = " or ".join(sorted(map(_json_name, wrong)))
                 wanted = "integers" if self.integer else "numbers"
-                raise _refuse("wrong_type", f"holds {kinds} where {wanted} belong")
+                raise _refuse("wrong_type", f"holds {kinds}, must hold {wanted} only")
         try:
             if self.integer:
                 return np.array(rows, dtype=np.int64).ravel()
             return np.concatenate([np.frombuffer(array("f", row), np.float32) for row in rows])
         except OverflowError:
-            raise _refuse("out_of_range", f"a value lies outside {self._range}") from None
+            raise _refuse("out_of_range", f"a value is outside {self._range}") from None
 
     def _check_range(self, numbers: NDArray[Any]) -> None:
         low, high = numbers.min(), numbers.max()  # NaN and infinity fail the comparison below
         if not (self.low <= low and high <= self.high):
             worst = high if high > self.high or not np.isfinite(high) else low
-            raise _refuse("out_of_range", f"a value is {worst:g}, must lie in {self._range}")
+            raise _refuse("out_of_range", f"a value is {worst:g}, must be in {self._range}")
 
     @property
     def _range(self) -> str:

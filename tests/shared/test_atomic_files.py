@@ -5,7 +5,7 @@ import pytest
 from shared.atomic_files import replacing
 
 
-def test_the_target_appears_when_the_block_ends_well(tmp_path: Path) -> None:
+def test_target_is_replaced_when_the_block_succeeds(tmp_path: Path) -> None:
     with replacing(tmp_path / "a.wav") as path:
         path.write_text("new")
         assert not (tmp_path / "a.wav").exists()
@@ -15,7 +15,7 @@ def test_the_target_appears_when_the_block_ends_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_the_target_stays_as_it_was_when_the_block_fails(
+def test_target_is_unchanged_when_the_block_fails(
     error: type[BaseException], tmp_path: Path
 ) -> None:
     (tmp_path / "a.wav").write_text("old")
@@ -32,7 +32,7 @@ def test_the_target_stays_as_it_was_when_the_block_fails(
     assert list(tmp_path.iterdir()) == [tmp_path / "a.wav"]
 
 
-def test_the_last_of_two_who_write_at_a_time_is_there_whole(tmp_path: Path) -> None:
+def test_last_of_two_concurrent_writers_wins(tmp_path: Path) -> None:
     with replacing(tmp_path / "a") as first, replacing(tmp_path / "a") as second:
         first.write_text("first")
         second.write_text("second")
@@ -41,7 +41,7 @@ def test_the_last_of_two_who_write_at_a_time_is_there_whole(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [tmp_path / "a"]
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "file")
 
     with replacing(tmp_path / "link") as path:

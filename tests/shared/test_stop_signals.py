@@ -28,8 +28,8 @@ def _handlers_as_before() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)
-def test_a_stop_signal_ends_with_its_number(number: signal.Signals) -> None:
-    signal.signal(number, signal.SIG_DFL)  # whatever started the tests may ignore it
+def test_stop_signal_exits_with_its_number(number: signal.Signals) -> None:
+    signal.signal(number, signal.SIG_DFL)  # the parent process may ignore it
     raise_on_stop_signals()
 
     with pytest.raises(StopSignal) as raised:
@@ -38,14 +38,14 @@ def test_a_stop_signal_ends_with_its_number(number: signal.Signals) -> None:
     assert raised.value.code == 128 + number
 
 
-def test_a_program_under_nohup_outlives_its_terminal() -> None:
+def test_program_under_nohup_survives_hangup() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise_on_stop_signals()
 
     signal.raise_signal(signal.SIGHUP)
 
 
-def test_a_held_signal_acts_at_the_end_of_the_block() -> None:
+def test_held_signal_acts_at_the_end_of_the_block() -> None:
     raise_on_stop_signals()
     reached: list[str] = []
 
@@ -62,7 +62,7 @@ def test_a_held_signal_acts_at_the_end_of_the_block() -> None:
     assert raised.value.code == 128 + signal.SIGTERM
 
 
-def test_handlers_are_as_before_once_nothing_is_held() -> None:
+def test_handlers_are_restored_after_the_block() -> None:
     before = signal.getsignal(signal.SIGTERM)
 
     with stop_signals_held():
@@ -87,7 +87,7 @@ def test_only_the_first_signal_is_raised() -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_a_signal_that_follows_later_is_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_later_signal_is_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     raise_on_stop_signals()
     stop = stop_once()
     with pytest.raises(StopSignal):
@@ -100,7 +100,7 @@ def test_a_signal_that_follows_later_is_impatient(monkeypatch: pytest.MonkeyPatc
     assert stop.is_impatient
 
 
-def test_a_first_signal_that_is_held_acts_at_the_end() -> None:
+def test_held_first_signal_acts_at_the_end() -> None:
     raise_on_stop_signals()
     stop = stop_once()
     stop.hold()
@@ -111,7 +111,7 @@ def test_a_first_signal_that_is_held_acts_at_the_end() -> None:
         stop.restore()
 
 
-def test_a_signal_that_would_end_the_program_at_once_is_raised() -> None:
+def test_signal_with_the_default_handler_is_raised() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     stop = stop_once()
 

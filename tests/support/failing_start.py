@@ -1,4 +1,4 @@
-"""An app that is not to start, under each server that may start it."""
+"""An app whose start fails, under gunicorn and uvicorn."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ SERVERS = ["gunicorn", "uvicorn"]
 
 
 def start_that_fails(name: str, server: str = "gunicorn", **environment: str) -> str:
-    """Gives what the app says on its way out, which bears no traceback."""
+    """The app's stderr, which has no traceback."""
     port = str(free_port())
     commands = {
         "gunicorn": ["gunicorn", "--config", "gunicorn.conf.py"],

@@ -1,4 +1,4 @@
-"""A folder with the repository's Procfile and gunicorn settings, and services without a model."""
+"""A folder with the Procfile and gunicorn's settings, and fake services without a model."""
 
 import shutil
 from pathlib import Path
@@ -25,8 +25,8 @@ async def app(scope, receive, send):
     await send({{"type": "http.response.start", "status": 200, "headers": []}})
     await send({{"type": "http.response.body", "body": repr(dict(os.environ)).encode()}})
 
-app.state = SimpleNamespace(ready=True, under_way=0, receive_seconds=60.0, max_connections=512)
-app.state.door = SimpleNamespace(refusal=lambda begun: None)
+settings = SimpleNamespace(receive_seconds=60.0, max_connections=512)
+app.state = SimpleNamespace(ready=True, requests_in_progress=0, settings=settings)
 """
 NO_MODEL = """return await send(
             {"type": "lifespan.startup.failed", "message": "weights are missing"}
@@ -41,8 +41,8 @@ def make_folder(folder: Path) -> Path:
 
 
 def write_service(folder: Path, name: str, at_start: str = "pass") -> None:
-    """Answers every path with its environment, but /endless with nothing."""
+    """A service that responds to every path with its environment, and never to /endless."""
     package = folder / f"{name}_service"
     package.mkdir(exist_ok=True)
-    (package / "settings.py").touch()
+    (package / "settings.py").write_text("from pydantic_settings import BaseSettings as Settings\n")
     (package / "app.py").write_text(_APP.format(at_start=at_start))

@@ -1,5 +1,4 @@
-"""The apps as they are fuzzed: real processes that answer at once, for their weights are tiny and
-random, and the gateway's services are stubs."""
+"""The apps for fuzzing: processes with tiny random weights, and stub services for the gateway."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ APPS = ["encoder", "synthesizer", "vocoder", "gateway"]
 
 @contextmanager
 def fuzzed(name: str, folder: Path) -> Iterator[str]:
-    """Gives the URL. folder: for what the app reads or keeps."""
+    """Run an app and give its URL. folder: for its checkpoint or data."""
     if name == "gateway":
         with StubServices() as services:
             services.vocoder.answer = _short_sound
@@ -47,20 +46,20 @@ def fuzzed(name: str, folder: Path) -> Iterator[str]:
 
 
 def write_tiny_checkpoint(name: str, folder: Path) -> None:
-    """Into `folder`/`name`: random weights that a service takes. name: of the model."""
+    """Write random weights of a model to `folder`/`name`."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         write(folder / name, _network(name).state_dict(), source="random", licence="none")
 
 
 def _short_sound(path: str, request: dict[str, Any]) -> Iterator[bytes]:
-    """However long the text: as JSON it is a number a sample."""
+    """The same short sound for every text."""
     yield endless_wav_header(16_000)
     yield bytes(800)
 
 
 def _network(name: str) -> nn.Module:
-    """With the smallest layers; what goes in and comes out has its usual size."""
+    """A network with the smallest layers; inputs and outputs have their usual size."""
     if name == "encoder":
         sizes = encoder_service.hparams.Hparams(model_hidden_size=8, model_num_layers=1)
         return SpeakerEncoder(sizes)

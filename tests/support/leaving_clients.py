@@ -1,4 +1,4 @@
-"""Clients that send a request and may leave without hearing the answer."""
+"""Clients that send a request and disconnect without reading the response."""
 
 import socket
 import time
@@ -8,7 +8,7 @@ import httpx
 
 
 class Leaver:
-    """Has sent its request once it exists."""
+    """A client that has sent its request."""
 
     def __init__(self, url: str, path: str, body: bytes, *headers: str) -> None:
         address = httpx.URL(url)
@@ -27,7 +27,7 @@ class Leaver:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Fails the test if it never comes true."""
+    """Wait for a condition, or fail the test."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came true"

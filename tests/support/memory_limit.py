@@ -1,4 +1,4 @@
-"""An app in as much memory as a small machine has."""
+"""An app in a control group with the memory of a small machine."""
 
 import os
 import signal
@@ -19,10 +19,10 @@ START = 'test -z "$0" || echo $$ > "$0/cgroup.procs"; exec "$@"'
 
 
 class ControlGroup:
-    """What is in it and needs more than LIMIT_MIB is killed by the kernel."""
+    """A control group; the kernel kills its processes above LIMIT_MIB."""
 
     def __init__(self, folder: Path, of_version_2: bool) -> None:
-        """Raises OSError where that is not allowed."""
+        """Raises OSError if that is not allowed."""
         self.folder = folder
         self._of_version_2 = of_version_2
         folder.mkdir()
@@ -35,7 +35,7 @@ class ControlGroup:
 
     @property
     def killed(self) -> int:
-        """Processes, so far."""
+        """Number of processes killed so far."""
         file = "memory.events" if self._of_version_2 else "memory.oom_control"
         lines = dict(line.split() for line in (self.folder / file).read_text().splitlines())
         return int(lines["oom_kill"])
@@ -54,7 +54,7 @@ class SmallMachine:
 
 @contextmanager
 def control_group(name: str) -> Iterator[ControlGroup | None]:
-    """None where this machine lets nobody make one."""
+    """A control group; None if this machine does not allow it."""
     of_version_2 = (CGROUPS / "cgroup.controllers").is_file()
     parent = CGROUPS if of_version_2 else CGROUPS / "memory"
     try:
@@ -70,7 +70,7 @@ def control_group(name: str) -> Iterator[ControlGroup | None]:
 
 @contextmanager
 def small_machine(service: str, settings: Mapping[str, str]) -> Iterator[SmallMachine]:
-    """The app as the Procfile starts it, in a control group of LIMIT_MIB where one can be had."""
+    """Run an app as the Procfile does, in a control group of LIMIT_MIB if possible."""
     port = free_port()
     own = {"SERVICE": service, "BIND_HOST": "127.0.0.1", "PORT": str(port)}
     gunicorn = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
@@ -88,7 +88,7 @@ def small_machine(service: str, settings: Mapping[str, str]) -> Iterator[SmallMa
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Kills what does not end by itself, and says so."""
+    """Stop a process; kill it and fail if it does not stop."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)

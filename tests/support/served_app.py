@@ -1,4 +1,4 @@
-"""An app at a port of its own, in a thread of this process."""
+"""An app on its own port, in a thread of this process."""
 
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.conftest import free_port
 
 @contextmanager
 def served(app: FastAPI, **options: Any) -> Iterator[str]:
-    """Gives its URL. options: of uvicorn."""
+    """Serve an app and give its URL. options: of uvicorn."""
     port = free_port()
     options |= {"log_level": "error", "timeout_graceful_shutdown": 1}
     config = uvicorn.Config(app, port=port, **options)

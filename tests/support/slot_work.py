@@ -1,4 +1,4 @@
-"""Work for a computing slot that goes on until it is let go."""
+"""Work for a compute slot that runs until it is released."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ from shared.http.errors import QueueFull
 
 
 class Gate:
-    """Work that reports when it has begun, and ends when it is let go."""
+    """Work that reports its start, and ends when it is released."""
 
     def __init__(self) -> None:
         self.begun, self.let_go = threading.Event(), threading.Event()

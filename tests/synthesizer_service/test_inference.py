@@ -10,12 +10,13 @@ import torch
 from shared.http.errors import InvalidRequest
 from synthesizer_service import inference
 from synthesizer_service.schemas import CharsRequest, TextRequest
-from synthesizer_service.settings import settings
+from synthesizer_service.settings import Settings
 from synthesizer_service.tacotron.attention_monitor import Fault
 from synthesizer_service.tacotron.model import Generated, Tacotron
 from synthesizer_service.text import ids_of
 from tests.synthesizer_service.tacotron.test_model import TINY
 
+SETTINGS = Settings()
 EMBED = np.full(256, 1 / 16, np.float32)
 
 
@@ -51,7 +52,7 @@ def seeds(model: Tacotron, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def speak(model: Tacotron, **fields: Any) -> dict[str, Any]:
     defaults: dict[str, Any] = {"text": "Hello.", "embed": EMBED, "seed": 1, "attention": False}
     request = TextRequest.model_construct(**(defaults | fields))
-    return inference.synthesize(model, request)
+    return inference.synthesize(model, request, SETTINGS)
 
 
 def test_first_attempt_without_a_fault_is_the_answer(
@@ -78,7 +79,7 @@ def test_least_bad_attempt_is_the_answer_when_all_went_astray(
     faults += ["ended_early", "skipped", "repeated"]
     answer = speak(model)
     assert (answer["retries"], answer["fault"]) == (2, "skipped")
-    assert len(seeds) == settings.max_attempts
+    assert len(seeds) == SETTINGS.max_attempts
     assert (answer["spec"] == 2).all()
 
 
@@ -95,7 +96,7 @@ def test_batch_says_which_of_it_was_made_anew(
     request = CharsRequest.model_construct(
         chars=chars, batched_embeds=np.stack([EMBED, EMBED]), seed=4
     )
-    answer = inference.synthesize(model, request)
+    answer = inference.synthesize(model, request, SETTINGS)
     assert answer["retries"] == [0, 1]
     assert answer["fault"] == [None, None]
     assert seeds == [4, 4, 5]
@@ -123,9 +124,8 @@ def test_text_is_closed_by_a_mark_before_the_network_sees_it(
     monkeypatch.setattr(model, "generate", watched)
     speak(model, text=text)
     chars = np.array([ids_of("hello")])
-    inference.synthesize(
-        model, CharsRequest.model_construct(chars=chars, batched_embeds=EMBED[None], seed=1)
-    )
+    request = CharsRequest.model_construct(chars=chars, batched_embeds=EMBED[None], seed=1)
+    inference.synthesize(model, request, SETTINGS)
     assert seen == [ids_of("hello.")] * 2
 
 
@@ -145,7 +145,7 @@ def test_take_that_never_stops_is_cut_where_its_attention_ended(
     monkeypatch.setattr(model, "generate", lambda *_, **__: runaway(path, 8))
     answer = speak(model, text="Hello.", attention=True)
     assert answer["fault"] == "never_stopped"
-    assert answer["retries"] == settings.max_attempts - 1
+    assert answer["retries"] == SETTINGS.max_attempts - 1
     assert 14 <= answer["spec"].shape[1] < 60
     assert answer["attention"].shape[0] * 2 == answer["spec"].shape[1]
 

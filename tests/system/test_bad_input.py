@@ -1,4 +1,4 @@
-"""What cannot be used is refused over HTTP with the error object, by name, and never a 500."""
+"""Invalid input gets an error object that names the field, never a 500."""
 
 import http.client
 import io
@@ -25,7 +25,7 @@ SPEC: list[Row] = [[0.0] * 4] * 80
 
 
 def error_of(response: httpx.Response, status: int) -> dict[str, Any]:
-    """The error object, after checking that it is whole and shows no stack trace."""
+    """The error object, checked to be complete and without a stack trace."""
     assert response.status_code == status, response.text
     body = response.json()
     assert set(body) == {"error"}
@@ -65,7 +65,7 @@ def sound_file(wav: Float32Array, rate: int = 16_000, kind: str = "WAV", **how: 
     ],
     ids=lambda value: repr(value)[:24],
 )
-def test_malformed_json_is_refused(
+def test_malformed_json_is_rejected(
     service: Service, name: str, body: bytes, code: str | None
 ) -> None:
     error = error_of(service(name).post("/inference/", content=body, headers=JSON), 400)
@@ -75,23 +75,25 @@ def test_malformed_json_is_refused(
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("body", [b'"[1, 2]"', b"[]", b"null", b"17"])
-def test_body_that_is_no_object_is_called_so(service: Service, name: str, body: bytes) -> None:
+def test_body_that_is_not_an_object_is_rejected(service: Service, name: str, body: bytes) -> None:
     error = error_of(service(name).post("/inference/", content=body, headers=JSON), 400)
     assert error["message"].startswith("the body: must be a JSON object; ")
     assert error["param"] is None
 
 
 @pytest.mark.parametrize("said", ["soon", "-1", "1e3", "inf", ""])
-def test_deadline_that_is_no_number_is_named(service: Service, said: str) -> None:
+def test_malformed_deadline_is_rejected(service: Service, said: str) -> None:
     headers = {"X-Request-Deadline": said}
     error = error_of(service("synthesizer").post("/chars/", json={}, headers=headers), 400)
-    assert error["message"].startswith(f"X-Request-Deadline: {said!r} is no number of seconds")
+    assert error["message"].startswith(f"X-Request-Deadline: {said!r} is not a number of seconds")
     assert error["param"] == "x-request-deadline"
 
 
-def test_list_over_its_limit_is_told_the_limit(service: Service) -> None:
+def test_list_over_its_limit_gets_the_limit(service: Service) -> None:
     many = service("synthesizer").post("/chars/", json={"texts": ["Hi."] * 17})
-    assert error_of(many, 400)["message"].startswith("texts: the list has over 16 entries, which")
+    assert error_of(many, 400)["message"].startswith(
+        "texts: the list has over 16 entries, the limit"
+    )
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,7 @@ def test_wrong_fields_are_named(
         ("vocoder", "spec", '{"spec": [[%s, 0], [0, 0]]}'),
     ],
 )
-def test_number_that_is_not_finite_is_refused_by_name(
+def test_non_finite_number_is_rejected_with_its_field(
     service: Service, name: str, param: str, body: str, number: str
 ) -> None:
     content = (body % number).encode()
@@ -205,7 +207,7 @@ def test_number_that_is_not_finite_is_refused_by_name(
 
 
 def refusal_while_sending(url: httpx.URL, headers: dict[str, str], total: int) -> tuple[int, Any]:
-    """POST `total` bytes piece by piece until an answer comes; gives the bytes sent, the answer."""
+    """POST `total` bytes in pieces until a response comes. Returns bytes sent, and response."""
     piece = b" " * 2**16
     framed = b"%x\r\n%s\r\n" % (len(piece), piece)
     chunked = "Transfer-Encoding" in headers
@@ -222,8 +224,8 @@ def refusal_while_sending(url: httpx.URL, headers: dict[str, str], total: int) -
 
 
 @pytest.mark.parametrize("filler", [b'\\"', b'"', b'"a" ', b":", b'"a":1 '])
-def test_explaining_a_bad_number_takes_no_time_to_speak_of(service: Service, filler: bytes) -> None:
-    """Finding its field's name among millions of quotes once took for ever."""
+def test_finding_the_field_of_a_bad_number_is_fast(service: Service, filler: bytes) -> None:
+    """The search for the field's name among millions of quotes must not be quadratic."""
     body = b'{"a":"' + filler * (8 * MIB // len(filler)) + b'","wav": NaN}'
     answer = service("encoder").post("/inference/", content=body, headers=JSON)
     error_of(answer, 413 if b":" in filler else 400)  # colons are counted as keys
@@ -238,7 +240,7 @@ def test_explaining_a_bad_number_takes_no_time_to_speak_of(service: Service, fil
     ],
     ids=["chunked", "declared"],
 )
-def test_body_over_the_limit_is_refused_while_it_streams_in(
+def test_body_over_the_limit_is_rejected_while_it_arrives(
     service: Service, name: str, framing: dict[str, str]
 ) -> None:
     url = service(name).base_url
@@ -250,7 +252,7 @@ def test_body_over_the_limit_is_refused_while_it_streams_in(
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_body_of_too_many_values_is_refused_unparsed(service: Service, name: str) -> None:
+def test_body_of_too_many_values_is_rejected_unparsed(service: Service, name: str) -> None:
     for many in (
         b"0," * 1_000_000 + b"0",
         b",".join([b"[" * 500 + b"]" * 500] * 500),  # 8 MB of them were 455 MB
@@ -262,7 +264,7 @@ def test_body_of_too_many_values_is_refused_unparsed(service: Service, name: str
         assert error["code"] == "too_many_values"
 
 
-def test_compressed_body_is_refused(service: Service) -> None:
+def test_compressed_body_is_rejected(service: Service) -> None:
     headers = {**JSON, "Content-Encoding": "gzip"}
     error = error_of(service("vocoder").post("/inference/", content=b"x", headers=headers), 415)
     assert error["param"] == "content-encoding"
@@ -272,7 +274,7 @@ def test_compressed_body_is_refused(service: Service) -> None:
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "image/png", ""]
 )
-def test_wrong_content_type_is_refused(service: Service, name: str, kind: str) -> None:
+def test_wrong_content_type_is_rejected(service: Service, name: str, kind: str) -> None:
     response = service(name).post("/inference/", content=b"{}", headers={"Content-Type": kind})
     error = error_of(response, 415)
     assert error["param"] == "content-type"
@@ -327,7 +329,7 @@ def test_wrong_method_names_the_right_one(
         "unpacks large",
     ],
 )
-def test_unusable_sound_file_is_refused(
+def test_unusable_sound_file_is_rejected(
     service: Service, content: bytes, status: int, code: str | None
 ) -> None:
     headers = {"Content-Type": "audio/wav"}
@@ -344,27 +346,27 @@ def test_unusable_sound_file_is_refused(
         ({"files": [("file", b"1"), ("file", b"2")]}, "file"),
     ],
 )
-def test_form_without_one_file_is_refused(
+def test_form_without_a_file_is_rejected(
     service: Service, form: dict[str, Any], param: str
 ) -> None:
     error = error_of(service("encoder").post("/inference/", **form), 400)
     assert error["param"] == param
 
 
-def test_form_that_is_not_one_is_refused(service: Service) -> None:
+def test_malformed_form_is_rejected(service: Service) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     error_of(service("encoder").post("/inference/", content=b"nonsense", headers=headers), 400)
     headers = {"Content-Type": "multipart/form-data"}
     error_of(service("encoder").post("/inference/", content=b"--x", headers=headers), 400)
 
 
-def test_long_wav_list_is_refused_by_its_seconds(service: Service) -> None:
+def test_long_wav_list_is_rejected_by_its_duration(service: Service) -> None:
     wav = [0] * (8_000 * 61)
     response = service("encoder").post("/inference/", json={"wav": wav, "sr": 8_000})
     assert error_of(response, 413)["param"] == "wav"
 
 
-def test_sound_format_that_is_not_written_is_refused(service: Service) -> None:
+def test_unsupported_output_format_is_rejected(service: Service) -> None:
     headers = {"Accept": "audio/aac"}
     response = service("vocoder").post("/inference/", json={"spec": SPEC}, headers=headers)
     assert error_of(response, 400)["param"] == "accept"

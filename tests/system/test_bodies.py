@@ -1,4 +1,4 @@
-"""Bodies of many requests at a time: how much of them is held, and who waits while one is read."""
+"""Bodies of concurrent requests: memory, parsing, and minimum rate."""
 
 import asyncio
 import inspect
@@ -16,7 +16,6 @@ from starlette.types import Message, Receive, Scope, Send
 
 import vocoder_service.app as vocoder
 from shared.http import bodies, json_routes
-from shared.http.admission import ComputeSlot
 from shared.http.bodies import BodyBudget, BodyLimit
 from shared.http.errors import RequestTooSlow
 from tests.conftest import running
@@ -29,7 +28,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class HeldParser:
-    """Parses once it is let go. threads: those in which it was called, the newest last."""
+    """Parses once it is released. threads: of its calls, the newest last."""
 
     def __init__(self, parse: Callable[[bytes], Any]) -> None:
         self.parse, self.threads = parse, list[int]()
@@ -61,7 +60,7 @@ def test_health_answers_while_a_large_body_is_parsed_and_the_next_waits(
             wait_until(lambda: state.slot.arriving == 3 and len(parser.threads) > 0)
             for path in ("/health/live", "/health/ready", "/metrics"):
                 assert httpx.get(url + path, timeout=60).status_code == 200
-            assert post(SMALL).status_code == 400  # is parsed at once
+            assert post(SMALL).status_code == 400  # is parsed on the event loop
             assert len(parser.threads) == 2
         finally:
             parser.let_go.set()
@@ -69,7 +68,7 @@ def test_health_answers_while_a_large_body_is_parsed_and_the_next_waits(
         assert state.slot.arriving == 0
 
 
-def test_every_error_is_answered_without_a_thread() -> None:
+def test_exception_handlers_need_no_thread() -> None:
     handlers = vocoder.app.exception_handlers
     own = [handle for handle in handlers.values() if handle.__module__.startswith("shared.")]
     assert len(own) == 4
@@ -81,13 +80,13 @@ HELD = 290_000
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """Of an encoder with little memory for bodies."""
+    """URL of an encoder with little memory for bodies."""
     with running("encoder", MAX_BODY_BYTES="200000", MAX_HELD_BYTES=str(HELD)) as url:
         yield url
 
 
 def half_sent(url: str, sent: int) -> socket.socket:
-    """A client with `sent` of 200,000 bytes of its body on the way."""
+    """A client that has sent `sent` of 200,000 bytes of its body."""
     address = httpx.URL(url)
     client = socket.create_connection((address.host, address.port or 80), timeout=60)
     head = "POST /inference/ HTTP/1.1\r\nHost: x\r\nContent-Type: audio/wav\r\n"
@@ -114,12 +113,12 @@ def test_bodies_of_all_requests_share_their_memory(url: str) -> None:
 
 
 def status(url: str, body: bytes) -> int:
-    """Of a body that is held whole before it is found to be broken JSON."""
+    """Status for a body of malformed JSON, which is read completely."""
     return httpx.post(f"{url}/inference/", content=body, headers=JSON, timeout=60).status_code
 
 
 async def read_body(*messages: Message) -> int:
-    """The bytes that come in of a body that is not heard of again after these messages."""
+    """The number of bytes read of a body that stalls after these messages."""
     coming = iter(messages)
     came = 0
 
@@ -152,14 +151,14 @@ def piece(length: int, *, more: bool = True, late: bool = False) -> Message:
 
 
 @pytest.mark.anyio
-async def test_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_body_that_does_not_arrive_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "GRACE_SECONDS", 0.01)
     with pytest.raises(RequestTooSlow, match="bytes a second"):
         await read_body()
 
 
 @pytest.mark.anyio
-async def test_body_that_falls_behind_the_least_rate_is_not_waited_for(
+async def test_body_below_the_minimum_rate_is_rejected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bodies, "GRACE_SECONDS", 0.01)
@@ -169,7 +168,7 @@ async def test_body_that_falls_behind_the_least_rate_is_not_waited_for(
 
 
 @pytest.mark.anyio
-async def test_body_that_keeps_up_with_the_least_rate_is_read(
+async def test_body_at_the_minimum_rate_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bodies, "GRACE_SECONDS", 0)
@@ -178,13 +177,12 @@ async def test_body_that_keeps_up_with_the_least_rate_is_read(
 
 
 @pytest.mark.anyio
-async def test_who_finds_no_memory_is_told_to_wait_as_long_as_others_have_held_it() -> None:
+async def test_wait_for_memory_is_the_typical_age_of_held_bodies() -> None:
     limit = BodyLimit(vocoder.app, max_bytes=10, max_held_bytes=10, seconds=60)
     for seconds, held in ((1, 4), (40, 4), (50, 4), (3_600, 0), (3_600, 0), (3_600, 0)):
         hold = BodyBudget(limit)
         hold.add(held)
-        hold.begun -= seconds
+        hold.started -= seconds
     asking = BodyBudget(limit)
     asking.add(4)
-    said = limit.no_memory(ComputeSlot(16, 25), asking)
-    assert int(said.headers["Retry-After"]) == 41
+    assert limit.seconds_held(excluding=asking) == 41

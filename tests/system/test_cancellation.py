@@ -1,4 +1,4 @@
-"""Many clients leave after a moment: nothing is done for them, and nothing of them is left."""
+"""Many clients disconnect: their work is cancelled, and nothing is left behind."""
 
 import gc
 import threading
@@ -34,9 +34,9 @@ DESCRIPTORS = Path("/proc/self/fd")
 
 
 class Counter:
-    """Of the frames that a network makes, which makes none until it is let go.
+    """Counts the frames that a network makes, up to `allowed`.
 
-    allowed: a step of each of the requests that had begun.
+    allowed: one step of each running request.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ def vocoder_url(request: pytest.FixtureRequest, counter: Counter) -> Iterator[st
             counter.allowed = BLOCK * (vocoder.app.state.slot.concurrency + 1)
         else:
             vocoder.app.state.model = WaveRNNVocoder(SharedEngine(CountedEngine(counter)), passes=0)
-            counter.allowed = FRAMES - 1  # less than one of them wanted
+            counter.allowed = FRAMES - 1  # fewer than one request needs
         try:
             yield url
         finally:
@@ -95,7 +95,7 @@ def vocoder_url(request: pytest.FixtureRequest, counter: Counter) -> Iterator[st
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_vocoder_makes_nothing_for_those_that_left(
+def test_vocoder_computes_nothing_for_disconnected_clients(
     counter: Counter, vocoder_url: str, stream: bool
 ) -> None:
     state = vocoder.app.state
@@ -103,7 +103,7 @@ def test_vocoder_makes_nothing_for_those_that_left(
     body = orjson.dumps(LONG | {"stream": stream})
     leavers = [Leaver(vocoder_url, "/inference/", body) for _ in range(MANY)]
     wait_until(lambda: state.slot.waiting == state.slot.queue_limit)
-    wait_until(lambda: state.under_way == places)  # the others are refused
+    wait_until(lambda: state.requests_in_progress == places)  # the others are rejected
     for leaver in leavers:
         leaver.leave()
     wait_until(lambda: state.slot.waiting == 0)
@@ -113,19 +113,19 @@ def test_vocoder_makes_nothing_for_those_that_left(
     answer = httpx.post(f"{vocoder_url}/inference/", json=SHORT, timeout=60)
     assert answer.status_code == 200
     assert len(answer.json()["wav"]) == 200
-    wait_until(lambda: state.under_way == 0)
+    wait_until(lambda: state.requests_in_progress == 0)
     assert counter.frames <= counter.allowed
 
 
 @pytest.fixture
 def gateway() -> Iterator[SpeechServer]:
-    """One a test: what is still under way for those that left would be counted in the next."""
+    """One gateway per test, since leftover work would count in the next."""
     with speech_server() as server:
         yield server
 
 
 class Silent:
-    """A service that says nothing to those who come, until it is let go."""
+    """A service that does not respond until it is released."""
 
     def __init__(self) -> None:
         self.let_go, self.asked = threading.Event(), 0
@@ -136,7 +136,7 @@ class Silent:
 
 
 @pytest.mark.parametrize("part", ["synthesizer", "vocoder"])
-def test_gateway_does_nothing_for_those_that_left_and_waits_for_no_silent_service(
+def test_gateway_cancels_disconnected_clients_even_if_a_service_is_silent(
     gateway: SpeechServer, part: str
 ) -> None:
     services, at_a_time = gateway.services, 4
@@ -149,19 +149,19 @@ def test_gateway_does_nothing_for_those_that_left_and_waits_for_no_silent_servic
     for leaver in leavers:
         leaver.leave()
     wait_until(lambda: waiting_in(gateway) == 0)
-    getattr(services, part).before = lambda path: None  # for those who come from now on
+    getattr(services, part).before = lambda path: None  # for later requests
 
     answer = speak(gateway)
 
     assert answer.status_code == 200
     assert len(answer.content) > 1000
-    assert silent.asked == at_a_time  # the slots were given up while the service was silent still
+    assert silent.asked == at_a_time  # slots were freed while the service was still silent
     assert len(services.vocoder.requests) <= at_a_time + 1
     assert len(services.synthesizer.texts) <= at_a_time + 1
     silent.let_go.set()
 
 
-def test_nothing_is_left_of_those_that_left(gateway: SpeechServer) -> None:
+def test_disconnected_clients_leave_nothing_behind(gateway: SpeechServer) -> None:
     if not DESCRIPTORS.is_dir():
         pytest.skip("/proc is not here")
 
@@ -177,7 +177,7 @@ def test_nothing_is_left_of_those_that_left(gateway: SpeechServer) -> None:
     for _ in range(3):
         vanish()
     wait_until(lambda: len([*DESCRIPTORS.iterdir()]) <= descriptors + 4)
-    # how many threads were ever needed at once is the load's; AnyIO ends idle ones at the next use
+    # The number of threads depends on the load; AnyIO ends idle ones at their next use.
     wait_until(lambda: speak(gateway).is_success and threading.active_count() <= threads + 4)
 
 

@@ -1,4 +1,4 @@
-"""Connections: how many there may be, and that none is closed before its answer was read."""
+"""Connections: their limit, eviction, and lingering close."""
 
 import email
 import json
@@ -16,8 +16,9 @@ import pytest
 from fastapi import Response
 
 from shared.http.app import create_app
-from shared.http.connections import RESERVE, TimeoutProtocol, _LingeringClose
+from shared.http.app_state import state_of
 from shared.http.request_id import request_id
+from shared.http.uvicorn_server import RESERVE, LingeringClose, TimeoutProtocol
 from shared.settings import AppSettings
 from tests.conftest import running
 from tests.support.leaving_clients import wait_until
@@ -28,7 +29,7 @@ MAX = 4
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Of a gateway, which needs no service for what is tested here."""
+    """URL of a gateway without services."""
     folder = tmp_path_factory.mktemp("data")
     with running("gateway", MAX_CONNECTIONS=str(MAX), DATA_DIR=str(folder)) as url:
         yield url
@@ -47,7 +48,7 @@ HALF_SENT = (
 
 @pytest.fixture
 def crowd(url: str) -> Iterator[ExitStack]:
-    """MAX connections that are busy with a request, and those that a test adds."""
+    """MAX busy connections, and those that a test adds."""
     with ExitStack() as crowd:
         for _ in range(MAX):
             crowd.enter_context(connect(url)).sendall(HALF_SENT)
@@ -68,7 +69,7 @@ def is_closed(client: socket.socket) -> bool:
         return True
 
 
-def test_one_connection_more_is_told_so(url: str, crowd: ExitStack) -> None:
+def test_connection_beyond_the_limit_gets_503(url: str, crowd: ExitStack) -> None:
     refused = httpx.post(f"{url}/v1/audio/speech", json={"input": "Hello."}, timeout=60)
     assert refused.status_code == 503
     error = refused.json()["error"]
@@ -84,19 +85,15 @@ def test_one_connection_more_is_told_so(url: str, crowd: ExitStack) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/check", "/metrics"])
-def test_health_and_metrics_answer_on_one_connection_more(
-    url: str, crowd: ExitStack, path: str
-) -> None:
+def test_probes_are_served_beyond_the_limit(url: str, crowd: ExitStack, path: str) -> None:
     assert httpx.get(url + path, timeout=60).status_code == 200
 
 
-def test_far_more_connections_take_the_place_of_the_first_of_them(
-    url: str, crowd: ExitStack
-) -> None:
+def test_connections_beyond_the_reserve_evict_the_oldest(url: str, crowd: ExitStack) -> None:
     waiting = [crowd.enter_context(connect(url)) for _ in range(RESERVE)]
     assert httpx.get(f"{url}/health/live", timeout=60).status_code == 200
     assert is_closed(waiting[0])
-    assert queued(url) == MAX  # no request was given up for them
+    assert queued(url) == MAX  # no request was dropped
 
 
 KEY = {"Authorization": "Bearer sk-one"}
@@ -118,7 +115,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("sent", KEYLESS.values(), ids=KEYLESS)
-def test_connections_without_a_key_do_not_lock_out_who_has_one(guarded: str, sent: bytes) -> None:
+def test_connections_without_a_key_do_not_lock_out_key_holders(guarded: str, sent: bytes) -> None:
     with ExitStack() as crowd:
         for _ in range(MAX + RESERVE):
             client = crowd.enter_context(connect(guarded))
@@ -129,7 +126,7 @@ def test_connections_without_a_key_do_not_lock_out_who_has_one(guarded: str, sen
         assert answer.status_code == 200, answer.text
 
 
-def test_connection_that_never_asked_is_closed_before_one_that_did(url: str) -> None:
+def test_connection_without_a_request_is_evicted_first(url: str) -> None:
     get = b"GET /check HTTP/1.1\r\nHost: x\r\n\r\n"
     with ExitStack() as crowd:
         asked = crowd.enter_context(connect(url))
@@ -142,16 +139,14 @@ def test_connection_that_never_asked_is_closed_before_one_that_did(url: str) -> 
             assert client.recv(65_536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_requests_that_come_one_after_the_other_are_no_crowd(url: str) -> None:
+def test_sequential_requests_do_not_reach_the_limit(url: str) -> None:
     for _ in range(3 * MAX):
         assert httpx.get(f"{url}/v1/models", timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize("closes", [b"Connection: close\r\n", b""])
-def test_answer_that_comes_before_the_body_is_whole_can_be_read_after_it(
-    url: str, closes: bytes
-) -> None:
-    body = bytes(8_000_000)  # more than the buffers between the two take
+def test_early_response_can_be_read_after_the_body_is_sent(url: str, closes: bytes) -> None:
+    body = bytes(8_000_000)  # more than the socket buffers hold
     with connect(url) as client:
         client.sendall(b"POST /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n" + closes)
         client.sendall(b"Content-Length: %d\r\n\r\n" % len(body))
@@ -177,7 +172,7 @@ def read_to_the_end(client: socket.socket) -> bytes:
         b"Transfer-Encoding: chunked\r\n\r\nno length\r\n",
     ],
 )
-def test_what_is_no_http_is_answered_with_an_error_like_any_other(url: str, sent: bytes) -> None:
+def test_malformed_http_gets_a_json_error(url: str, sent: bytes) -> None:
     with connect(url) as client:
         client.sendall(sent)
         head, _, body = read_to_the_end(client).partition(b"\r\n\r\n")
@@ -191,7 +186,7 @@ def test_what_is_no_http_is_answered_with_an_error_like_any_other(url: str, sent
     assert (error["type"], error["code"]) == ("invalid_request_error", "malformed_request")
 
 
-def test_head_that_is_too_large_is_told_the_limit(url: str) -> None:
+def test_head_over_the_limit_gets_the_limit(url: str) -> None:
     with connect(url) as client:
         client.sendall(b"GET /check HTTP/1.1\r\nHost: x\r\nCookie: " + b"a" * 100_000)
         _, _, body = read_to_the_end(client).partition(b"\r\n\r\n")
@@ -200,8 +195,8 @@ def test_head_that_is_too_large_is_told_the_limit(url: str) -> None:
     assert "over 16384 bytes" in error["message"]
 
 
-def test_bad_chunk_after_the_answer_brings_no_second_one(url: str) -> None:
-    wait_until(lambda: httpx.get(f"{url}/v1/models", timeout=60).is_success)  # room for one more
+def test_bad_chunk_after_the_response_gets_no_second_one(url: str) -> None:
+    wait_until(lambda: httpx.get(f"{url}/v1/models", timeout=60).is_success)  # a connection is free
     with connect(url) as client:
         client.sendall(
             b"POST /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -213,14 +208,14 @@ def test_bad_chunk_after_the_answer_brings_no_second_one(url: str) -> None:
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-def test_client_that_has_left_without_a_word_is_no_error() -> None:
+def test_lingering_close_of_a_disconnected_client_aborts() -> None:
     transport = Mock(**{"write_eof.side_effect": OSError("not connected")})
-    last_word = _LingeringClose(transport, lambda: True, Mock(), seconds=60)
-    last_word.close()
+    lingering = LingeringClose(transport, lambda: True, Mock(), seconds=60)
+    lingering.close()
     transport.abort.assert_called_once()
 
 
-def test_bad_request_behind_another_leaves_that_its_id_in_the_log(
+def test_malformed_pipelined_request_does_not_take_the_previous_id(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app = create_app("test", "", AppSettings(), load=lambda: None)
@@ -236,7 +231,7 @@ def test_bad_request_behind_another_leaves_that_its_id_in_the_log(
     try:
         with (
             caplog.at_level("INFO", "better"),
-            served(app, http=partial(TimeoutProtocol, app.state)) as url,
+            served(app, http=partial(TimeoutProtocol, state_of(app))) as url,
             connect(url) as client,
         ):
             client.sendall(first + b"nothing of the kind\r\n\r\n")
@@ -247,10 +242,10 @@ def test_bad_request_behind_another_leaves_that_its_id_in_the_log(
     assert ids["other none 400"] not in ("first", None)
 
 
-def test_connection_that_falls_silent_after_a_late_body_is_closed() -> None:
-    """Its request was answered before the body came; then nothing more does."""
+def test_idle_connection_after_a_late_body_is_closed() -> None:
+    """Its request got an early response; then its body arrived, and nothing more."""
     app = create_app("test", "", AppSettings(), load=lambda: None)
-    http = partial(TimeoutProtocol, app.state)
+    http = partial(TimeoutProtocol, state_of(app))
     with served(app, http=http, timeout_keep_alive=1) as url, connect(url) as client:
         client.settimeout(20)
         client.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
@@ -262,14 +257,14 @@ def test_connection_that_falls_silent_after_a_late_body_is_closed() -> None:
         assert read_to_the_end(client) == b""
 
 
-def test_client_that_reads_nothing_of_a_large_answer_is_dropped() -> None:
+def test_client_that_never_reads_a_large_response_is_dropped() -> None:
     settings = AppSettings(send_seconds=0.1, receive_seconds=2)
     app = create_app("test", "", settings, load=lambda: None)
     dropped = threading.Event()
 
     @app.get("/large")
     def large() -> Response:
-        return Response(bytes(50_000_000))  # more than the buffers between the two take
+        return Response(bytes(50_000_000))  # more than the socket buffers hold
 
     class Watched(TimeoutProtocol):
         def connection_lost(self, exc: Exception | None) -> None:
@@ -277,7 +272,7 @@ def test_client_that_reads_nothing_of_a_large_answer_is_dropped() -> None:
             dropped.set()
 
     def http(*args: Any, **kwargs: Any) -> Watched:
-        return Watched(app.state, *args, **kwargs)
+        return Watched(state_of(app), *args, **kwargs)
 
     with served(app, http=http) as url, connect(url) as client:
         client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -1,4 +1,4 @@
-"""SIGTERM: what is under way ends, new work is refused, and nothing is left behind."""
+"""SIGTERM: requests in progress finish, new ones are rejected, and no process is left."""
 
 import os
 import signal
@@ -44,13 +44,13 @@ def alive(group: int) -> bool:
 
 
 def status_once_stopping(url: str) -> int:
-    """Of readiness, as soon as it is no longer 200."""
+    """Status of readiness, as soon as it is not 200."""
     while (answer := httpx.get(f"{url}/health/ready", timeout=30)).is_success:
         time.sleep(0.01)
     return answer.status_code
 
 
-def test_work_under_way_ends_while_new_work_is_refused(tmp_path: Path) -> None:
+def test_requests_in_progress_finish_while_new_ones_are_rejected(tmp_path: Path) -> None:
     held, go_on = threading.Event(), threading.Event()
 
     def wait(path: str) -> None:
@@ -81,10 +81,10 @@ def test_work_under_way_ends_while_new_work_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_idle_app_ends_at_once_and_cleanly(tmp_path: Path, attempt: int) -> None:
+def test_idle_app_stops_at_once(tmp_path: Path, attempt: int) -> None:
     with StubServices() as services, gateway(tmp_path, services) as (url, process):
         with httpx.Client() as client:
-            assert client.get(f"{url}/health/live").is_success  # its connection stays open
+            assert client.get(f"{url}/health/live").is_success  # the connection stays open
             process.terminate()
             assert process.wait(60) == 0
         assert not alive(process.pid)

@@ -1,4 +1,4 @@
-"""What the apps have alike, over HTTP."""
+"""Routes that all apps have, over HTTP."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What keeps an app from starting is said in one line, without a traceback, under every server."""
+"""Startup errors: one line, without a traceback, under every server."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def test_damaged_weights_are_named_with_the_remedy(server: str, tmp_path: Path) 
     assert f"better checkpoints fetch --force --dir {tmp_path} vocoder" in line
 
 
-def test_vocoder_without_the_weights_of_its_network_names_what_speaks(tmp_path: Path) -> None:
+def test_missing_weights_name_the_network_that_is_available(tmp_path: Path) -> None:
     write_tiny_checkpoint("vocoder", tmp_path)
     said = start_that_fails("vocoder", CHECKPOINTS_DIR=str(tmp_path))
     line = line_with(f"{tmp_path}/vocos: cannot open the folder", said)
@@ -35,7 +35,7 @@ def test_vocoder_without_the_weights_of_its_network_names_what_speaks(tmp_path: 
     assert f"let {tmp_path}/vocoder speak, with VOCODER=wavernn" in line
 
 
-def test_vocoder_of_an_unknown_network_names_those_there_are() -> None:
+def test_unknown_network_names_the_known_ones() -> None:
     said = start_that_fails("vocoder", VOCODER="griffin-lim")
     assert "'vocos' or 'wavernn'" in line_with("VOCODER: ", said)
 
@@ -49,7 +49,7 @@ def test_vocoder_of_an_unknown_network_names_those_there_are() -> None:
         ("RATE_LIMIT", "often", "write it as 60/minute"),
     ],
 )
-def test_setting_of_no_use_is_named_with_the_remedy(
+def test_invalid_setting_is_named_with_the_remedy(
     server: str, setting: str, value: str, remedy: str
 ) -> None:
     own = {"DATABASE_URL": "", "REDIS_URL": "", setting: value}

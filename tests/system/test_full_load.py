@@ -1,4 +1,4 @@
-"""A service whose only slot is held: who is refused, who waits, what is answered all the same."""
+"""A service whose only slot is busy: rejections, waits, and probes."""
 
 import socket
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ ALWAYS_ANSWERED = ["/health/live", "/health/ready", "/metrics", "/check", "/"]
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """Of a vocoder that computes for one, while one more may wait."""
+    """URL of a vocoder with one slot and one place in the queue."""
     with running("vocoder", CONCURRENCY="1", QUEUE_LIMIT="1") as url:
         yield url
 
@@ -30,32 +30,32 @@ def waiting(url: str) -> int:
     pytest.fail("no queue_length in the metrics")
 
 
-def test_health_and_metrics_answer_while_the_slot_is_held_and_the_queue_is_full(url: str) -> None:
+def test_probes_are_served_while_the_queue_is_full(url: str) -> None:
     with stream_under_way(url):
         second = Leaver(url, "/inference/", SHORT_BODY)
         wait_until(lambda: waiting(url) == 1)
         assert ask(url).status_code == 429
         for path in ALWAYS_ANSWERED:
             assert httpx.get(url + path, timeout=60).status_code == 200, path
-        assert waiting(url) == 1  # nothing has moved meanwhile
+        assert waiting(url) == 1  # the queue has not moved
         second.leave()
 
 
-def test_request_that_finds_no_room_is_refused_before_its_body_is_read(url: str) -> None:
+def test_full_queue_rejects_before_the_body_is_read(url: str) -> None:
     address = httpx.URL(url)
     head = b"POST /inference/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     with stream_under_way(url):
         second = Leaver(url, "/inference/", SHORT_BODY)
         wait_until(lambda: waiting(url) == 1)
         with socket.create_connection((address.host, address.port), timeout=60) as client:
-            client.sendall(head + b"Content-Length: 1000000\r\n\r\n")  # and no body
+            client.sendall(head + b"Content-Length: 1000000\r\n\r\n")  # without the body
             assert client.recv(12) == b"HTTP/1.1 429"
         second.leave()
 
 
 @pytest.mark.parametrize("path", ["/inference/", "/inference", "/inference/?or=later"])
 @pytest.mark.parametrize("length", [len(SHORT_BODY), 1_000_000])
-def test_every_refusal_is_the_same(url: str, path: str, length: int) -> None:
+def test_every_rejection_is_the_same(url: str, path: str, length: int) -> None:
     body = SHORT_BODY.ljust(length)
     headers = {"Content-Type": "application/json", "X-Request-ID": "mine-7"}
     with stream_under_way(url):
@@ -88,7 +88,7 @@ def refusals(url: str) -> float:
     return 0
 
 
-def test_client_that_leaves_the_queue_makes_room(url: str) -> None:
+def test_disconnected_client_frees_its_place_in_the_queue(url: str) -> None:
     with stream_under_way(url):
         for _ in range(3):
             waiter = Leaver(url, "/inference/", SHORT_BODY)
@@ -97,7 +97,7 @@ def test_client_that_leaves_the_queue_makes_room(url: str) -> None:
             wait_until(lambda: waiting(url) == 0)
 
 
-def test_callers_deadline_is_kept_while_it_waits(url: str) -> None:
+def test_callers_deadline_limits_the_wait(url: str) -> None:
     with stream_under_way(url):
         headers = {"X-Request-Deadline": "0.2"}
         late = httpx.post(f"{url}/inference/", json=SHORT, headers=headers, timeout=60)
@@ -107,7 +107,7 @@ def test_callers_deadline_is_kept_while_it_waits(url: str) -> None:
         assert "X-Request-Deadline allows no more" in error_of(late)["message"]
 
 
-def test_deadline_is_for_the_beginning_and_leaves_enough_time_alone(url: str) -> None:
+def test_long_deadline_changes_nothing(url: str) -> None:
     wait_until(lambda: ask(url).status_code == 200)
     headers = {"X-Request-Deadline": "300"}
     answer = httpx.post(f"{url}/inference/", json=SHORT, headers=headers, timeout=60)

@@ -1,7 +1,6 @@
-"""What the OpenAPI documents say is true, whatever is sent: schemathesis on every app.
+"""Every app conforms to its OpenAPI document: schemathesis.
 
-In the suite a short run, always the same. `make fuzz` makes a longer one of other data, which
-FUZZ_EXAMPLES sets.
+The suite has a short run with fixed data. `make fuzz` runs FUZZ_EXAMPLES with new data.
 """
 
 import os
@@ -30,7 +29,7 @@ def holds(url: str) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("name", APPS)
-def test_app_answers_as_its_document_says(name: str, tmp_path: Path) -> None:
+def test_app_conforms_to_its_openapi_document(name: str, tmp_path: Path) -> None:
     how = ["--max-examples", EXAMPLES] if EXAMPLES else ["--generation-deterministic", "-n", "5"]
     program = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG)]
     key = [part for pair in AUTHORISED.items() for part in ("--header", ": ".join(pair))]

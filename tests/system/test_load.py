@@ -1,7 +1,8 @@
-"""Ten times as many requests as an app can take, and good, bad and vanishing ones by the hundred:
-what is accepted is right, the rest is refused honestly, and nothing is left of any of it.
+"""Load and soak tests: ten times the capacity, and hundreds of good, bad and cancelled requests.
 
-SOAK_REQUESTS   to all four apps together; 2000 if not set
+Responses are right, rejections are correct, and memory and descriptors do not grow.
+
+SOAK_REQUESTS   to all four apps together; default 2000
 """
 
 import os
@@ -29,8 +30,8 @@ from tests.support.stub_services import StubServices
 
 REQUESTS = int(os.environ.get("SOAK_REQUESTS", "2000"))
 CLIENTS = 6
-GROWTH_MB = 32  # of 10^6 bytes: what the allocator keeps varies by that much
-FEW = 5  # descriptors of connections that are about to be closed
+GROWTH_MB = 32  # of 10^6 bytes: the allocator's reserve varies by that much
+FEW = 5  # descriptors of closing connections
 
 EMBED = sample_embeds()["rowan"].tolist()
 CLIP = sample_clip(seconds=2)
@@ -40,9 +41,9 @@ BROKEN = [b"", b"{", b"[]", b'{"spec": NaN}', b'{"wav": [1e999], "sr": 16000}', 
 
 @dataclass(frozen=True)
 class Plan:
-    """good: what is answered with 200, always alike. long: what clients do not wait for.
+    """good: a body with a deterministic 200. long: a body whose clients do not wait.
 
-    share: of all requests; what computes more gets less of them.
+    share: fraction of all requests, smaller for slower apps.
     """
 
     path: str
@@ -151,7 +152,7 @@ class Soak:
         return "vanished"
 
     def vanish_midway(self, draw: random.Random) -> str:
-        """After the first bytes of the answer, or of a refusal."""
+        """Disconnect after the first bytes of the response."""
         headers = {"Content-Type": "application/json"}
         with self.http.stream(
             "POST", self.plan.path, content=self.long_body, headers=headers
@@ -182,7 +183,7 @@ def soak(
         soak.http.close()
 
 
-def test_ten_times_as_many_as_it_can_take_are_answered_or_refused_honestly(soak: Soak) -> None:
+def test_tenfold_load_is_served_or_rejected_correctly(soak: Soak) -> None:
     request = Request(soak.plan.path, soak.good_body, JSON)
     at_once = [0.0] * (10 * PLACES)
     runs = [drive(soak.url, request, at_once) for _ in range(3)]
@@ -197,9 +198,9 @@ def test_ten_times_as_many_as_it_can_take_are_answered_or_refused_honestly(soak:
     assert runs[-1].megabytes - runs[0].megabytes < GROWTH_MB
 
 
-def test_app_ends_as_it_began(soak: Soak) -> None:
+def test_soak_leaves_memory_and_descriptors_unchanged(soak: Soak) -> None:
     requests = int(REQUESTS * soak.plan.share)
-    soak.run(max(20, requests // 5))  # then memory is as much as it needs
+    soak.run(max(20, requests // 5))  # until memory has reached its level
     megabytes = soak.metric("process_resident_memory_bytes") / 1e6
     descriptors = soak.metric("process_open_fds")
 

@@ -1,4 +1,4 @@
-"""No app reads from where a caller says: what it works on comes in the request itself."""
+"""No app reads from an address that a caller gives: all data is in the request."""
 
 import re
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def fields(
 @every_app
 def test_no_field_or_parameter_takes_an_address(name: str) -> None:
     found = list(taken(document(name)))
-    assert name == "gateway" or len(found) >= 2  # it looks at something
+    assert name == "gateway" or len(found) >= 2  # the walk finds fields
     for field, schema in found:
         assert not ADDRESS.search(field), field
         kinds = [schema, schema.get("items", {}), *schema.get("anyOf", [])]

@@ -1,4 +1,4 @@
-"""Requests that no sane client sends, byte for byte: refused or harmless, and never a 5xx."""
+"""Malformed requests, byte for byte: rejected or harmless, never a 5xx."""
 
 import io
 import re
@@ -14,12 +14,12 @@ from tests.conftest import Service, running
 from tests.support.stub_services import StubServices
 
 APPS = ["encoder", "synthesizer", "vocoder", "gateway"]
-LIMIT = 200_000  # bytes of a body, for the small gateway
+LIMIT = 200_000  # bytes of a body
 every_app = pytest.mark.parametrize("name", APPS)
 
 
 def answer_to(url: httpx.URL, request: bytes) -> bytes:
-    """All that comes back until the connection closes."""
+    """All bytes received until the connection closes."""
     with socket.create_connection((url.host, url.port), timeout=60) as connection:
         parts = []
         try:
@@ -27,12 +27,12 @@ def answer_to(url: httpx.URL, request: bytes) -> bytes:
             while part := connection.recv(65_536):
                 parts.append(part)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # refused while it was still being sent
+            pass  # rejected while it was being sent
         return b"".join(parts)
 
 
 def status_of(answer: bytes) -> int | None:
-    """None where the connection was closed without a word."""
+    """The status; None if the connection was closed without a response."""
     found = re.match(rb"HTTP/1\.1 (\d{3}) ", answer)
     return int(found[1]) if found else None
 
@@ -74,7 +74,7 @@ NO_HTTP = {
 
 @every_app
 @pytest.mark.parametrize("request_bytes", NO_HTTP.values(), ids=NO_HTTP)
-def test_what_is_no_http_is_refused(service: Service, name: str, request_bytes: bytes) -> None:
+def test_malformed_http_is_rejected(service: Service, name: str, request_bytes: bytes) -> None:
     status = status_of(answer_to(service(name).base_url, request_bytes))
     assert status in (None, 400, 403, 404, 431)
     assert service(name).get("/check").status_code == 200
@@ -94,7 +94,7 @@ CHUNKED = b"Content-Type: application/json\r\nTransfer-Encoding: chunked"
         b"\r\n\r\n",
     ],
 )
-def test_chunks_that_are_none_are_refused(service: Service, name: str, chunks: bytes) -> None:
+def test_malformed_chunks_are_rejected(service: Service, name: str, chunks: bytes) -> None:
     paths = {"gateway": b"/v1/jobs"}
     request = head(paths.get(name, b"/inference"), CHUNKED, method=b"POST") + chunks
     assert status_of(answer_to(service(name).base_url, request)) in (None, 400)
@@ -153,7 +153,7 @@ def test_path_of_odd_bytes_is_not_found(service: Service, name: str, target: byt
     ],
 )
 @pytest.mark.parametrize("target", [b"/", b"/health/ready", b"/nothing"])
-def test_header_of_odd_bytes_is_refused_or_harmless(
+def test_header_of_odd_bytes_is_rejected_or_harmless(
     service: Service, name: str, line: bytes, target: bytes
 ) -> None:
     status = status_of(answer_to(service(name).base_url, head(target, line)))
@@ -186,7 +186,7 @@ JSON_CALLS = [
         b"text/plain; charset=\xff",
     ],
 )
-def test_content_type_of_odd_bytes_is_refused(
+def test_content_type_of_odd_bytes_is_rejected(
     service: Service, name: str, path: bytes, kind: bytes
 ) -> None:
     lines = (b"Content-Type: " + kind, b"Content-Length: 4")
@@ -205,7 +205,7 @@ def test_content_type_of_odd_bytes_is_refused(
     ],
 )
 @pytest.mark.parametrize("file_name", [b"\xff\xfe", b"../../../etc/passwd", b"a\0b", b'";x="', b""])
-def test_file_of_an_odd_name_is_refused_or_harmless(
+def test_file_of_an_odd_name_is_rejected_or_harmless(
     service: Service, name: str, path: bytes, field: bytes, file_name: bytes
 ) -> None:
     disposition = b'Content-Disposition: form-data; name="%s"; filename="%s"'
@@ -248,10 +248,10 @@ PART = b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a.wav"\r\n\
     ],
 )
 @pytest.mark.parametrize("chunked", [True, False])
-def test_body_over_the_limit_of_the_gateway_is_refused(
+def test_body_over_the_gateways_limit_is_rejected(
     small_gateway: httpx.Client, path: str, kind: str, start: bytes, chunked: bool
 ) -> None:
-    """However it comes: in one piece with its length, or in chunks without."""
+    """With a Content-Length, and in chunks."""
 
     def chunks() -> Iterator[bytes]:
         yield start
@@ -277,7 +277,7 @@ def test_body_over_the_limit_of_the_gateway_is_refused(
         (b'{"input": "\xed\xa0\x80"}', "invalid_json"),
     ],
 )
-def test_json_that_is_none_is_refused_by_the_gateway(
+def test_gateway_rejects_malformed_json(
     small_gateway: httpx.Client, path: str, body: bytes, code: str
 ) -> None:
     headers = {"Content-Type": "application/json"}
@@ -286,9 +286,7 @@ def test_json_that_is_none_is_refused_by_the_gateway(
     assert answer.json()["error"]["code"] == code
 
 
-def test_sound_that_unpacks_large_is_refused_by_the_gateway(
-    service: Service, hour_of_silence: bytes
-) -> None:
+def test_gateway_rejects_sound_that_unpacks_large(service: Service, hour_of_silence: bytes) -> None:
     headers = {"Content-Type": "audio/flac"}
     answer = service("gateway").post("/v1/audio/verify", content=hour_of_silence, headers=headers)
     assert answer.status_code == 413

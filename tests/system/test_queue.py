@@ -1,4 +1,4 @@
-"""The queue before a service's computation, over HTTP: what those get who must wait too long."""
+"""The queue of a service, over HTTP: 429 when full, 504 after a long wait."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.conftest import running
 
-SECONDS = 60  # for an answer
+SECONDS = 60  # for a response
 
 SHORT = {"spec": np.zeros((80, 2), int).tolist()}
 LONG = {"spec": np.zeros((80, 4_800), int).tolist(), "sr": 48_000}
@@ -21,7 +21,7 @@ LONG = {"spec": np.zeros((80, 4_800), int).tolist(), "sr": 48_000}
 def stream_under_way(url: str) -> Iterator[None]:
     with httpx.stream("POST", f"{url}/inference/", json=LONG, timeout=SECONDS) as response:
         response.raise_for_status()
-        body = response.iter_raw()  # to be kept: without it httpx closes the connection
+        body = response.iter_raw()  # keep a reference, or httpx closes the connection
         assert next(body)
         yield
 
@@ -31,7 +31,7 @@ def ask(url: str) -> httpx.Response:
 
 
 def status_once_the_stream_is_closed(url: str) -> int:
-    """200, or what the last answer was before patience ended."""
+    """200, or the last status before the deadline."""
     deadline = time.monotonic() + SECONDS
     while (status := ask(url).status_code) != 200 and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -45,7 +45,7 @@ def error_of(answer: httpx.Response) -> dict[str, Any]:
     return error
 
 
-def test_request_that_finds_no_room_is_told_when_to_come_back() -> None:
+def test_full_queue_gives_429_with_retry_after() -> None:
     with running("vocoder", CONCURRENCY="1", QUEUE_LIMIT="0") as url:
         with stream_under_way(url):
             refused = ask(url)
@@ -56,7 +56,7 @@ def test_request_that_finds_no_room_is_told_when_to_come_back() -> None:
         assert status_once_the_stream_is_closed(url) == 200
 
 
-def test_request_that_waits_too_long_is_given_up() -> None:
+def test_long_wait_gives_504() -> None:
     limits = {"QUEUE_LIMIT": "1", "QUEUE_SECONDS": "0.2"}
     with running("vocoder", CONCURRENCY="1", **limits) as url:
         with stream_under_way(url):

@@ -1,4 +1,4 @@
-"""A finished job that many read slowly, on a small machine."""
+"""A finished job with many slow readers, on a small machine."""
 
 import hashlib
 import socket
@@ -17,7 +17,7 @@ TEXT = "A sentence of a job is as long as this one here. " * 12  # 600 character
 
 
 def completed_job(http: httpx.Client) -> str:
-    """At the lowest speed: its sentences are the longest that there can be."""
+    """The id of a job with the longest possible sentences: it is spoken at the lowest speed."""
     order = {"input": TEXT, "voice": "rowan", "response_format": "wav", "speed": 0.25}
     job_id = str(http.post("/v1/jobs", json=order).raise_for_status().json()["id"])
     wait_until(lambda: http.get(f"/v1/jobs/{job_id}").json()["state"] == "completed")
@@ -25,7 +25,7 @@ def completed_job(http: httpx.Client) -> str:
 
 
 def begin_to_read(url: httpx.URL, path: str) -> socket.socket:
-    """A reader that has taken the beginning, and takes no more."""
+    """A client that has read the beginning, and stops."""
     reader = socket.socket()
     reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     reader.connect((url.host, url.port))

@@ -1,4 +1,4 @@
-"""Every string of a request has a length limit, which is checked before anything else."""
+"""Every string of a request has a maximum length, which is checked first."""
 
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -41,8 +41,8 @@ VALID: dict[str, dict[str, Any]] = {
 
 
 class String(NamedTuple):
-    """Of a request. place: where it stands. name: of the field; "field.*" for the values of an
-    object. most: characters; None where there is no limit."""
+    """A string of a request. place: body, query or path. name: of the field; "field.*" for the
+    values of an object. most: characters; None without a limit."""
 
     method: str
     path: str
@@ -65,7 +65,7 @@ def strings_of(document: dict[str, Any]) -> Iterator[String]:
 
 
 def _strings(document: dict[str, Any], node: Any, name: str) -> Iterator[tuple[str, int | None]]:
-    """Those that may be of any text; one of bytes is bounded as all bodies are."""
+    """Strings of free text; a binary one is limited as a body."""
     if not isinstance(node, dict):
         return
     if reference := node.get("$ref"):
@@ -149,10 +149,10 @@ def _field(name: str, value: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("heavy", HEAVY)
-def test_string_over_its_limit_is_refused_before_anything_is_done_with_it(
+def test_string_over_its_limit_is_rejected_first(
     client: TestClient, heavy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A megabyte each, but in a path and a query, which the head's limit bounds."""
+    """A megabyte each; in a path or query, as much as the head's limit allows."""
     normalised: list[int] = []
 
     def normalize(form: Any, text: str) -> str:
@@ -203,8 +203,8 @@ def test_what_an_error_repeats_of_a_head_is_short(client: TestClient) -> None:
         assert len(answer.content) < 1_000
 
 
-def test_longest_strings_are_taken(client: TestClient, tmp_path: Path) -> None:
-    """At the limit itself nothing is refused for its length."""
+def test_strings_at_the_limit_are_accepted(client: TestClient, tmp_path: Path) -> None:
+    """No string is rejected at the limit itself."""
     for string in strings_of(document_of("gateway")):
         if string.name in ("voice", "id", "job_id", "after", "name", "model"):
             assert string.most

@@ -359,4 +359,4 @@ def test_captions_of_an_unfinished_job_are_a_conflict(
 
 
 def test_captions_of_another_format_are_refused(http: httpx.Client) -> None:
-    assert error_of(captions_of(http, "job_0", format="ass"), 422)["param"] == "format"
+    assert error_of(captions_of(http, "job_0", format="ass"), 400)["param"] == "format"

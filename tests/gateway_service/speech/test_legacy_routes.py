@@ -151,4 +151,4 @@ def test_failure_after_the_first_byte_aborts_the_response(server: SpeechServer) 
 
 
 def test_empty_sound_is_valid_json() -> None:
-    assert json.loads(JsonEncoder(16_000).flush()) == {"sr": 16_000, "wav": []}
+    assert json.loads(JsonEncoder(16_000, None).flush()) == {"sr": 16_000, "wav": []}

@@ -20,6 +20,7 @@ from gateway_service.speech.stream import (
     encode_async,
 )
 from shared.audio.files import UNKNOWN_WAV_SIZE
+from shared.settings import PUBLIC_WATERMARK_KEY
 
 Float64Array = NDArray[np.float64]
 
@@ -198,7 +199,7 @@ def test_full_scale_does_not_wrap_around() -> None:
     wav = np.frombuffer(b"".join(encode([square], "pcm")), "<i2")
 
     # Resampling overshoots, which must stay on its side of zero.
-    sound = MarkedSound(RATE)
+    sound = MarkedSound(RATE, PUBLIC_WATERMARK_KEY)
     expected = np.sign(np.concatenate([sound.process(square), sound.flush()]))
     np.testing.assert_array_equal(np.sign(wav[abs(wav) > 1000]), expected[abs(wav) > 1000])
 

@@ -3,22 +3,25 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from client.wav_stream import Int16Array
 from gateway_service.settings import Settings
-from gateway_service.speech import stream as sound_stream
 from gateway_service.speech import verify_routes
 from gateway_service.speech.stream import ResponseFormat, encode
 from shared.audio.files import read_sound, resample_stream
 from shared.audio.watermark import Finding
+from shared.http.admission import ComputeSlot
 from shared.http.app import Slot, create_app
+from shared.settings import PUBLIC_WATERMARK_KEY
 from shared.voices import sample_path
 from tests.support.job_fixtures import wait_until
 
@@ -31,16 +34,30 @@ def speech() -> Int16Array:
     return (wav * 32_767).astype(np.int16)
 
 
-@pytest.fixture(scope="module")
-def api() -> Iterator[TestClient]:
-    app = create_app("gateway", "verify", Settings(), load=SimpleNamespace)
+def verifying_app(settings: Settings, concurrency: int = 1) -> FastAPI:
+    slot = ComputeSlot(settings.queue_limit, settings.queue_seconds)
+    gateway = SimpleNamespace(settings=settings, verify_slot=slot)
+    app = create_app("gateway", "verify", settings, load=lambda: gateway, concurrency=concurrency)
     app.include_router(verify_routes.router)
-    with TestClient(app) as client:
+    return app
+
+
+@contextmanager
+def verifying(**settings: Any) -> Iterator[TestClient]:
+    with TestClient(verifying_app(Settings(**settings))) as client:
         yield client
 
 
-def sound_file(speech: Int16Array, response_format: ResponseFormat) -> bytes:
-    return b"".join(encode(np.array_split(speech, 20), response_format))
+@pytest.fixture(scope="module")
+def api() -> Iterator[TestClient]:
+    with verifying() as client:
+        yield client
+
+
+def sound_file(
+    speech: Int16Array, response_format: ResponseFormat, key: str | None = PUBLIC_WATERMARK_KEY
+) -> bytes:
+    return b"".join(encode(np.array_split(speech, 20), response_format, watermark_key=key))
 
 
 @pytest.mark.parametrize("response_format", sorted({*get_args(ResponseFormat)} - {"pcm"}))
@@ -60,23 +77,17 @@ def test_body_may_be_the_file(api: TestClient) -> None:
     assert answer["marked"] is False
 
 
-def test_mark_can_be_left_out(
-    api: TestClient, speech: Int16Array, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sound_stream, "settings", Settings(watermark=False))
-    data = sound_file(speech, "flac")
+def test_mark_can_be_left_out(api: TestClient, speech: Int16Array) -> None:
+    data = sound_file(speech, "flac", Settings(watermark=False).mark_with)
     assert api.post("/v1/audio/verify", content=data).json()["marked"] is False
 
 
-def test_another_key_makes_another_mark(
-    api: TestClient, speech: Int16Array, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own = Settings(watermark_key=SecretStr("our own secret"))
-    monkeypatch.setattr(sound_stream, "settings", own)
-    data = sound_file(speech, "flac")
+def test_key_of_ones_own_makes_another_mark(api: TestClient, speech: Int16Array) -> None:
+    own = SecretStr("our own secret")
+    data = sound_file(speech, "flac", Settings(watermark_key=own).mark_with)
     assert api.post("/v1/audio/verify", content=data).json()["marked"] is False
-    monkeypatch.setattr(verify_routes, "settings", own)
-    assert api.post("/v1/audio/verify", content=data).json()["marked"] is True
+    with verifying(watermark_key=own) as with_key:
+        assert with_key.post("/v1/audio/verify", content=data).json()["marked"] is True
 
 
 def test_jobs_pieces_are_marked_as_one(speech: Int16Array) -> None:
@@ -103,9 +114,9 @@ def test_other_bodies_are_rejected_by_name(
     assert answer.json()["error"]["param"] == param
 
 
-def test_too_long_sound_is_rejected(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_routes, "settings", Settings(max_verified_seconds=2))
-    answer = api.post("/v1/audio/verify", content=sample_path().read_bytes())
+def test_sound_that_is_too_long_is_refused() -> None:
+    with verifying(max_verified_seconds=2) as api:
+        answer = api.post("/v1/audio/verify", content=sample_path().read_bytes())
     assert answer.status_code == 413
     assert "over 2 s" in answer.json()["error"]["message"]
 
@@ -118,10 +129,7 @@ def test_long_files_leave_slots_to_others(monkeypatch: pytest.MonkeyPatch) -> No
         return Finding(found=False, score=0.0, seconds=600.0)
 
     monkeypatch.setattr(verify_routes, "find_in_stream", search)
-    app = create_app(
-        "gateway", "verify", Settings(queue_seconds=5), load=SimpleNamespace, concurrency=2
-    )
-    app.include_router(verify_routes.router)
+    app = verifying_app(Settings(queue_seconds=5), concurrency=2)
 
     @app.post("/speak")
     async def speak(slot: Slot) -> str:
@@ -130,7 +138,7 @@ def test_long_files_leave_slots_to_others(monkeypatch: pytest.MonkeyPatch) -> No
     with TestClient(app) as api, ThreadPoolExecutor(3) as pool:
         files = [pool.submit(api.post, "/v1/audio/verify", content=b"RIFF") for _ in range(3)]
         slot = app.state.slot
-        wait_until(lambda: slot.queued + len(slot._begun) == len(files))
+        wait_until(lambda: slot.queued + slot.running == len(files))
         assert api.post("/speak").text == '"spoken"'
         is_over.set()
         assert [file.result().status_code for file in files] == [200] * len(files)

@@ -15,7 +15,7 @@ from shared.audio import decoding
 from shared.audio.decoding import MAX_MIB, Decoder, decode
 from shared.audio.files import decode_sound, read_sound
 from shared.audio.media import read_media, stream_media
-from shared.http.deadlines import CallerState, ClientDisconnected, patience
+from shared.http.deadlines import CallerState, ClientDisconnected, caller_state
 from shared.http.errors import TooLarge, UnsupportedMediaType
 from tests.conftest import REPOSITORY
 from tests.support.hostile_media import BUILDERS, LARGEST
@@ -152,12 +152,12 @@ def test_one_file_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_caller_that_leaves_waits_for_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "_LOOK_SECONDS", 0.01)
     caller = CallerState()
-    caller.left.set()
-    token = patience.set(caller)
+    caller.disconnected.set()
+    token = caller_state.set(caller)
     try:
         with closing(decode("libsndfile", sound_file("FLAC"), 60)) as first:
             next(first)
             with pytest.raises(ClientDisconnected):
                 next(decode("libsndfile", sound_file("FLAC"), 60))
     finally:
-        patience.reset(token)
+        caller_state.reset(token)

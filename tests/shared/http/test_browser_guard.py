@@ -1,4 +1,4 @@
-"""On an app with the services' middleware, and on the real services."""
+"""The browser guard, in an app and in the real services."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -23,7 +23,7 @@ async def client() -> AsyncIterator[Client]:
 
         def make(**settings: Any) -> httpx.AsyncClient:
             app = create_app("encoder", "", ServiceSettings(**settings), load=lambda: None)
-            app.state.ready, app.state.slot = True, ComputeSlot(1, 1.0)  # nothing starts it
+            app.state.ready, app.state.slot = True, ComputeSlot(1, 1.0)  # the lifespan does not run
             app.post("/inference/")(lambda: 200)
             transport = httpx.ASGITransport(app)
             client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
@@ -53,9 +53,7 @@ async def answer(client: httpx.AsyncClient, path: str = "/inference/", **headers
     ],
 )
 @pytest.mark.parametrize("path", ["/inference/", "/metrics"])
-async def test_name_that_anybody_can_point_here_is_refused(
-    client: Client, host: str, path: str
-) -> None:
+async def test_registrable_host_name_is_rejected(client: Client, host: str, path: str) -> None:
     refused = await answer(client(), path, Host=host)
     assert refused.status_code == 403
     error = refused.json()["error"]
@@ -67,11 +65,11 @@ async def test_name_that_anybody_can_point_here_is_refused(
     "host",
     ["localhost:8001", "127.0.0.1:8001", "[::1]:8001", "10.0.0.7", "encoder:8000", "ENCODER"],
 )
-async def test_name_that_nobody_can_register_is_served(client: Client, host: str) -> None:
+async def test_unregistrable_host_name_is_served(client: Client, host: str) -> None:
     assert (await answer(client(), Host=host)).status_code == 200
 
 
-async def test_listed_name_is_served(client: Client) -> None:
+async def test_allowed_host_name_is_served(client: Client) -> None:
     listed = client(allowed_hosts="tts.example.org, .svc.cluster.local")
     for host in ("TTS.example.org", "encoder.better.svc.cluster.local:8000"):
         assert (await answer(listed, Host=host)).status_code == 200
@@ -79,12 +77,12 @@ async def test_listed_name_is_served(client: Client) -> None:
         assert (await answer(listed, Host=host)).status_code == 403
 
 
-def test_name_that_is_none_is_refused_at_the_start() -> None:
-    with pytest.raises(ValidationError, match=r"is no host name"):
+def test_invalid_host_name_is_a_settings_error() -> None:
+    with pytest.raises(ValidationError, match=r"is not a host name"):
         ServiceSettings(allowed_hosts="https://tts.example.org")  # type: ignore[arg-type]
 
 
-async def test_every_name_is_served_on_a_dyno(
+async def test_every_host_name_is_served_on_a_dyno(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DYNO", "web.1")
@@ -106,7 +104,7 @@ async def test_every_name_is_served_on_a_dyno(
         {"Origin": "https://evil.example", "Content_Type": "application/x-www-form-urlencoded"},
     ],
 )
-async def test_page_of_another_site_is_refused(client: Client, headers: dict[str, str]) -> None:
+async def test_page_of_another_site_is_rejected(client: Client, headers: dict[str, str]) -> None:
     refused = await answer(client(), **headers)
     assert refused.status_code == 403
     assert refused.json()["error"]["param"] == "origin"
@@ -118,13 +116,13 @@ async def test_own_page_is_served(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/check", "/docs", "/openapi.json", "/health/ready"])
-async def test_what_tells_nothing_answers_to_every_name(client: Client, path: str) -> None:
+async def test_open_paths_are_served_by_every_host_name(client: Client, path: str) -> None:
     app = client()
     headers = {"Host": "evil.example", "Origin": "https://evil.example"}
     assert (await answer(app, path, **headers)).status_code in (200, 404)  # it has no page
 
 
-async def test_document_says_what_is_refused(client: Client) -> None:
+async def test_openapi_document_has_the_403(client: Client) -> None:
     paths = (await answer(client(), "/openapi.json")).json()["paths"]
     assert "403" in paths["/inference/"]["post"]["responses"]
     assert "403" in paths["/metrics"]["get"]["responses"]
@@ -142,7 +140,7 @@ async def test_document_says_what_is_refused(client: Client) -> None:
         ("synthesizer", "/metrics"),
     ],
 )
-def test_services_refuse_a_rebound_name_and_a_foreign_form(
+def test_services_reject_a_rebound_name_and_a_foreign_form(
     service: Service, name: str, path: str
 ) -> None:
     method = "GET" if path == "/metrics" else "POST"

@@ -1,4 +1,4 @@
-"""Work ends when nobody waits for it, and a deadline is kept until the answer begins."""
+"""Deadlines, cancellation on disconnect, and the deadline for sending."""
 
 import asyncio
 import math
@@ -9,10 +9,11 @@ from typing import Any
 import anyio
 import pytest
 from anyio import to_thread
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.http import deadlines
-from shared.http.deadlines import CallerState, CancelOnDisconnect, ClientDisconnected
+from shared.http.deadlines import CallerState, CancelOnDisconnect, ClientDisconnected, SendDeadline
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +23,7 @@ END: Message = {"type": "http.response.body", "body": b""}
 
 
 class Client:
-    """Sends a request with a body in two parts; leaves when told to."""
+    """Sends a request with a body in two parts; disconnects when told to."""
 
     def __init__(self) -> None:
         self.left = asyncio.Event()
@@ -56,7 +57,7 @@ async def read(receive: Receive) -> bytes:
             return body
 
 
-async def test_work_is_cancelled_where_it_is_when_its_client_leaves() -> None:
+async def test_work_is_cancelled_when_the_client_disconnects() -> None:
     client, ended = Client(), []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +73,7 @@ async def test_work_is_cancelled_where_it_is_when_its_client_leaves() -> None:
     assert client.received == []
 
 
-async def test_thread_at_work_learns_that_its_client_left() -> None:
+async def test_thread_sees_that_the_client_disconnected() -> None:
     client = Client()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,7 +87,7 @@ async def test_thread_at_work_learns_that_its_client_left() -> None:
     assert client.received == []
 
 
-async def test_app_that_listens_hears_of_the_leaving() -> None:
+async def test_app_that_receives_gets_the_disconnect() -> None:
     client, heard = Client(), []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,14 +100,14 @@ async def test_app_that_listens_hears_of_the_leaving() -> None:
     assert heard == [{"type": "http.disconnect"}]
 
 
-async def test_what_follows_a_whole_answer_is_not_cut_short() -> None:
+async def test_work_after_a_complete_response_is_not_cancelled() -> None:
     client, done = Client(), []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await read(receive)
         await send(BEGIN)
         await send(END)
-        client.left.set()  # as a server says after a whole answer
+        client.left.set()  # as a server reports after a complete response
         for _ in range(5):
             await asyncio.sleep(0)
         done.append(True)
@@ -117,7 +118,7 @@ async def test_what_follows_a_whole_answer_is_not_cut_short() -> None:
     deadlines.check_connected()
 
 
-async def test_answer_is_sent_while_the_client_stays() -> None:
+async def test_response_is_sent_while_the_client_stays() -> None:
     client = Client()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,7 +140,7 @@ async def test_answer_is_sent_while_the_client_stays() -> None:
         *[(rubbish, math.inf) for rubbish in (b"soon", b"-1", b"1e9", b"nan", b"", b"9" * 400)],
     ],
 )
-async def test_deadline_is_read_and_rubbish_is_none(said: bytes, ends: float) -> None:
+async def test_deadline_is_parsed_and_a_malformed_one_ignored(said: bytes, ends: float) -> None:
     seen: list[float] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -150,10 +151,10 @@ async def test_deadline_is_read_and_rubbish_is_none(said: bytes, ends: float) ->
     await Client().ask(app, (b"x-request-deadline", said))
     assert seen[0] <= ends
     assert math.isinf(seen[0]) == math.isinf(ends)
-    assert seen[1] == math.inf  # it is for the beginning of the answer
+    assert seen[1] == math.inf  # the deadline is for the start of the response
 
 
-async def test_errors_of_the_app_pass() -> None:
+async def test_exceptions_of_the_app_are_raised() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise KeyError("ours")
 
@@ -161,19 +162,56 @@ async def test_errors_of_the_app_pass() -> None:
         await Client().ask(app)
 
 
-def test_sleep_for_nobody_in_particular_is_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sleep_outside_a_request_is_plain_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr(time, "sleep", waited.append)
-    token = deadlines.patience.set(None)
+    token = deadlines.caller_state.set(None)
     deadlines.sleep(3600)
-    deadlines.patience.reset(token)
+    deadlines.caller_state.reset(token)
     assert waited == [3600]
 
 
-def test_sleep_ends_when_the_caller_leaves() -> None:
+def test_sleep_ends_when_the_client_disconnects() -> None:
     current = CallerState()
-    current.left.set()
-    token = deadlines.patience.set(current)
+    current.disconnected.set()
+    token = deadlines.caller_state.set(current)
     with pytest.raises(ClientDisconnected):
         deadlines.sleep(3600)
-    deadlines.patience.reset(token)
+    deadlines.caller_state.reset(token)
+
+
+BLOCK = 65_536
+SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": []}
+
+
+async def _receive() -> Message:
+    return {"type": "http.disconnect"}
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 7])
+def test_response_is_sent_completely_in_blocks(size: int) -> None:
+    body = bytes(range(256)) * (size // 256 + 1)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(SendDeadline(Response(body[:size]), 60)(SCOPE, _receive, send))
+    start, *parts = sent
+    assert start["type"] == "http.response.start"
+    assert b"".join(part["body"] for part in parts) == body[:size]
+    assert max(len(part["body"]) for part in parts) <= BLOCK
+    assert [part.get("more_body", False) for part in parts] == [True] * (len(parts) - 1) + [False]
+
+
+def test_client_that_stops_reading_is_dropped() -> None:
+    sent = 0
+
+    async def send(message: Message) -> None:
+        nonlocal sent
+        if sent > BLOCK:
+            await asyncio.Event().wait()
+        sent += len(message.get("body", b""))
+
+    asyncio.run(SendDeadline(Response(bytes(10 * BLOCK)), 0.01)(SCOPE, _receive, send))
+    assert sent == 2 * BLOCK

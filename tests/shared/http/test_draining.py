@@ -1,4 +1,4 @@
-"""What becomes of requests that did not end before their server does."""
+"""Requests in progress when the server stops."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.http.deadlines import CancelOnDisconnect, patience
+from shared.http.deadlines import CancelOnDisconnect, caller_state
 from shared.http.draining import Draining
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +17,7 @@ BEGIN: Message = {"type": "http.response.start", "status": 200, "headers": []}
 
 
 class Endless:
-    """An app that may begin its answer and never ends it."""
+    """An app that never ends its response, and may start it."""
 
     def __init__(self, begins: bool) -> None:
         self.begins, self.begun = begins, asyncio.Event()
@@ -25,7 +25,7 @@ class Endless:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.begins:
             await send(BEGIN)
-        self.caller = patience.get()
+        self.caller = caller_state.get()
         self.begun.set()
         await asyncio.Event().wait()
 
@@ -36,8 +36,8 @@ async def never() -> Message:
 
 
 async def cancelled(app: Endless, *, stopping: bool) -> list[Message]:
-    """What is sent when the server cancels the request. Raises what comes through."""
-    state: Any = SimpleNamespace(ready=True)
+    """Messages sent when the server cancels the request. Raises what the app raises."""
+    state: Any = SimpleNamespace(ready=True, requests_in_progress=0)
     draining = Draining(CancelOnDisconnect(app), state)
     sent: list[Message] = []
 
@@ -47,34 +47,34 @@ async def cancelled(app: Endless, *, stopping: bool) -> list[Message]:
     scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
     task = asyncio.create_task(draining(scope, never, send))
     await app.begun.wait()
-    assert state.under_way == 1
+    assert state.requests_in_progress == 1
     state.ready = not stopping
     task.cancel()
     try:
         await task
     finally:
-        assert state.under_way == 0
+        assert state.requests_in_progress == 0
     return sent
 
 
-async def test_request_without_an_answer_is_told_that_the_service_stops() -> None:
+async def test_cancelled_request_gets_503_when_stopping() -> None:
     start, body = await cancelled(Endless(begins=False), stopping=True)
     assert start["status"] == 503
     assert (b"connection", b"close") in start["headers"]
     assert json.loads(body["body"])["error"]["code"] == "not_ready"
 
 
-async def test_answer_that_has_begun_is_broken_off() -> None:
+async def test_started_response_is_aborted_when_stopping() -> None:
     assert await cancelled(Endless(begins=True), stopping=True) == [BEGIN]
 
 
-async def test_work_of_what_is_cancelled_stops() -> None:
+async def test_threads_of_a_cancelled_request_are_told() -> None:
     app = Endless(begins=False)
     await cancelled(app, stopping=True)
     assert app.caller
-    assert app.caller.left.is_set()  # which threads look at
+    assert app.caller.disconnected.is_set()  # as threads see it
 
 
-async def test_request_that_is_cancelled_for_another_reason_is_not_answered() -> None:
+async def test_request_cancelled_for_another_reason_gets_no_response() -> None:
     with pytest.raises(asyncio.CancelledError):
         await cancelled(Endless(begins=False), stopping=False)

@@ -1,4 +1,4 @@
-"""Errors of fields: in plain words, under the field's name."""
+"""Error handlers: messages of validation errors, 404 and 405."""
 
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
@@ -59,7 +59,7 @@ def error_of(answer: httpx.Response) -> dict[str, Any]:
 
 @pytest.mark.parametrize("given", ["1e3", "1.5", "x", "", "9" * 5_000, "0x10"])
 @pytest.mark.parametrize("field", ["n", "least", "either", "several"])
-async def test_text_that_is_no_whole_number_is_said_to_be_none(
+async def test_non_integer_is_reported_as_such(
     client: httpx.AsyncClient, field: str, given: str
 ) -> None:
     error = error_of(await client.get("/query", params={field: given}))
@@ -70,7 +70,7 @@ async def test_text_that_is_no_whole_number_is_said_to_be_none(
 @pytest.mark.parametrize(
     ("field", "wanted"), [("share", "must be a number"), ("yes", "must be true or false")]
 )
-async def test_text_of_another_type_is_said_to_be_none(
+async def test_wrong_type_is_reported_as_such(
     client: httpx.AsyncClient, field: str, wanted: str
 ) -> None:
     error = error_of(await client.get("/query", params={field: "much"}))
@@ -83,7 +83,7 @@ async def test_text_of_another_type_is_said_to_be_none(
     [("seed", "1e3", "must be a whole number"), ("speed", "fast", "must be a number")],
 )
 @pytest.mark.parametrize("place", ["query", "form"])
-async def test_job_in_a_query_or_a_form_names_its_field(
+async def test_job_in_query_or_form_names_the_field(
     client: httpx.AsyncClient, place: str, field: str, given: str, wanted: str
 ) -> None:
     job = {"voice": "ash", field: given}
@@ -98,7 +98,22 @@ async def test_job_in_a_query_or_a_form_names_its_field(
     assert error["message"].startswith(f"{field}: {wanted}")
 
 
-async def test_number_inside_an_object_goes_by_the_field(client: httpx.AsyncClient) -> None:
+async def test_error_inside_an_object_names_the_field(client: httpx.AsyncClient) -> None:
     error = error_of(await client.post("/body", json={"seeds": {"first": "1e3"}}))
     assert error["param"] == "seeds"
     assert error["message"].startswith("seeds: must be a whole number")
+
+
+@pytest.mark.parametrize(
+    ("path", "remedy"),
+    [("/nope", "see /docs."), ("/docs/nope", "docs/api.md"), ("/static-docs/no.js", "docs/api.md")],
+)
+async def test_unknown_route_names_the_path_and_a_page_that_helps(
+    client: httpx.AsyncClient, path: str, remedy: str
+) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 404
+    message = answer.json()["error"]["message"]
+    assert message.startswith(f"No route {path}; ")
+    assert remedy in message
+    assert ("see /docs" in message) == (path == "/nope")

@@ -1,4 +1,4 @@
-"""Callers take turns, and none has more than its share."""
+"""The fair queue, and the shares of callers."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def waiting(turns: FairQueue, *names: str) -> tuple[list[str], list[asyncio.Task[None]]]:
-    """The callers in the order in which they got their turns, and the tasks that wait for them."""
+    """The callers in the order of their turns, and the waiting tasks."""
     got: list[str] = []
 
     async def wait(name: str) -> None:
@@ -32,7 +32,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_callers_take_turns_whoever_asks_for_more() -> None:
+async def test_callers_take_turns_however_many_requests_they_have() -> None:
     turns = FairQueue(1, max_of_one=1)
     got, _ = await waiting(turns, "a1", "a2", "a3", "a4", "b1", "b2", "c1")
     for name in ("a1", "b1", "c1", "a2", "b2", "a3"):
@@ -42,7 +42,7 @@ async def test_callers_take_turns_whoever_asks_for_more() -> None:
     assert got == ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]
 
 
-async def test_one_caller_holds_no_more_than_its_share() -> None:
+async def test_caller_holds_no_more_than_its_share() -> None:
     turns = FairQueue(4, max_of_one=2)
     got, _ = await waiting(turns, "a1", "a2", "a3", "a4", "b1")
     assert got == ["a1", "a2", "b1"]
@@ -51,13 +51,13 @@ async def test_one_caller_holds_no_more_than_its_share() -> None:
     assert got == ["a1", "a2", "b1", "a3"]
 
 
-async def test_who_has_no_name_has_no_limit() -> None:
+async def test_unnamed_callers_have_no_limit() -> None:
     turns = FairQueue(3, max_of_one=1)
     for _ in range(3):
         await turns.acquire("")
 
 
-async def test_who_stops_waiting_is_passed_over() -> None:
+async def test_cancelled_wait_is_skipped() -> None:
     turns = FairQueue(1, max_of_one=1)
     got, tasks = await waiting(turns, "a1", "b1", "b2", "c1")
     tasks[1].cancel()
@@ -70,7 +70,7 @@ async def test_who_stops_waiting_is_passed_over() -> None:
     await turns.acquire("d")
 
 
-async def test_turn_given_to_one_that_leaves_in_that_moment_is_not_lost() -> None:
+async def test_turn_given_at_the_moment_of_cancellation_is_not_lost() -> None:
     turns = FairQueue(1, max_of_one=1)
     got, tasks = await waiting(turns, "a1", "b1")
     turns.release("a")
@@ -89,20 +89,20 @@ def called_by(name: str) -> Iterator[None]:
         caller.reset(token)
 
 
-async def test_one_caller_leaves_room_in_the_queue() -> None:
+async def test_caller_leaves_room_in_the_queue() -> None:
     slot = ComputeSlot(queue_limit=6, queue_seconds=30, concurrency=2, share=0.5)
     gates = [Gate() for _ in range(4)]
     with called_by("a"):
         tasks = [asyncio.create_task(slot.run(gate)) for gate in gates]
-        await until_waiting(slot, 3)  # one turn is another's
-        with pytest.raises(QueueFull, match="limit of one caller is 4 of 8"), slot.place():
+        await until_waiting(slot, 3)  # one turn stays free for other callers
+        with pytest.raises(QueueFull, match="limit for one caller is 4 of 8"), slot.admit():
             pytest.fail("there was no place for it")
     with called_by("b"):
         for _ in range(3):
-            with slot.place():
+            with slot.admit():
                 assert await slot.run(lambda: "b's") == "b's"
     for gate in gates:
         gate.let_go.set()
     assert await asyncio.gather(*tasks) == ["done"] * 4
-    with called_by("a"), slot.place(), slot.place(), slot.place(), slot.place():
-        assert slot.arriving == 4  # nothing of before is still counted
+    with called_by("a"), slot.admit(), slot.admit(), slot.admit(), slot.admit():
+        assert slot.arriving == 4  # finished requests no longer count

@@ -12,7 +12,7 @@ HEADERS = {"Content-Type": "multipart/form-data; boundary=x"}
 
 @pytest.fixture(scope="module")
 def refusal() -> Callable[..., tuple[str, str | None]]:
-    """Sends a form of which two files, and two texts of 10 bytes, are read."""
+    """The error of a form; the limits are two files and two texts of 10 bytes."""
     app = FastAPI()
 
     @app.post("/")
@@ -42,14 +42,18 @@ FILE, TEXT = part(b'name="clip"; filename="a.wav"'), part(b'name="text"')
 @pytest.mark.parametrize(
     ("parts", "param", "message"),
     [
-        (FILE * 3, "clip", "clip: the form has over 2 files, which is the most; send fewer"),
-        (TEXT * 3, "body", "the form has over 2 fields beside its files, which is the most; send"),
-        (part(b'name="text"', b"a" * 11), "body", "a field of the form is over 10 bytes, which is"),
+        (FILE * 3, "clip", "clip: the form has over 2 files, the limit; send fewer"),
+        (TEXT * 3, "body", "the form has over 2 fields besides its files, the limit; send"),
+        (
+            part(b'name="text"', b"a" * 11),
+            "body",
+            "a field of the form is over 10 bytes, the limit",
+        ),
         (part(b'nome="text"'), "body", "the form cannot be read ("),
     ],
     ids=["files", "fields", "size", "nameless"],
 )
-def test_form_with_too_much_in_it_is_refused_by_name_and_limit(
+def test_form_over_a_limit_is_rejected_with_field_and_limit(
     refusal: Callable[..., tuple[str, str | None]], parts: bytes, param: str, message: str
 ) -> None:
     said, named = refusal(parts + b"--x--\r\n")
@@ -57,7 +61,7 @@ def test_form_with_too_much_in_it_is_refused_by_name_and_limit(
     assert named == param
 
 
-def test_form_without_a_boundary_is_told_what_to_send(
+def test_form_without_a_boundary_gets_the_remedy(
     refusal: Callable[..., tuple[str, str | None]],
 ) -> None:
     said, _ = refusal(FILE, {"Content-Type": "multipart/form-data"})
@@ -65,7 +69,7 @@ def test_form_without_a_boundary_is_told_what_to_send(
 
 
 @pytest.mark.parametrize("charset", ["punycode", "utf-7", "undefined", "unicode_escape", "a\\\0b"])
-def test_form_in_another_charset_is_refused_undecoded(
+def test_form_in_another_charset_is_rejected_undecoded(
     refusal: Callable[..., tuple[str, str | None]], charset: str
 ) -> None:
     body = part(b'name="text"', b"+2AA-") + b"--x--\r\n"
@@ -74,7 +78,7 @@ def test_form_in_another_charset_is_refused_undecoded(
     assert named == "content-type"
 
 
-def test_form_in_utf8_may_say_so(refusal: Callable[..., tuple[str, str | None]]) -> None:
+def test_form_with_charset_utf8_is_read(refusal: Callable[..., tuple[str, str | None]]) -> None:
     headers = {"Content-Type": f"{HEADERS['Content-Type']}; charset=UTF-8"}
     said, _ = refusal(part(b'nome="text"'), headers)
     assert said.startswith("the form cannot be read (")

@@ -1,6 +1,6 @@
-"""Damaged and made-up bytes: what reads them gives what it promises or one of its own errors.
+"""Damaged and random bytes: every parser returns valid data or raises its own error.
 
-`make fuzz` tries many more of them.
+`make fuzz` runs many more examples.
 """
 
 import faulthandler
@@ -64,13 +64,13 @@ JSON = [
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: list[bytes]) -> bytes:
-    """One of the files after some bytes were changed, cut out, put in or repeated; or other
-    bytes that begin like it."""
+    """A file with some bytes changed, removed, inserted or repeated; or random
+    bytes with the same beginning."""
     data = bytearray(draw(st.sampled_from(whole)))
     if draw(st.integers(0, 9)) == 0:
         return bytes(data[: draw(st.integers(0, 64))]) + draw(st.binary(max_size=200))
     for _ in range(draw(st.integers(1, 6))):
-        # Heads, where the sizes stand, are hit as often as all the rest.
+        # Headers, which hold the sizes, are hit as often as all the rest.
         most = draw(st.sampled_from([64, len(data)]))
         start = draw(st.integers(0, min(most, len(data))))
         end = start + draw(st.sampled_from([0, 1, 2, 4, 8, 1_000]))
@@ -85,7 +85,7 @@ def damaged(draw: st.DrawFn, whole: list[bytes]) -> bytes:
 
 @pytest.fixture(autouse=True)
 def no_hang() -> Iterator[None]:
-    """A hang within a library holds Python up too: the process ends, saying where it was."""
+    """End the process with a traceback if a library hangs, which blocks Python too."""
     faulthandler.dump_traceback_later(HANGS_AFTER_SECONDS, exit=True, file=2)
     yield
     faulthandler.cancel_dump_traceback_later()
@@ -93,7 +93,7 @@ def no_hang() -> Iterator[None]:
 
 @hostile
 @given(damaged(SOUNDS) | st.binary(max_size=300))
-def test_damaged_sound_is_read_or_refused(data: bytes) -> None:
+def test_damaged_sound_is_read_or_rejected(data: bytes) -> None:
     try:
         blocks = [*decode_sound(data, max_seconds=1)]
     except (InvalidRequest, TooLarge, UnsupportedMediaType):
@@ -108,7 +108,7 @@ def test_damaged_sound_is_read_or_refused(data: bytes) -> None:
 
 @hostile
 @given(damaged(SOUNDS + MEDIA) | st.binary(max_size=300))
-def test_damaged_media_is_read_or_refused(data: bytes) -> None:
+def test_damaged_media_is_read_or_rejected(data: bytes) -> None:
     try:
         blocks = [wav for _, wav in decode_media(data, 16_000, max_seconds=2)]
     except (InvalidRequest, TooLarge, UnsupportedMediaType):
@@ -122,7 +122,7 @@ def test_damaged_media_is_read_or_refused(data: bytes) -> None:
 
 @hostile
 @given(damaged(JSON) | st.binary(max_size=100))
-def test_damaged_json_is_parsed_or_refused(data: bytes) -> None:
+def test_damaged_json_is_parsed_or_rejected(data: bytes) -> None:
     refusal = None
     try:
         parse_json(data)
@@ -134,7 +134,7 @@ def test_damaged_json_is_parsed_or_refused(data: bytes) -> None:
 
 @hostile
 @given(damaged(JSON))
-def test_damaged_tensor_is_parsed_or_refused(data: bytes) -> None:
+def test_damaged_tensor_is_parsed_or_rejected(data: bytes) -> None:
     tensor = Tensor(axes=(Axis("B", 1, 4), Axis("T", 1, 4)), low=-10, high=10)
     try:
         value = parse_json(data)
@@ -159,7 +159,7 @@ def _read_all(files: list[bytes]) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 def test_reading_damaged_files_leaks_nothing() -> None:
-    """Where a decoder gives up, its buffers are freed."""
+    """Buffers of a decoder that fails are freed."""
     choose = random.Random(1)
     files = [bytearray(data) for data in (SOUNDS + MEDIA) * 12]
     for data in files:

@@ -38,7 +38,7 @@ def test_line_is_an_object_with_time_level_service_and_message() -> None:
     }
 
 
-def test_line_bears_the_id_of_its_request(current_request: str) -> None:
+def test_line_has_the_request_id(current_request: str) -> None:
     assert line_of(record("hello"))["request_id"] == current_request
 
 

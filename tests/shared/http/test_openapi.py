@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of errors and limits, beyond what FastAPI reads off the routes."""
+"""Errors and limits in the OpenAPI document."""
 
 from typing import Annotated, Any
 
@@ -54,13 +54,13 @@ def document(app: FastAPI) -> dict[str, Any]:
         ("/things/{thing}", "delete", {"200", "404", "409", "503"}),
     ],
 )
-def test_call_lists_the_errors_that_it_can_answer(
+def test_call_lists_its_errors(
     document: dict[str, Any], path: str, method: str, statuses: set[str]
 ) -> None:
     assert set(document["paths"][path][method]["responses"]) == statuses
 
 
-def test_errors_are_in_our_form_and_not_in_fastapis(document: dict[str, Any]) -> None:
+def test_errors_have_our_schema(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert set(schemas["ErrorDetail"]["required"]) == {"type", "message", "param", "code"}
     assert "HTTPValidationError" not in schemas
@@ -70,13 +70,13 @@ def test_errors_are_in_our_form_and_not_in_fastapis(document: dict[str, Any]) ->
         assert schema == {"$ref": "#/components/schemas/ErrorBody"}
 
 
-def test_limit_beyond_a_floats_digits_is_exact(document: dict[str, Any]) -> None:
+def test_large_limit_is_exact(document: dict[str, Any]) -> None:
     seed = document["components"]["schemas"]["Body"]["properties"]["seed"]
     assert (seed["minimum"], seed["exclusiveMaximum"]) == (0, 2**63)
     assert isinstance(seed["exclusiveMaximum"], int)
 
 
-def test_wrong_method_is_told_those_of_every_route_of_the_path(app: FastAPI) -> None:
+def test_wrong_method_gets_the_methods_of_all_routes_of_the_path(app: FastAPI) -> None:
     with TestClient(app) as client:
         answer = client.put("/things")
     assert answer.status_code == 405

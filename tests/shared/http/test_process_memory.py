@@ -1,17 +1,18 @@
 import gc
+from unittest.mock import Mock
 
 import pytest
 from uvicorn.config import Config
 from uvicorn.server import Server
 
-from shared.http.draining import _DrainingServer
+from shared.http.uvicorn_server import DrainingServer
 
 
 @pytest.mark.anyio
-async def test_collector_passes_over_what_a_started_app_keeps(
+async def test_garbage_collector_skips_objects_of_a_started_app(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Else a collection over torch's objects holds up health calls."""
+    """Otherwise a collection of torch's objects delays health probes."""
 
     async def start(self: Server, sockets: object = None) -> None:
         pass
@@ -19,7 +20,7 @@ async def test_collector_passes_over_what_a_started_app_keeps(
     monkeypatch.setattr(Server, "startup", start)
     before = gc.get_freeze_count()
     try:
-        await _DrainingServer(Config(app="none"), state=None).startup()
+        await DrainingServer(Config(app="none"), Mock()).startup()
         assert gc.get_freeze_count() > before
     finally:
         gc.unfreeze()

@@ -52,14 +52,18 @@ def fields(log: pytest.LogCaptureFixture) -> dict[str, object]:
     return found
 
 
-async def test_id_of_the_caller_comes_back_and_reaches_the_route(client: httpx.AsyncClient) -> None:
+async def test_callers_request_id_is_returned_and_reaches_the_route(
+    client: httpx.AsyncClient,
+) -> None:
     answer = await client.get("/items/ash", headers={"X-Request-ID": "mine-7"})
     assert answer.headers["x-request-id"] == "mine-7"
     assert answer.json()["seen_in_thread"] == "mine-7"
 
 
 @pytest.mark.parametrize(("path", "status"), [("/nope", 404), ("/broken", 500), ("/check", 200)])
-async def test_every_answer_has_an_id(client: httpx.AsyncClient, path: str, status: int) -> None:
+async def test_every_response_has_a_request_id(
+    client: httpx.AsyncClient, path: str, status: int
+) -> None:
     answer = await client.get(path)
     assert answer.status_code == status
     assert re.fullmatch("req_[0-9a-f]{32}", answer.headers["x-request-id"])
@@ -67,7 +71,7 @@ async def test_every_answer_has_an_id(client: httpx.AsyncClient, path: str, stat
     assert again.headers["x-request-id"] != answer.headers["x-request-id"]
 
 
-async def test_unforeseen_error_names_the_id_that_the_log_has(client: httpx.AsyncClient) -> None:
+async def test_internal_error_names_the_id_in_the_log(client: httpx.AsyncClient) -> None:
     answer = await client.get("/broken", headers={"X-Request-ID": "mine-8"})
     assert answer.headers.get_list("x-request-id") == ["mine-8"]
     assert answer.json()["error"]["message"].endswith(" mine-8")
@@ -91,7 +95,7 @@ async def test_line_counts_the_bytes_of_a_stream(
     assert fields(log)["bytes"] == 8
 
 
-async def test_unforeseen_error_is_counted_as_500(
+async def test_internal_error_is_counted_as_500(
     client: httpx.AsyncClient, log: pytest.LogCaptureFixture
 ) -> None:
     await client.get("/broken")

@@ -1,4 +1,4 @@
-"""Nested lists become arrays, or are refused by place and limit."""
+"""Nested lists become arrays, or are rejected with place and limit."""
 
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ IDS = Tensor(axes=(Axis("L", 1, 5),), low=0, high=65, integer=True)
 
 
 def refusal(tensor: Tensor, value: Any) -> tuple[str, str]:
-    """The refusal's code and message."""
+    """Code and message of the error."""
     with pytest.raises(PydanticCustomError) as caught:
         tensor.parse(value)
     context = caught.value.context
@@ -56,21 +56,21 @@ def test_integers_become_int64() -> None:
         ([[0, 0]] * 4, "wrong_length", "4 entries on axis R, must have 1 to 3"),
         ([[0]], "wrong_length", "1 entries on axis C, must have 2 to 4"),
         ([[0, 0], [0, 0, 0]], "ragged", "entry 1 of the list has shape [3], entry 0 has [2]"),
-        ([[0, 1.5]], "out_of_range", "a value is 1.5, must lie in -1 to 1"),
-        ([[0, -7]], "out_of_range", "a value is -7, must lie in -1 to 1"),
+        ([[0, 1.5]], "out_of_range", "a value is 1.5, must be in -1 to 1"),
+        ([[0, -7]], "out_of_range", "a value is -7, must be in -1 to 1"),
         ([[0, float("nan")]], "out_of_range", "nan"),
         ([[0, 1e300]], "out_of_range", "-1 to 1"),
         ([[0, 10**400]], "out_of_range", "-1 to 1"),
     ],
 )
-def test_wrong_value_is_refused_by_place_and_limit(value: Any, code: str, words: str) -> None:
+def test_wrong_value_is_rejected_with_place_and_limit(value: Any, code: str, words: str) -> None:
     found, message = refusal(MATRIX, value)
     assert found == code
     assert words in message
 
 
 @pytest.mark.parametrize("value", [[1.0], [2**63], [66], [-1], [[1]], [True]])
-def test_wrong_id_is_refused(value: Any) -> None:
+def test_wrong_id_is_rejected(value: Any) -> None:
     refusal(IDS, value)
 
 
@@ -102,7 +102,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_any_json_gives_the_promised_array_or_a_refusal(value: Any) -> None:
+def test_any_json_gives_an_array_or_an_error(value: Any) -> None:
     try:
         parsed = MATRIX.parse(value)
     except PydanticCustomError:

@@ -14,7 +14,7 @@ import torch
 from shared.audio.mel import mel_spectrogram
 from shared.checkpoints.manifest import CheckpointError
 from shared.checkpoints.writing import write
-from shared.http.deadlines import CallerState, ClientDisconnected, patience
+from shared.http.deadlines import CallerState, ClientDisconnected, caller_state
 from shared.http.tensors import Float32Array
 from shared.settings import REPOSITORY
 from shared.voices import sample_clip
@@ -135,7 +135,7 @@ def test_generating_leaves_the_network_as_it_was(model: Vocos, vocoder: VocosVoc
 
 def test_nothing_is_computed_for_a_caller_that_left(vocoder: VocosVocoder) -> None:
     left = Event()
-    token = patience.set(CallerState(left=left))
+    token = caller_state.set(CallerState(disconnected=left))
     try:
         stream = vocoder.generate(random_mel(4 * BLOCK))
         next(stream)
@@ -143,7 +143,7 @@ def test_nothing_is_computed_for_a_caller_that_left(vocoder: VocosVocoder) -> No
         with pytest.raises(ClientDisconnected):
             next(stream)
     finally:
-        patience.reset(token)
+        caller_state.reset(token)
 
 
 @pytest.mark.parametrize("shape", [(80, 0), (79, 3), (80,), (1, 80, 3)])

@@ -14,7 +14,7 @@ async def _receive() -> Message:
 
 
 @pytest.mark.parametrize("leaves", [False, True])
-def test_what_is_held_is_held_until_the_body_is_sent(leaves: bool) -> None:
+def test_resource_is_held_until_the_body_is_sent(leaves: bool) -> None:
     seen: list[str] = []
 
     async def send(message: Message) -> None:

@@ -1,14 +1,20 @@
-"""Requests whose end is ambiguous, over a socket."""
+"""Ambiguous framing, over a socket; and what is extended of uvicorn."""
 
+import inspect
 import json
 from collections.abc import Iterator
 from functools import partial
 
 import pytest
+import uvicorn
+from uvicorn.protocols.http import h11_impl
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared.http.app import create_app
-from shared.http.connections import TimeoutProtocol
+from shared.http.app_state import state_of
+from shared.http.uvicorn_server import TimeoutProtocol
 from shared.settings import AppSettings
+from tests.conftest import REPOSITORY
 from tests.support.served_app import served
 from tests.system.test_connections import connect, read_to_the_end
 
@@ -36,7 +42,7 @@ AMBIGUOUS = {
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     app = create_app("test", "", AppSettings(), load=lambda: None)
-    with served(app, http=partial(TimeoutProtocol, app.state)) as url:
+    with served(app, http=partial(TimeoutProtocol, state_of(app))) as url:
         yield url
 
 
@@ -60,9 +66,7 @@ def assert_refused(answer: bytes) -> None:
 
 
 @pytest.mark.parametrize("fields", AMBIGUOUS.values(), ids=AMBIGUOUS)
-def test_request_whose_end_is_ambiguous_is_refused_and_its_connection_closed(
-    url: str, fields: bytes
-) -> None:
+def test_ambiguous_framing_is_rejected_and_the_connection_closed(url: str, fields: bytes) -> None:
     assert_refused(answer_to(url, head(fields) + CHUNKS + SMUGGLED))
 
 
@@ -70,12 +74,12 @@ def test_chunks_need_http_1_1(url: str) -> None:
     assert_refused(answer_to(url, head(b"Transfer-Encoding: chunked", b"1.0") + CHUNKS))
 
 
-def test_head_that_arrives_in_pieces_is_refused_too(url: str) -> None:
+def test_ambiguous_head_in_pieces_is_rejected(url: str) -> None:
     whole = head(AMBIGUOUS["length and chunks"])
     assert_refused(answer_to(url, whole[:60], whole[60:], CHUNKS))
 
 
-def test_request_behind_another_is_refused_too(url: str) -> None:
+def test_ambiguous_pipelined_request_is_rejected(url: str) -> None:
     first = b"GET /check HTTP/1.1\r\nHost: x\r\n\r\n"
     answer = answer_to(url, first + head(AMBIGUOUS["length and chunks"]) + CHUNKS + SMUGGLED)
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -90,8 +94,48 @@ def test_request_behind_another_is_refused_too(url: str) -> None:
         (b"X-Length: Content-Length: 5\r\nTransfer-Encoding:chunked", CHUNKS),
     ],
 )
-def test_request_with_one_end_keeps_its_connection(url: str, fields: bytes, body: bytes) -> None:
+def test_unambiguous_request_keeps_the_connection(url: str, fields: bytes, body: bytes) -> None:
     last = b"GET /check HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     answer = answer_to(url, head(fields) + body + last)
     assert answer.count(b"HTTP/1.1 404 ") == 1
     assert answer.count(b"HTTP/1.1 200 ") == 1
+
+
+def test_uvicorn_has_the_methods_and_attributes_that_are_extended() -> None:
+    """Fails if an upgrade of uvicorn changes what TimeoutProtocol relies on."""
+    for method, parameters in {
+        "connection_made": ["self", "transport"],
+        "connection_lost": ["self", "exc"],
+        "data_received": ["self", "data"],
+        "send_400_response": ["self", "msg"],
+        "on_response_complete": ["self"],
+        "shutdown": ["self"],
+        "timeout_keep_alive_handler": ["self"],
+    }.items():
+        signature = inspect.signature(getattr(H11Protocol, method))
+        assert list(signature.parameters) == parameters, method
+    source = inspect.getsource(h11_impl)
+    for name in (
+        "self.conn = h11.Connection(",
+        "self.timeout_keep_alive_task = self.loop.call_later(",
+        "self.app_state",
+        "self.connections = server_state.connections",
+        "self.server_state",
+        "on_response=self.on_response_complete",
+    ):
+        assert name in source
+    cycle = inspect.getsource(h11_impl.RequestResponseCycle)
+    for attribute in (
+        "body",
+        "disconnected",
+        "message_event",
+        "response_complete",
+        "response_started",
+    ):
+        assert f"self.{attribute} = " in cycle
+
+
+def test_uvicorn_is_pinned() -> None:
+    lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("uvicorn=")]
+    assert line.partition("#")[0].strip() == f"uvicorn=={uvicorn.__version__}"

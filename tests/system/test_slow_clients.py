@@ -1,4 +1,4 @@
-"""A request that comes too slowly is refused, and its connection closed, whoever waits for it."""
+"""Slow clients: a slow request gets 408, and a client that never reads is dropped."""
 
 import socket
 import time
@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+import numpy as np
+import orjson
 import pytest
 
+from shared.http.tensors import Float32Array
 from tests.conftest import running
 from tests.support.leaving_clients import wait_until
 
@@ -19,7 +22,7 @@ CHUNKED = "Content-Type: audio/wav\r\nTransfer-Encoding: chunked\r\n"
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.URL]:
-    """A gateway, which needs no service for what is tested here."""
+    """URL of a gateway without services."""
     folder = tmp_path_factory.mktemp("data")
     with running("gateway", RECEIVE_SECONDS="0.5", DATA_DIR=str(folder)) as url:
         yield httpx.URL(url)
@@ -41,11 +44,11 @@ def open_descriptors(url: httpx.URL) -> float:
 @pytest.mark.parametrize(
     "sent",
     [
-        JSON + "\r\n",  # a body that does not come
+        JSON + "\r\n",  # a body that never arrives
         f"\r\nPOST /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{JSON}\r\n",
     ],
 )
-def test_connection_is_let_go_though_its_client_stays(url: httpx.URL, sent: str) -> None:
+def test_connection_is_closed_though_its_client_stays(url: httpx.URL, sent: str) -> None:
     before = open_descriptors(url)
     with connected(url) as connection:
         connection.sendall(f"POST /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n{sent}".encode())
@@ -54,7 +57,7 @@ def test_connection_is_let_go_though_its_client_stays(url: httpx.URL, sent: str)
 
 
 def drip(connection: socket.socket, piece: bytes) -> bytes:
-    """Sends a piece now and then until the connection is closed; gives what came back."""
+    """Send a piece from time to time until the connection closes. Returns the response."""
     answer = b""
     connection.settimeout(0.05)
     deadline = time.monotonic() + 60
@@ -80,9 +83,7 @@ def drip(connection: socket.socket, piece: bytes) -> bytes:
         ("/v1/audio/verify", CHUNKED, b"1\r\nx\r\n"),
     ],
 )
-def test_body_that_drips_in_is_refused_with_408(
-    url: httpx.URL, path: str, head: str, piece: bytes
-) -> None:
+def test_dripping_body_gets_408(url: httpx.URL, path: str, head: str, piece: bytes) -> None:
     with connected(url) as connection:
         connection.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n".encode())
         answer = drip(connection, piece)
@@ -91,7 +92,7 @@ def test_body_that_drips_in_is_refused_with_408(
     assert b"0.5 s" in answer
 
 
-def test_body_that_stops_coming_is_refused_with_408(url: httpx.URL) -> None:
+def test_stalled_body_gets_408(url: httpx.URL) -> None:
     with connected(url) as connection:
         connection.sendall(f"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\n{JSON}\r\n{{".encode())
         assert connection.recv(65_536).startswith(b"HTTP/1.1 408 ")
@@ -100,21 +101,21 @@ def test_body_that_stops_coming_is_refused_with_408(url: httpx.URL) -> None:
 @pytest.mark.parametrize(
     "sent", [b"", b"GET /check HT", b"GET /check HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: "]
 )
-def test_connection_whose_head_does_not_come_is_closed(url: httpx.URL, sent: bytes) -> None:
+def test_connection_without_a_complete_head_is_closed(url: httpx.URL, sent: bytes) -> None:
     with connected(url) as connection:
         connection.sendall(sent)
         assert drip(connection, b"x" if sent else b"") == b""
 
 
-def test_connection_whose_body_nobody_wants_is_closed(url: httpx.URL) -> None:
-    """It was answered early; what still comes is read and thrown away, but not for ever."""
+def test_connection_with_an_unread_body_is_closed(url: httpx.URL) -> None:
+    """After an early response the rest is read and discarded, for a limited time."""
     with connected(url) as connection:
         connection.sendall(f"POST /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n{JSON}\r\n".encode())
         assert drip(connection, b" ").startswith(b"HTTP/1.1 404 ")
 
 
-def test_connection_of_requests_that_come_in_time_stays(url: httpx.URL) -> None:
-    """Its next request counts anew, however long ago it was opened."""
+def test_connection_with_timely_requests_stays_open(url: httpx.URL) -> None:
+    """The time limit restarts with each request."""
     ask = b"GET /check HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with connected(url) as connection:
         for _ in range(10):
@@ -124,4 +125,19 @@ def test_connection_of_requests_that_come_in_time_stays(url: httpx.URL) -> None:
                 part = connection.recv(65_536)
                 assert part, "the connection was closed"
                 answer += part
-            time.sleep(0.15)  # all together longer than one request may take
+            time.sleep(0.15)  # in total longer than the limit of one request
+
+
+def test_client_that_never_reads_frees_the_slot(mel: Float32Array) -> None:
+    long = {"spec": np.tile(mel, 100), "sr": 48_000, "seed": 1}
+    body = orjson.dumps(long, option=orjson.OPT_SERIALIZE_NUMPY)
+    head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with running("vocoder", CONCURRENCY="1", SEND_SECONDS="0.5") as url:
+        address = httpx.URL(url)
+        with socket.create_connection((address.host, address.port)) as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.sendall(f"POST /inference/ HTTP/1.1\r\nHost: x\r\n{head}".encode() + body)
+            assert deaf.recv(1)  # the response has started
+            short = {"spec": mel[:, :2].tolist()}
+            answer = httpx.post(f"{url}/inference/", json=short, timeout=60)
+    assert answer.status_code == 200
