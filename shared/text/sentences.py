@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from shared.text.markup import ITEM_PAUSE, TextFormat, read_markup
+from shared.text.markup import CELL_PAUSE, ITEM_PAUSE, TextFormat, read_markup
 from shared.text.spans import Run, SpannedText
 
 MAX_CHARACTERS = 200
@@ -53,12 +53,14 @@ def iter_sentences(
     last: Piece | None = None  # whose pause depends on what follows
     for block in read_markup(text, text_format):
         for line in _lines(block.content):
-            for start, stop in _sentences(line.text):
-                for piece in _clauses(line.part(start, stop), max_characters):
-                    if last:
-                        yield last
-                    last = piece
-                last = last and replace(last, pause=SENTENCE_PAUSE)
+            for cell in _cells(line):
+                for start, stop in _sentences(cell.text):
+                    for piece in _clauses(cell.part(start, stop), max_characters):
+                        if last:
+                            yield last
+                        last = piece
+                    last = last and replace(last, pause=SENTENCE_PAUSE)
+                last = last and replace(last, pause=CELL_PAUSE)
             last = last and replace(last, pause=ITEM_PAUSE)
         last = last and replace(last, pause=block.pause)
     if last:
@@ -69,34 +71,51 @@ def iter_sentences(
 
 _FOLDABLE = re.compile(r"\s{2,}|[^\S ]")
 _COLUMNS = re.compile(r"\S(?:\t| {2,})\s*+\S")  # of a table made with blanks
+_BETWEEN_CELLS = re.compile(r"(?<=\S)(?:[^\S\n]*\t[^\S\n]*| {3,})(?=\S)")
+_ITEM = re.compile(r"(?:[-*•–]|(?:[0-9]{1,3}|[a-z]|[ivx]{1,4})[.)]) ")
+_LOWER_CASE_WORD = re.compile(r"\W*[a-z]++(?![./:@_-]?\w)")
+_FILLED = 0.75  # of the longest line; a shorter one was not wrapped before a lower-case word
+_MIN_LINES = 3  # that show how long lines are
 
 
 def _lines(content: SpannedText) -> Iterator[SpannedText]:
-    """The stretches of a block that are read apart, their white space single spaces.
+    """The stretches of a block that are read apart.
 
-    A line end was written to be one where the next line's first word would still have fitted, in
-    short lines such as those of a poem, and between rows of columns. It is no end before a
-    lower-case word.
+    A line end was intended where the next line's first word would still have fitted, in short
+    lines such as those of a poem, between rows of columns, and before a list item. Before a
+    lower-case word it was intended only after a line that is much shorter than the others.
     """
     text = content.text
     longest = max(len(line.strip()) for line in text.split("\n"))
     ends = [match.start() for match in re.finditer("\n", text)]
-    bounds = [0, *(end for end in ends if _parts(text, end, longest)), len(text)]
+    few = len(ends) + 1 < _MIN_LINES
+    bounds = [0, *(end for end in ends if _is_intended(text, end, longest, few)), len(text)]
     for start, stop in pairwise(bounds):
-        if (line := _folded(content.part(start, stop))).runs:
-            yield line
+        yield content.part(start, stop)
 
 
-def _parts(text: str, line_end: int, longest: int) -> bool:
-    line = text[text.rfind("\n", 0, line_end) + 1 : line_end].rstrip()
+def _is_intended(text: str, line_end: int, longest: int, few: bool) -> bool:
+    line = text[text.rfind("\n", 0, line_end) + 1 : line_end].strip()
     next_end = text.find("\n", line_end + 1)
     next_line = text[line_end + 1 : next_end if next_end >= 0 else len(text)].strip()
-    first = _NEXT_WORD.match(next_line)
-    if not line.strip() or not next_line or (first and first[1][0].islower()):
+    if not line or not next_line:
         return False
-    if _COLUMNS.search(line) or longest < MIN_WRAPPED_LINE:
+    if _ITEM.match(next_line):
         return True
-    return len(line.strip()) + 1 + len(next_line.split()[0]) <= longest
+    needed = len(line) + 1 + len(next_line.split(maxsplit=1)[0])
+    if _LOWER_CASE_WORD.match(next_line):
+        return not few and needed <= _FILLED * longest
+    return bool(_COLUMNS.search(line)) or longest < MIN_WRAPPED_LINE or needed <= longest
+
+
+def _cells(line: SpannedText) -> Iterator[SpannedText]:
+    """The cells of a row whose columns are parted by tabs or blanks, with single spaces."""
+    gaps = [match.span() for match in _BETWEEN_CELLS.finditer(line.text)]
+    starts = [0, *(end for _, end in gaps)]
+    stops = [*(start for start, _ in gaps), len(line.text)]
+    for start, stop in zip(starts, stops, strict=True):
+        if (cell := _folded(line.part(start, stop))).runs:
+            yield cell
 
 
 def _folded(content: SpannedText) -> SpannedText:
@@ -128,6 +147,7 @@ _MAYBE_END = re.compile(
     r"|(?<=[a-z])(?P<tight>[.!?]++)(?=[A-Z][a-z])"
 )
 _NEXT_WORD = re.compile(r"\W*(\w+)")
+_LAST_PART = re.compile(r".*[-–—/(0-9¼½¾⅓⅔]")  # what precedes it in "Mon.–Fri" and "3-yr"
 _INITIALS = re.compile(r"[^\W\d_]|(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")  # J, U.S, Ph.D
 
 
@@ -136,17 +156,26 @@ def _words(listed: str) -> frozenset[str]:
 
 
 _NEVER_LAST = _words(
-    "approx capt cf cmdr col cpt dr e.g eg gen gov hon i.e ie lt maj messrs mlle mme mr mrs ms mx "
-    "pres prof rep rev sen sgt supt viz vs"
+    "approx capt cf chas cmdr col cpt dr e.g eg fed gen geo gov hon i.e ie lt maj messrs mlle mme "
+    "mr mrs ms mtg mx pres prof rep rev sen sgt supt thos viz vs wm"
 )
-_BEFORE_NUMBER = _words("apt art ch chap eq ext fig figs no nos nr p pp ref rm sec tel vol vols")
+_BEFORE_NUMBER = _words(
+    "acct apt art bldg ca ch chap ed ep eq eqs est excl ext fig figs fri incl max min mon no nos "
+    "nr p para pg pp ref refs rm sat sec ste sun tab tel thu thur thurs tue tues vol vols wed"
+)
 _MAYBE_LAST = _words(
-    "al apr aug ave blvd bros co corp dec dept esq est etc feb ft inc jan jr jul jun ltd mar mt "
-    "nov oct rd sep sept sr st"
+    "al apr aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul jun ltd "
+    "mar mt nov oct rd sep sept sr st"
+)
+_STATES = _words(
+    "ala ariz ark calif colo conn del fla ga ill ind kan ky la mass md mich minn miss mo mont neb "
+    "nev okla ore pa tenn tex va vt wash wis wyo"
 )
 _UNITS = _words(
-    "cu ft gal hr hrs in kg km lb lbs min mins ml mm oz pt qt sec secs sq tbs tbsp tsp yd"
+    "cu ft gal hr hrs in kg km lb lbs lg lm min mins ml mm mo mos oz pkg pt qt sec secs sm sq tbs "
+    "tbsp tsp wk wks yd yr yrs"
 )
+_NUMBER = re.compile(r"\w*[0-9]|(?![AI]\b)(?:[IVXLC]+|[A-Z])\b")  # or a numeral, or a letter
 _SENTENCE_STARTERS = _words(
     "a an and as at but for he her his how i if in it my no on our she so that the their then "
     "there these they this those we what when where who why yes you your"
@@ -203,11 +232,13 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
     sentence's end."""
     *earlier, word = before.split(" ")
     word = word.lstrip(_OPENERS)
-    name = word.lower()
+    name = _LAST_PART.sub("", word.lower())
     if name in _NEVER_LAST:
         return True
-    if name in _BEFORE_NUMBER:
-        return any(map(str.isdigit, next_word))
+    if name in _BEFORE_NUMBER and _NUMBER.match(next_word):
+        return True
+    if name in _STATES and earlier and earlier[-1].endswith(","):
+        return next_word.lower() not in _SENTENCE_STARTERS
     if name in _UNITS:
         return not next_word[0].isupper()
     if not earlier and word.isdigit():  # the number of a list's entry
