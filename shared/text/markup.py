@@ -90,6 +90,8 @@ _MARKDOWN = (
     .disable("text_join")  # an escaped sign is no longer in the source as it stands
 )
 _CHUNK = 50_000  # characters parsed at a time: tokens take many times the memory of their text
+_TASK = re.compile(r"\[([ xX])\] ")
+_BOX = {" ": "To do: ", "x": "Done: "}
 _GREATER_THAN = re.compile(r"^(\s{0,3})>(?=[\d=])", re.MULTILINE)  # ">5 %" quotes nobody
 _STAND_IN = "\ufe65"  # a small greater-than sign: no markup, and one character too
 
@@ -124,6 +126,7 @@ class _MarkdownReader:
         self._at = 0
         ends = [match.end() for match in re.finditer(r"\n|\Z", self._parsed)]
         self._lines = [0, *ends]
+        self._starts_item = False
 
     def blocks(self) -> Iterator[Block]:
         tokens = _MARKDOWN.parse(self._parsed)
@@ -138,6 +141,7 @@ class _MarkdownReader:
                     if not depth:
                         yield Block(SpannedText(), PARAGRAPH_PAUSE)
                 case "list_item_open":
+                    self._starts_item = True
                     prefix = f"{token.info}{token.markup}" if token.info else ""
                 case "th_open" | "td_open":
                     pause = CELL_PAUSE
@@ -180,18 +184,28 @@ class _MarkdownReader:
     def _child(self, child: Token, end: int) -> Iterator[Run]:
         match child.type:
             case "text" | "code_inline" | "text_special":
-                yield from self._found(child.content, end)
+                yield from self._text(child.content, end)
             case "softbreak" | "hardbreak":
                 line_end = self._parsed.find("\n", self._at, end)
                 at = self._at if line_end < 0 else line_end
-                yield self._run("\n", at, at + 1)
-                self._at = at + 1
+                self._at = min(at + 1, len(self._parsed))
+                yield self._run("\n", at, self._at)
             case "image":
                 for part in child.children or []:
                     yield from self._child(part, end)
                 self._skip_destination(end)
             case "link_close" if child.markup != "autolink":
                 self._skip_destination(end)
+
+    def _text(self, text: str, end: int) -> Iterator[Run]:
+        """A task list's box is said: "[x] Paint it" is "Done: Paint it"."""
+        if self._starts_item and (box := _TASK.match(text)):
+            at = max(self._parsed.find(box[0], self._at, end), self._at)
+            yield Run(_BOX[box[1].lower()], self._offset + at, self._offset + at + len(box[0]))
+            self._at = at + len(box[0])
+            text = text[box.end() :]
+        self._starts_item = False
+        yield from self._found(text, end)
 
     def _skip_destination(self, end: int) -> None:
         """Over the `](destination "title")` or `][label]` that follows a link's text."""
@@ -210,6 +224,9 @@ class _MarkdownReader:
         if not text:
             return
         at = self._parsed.find(text, self._at, end)
+        if at < 0:  # a line end within code is a space
+            found = self._parsed[self._at : end].replace("\n", " ").find(text)
+            at = found if found < 0 else self._at + found
         if at < 0:  # the parser has changed it: the whole stretch stands for it
             yield Run(text, self._offset + self._at, self._offset + max(self._at, end))
             self._at = max(self._at, end)
@@ -242,7 +259,8 @@ _MARKS = re.compile(
     |<(?P<close>/?)(?P<tag>[A-Za-z][A-Za-z0-9:-]*+)(?P<attributes>(?:\s++{_ATTRIBUTE})*+)\s*+/?>
     |(?P<entity>&(?:\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}}|[A-Za-z][A-Za-z0-9]{{1,31}});)
     |\[(?:pause|break)\s*+[:=]?\s*+(?P<pause>[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?)\s*+(?P<unit>ms|s)\]
-    |(?<=\S)(?P<note>(?:\[(?:[0-9]{{1,3}}|\^[\w-]{{1,32}}|note\ [0-9]{{1,3}}|citation\ needed)\])++)
+    |(?<=\S)(?P<note>(?:\[(?:[0-9]{{1,3}}|[a-h]|\^[\w-]{{1,32}}|note\ [0-9]{{1,3}}|citation\ needed)\])++)
+     (?::[0-9]{{1,4}}(?:[-–][0-9]{{1,4}})?)?+
     |^(?P<definition>\[\^[\w-]{{1,32}}\]:\s*+)
     """,
     re.VERBOSE | re.MULTILINE,

@@ -67,7 +67,7 @@ def read(text: str, lexicon: Lexicon = NO_LEXICON) -> Reading:
     length, last = 0, ""
     within_word = False
     for start, end, said, spaced in spoken(text, lexicon):
-        if last and (spaced or _apart(last, said)):
+        if last and said[0] not in _SPACE_AFTER and (spaced or _apart(last, said)):
             parts.append(" ")
             length += 1
         parts.append(said)
@@ -94,9 +94,11 @@ def _is_word(said: str) -> bool:
 
 def _apart(last: str, words: str) -> bool:
     """True if a space is due where the source has none: "5km", "one,two", "end.Start"."""
+    if words == "(":
+        return last[-1:].isalpha()
     if not last or not words[0].isalpha():
         return False
-    return last[0].isalpha() or last in _SPACE_AFTER
+    return last[0].isalpha() or last in _SPACE_AFTER or last == ")"
 
 
 def normalize(text: str, lexicon: Lexicon = NO_LEXICON) -> str:

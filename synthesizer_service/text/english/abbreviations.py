@@ -14,6 +14,7 @@ from synthesizer_service.text.english.abbreviation_words import (
     FULL,
     NEED_A_NUMBER,
     PLAIN,
+    STATE_ABBREVIATIONS,
     STATES,
     STREETS,
     TITLES,
@@ -64,11 +65,18 @@ def _state(match: re.Match[str]) -> str | None:
 
 
 # Words as well, where a sentence may end after them.
-_MAYBE_WORDS = frozenset(listed("min max ed temp sec ca est ref"))
+_MAYBE_WORDS = frozenset(listed("min max ed temp sec ca est ref med sm"))
+_LOWER_CASE_ONLY = frozenset(listed("mo wk sm med"))  # Mo is a name
 
 
 def _dotted(match: re.Match[str]) -> str | None:
     lower, lead, rest = match["word"].lower(), before(match), after(match)
+    if lower in _LOWER_CASE_ONLY and not match["word"].islower():
+        return None
+    if match["word"] == "Est" and re.match(r" ?[0-9]", rest):
+        return "established"
+    if match["word"] in {"Dep", "Arr"} and re.search(r"[a-z]", lead):
+        return None
     if lower == "v":
         return "versus" if re.search(r"[A-Z][\w.]* $", lead) and _NAME.match(rest) else None
     ends_sentence = not rest.strip(" \"')") or re.match(r" [\"']?[A-Z]", rest)
@@ -76,6 +84,8 @@ def _dotted(match: re.Match[str]) -> str | None:
 
 
 RULES = (
+    rule(r"Fed\. ?R\. ?Civ\. ?P\.", "federal rule of civil procedure", LETTER),
+    rule(r"Fed\. ?R\. ?Crim\. ?P\.", "federal rule of criminal procedure", LETTER),
     rule(r"et al(?:\.|(?![A-Za-z]))", "and others", LETTER),
     rule(  # 123 N. Main St.
         rf"(?<=[0-9] )(?P<to>[NSEW]|[NS][EW])\.?(?= [A-Z][a-z]{{1,20}} (?:{any_of(STREETS)})\b)",
@@ -84,8 +94,13 @@ RULES = (
     ),
     rule(rf"(?<=, )(?:{'|'.join(STATES)})(?= [0-9]{{5}}|[.,;)]| ?$)", _state, LETTER),
     rule(
-        rf"(?P<word>(?i:{any_of(' '.join(NEED_A_NUMBER))}))\."
-        r"(?= ?(?:[0-9#]|[A-Z]{1,6}-?[0-9]|(?![Ii]\b)(?:[IVXL]{1,9}|[ivxl]{1,9})\b))",
+        rf"(?<=, )(?P<state>{any_of(' '.join(STATE_ABBREVIATIONS))})\.",
+        lambda match: STATE_ABBREVIATIONS[match["state"]],
+        LETTER,
+    ),
+    rule(
+        rf"(?![PCL]\.)(?P<word>(?i:{any_of(' '.join(NEED_A_NUMBER))}))\."
+        r"(?= ?(?:[0-9#]|\([0-9]|\[[0-9]|[A-Z]{1,6}-?[0-9]|(?![Ii]\b)(?:[IVXL]{1,9}|[ivxl]{1,9})\b))",
         lambda match: NEED_A_NUMBER[match["word"].lower()],
         LETTER,
     ),

@@ -98,6 +98,9 @@ _FILE = rf"[A-Za-z0-9_-]{{1,64}}\.(?:{_EXTENSIONS})(?![A-Za-z0-9])"
 
 RULES = (
     rule(
+        r"10\.[0-9]{4,9}/[A-Za-z0-9._;()/:-]{1,80}(?<=[A-Za-z0-9])", lambda m: address_words(m[0])
+    ),  # DOI
+    rule(
         rf"(?i:https?|ftps?|wss?|file|s3|ssh|git)://(?P<rest>{_URL_CHARACTERS}*{_URL_END})",
         _whole,
         LETTER,

@@ -41,8 +41,9 @@ def _vanity(match: re.Match[str]) -> str:
 _ASKED_FOR = re.compile(
     r"\b(?:account|card|order|invoice|tracking|serial|pin|passcode|code|zip|postcode|passport|"
     r"reference|ref|ticket|confirmation|booking|routing|policy|license|case|number|no|phone|tel|"
-    r"telephone|mobile|fax|call|dial|text|ending|id|iban|isbn|extension|ext|password|otp)"
-    r"(?: (?:number|no|id|code|ending in|in|is))?[.:#]{0,2} ?#?$",
+    r"telephone|mobile|fax|call|dial|text|ending|id|iban|isbn|extension|ext|password|otp|sku|upc|"
+    r"model|part|lot|vin|acct)"
+    r"\.?(?: (?:number|no|id|code|ending in|in|is))?[.:#]{0,2} ?#?$",
     re.IGNORECASE,
 )
 _SHORT_CALLS = frozenset({"911", "411", "311", "999", "112", "988"})
@@ -60,8 +61,22 @@ def _digits_by_context(match: re.Match[str]) -> str | None:
     return digit_words(digits) if zip_code else None
 
 
+def _dashed_digits(match: re.Match[str]) -> str | None:
+    """88-4431-07; 5-10-15 are numbers."""
+    groups = match[0].split("-")
+    is_code = any(len(group) > 2 or (len(group) > 1 and group[0] == "0") for group in groups)
+    return _groups(match[0]) if is_code or _ASKED_FOR.search(before(match)) else None
+
+
+def _spaced_digits(match: re.Match[str]) -> str | None:
+    """account no. 4432 1109 87"""
+    return _groups(match[0]) if _ASKED_FOR.search(before(match)) else None
+
+
 def _hash_number(match: re.Match[str]) -> str:
     digits = match["digits"]
+    if "-" in digits:
+        return f"number {_groups(digits)}"
     return f"number {digit_words(digits) if len(digits) > 3 else integer_words(digits)}"
 
 
@@ -120,6 +135,15 @@ def _run_words(run: str) -> str:
     return run.lower() if is_word else spell(run)
 
 
+def _grouped_code(match: re.Match[str]) -> str | None:
+    """K7R-220-94Q, B4471-X: a group has letters and digits and is no word, year or size."""
+    groups = match[0].split("-")
+    mixed = [group for group in groups if not (group.isalpha() or group.isdecimal())]
+    long = any(len(group) > 3 for group in mixed) or len(groups) > 2
+    joint = ", " if len(groups) > 2 else " "
+    return joint.join(map(spell, groups)) if mixed and long else None
+
+
 def _code_with_dashes(match: re.Match[str]) -> str | None:
     """XK-4402-B"""
     if not re.search("[0-9]", match[0]):
@@ -156,12 +180,13 @@ RULES = (
         SIGN,
     ),
     rule(
-        rf"(?P<number>\+[0-9]{{1,3}}(?:[ .-]?\(?[0-9]{{1,5}}\)?){{2,6}}){_EXTENSION}{_ENDS}",
+        rf"(?P<number>\+(?=[0-9 ().-]{{7}})[0-9]{{1,3}}(?:[ .-]?\(?[0-9]{{1,5}}\)?){{2,6}}){_EXTENSION}{_ENDS}",
         _phone,
         SIGN,
     ),
     rule(
-        r"(?P<number>1-8[0-9]{2})-(?P<words>[A-Z]{2,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])", _vanity
+        r"(?P<number>1-8[0-9]{2}(?:-[0-9]{3})?)-(?P<words>[A-Z]{2,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])",
+        _vanity,
     ),
     rule(rf"{_STARTS}(?:{_CARD}){_ENDS}", lambda match: _groups(match[0])),
     rule(
@@ -185,7 +210,12 @@ RULES = (
         LETTER,
     ),
     rule(r"v(?P<numbers>[0-9]{1,4})(?P<suffix>)(?![A-Za-z0-9])", _version, LETTER),
-    rule(r"#(?P<digits>[0-9]{1,15})(?![0-9A-Za-z]|[.,][0-9])", _hash_number, SIGN),
+    rule(
+        r"#(?P<digits>[0-9]{1,15}(?:-[0-9]{1,12}){0,4})(?![0-9A-Za-z]|[.,-][0-9A-Za-z])",
+        _hash_number,
+        SIGN,
+    ),
+    rule(r"[0-9]{2,6}(?: [0-9]{2,6}){1,6}(?![0-9A-Za-z]|[.,:/-][0-9A-Za-z])", _spaced_digits),
     rule(
         r"(?P<digits>[0-9]{3,15})(?! hours| hrs)(?![0-9A-Za-z]|[.,'][0-9]|[-/:][0-9])",
         _digits_by_context,
@@ -196,6 +226,8 @@ RULES = (
     ),
 )
 MIXED_RULES = (
+    rule(r"[0-9]{1,6}(?:-[0-9]{1,8}){2,5}(?![0-9A-Za-z]|[.,:/-][0-9A-Za-z])", _dashed_digits),
+    rule(r"[A-Z0-9]{1,12}(?:-[A-Z0-9]{1,12}){1,5}(?![A-Za-z0-9-])", _grouped_code, LETTER, DIGIT),
     rule(
         r"[A-Z]{1,4}(?:(?:-[A-Z0-9]{1,12}){2,6}|-(?=[0-9A-Z]{0,11}[0-9])[0-9A-Z]{3,12})"
         r"(?![A-Za-z0-9])",

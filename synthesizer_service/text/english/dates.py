@@ -79,7 +79,10 @@ def _day_and_month(match: re.Match[str]) -> str | None:
         return None
     article = "" if re.search(r"\bthe $", before(match), re.IGNORECASE) else "the "
     words = f"{article}{ordinal_words(match['day'])} of {_full(month)}"
-    return f"{words}, {integer_words(match['year'])}" if match["year"] else words
+    if match["year"]:
+        words += f", {integer_words(match['year'])}"
+        return f"{words}," if re.match(r" [0-9]{1,2}:[0-9]{2}", rest) else words
+    return words
 
 
 _DATE_BEFORE = re.compile(
@@ -88,8 +91,9 @@ _DATE_BEFORE = re.compile(
 
 
 def _slashed_day(match: re.Match[str]) -> str | None:
-    """11/30 after a word that leads to a date."""
-    if not _DATE_BEFORE.search(before(match)):
+    """11/30 after a word that leads to a date, or where it is no fraction."""
+    is_fraction = int(match["day"]) < 12 or match["day"] in {"16", "20"}
+    if is_fraction and not _DATE_BEFORE.search(before(match)):
         return None
     return _date_words(int(match["month"]), int(match["day"]), "")
 
@@ -125,25 +129,32 @@ def _weekday(match: re.Match[str]) -> str | None:
     """ "Sat", "Sun" and "Wed" are weekdays beside a date, a time or another weekday."""
     day, lead = match["day"], before(match)
     if day in {"Sat", "Sun", "Wed"}:
-        beside = _DAY_FOLLOWS.match(after(match)) or _DAY_LEADS.search(lead)
+        last = day != "Sun" and lead.strip() and re.match(r"[.,;:!?)]|$", after(match))
+        beside = last or _DAY_FOLLOWS.match(after(match)) or _DAY_LEADS.search(lead)
         if not beside or lead.endswith("he "):  # the Sun
             return None
     return _WEEKDAY_OF[day]
 
 
-_ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;]))?"
+_ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;-]))?"
 
 _SPANNED = rf"(?:{'|'.join((*_WEEKDAY_OF, *_MONTH_OF, *MONTHS))})[a-z]{{0,6}}"
-_SPAN_BEFORE = re.compile(rf"\b{_SPANNED}\.? ?$")
+_SPAN_BEFORE = re.compile(rf"\b{_SPANNED}\.?(?: [0-9]{{1,2}},?)?(?: [0-9]{{4}})? ?$")
+
+
+def _year_and_month(match: re.Match[str]) -> str:
+    """08/2027"""
+    return f"{MONTHS[int(match['month']) - 1]} {_year_words(match['year'])}"
 
 
 def _span(match: re.Match[str]) -> str | None:
-    """The dash of Mon-Fri, Jan-Mar."""
+    """The dash of Mon-Fri, Jan-Mar, "29 May 1630 - 6 June 1685"."""
     return "to" if _SPAN_BEFORE.search(before(match)) else None
 
 
 RULES = (
-    rule(rf"--?(?= ?{_SPANNED}\b)", _span, SIGN),
+    rule(rf"--?(?= ?(?:[0-9]{{1,2}} )?{_SPANNED}\b)", _span, SIGN),
+    rule(r"(?<![0-9/])(?P<month>0[1-9]|1[0-2])/(?P<year>20[0-9]{2})(?![0-9/])", _year_and_month),
     rule(
         rf"(?P<year>{_YEAR})[-/](?P<month>[01]?[0-9])[-/](?P<day>{_DAY})(?![0-9-])"
         r"(?:[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"

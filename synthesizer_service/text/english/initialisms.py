@@ -13,6 +13,7 @@ from synthesizer_service.text.english.initialism_words import (
     SPELLED,
 )
 from synthesizer_service.text.english.letters import LETTER_NAMES, spell
+from synthesizer_service.text.english.number_words import cardinal_words
 from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, before, rule
 
 MAX_WORD_LETTERS = 40  # that are looked at
@@ -107,12 +108,42 @@ def _is_letter_a(letter: str, lead: str, rest: str) -> bool:
     if not re.search(r"\w", lead) and not re.search(r"\w", rest):
         return True  # nothing but "A."
     if letter == "a":
-        return rest.startswith("-")
+        return rest.startswith("-") or bool(
+            re.match(r"\)", rest) and re.search(r"(?:^|\() ?$", lead)
+        )
     if not re.match(r" [\"'(]?\w", rest):
         return not re.match(r"['.-]?\w", rest) or rest.startswith("-")
     starts_sentence = re.search(r"(?:^|[.!?:;\"-])[ \"'(-]*$", lead)
     return not starts_sentence and not _in_capitals(lead, rest)
 
+
+_QUESTION = {"Q": "question:", "A": "answer:"}
+
+
+def _question(match: re.Match[str]) -> str | None:
+    """At the start of a line of questions and answers."""
+    starts = not re.search(r"\w", before(match)) and not re.search(r" [B-P]: ", after(match))
+    return _QUESTION[match["letter"]] if starts else None
+
+
+def _humps(match: re.Match[str]) -> str | None:
+    """ValueError, getUserName, OpenSSL, sRGB"""
+    if match[0].startswith(("Mac", "Mc")):
+        return None
+    parts = _HUMP.findall(match[0])
+    if match["plain"]:
+        return " ".join(parts)
+    return " ".join(spell(part) if is_spelled(part) or len(part) == 1 else part for part in parts)
+
+
+def _applied(match: re.Match[str]) -> str:
+    """f(x), O(1)"""
+    argument = match["argument"]
+    said = cardinal_words(argument) if argument.isdecimal() else spell(argument)
+    return f"{spell(match['letter'])} of {said}"
+
+
+_HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 SPECIAL_RULES = (
     rule(  # a grade: A+, B-
@@ -121,10 +152,11 @@ SPECIAL_RULES = (
         LETTER,
     ),
     rule(  # AT&T
-        r"[A-Z]{1,3}&[A-Z]{1,3}(?![A-Za-z0-9])",
-        lambda match: " and ".join(map(spell, match[0].split("&"))),
+        r"(?P<letters>[A-Z]{1,3}&[A-Z]{1,3})(?P<plural>s?)(?![A-Za-z0-9])",
+        lambda match: " and ".join(map(spell, match["letters"].split("&"))) + match["plural"],
         LETTER,
     ),
+    rule(r"(?P<letter>Q|A):(?= (?:[A-Z\"(]|[a-z]{2}))", _question, LETTER),
     rule(
         rf"(?<![A-Za-z0-9])(?:{any_of(' '.join(SAID_AS))})(?![A-Za-z0-9+#]|'[a-z])",
         lambda match: SAID_AS[match[0]],
@@ -140,7 +172,18 @@ RULES = (
         lambda match: LETTER_NAMES[match["letter"].lower()],
         LETTER,
     ),
+    rule(
+        r"(?<![A-Za-z0-9'])(?P<letter>[A-Za-z])\((?P<argument>[a-z]|[0-9]{1,4})\)(?![A-Za-z0-9])",
+        _applied,
+        LETTER,
+    ),
     rule(r"(?<![A-Za-z0-9'])(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'[A-Za-z])", _single, LETTER),
+    rule(
+        r"(?:(?P<plain>[A-Z]?[a-z]{2,20}(?:[A-Z][a-z]{2,20}){1,6})|[A-Z][a-z]{2,20}[A-Z]{2,5}"
+        r"|[a-z][A-Z]{2,5})(?![A-Za-z0-9])",
+        _humps,
+        LETTER,
+    ),
     rule(r"(?P<word>[A-Z]{2,6})(?P<ending>'?s)?(?![A-Za-z0-9])", _capitals, LETTER),
     rule(  # html
         r"(?P<word>[b-df-hj-np-tv-xz]{2,5})(?![A-Za-z0-9']|\.[a-z])",

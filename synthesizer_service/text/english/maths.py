@@ -14,6 +14,21 @@ _PARTS = {"2": "half", "4": "quarter"}
 _DENOMINATORS = frozenset(listed("2 3 4 5 6 7 8 9 10 16 32 64 100 1000"))
 
 
+_RATED = re.compile(
+    r"\b(?:rated|rating|score|scored|scores|rate|give|gave|got)(?: (?:it|a|of))?:? $"
+)
+_COUNTED = re.compile(r" (?!inch|mile|pound|ounce|pint|quart|cup|point|percent)[a-z]{2,}s\b")
+
+
+def _share(match: re.Match[str]) -> str | None:
+    """4.3/5, "rated 9/10", "9/10 runs"."""
+    over, under = match["over"], match["under"]
+    if under not in {"5", "10", "20", "100"} or float(over) > int(under):
+        return None
+    counted = _RATED.search(before(match)) or _COUNTED.match(after(match))
+    return f"{number_words(over)} out of {number_words(under)}" if "." in over or counted else None
+
+
 def _fraction(match: re.Match[str]) -> str | None:
     return fraction_words(match["whole"], match["over"], match["under"])
 
@@ -83,12 +98,29 @@ _COMPARISONS = {
     "≈": "is approximately",
     "~=": "is approximately",
 }
+_HEART_BEFORE = re.compile(r"(?:(?<!age)(?<!ages)(?<!aged)(?<!are)(?<!is)\b[a-z]{2,}|[!?.)]) $")
 _OPERAND = r"[-−+]?[$€£¥₩.]?[0-9]"
+
+
+_MENU_BEFORE = re.compile(
+    r"(?:\b(?:to|click|open|select|choose|tap|under|in|see|via|Settings|File|Edit|View|Tools|Help|"
+    r"Preferences|Menu|Options)|[>›»→] ?(?:[A-Z]\w* ){0,2}[A-Z]\w*) (?:[A-Z]\w* ?){0,3}$"
+)
+
+
+def _menu(match: re.Match[str]) -> str | None:
+    """Settings > Account > Reset"""
+    lead, rest = before(match), after(match)
+    named = re.search(r"[A-Za-z]{2}[\"']? $", lead) and re.match(r" [\"']?[A-Z][a-z]", rest)
+    chained = re.match(r" (?:[A-Z]\w* ){1,3}[>›»→] ", rest)
+    return "," if named and (chained or _MENU_BEFORE.search(lead)) else None
 
 
 def _comparison(match: re.Match[str]) -> str | None:
     """Between two operands, or before a number."""
     sign, lead, rest = match[0], before(match), after(match)
+    if sign == "<" and re.match(r"3(?:[ .!]*$| [^\w\s])", rest) and _HEART_BEFORE.search(lead):
+        return None
     if sign == "≈" and not re.search(r"[\w)%°] ?$", lead):
         return "approximately"
     if re.match(rf" ?{_OPERAND}", rest) or sign in "≤≥≠≈":
@@ -114,13 +146,17 @@ def _pressure(match: re.Match[str]) -> str | None:
 
 RULES = (
     rule(
+        r"(?<![0-9/.,])(?P<over>[0-9]{1,3}(?:\.[0-9]{1,2})?)/(?P<under>[0-9]{1,3})(?![0-9/]|[.,][0-9])",
+        _share,
+    ),
+    rule(
         r"(?<![0-9/])(?P<upper>[0-9]{2,3})/(?P<lower>[0-9]{2,3})(?![0-9/]|[.,][0-9])"
         r"(?P<unit> ?mm ?Hg\b)?",
         _pressure,
     ),
     rule(rf"(?P<amount>{NUMBER})[eE](?P<exponent>[-−+]?[0-9]{{1,4}})(?![0-9A-Za-z])", _scientific),
     rule(
-        r"(?<![0-9][/:-])(?:(?P<whole>[0-9]{1,4})[ -])?(?P<over>[0-9]{1,3})/(?P<under>[0-9]{1,4})"
+        r"(?:(?P<whole>[0-9]{1,4})[ -]|(?<![0-9][/:-]))(?P<over>[0-9]{1,3})/(?P<under>[0-9]{1,4})"
         r"(?![0-9/:]|[.,-][0-9])",
         _fraction,
     ),
@@ -132,10 +168,17 @@ SIGN_RULES = (
         _power,
         SIGN,
     ),
+    rule(r"[>›»→]", _menu, SIGN),
     rule(r"(?<![<>=!~-])(?:<=|>=|==|!=|~=|[<>=])(?![<>=])|[≤≥≠≈]", _comparison, SIGN),
     rule(r"(?<![-<])->(?=[ \w])|→", "to", SIGN),
+    rule(r"(?<=[\"'mnt] )[×](?= ?[0-9])|(?<=[0-9]{3})×(?=[0-9]{3})", "by", SIGN),
     rule(r"(?<=[0-9] )[*×](?= ?[0-9])|(?<=[0-9])[*×](?= ?[0-9])|×", "times", SIGN),
     rule(r"(?<=[0-9)] )/(?= [0-9])|÷", "divided by", SIGN),
+    rule(
+        r"(?<=[a-z][a-z])/(?=(?:second|minute|hour|day|night|week|month|year|person|user)(?![a-z]))",
+        "per",
+        SIGN,
+    ),
     rule(r"±|\+/-|\+-", "plus or minus", SIGN),
     rule(r"√", "the square root of", SIGN),
     rule(r"∞", "infinity", SIGN),
@@ -149,14 +192,13 @@ BETWEEN_NUMBERS = (
         "by",
         LETTER,
     ),
+    rule(r"([1-9])[xX](?= [A-Z])", lambda match: cardinal_words(match[1])),  # 2x HDMI
     rule(
         r"([0-9]{1,4}(?:\.[0-9]{1,3})?)[xX](?![A-Za-z0-9])",
         lambda match: f"{number_words(match[1])} times",
-        DIGIT,
     ),
     rule(
         r"([0-9]{1,5}(?:\.[0-9]{1,3})?) ?[xX] ?(?=[0-9])",
         lambda match: f"{number_words(match[1])} by",
-        DIGIT,
     ),
 )

@@ -126,6 +126,26 @@ def _decade(match: re.Match[str]) -> str | None:
     return plural_words(cardinal_words(match[1])) if _DECADE_BEFORE.search(before(match)) else None
 
 
+_SOFTWARE_BEFORE = re.compile(
+    r"\b(?:[Vv]ersions?|[Rr]eleases?|Python|Java|PHP|Ruby|Go|Rust|Node|Ubuntu|Debian|Fedora|"
+    r"Android|iOS|macOS|Windows|Django|Postgres|PostgreSQL|MySQL|Redis|Linux|Kernel|CUDA) $"
+)
+
+
+def _ages(match: re.Match[str]) -> str | None:
+    """under-5s"""
+    if not re.search(r"\b(?:[Uu]nder|[Oo]ver)[- ]$", before(match)):
+        return None
+    return plural_words(cardinal_words(match[1]))
+
+
+def _version(match: re.Match[str]) -> str | None:
+    """Python 3.11"""
+    if not _SOFTWARE_BEFORE.search(before(match)):
+        return None
+    return " point ".join(map(cardinal_words, match[0].split(".")))
+
+
 def _dotted(match: re.Match[str]) -> str:
     return " point ".join(map(integer_words, match[0].split(".")))
 
@@ -144,6 +164,7 @@ RULES = (
         lambda match: ordinal_words(match[1].replace(",", "")),
     ),
     rule(r"([1-9][0-9]{2}0|[1-9]0)'?s(?![A-Za-z0-9])", _decade),
+    rule(r"([0-9]{1,2})s(?![A-Za-z0-9])", _ages),
     rule(r"'([1-9]0)s(?![A-Za-z0-9])", lambda match: plural_words(cardinal_words(match[1])), SIGN),
     rule(
         r"(?<![A-Za-z0-9])'([0-9]{2})(?![A-Za-z0-9'])",
@@ -153,6 +174,7 @@ RULES = (
     rule(r"[0-9]{16,}+", lambda match: digit_words(match[0])),
 )
 LAST_RULES = (
+    rule(r"[0-9]{1,3}\.[1-9][0-9]{1,2}(?![0-9]|[.,][0-9])", _version),
     rule(AMOUNT, lambda match: number_words(match[0]), DIGIT, SIGN),
     rule(r"[0-9]{1,5}(?:\.[0-9]{1,9}){2,12}(?![0-9])", _dotted),
     rule(r"[0-9]{1,15}", lambda match: integer_words(match[0])),

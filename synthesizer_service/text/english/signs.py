@@ -2,7 +2,9 @@
 
 import re
 
-from synthesizer_service.text.english.number_words import integer_words
+from synthesizer_service.text.english.letters import spell
+from synthesizer_service.text.english.number_words import cardinal_words, integer_words
+from synthesizer_service.text.english.roman import value_of
 from synthesizer_service.text.english.rules import LETTER, SIGN, after, before, rule
 
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -34,6 +36,29 @@ def _hashtag(match: re.Match[str]) -> str:
     return " ".join(["hashtag", *said])
 
 
+_SUBSECTION = r"[0-9]{1,3}|[a-z]|[A-Z]|[ivx]{1,4}"
+
+
+def _subsection(match: re.Match[str]) -> str | None:
+    """5(b), 1332(a)(1)"""
+    if not re.search(r"(?:[0-9]|[0-9]\([0-9A-Za-z]{1,4}\))$", before(match)):
+        return None
+    return spell(part) if (part := match["part"]).isalpha() else cardinal_words(part)
+
+
+def _press(match: re.Match[str]) -> str | None:
+    """The keys of a telephone."""
+    if not re.search(r"\b(?:[Pp]ress|[Dd]ial|[Hh]it|or|[Ee]nter|then) $", before(match)):
+        return None
+    return "star" if match[0] == "*" else "pound"
+
+
+def _separator(match: re.Match[str]) -> str | None:
+    """The bar or dot between the parts of a line."""
+    parts = re.search(r"\w\W{0,3} $", before(match)) and re.match(r" \W{0,3}\w", after(match))
+    return "," if parts else None
+
+
 def _dot(match: re.Match[str]) -> str | None:
     return "dot" if re.match(r"[a-z]{2}", after(match)) else None
 
@@ -46,8 +71,22 @@ RULES = (
     rule(r"[%‰&@+°Ω]", lambda match: _WORDS[match[0]], SIGN),
     rule(r"#{1,6}(?= [A-Za-z])", _heading, SIGN),
     rule(r"#(?P<tag>[A-Za-z][A-Za-z0-9_]{1,60})", _hashtag, SIGN),
+    rule(r"[*#](?![0-9A-Za-z])", _press, SIGN),
+    rule(r"(?<=[0-9])#(?![0-9A-Za-z])", "pound", SIGN),
     rule(r"#", _hash, SIGN),
-    rule(r"(?<=[a-z])\(s\)", "", SIGN),
+    rule(r"(?<=[A-Za-z])(?:\(s\)|\(\))", "", SIGN),
+    rule(rf"\((?P<part>{_SUBSECTION})\)(?![A-Za-z0-9])", _subsection, SIGN),
+    rule(  # (iii)
+        r"(?<![A-Za-z0-9])\((?P<numeral>[ivx]{1,4})\)",
+        lambda match: (
+            f"({cardinal_words(str(value))})"
+            if (value := value_of(match["numeral"].upper()))
+            else None
+        ),
+        SIGN,
+    ),
+    rule(r"\([cC]\)(?= ?(?:19|20)[0-9]{2})|©", "copyright", SIGN),
+    rule(r"(?<= )[|•·](?= )", _separator, SIGN),
     rule(r"§§", "sections", SIGN),
     rule(r"§", "section", SIGN),
     rule(r"(?<=[a-z][a-z])\.", _dot, SIGN),

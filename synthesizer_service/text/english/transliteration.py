@@ -14,7 +14,7 @@ _GREEK_NAMES = listed(
 )
 GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK_NAMES, strict=True))
 CURRENCY_SIGNS = "$€£¥₩¢₹₽₺₫฿₪₱₴₿"
-_KEPT = frozenset(f"°µΩ±×÷−≤≥≠≈√∞→§‰{CURRENCY_SIGNS}")
+_KEPT = frozenset(f"•·©›°µΩ±×÷−≤≥≠≈√∞→§‰{CURRENCY_SIGNS}")
 
 # Signs whose transliteration would lose their meaning: Unidecode makes "m" of μ, "deg" of °.
 _REPLACED = {
@@ -42,11 +42,8 @@ _REPLACED = {
     "′": "'",
     "″": '"',
     "—": " -- ",  # an option of a command is --verbose
-    "•": "",
-    "·": "",
     "™": "",
     "®": "",
-    "©": "",
     "℠": "",
 }
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n", strict=True))

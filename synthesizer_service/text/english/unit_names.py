@@ -180,6 +180,8 @@ UNITS |= {
     "ppi": ("pixel per inch", "pixels per inch"),
     "px": ("pixel", "pixels"),
     "MP": ("megapixel", "megapixels"),
+    "cd": ("candela", "candelas"),
+    "U": ("unit", "units"),
     "IU": ("international unit", "international units"),
     "mEq": ("milliequivalent", "milliequivalents"),
     "BTU": (spell("BTU"), f"{spell('BTU')}s"),
@@ -242,4 +244,23 @@ PER = {
     "capita": "capita",
     "cup": "cup",
     "night": "night",
+    "sq mi": "square mile",
+    "sq km": "square kilometer",
+    "sq ft": "square foot",
+    "km^2": "square kilometer",
+    "mi^2": "square mile",
 }
+LONG_PER = (
+    "sq mi",
+    "sq km",
+    "sq ft",
+    "km\\^2",
+    "mi\\^2",
+    "day",
+    "week",
+    "month",
+    "year",
+    "night",
+    "person",
+)
+"""What a bare number may be per, as patterns: "5,783/sq mi"."""
