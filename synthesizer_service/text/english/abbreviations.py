@@ -86,11 +86,16 @@ def _dotted(match: re.Match[str]) -> str | None:
 RULES = (
     rule(r"Fed\. ?R\. ?Civ\. ?P\.", "federal rule of civil procedure", LETTER),
     rule(r"Fed\. ?R\. ?Crim\. ?P\.", "federal rule of criminal procedure", LETTER),
+    rule(r"(?<=[0-9](?:st|nd|rd|th) )ed\.", "edition", LETTER),
+    rule(r"ext(?= [0-9])", "extension", LETTER),
     rule(r"et al(?:\.|(?![A-Za-z]))", "and others", LETTER),
     rule(  # 123 N. Main St.
         rf"(?<=[0-9] )(?P<to>[NSEW]|[NS][EW])\.?(?= [A-Z][a-z]{{1,20}} (?:{any_of(STREETS)})\b)",
         lambda match: DIRECTIONS[match["to"]],
         LETTER,
+    ),
+    rule(
+        rf"(?:{'|'.join(STATES)})(?= [0-9]{{5}}(?![0-9]))", lambda match: STATES[match[0]], LETTER
     ),
     rule(rf"(?<=, )(?:{'|'.join(STATES)})(?= [0-9]{{5}}|[.,;)]| ?$)", _state, LETTER),
     rule(
@@ -113,6 +118,8 @@ RULES = (
     rule(rf"(?P<word>(?i:{any_of(' '.join(DOTTED))}))\.(?![A-Za-z0-9])", _dotted, LETTER),
     rule(r"w/(?=[ A-Za-z])(?!o\b)", "with", LETTER),
     rule(
-        rf"(?:{any_of(' '.join(PLAIN))})(?![A-Za-z0-9'/-])", lambda match: PLAIN[match[0]], LETTER
+        rf"(?<![/\\])(?:{any_of(' '.join(PLAIN))})(?![A-Za-z0-9'/-])",
+        lambda match: PLAIN[match[0]],
+        LETTER,
     ),
 )

@@ -10,6 +10,7 @@ from synthesizer_service.text.english.number_words import (
     digit_words,
     integer_words,
     paired_words,
+    plural_words,
 )
 from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, before, rule
 
@@ -68,6 +69,12 @@ def _dashed_digits(match: re.Match[str]) -> str | None:
     return _groups(match[0]) if is_code or _ASKED_FOR.search(before(match)) else None
 
 
+def _asked_digits(match: re.Match[str]) -> str | None:
+    """order no. 55-321"""
+    asked = _ASKED_FOR.search(before(match)) and re.search("[0-9]{3}", match[0])
+    return _groups(match[0]) if asked else None
+
+
 def _spaced_digits(match: re.Match[str]) -> str | None:
     """account no. 4432 1109 87"""
     return _groups(match[0]) if _ASKED_FOR.search(before(match)) else None
@@ -115,6 +122,8 @@ def mixed_words(token: str) -> str:
 
 
 def _mixed_part(part: str) -> str:
+    if re.fullmatch("[A-Z]{1,4}[0-9]{1,2}s", part):
+        return plural_words(_mixed_part(part[:-1]))  # MP3s
     runs = _RUNS.findall(part)
     if len(runs) > 4 or (len(part) >= 8 and len(runs) > 2):
         return spell(part)  # a hash, a key, a licence plate
@@ -129,6 +138,8 @@ def _run_words(run: str) -> str:
         return cardinal_words(run) if len(run) < 3 else paired_words(run)
     if run in SAID_AS:
         return SAID_AS[run]
+    if run.isupper() and len(run) == 2:
+        return spell(run)  # H2SO4
     if run.isupper():
         return spell(run) if len(run) == 1 or is_spelled(run) else run.lower()
     is_word = pronounceable(run.lower()) if len(run) > 2 else run.upper() in SHORT_WORDS
@@ -172,7 +183,34 @@ _CARD = (
 )
 _RELEASE = r"(?P<suffix>(?:alpha|beta|rc|b|a|dev|post)[.-]?[0-9]{0,4})"
 
+
+def _colons(match: re.Match[str]) -> str | None:
+    """fe80::1, 2001:db8:0:0:1:2:3:4"""
+    groups = match[0].split(":")
+    if "::" not in match[0] and len(groups) < 8:
+        return None
+    return " colon ".join(map(spell, groups)).replace("  ", " ").strip()
+
+
+def _color(match: re.Match[str]) -> str | None:
+    """#FF8800; #bad and #add are words."""
+    digits = match[0][1:]
+    is_color = re.search("[0-9]", digits) and re.search("[A-Fa-f]", digits)
+    return f"hash {spell(digits)}" if is_color or set(digits.lower()) == {"f"} else None
+
+
 RULES = (
+    rule(
+        r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![0-9A-Za-z:])", _colons, DIGIT, LETTER, SIGN
+    ),
+    rule(r"#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})(?![0-9A-Za-z])", _color, SIGN),
+    rule(r"0[xX][0-9A-Fa-f]{1,16}(?![0-9A-Za-z])", lambda match: spell(match[0])),
+    rule(
+        r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])",
+        lambda match: _groups(match[0]),
+        DIGIT,
+        LETTER,
+    ),
     rule(
         rf"{_STARTS}(?P<number>{_NORTH_AMERICAN}|{_NATIONAL}){_EXTENSION}{_ENDS}",
         _phone,
@@ -226,6 +264,7 @@ RULES = (
     ),
 )
 MIXED_RULES = (
+    rule(r"[0-9]{1,6}-[0-9]{1,8}(?![0-9A-Za-z]|[.,:/-][0-9A-Za-z])", _asked_digits),
     rule(r"[0-9]{1,6}(?:-[0-9]{1,8}){2,5}(?![0-9A-Za-z]|[.,:/-][0-9A-Za-z])", _dashed_digits),
     rule(r"[A-Z0-9]{1,12}(?:-[A-Z0-9]{1,12}){1,5}(?![A-Za-z0-9-])", _grouped_code, LETTER, DIGIT),
     rule(

@@ -30,7 +30,7 @@ _YEAR = r"(?:1[0-9]{3}|20[0-9]{2})"
 
 
 def _full(month: str) -> str:
-    return _MONTH_OF.get(month.rstrip("."), month)
+    return _MONTH_OF.get(month.rstrip(".").capitalize(), month)
 
 
 def _date_words(month: int, day: int, year: str) -> str | None:
@@ -181,8 +181,17 @@ RULES = (
         LETTER,
     ),
     rule(
-        rf"(?<![0-9:.,/-])(?P<day>{_DAY})(?P<th>st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})"
-        rf"(?![A-Za-z])(?:,? (?P<year>{_YEAR})(?![0-9:-]))?",
+        rf"(?P<month>jan|feb|apr|aug|sept?|oct|nov|dec)\.? (?P<day>{_DAY})(?:st|nd|rd|th)?(?![0-9A-Za-z])",
+        _month_and_day,
+        LETTER,
+    ),
+    rule(
+        r"(?P<day>1[3-9]|2[0-9]|3[01])\.(?P<month>0[1-9]|1[0-2])\.(?P<year>[0-9]{2})(?![0-9]|\.[0-9])",
+        _european,
+    ),
+    rule(
+        rf"(?<![0-9:.,/-])(?P<day>{_DAY})(?P<th>st|nd|rd|th)?(?:(?: of)? |-)(?P<month>{_MONTH})"
+        rf"(?![A-Za-z])(?:(?:,? |-)(?P<year>{_YEAR})(?![0-9:-]))?",
         _day_and_month,
     ),
     rule(rf"(?P<day>{any_of(' '.join(_WEEKDAY_OF))}){_ENDS}", _weekday, LETTER),

@@ -136,6 +136,11 @@ def _humps(match: re.Match[str]) -> str | None:
     return " ".join(spell(part) if is_spelled(part) or len(part) == 1 else part for part in parts)
 
 
+def _letters(match: re.Match[str]) -> str:
+    """p's and q's, Bs"""
+    return f"{spell(match['letter'])}s"
+
+
 def _applied(match: re.Match[str]) -> str:
     """f(x), O(1)"""
     argument = match["argument"]
@@ -168,7 +173,7 @@ SPECIAL_RULES = (
 RULES = (
     rule(r"(?:[A-Za-z]\.){2,8}(?:[A-Za-z](?![A-Za-z0-9]))?(?![A-Za-z0-9])", _dotted, LETTER),
     rule(  # J. K. Rowling
-        r"(?<![A-Za-z0-9'])(?P<letter>[A-Z])\.(?= ?[A-Z]\.| [A-Z][a-z])",
+        r"(?<![A-Za-z0-9'])(?P<letter>[A-Z])\.(?= ?[A-Z]\.| [A-Z][a-z]| [a-z]{3})",
         lambda match: LETTER_NAMES[match["letter"].lower()],
         LETTER,
     ),
@@ -184,6 +189,9 @@ RULES = (
         _humps,
         LETTER,
     ),
+    rule(r"[A-Z]{1,8}'(?:S|T|LL|RE|VE|D|M)(?![A-Za-z0-9])", lambda match: match[0], LETTER),
+    rule(r"(?<![A-Za-z0-9'])(?P<letter>[b-hj-z])'s(?![A-Za-z])", _letters, LETTER),
+    rule(r"(?<![A-Za-z0-9'])(?P<letter>[BDFGJKLPQRTVWXZ])s(?![A-Za-z])", _letters, LETTER),
     rule(r"(?P<word>[A-Z]{2,6})(?P<ending>'?s)?(?![A-Za-z0-9])", _capitals, LETTER),
     rule(  # html
         r"(?P<word>[b-df-hj-np-tv-xz]{2,5})(?![A-Za-z0-9']|\.[a-z])",

@@ -23,7 +23,7 @@ _COUNTED = re.compile(r" (?!inch|mile|pound|ounce|pint|quart|cup|point|percent)[
 def _share(match: re.Match[str]) -> str | None:
     """4.3/5, "rated 9/10", "9/10 runs"."""
     over, under = match["over"], match["under"]
-    if under not in {"5", "10", "20", "100"} or float(over) > int(under):
+    if under not in {"5", "10", "20", "100"} or over == "1" or float(over) > int(under):
         return None
     counted = _RATED.search(before(match)) or _COUNTED.match(after(match))
     return f"{number_words(over)} out of {number_words(under)}" if "." in over or counted else None
@@ -188,7 +188,7 @@ SIGN_RULES = (
 BETWEEN_NUMBERS = (
     rule(r"(?<=[0-9] )[xX](?= [$€£¥₩])", "times", LETTER),
     rule(
-        r"(?<=[0-9]\" )[xX](?= [0-9])|(?<=[0-9])[xX](?= ?[0-9])|(?<=[0-9] )[xX](?= [0-9])",
+        r"(?<=[0-9][\"'] )[xX](?= [0-9])|(?<=[0-9\"'])[xX](?= ?[0-9])|(?<=[0-9] )[xX](?= [0-9])",
         "by",
         LETTER,
     ),

@@ -167,6 +167,8 @@ def _amount_words(currency: Currency, match: re.Match[str]) -> str:
 
 
 def _counted_words(currency: Currency, written: str, scale: str) -> str:
+    if currency is _EURO and re.fullmatch(r"[0-9]{1,3}\.[0-9]{2}0", written):
+        written = written.replace(".", "")  # €1.000 is grouped
     amount = quantity(written)
     if scale:
         return f"{amount.words()} {scale} {currency.many}"

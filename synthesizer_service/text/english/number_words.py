@@ -67,8 +67,11 @@ def two_digit_words(digits: str) -> str:
 
 def paired_words(digits: str) -> str:
     """Three or four digits as model numbers are read: "747" -> "seven forty-seven"."""
-    if len(digits) == 4:
+    if len(digits) == 4 and (digits < "3000" or digits[1:] == "000"):
         return integer_words(digits)
+    if len(digits) == 4:
+        first, rest = digits[:2], digits[2:]
+        return f"{cardinal_words(first)} {'hundred' if rest == '00' else two_digit_words(rest)}"
     hundreds, rest = digits[0], digits[1:]
     return f"{cardinal_words(hundreds)} {'hundred' if rest == '00' else two_digit_words(rest)}"
 

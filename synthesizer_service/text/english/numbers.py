@@ -8,6 +8,7 @@ from synthesizer_service.text.english.number_words import (
     digit_words,
     integer_words,
     ordinal_words,
+    paired_words,
     plural_words,
     quantity_words,
     two_digit_words,
@@ -115,6 +116,20 @@ def _spaced_dash(match: re.Match[str]) -> str | None:
 
 # Ordinals and decades
 
+_PAIRED_BEFORE = re.compile(
+    r"\b(?:Boeing|Flight|flight|Xbox|Route|Rte\.|Highway|Hwy|Interstate|RTX|GTX|Porsche) (?:[A-Z]{2} )?$"
+)
+
+
+def _paired(match: re.Match[str]) -> str | None:
+    """Boeing 747, 401(k)"""
+    digits, rest = match[0], after(match)
+    if digits == "911" and re.match(r"[.!?]?$|[,.] | (?:call|operator|dispatcher|emergency)", rest):
+        return digit_words(digits)
+    paired = _PAIRED_BEFORE.search(before(match)) or re.match(r"\([a-z]\)", rest)
+    return paired_words(digits) if paired and digits[0] != "0" else None
+
+
 _DECADE_BEFORE = re.compile(
     r"\b(?:the|his|her|my|your|our|their|early|mid|late|high|low|in|into)[ -]$", re.IGNORECASE
 )
@@ -154,7 +169,7 @@ SIGN_RULES = (
     rule(r"(?<![0-9A-Za-z.,%°)'\"])[-−]-?(?=[$€£¥₩]?\.?[0-9])", _minus, SIGN),
     rule(r"−(?= ?[0-9A-Za-z(])|(?<=[=+*/<>(] )-(?=[A-Za-z])|(?<=\()-(?=[A-Za-z])", "minus", SIGN),
     rule(r"(?<=[0-9%°])--?(?=[$€£¥₩]?\.?[0-9])", _to, SIGN),
-    rule(r"(?<=[0-9%°])--?(?=[-−][0-9])", "to", SIGN),
+    rule(r"(?<=[0-9%°])--?(?=[-−'][0-9])", "to", SIGN),
     rule(r"(?<=[0-9] [ap]\.m\.)--?(?=[0-9])|(?<=[0-9][APap][Mm])--?(?=[0-9])", "to", SIGN),
     rule(r"(?<=[0-9MmCFcf.] )--?(?= [-−]?[0-9])", _spaced_dash, SIGN),
 )
@@ -171,6 +186,7 @@ RULES = (
         lambda match: two_digit_words(match[1]),
         SIGN,
     ),
+    rule(r"[0-9]{3,4}(?![0-9A-Za-z]|[.,:/-][0-9])", _paired),
     rule(r"[0-9]{16,}+", lambda match: digit_words(match[0])),
 )
 LAST_RULES = (

@@ -29,6 +29,11 @@ _COUNTED = any_of(
     "step Round round No. no. Number Schedule Annex Exhibit Factor Quadrant Region Zone "
     "Category category Kingdom Corps Item"
 )
+_KIND_BEFORE = re.compile(r"\b(?:Type|type|Phase|phase|Stage|stage|Class|Grade|Division|Tier) $")
+_PRONOUN_AFTER = re.compile(
+    r"'| (?:am|was|had|have|like|love|think|want|need|saw|do|did|will|would|can|could|should|know|"
+    r"use|used|prefer|chose|wrote|made)\b"
+)
 _RULER_BEFORE = re.compile(rf"\b(?:{_RULERS}) $")
 _COUNTED_BEFORE = re.compile(rf"\b(?:{_COUNTED}|{_COUNTED.upper()}) $")
 _NAME_BEFORE = re.compile(r"\b[A-Z][a-z'-]+ $")
@@ -61,9 +66,11 @@ def _numeral(match: re.Match[str]) -> str | None:
         return None
     if re.match(r" (?:century|centuries|Century)\b", rest):
         return ordinal_words(value)
+    if _KIND_BEFORE.search(lead) and not _PRONOUN_AFTER.match(rest):
+        return cardinal_words(value)
     if _COUNTED_BEFORE.search(lead):
         return cardinal_words(value) if _numbers(numeral, rest) else None
-    if _RULER_BEFORE.search(lead):
+    if _RULER_BEFORE.search(lead) and not (numeral == "X" and lead.endswith("Malcolm ")):
         return f"the {ordinal_words(value)}" if _numbers(numeral, rest) else None
     if len(numeral) >= 4 and 1500 < int(value) < 2100:
         return integer_words(value)  # MCMXCIX
@@ -72,6 +79,8 @@ def _numeral(match: re.Match[str]) -> str | None:
     if re.search(r"[IVX](?:-| and | or | to | & |, )$", lead):
         return cardinal_words(value)
     if not _NAME_BEFORE.search(lead):
+        return None
+    if lead.endswith("Malcolm "):
         return None
     return f"the {ordinal_words(value)}" if _is_person(value, lead, rest) else cardinal_words(value)
 

@@ -22,6 +22,8 @@ _WORDS = {
 def _hash(match: re.Match[str]) -> str:
     if re.match(r" ?[0-9]", after(match)):
         return "number"
+    if re.match(r"[A-Z]{1,4}-?[0-9]", after(match)):
+        return "number"
     return "hashtag" if re.match(r"[A-Za-z_]", after(match)) else "hash"
 
 
@@ -68,9 +70,14 @@ RULES = (
         r"(?<![A-Za-z0-9])(?:[:;]-?[()DPp/|]|:'\(|<3|:-?\*|[xX]D)(?![A-Za-z0-9(])", "", SIGN, LETTER
     ),
     rule(r"&&", "and", SIGN),
+    rule(r"(?<= )\|\|(?= )", "or", SIGN),
+    rule(r"(?<=[A-Za-z])::(?=[A-Za-z])", "", SIGN),
+    rule(r"\*(?=\.[a-z])", "star", SIGN),
+    rule(r"(?:(?<=[^A-Za-z0-9.)])|(?<!.))\.(?=[a-z]{2})", "dot", SIGN),
+    rule(r"(?<=[a-z][a-z] )-(?=(?:[b-hj-z]|[b-df-hj-np-tv-z]{2})(?![A-Za-z0-9-]))", "dash", SIGN),
     rule(r"[%‰&@+°Ω]", lambda match: _WORDS[match[0]], SIGN),
     rule(r"#{1,6}(?= [A-Za-z])", _heading, SIGN),
-    rule(r"#(?P<tag>[A-Za-z][A-Za-z0-9_]{1,60})", _hashtag, SIGN),
+    rule(r"#(?P<tag>(?![A-Z]{1,4}-?[0-9])[A-Za-z][A-Za-z0-9_]{1,60})", _hashtag, SIGN),
     rule(r"[*#](?![0-9A-Za-z])", _press, SIGN),
     rule(r"(?<=[0-9])#(?![0-9A-Za-z])", "pound", SIGN),
     rule(r"#", _hash, SIGN),

@@ -82,7 +82,11 @@ RULES = (
         r"(?: ?(?P<seconds>[0-9]{1,2})s)?(?![A-Za-z0-9])(?:(?<=s)|(?<=h[0-9]m)|(?<=h[0-9]{2}m))",
         _duration,
     ),
+    rule(r"(?P<hours>[0-9]{1,2})h(?P<minutes>[0-5][0-9])(?P<seconds>)(?![0-9A-Za-z])", _duration),
     rule(r"(?P<hour>[01][0-9]|2[0-3])(?P<minute>[0-5][0-9])(?= (?:hours|hrs)\b)", _military),
+    rule(
+        rf"(?P<hour>1[0-2]|0?[1-9])\.(?P<minute>[0-5][0-9])(?P<second>)(?P<named>) ?{_HALF}", _clock
+    ),
     rule(
         r"(?<![0-9:/])(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])"
         r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6})?)?(?![0-9:/])"

@@ -57,9 +57,13 @@ def _counted(match: re.Match[str]) -> tuple[str, bool] | None:
 def _is_meant(match: re.Match[str]) -> bool:
     """Letters that are also words or names of something else are no units everywhere."""
     unit, joint, rest = match["unit"], match["joint"], after(match)
+    if len(unit) == 1 and unit.isupper() and not joint and _PLACE_BEFORE.search(before(match)):
+        return False  # seat 12A
     if unit in {"M", "B"}:
         numbered = _PLACE_BEFORE.search(before(match)) or re.match(r" [A-Z][a-z]", rest)
         return not joint and not numbered
+    if unit in {"K", "N"}:
+        return joint == " " and bool(re.match(r"[,;)]|\.?$", rest))
     if unit == "U":
         return bool(match["per"]) or rest.startswith(" of ")
     if unit == "s" and re.search(r"\b(?:[Uu]nder|[Oo]ver)[- ]$", before(match)):
@@ -80,7 +84,11 @@ def _is_meant(match: re.Match[str]) -> bool:
 def _feet(match: re.Match[str]) -> str | None:
     """6' tall, but not the end of a quotation."""
     lead = match.string[max(0, match.start() - 200) : match.start()]
-    return None if lead.count("'") % 2 else f"{cardinal_words(match['feet'])} feet"
+    return (
+        None
+        if re.sub("[0-9A-Za-z]'[A-Za-z]?", "", lead).count("'") % 2
+        else f"{cardinal_words(match['feet'])} feet"
+    )
 
 
 def _inches(match: re.Match[str]) -> str | None:
