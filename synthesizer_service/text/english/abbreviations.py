@@ -64,6 +64,8 @@ def _state(match: re.Match[str]) -> str | None:
     return STATES[match[0]] if re.search(r"[A-Z][a-z]+, $", before(match)) else None
 
 
+_STREET_BEFORE = re.compile(rf"[A-Z0-9][a-z]+ (?:{any_of(STREETS)})\.?,? $")
+
 # Words as well, where a sentence may end after them.
 _MAYBE_WORDS = frozenset(listed("min max ed temp sec ca est ref med sm"))
 _LOWER_CASE_ONLY = frozenset(listed("mo wk sm med"))  # Mo is a name
@@ -87,6 +89,12 @@ RULES = (
     rule(r"Fed\. ?R\. ?Civ\. ?P\.", "federal rule of civil procedure", LETTER),
     rule(r"Fed\. ?R\. ?Crim\. ?P\.", "federal rule of criminal procedure", LETTER),
     rule(r"(?<=[0-9](?:st|nd|rd|th) )ed\.", "edition", LETTER),
+    rule(r"(?<=[0-9](?:st|nd|rd|th) )[cC]\.", "century", LETTER),
+    rule(  # 1600 Pennsylvania Ave NW
+        r"(?P<to>[NS][EW]|[NSEW])(?![A-Za-z0-9'.])",
+        lambda match: DIRECTIONS[match["to"]] if _STREET_BEFORE.search(before(match)) else None,
+        LETTER,
+    ),
     rule(r"ext(?= [0-9])", "extension", LETTER),
     rule(r"et al(?:\.|(?![A-Za-z]))", "and others", LETTER),
     rule(  # 123 N. Main St.

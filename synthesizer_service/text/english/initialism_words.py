@@ -4,6 +4,16 @@ from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.rules import listed
 
 SAID_AS = {
+    "gr8": "great",
+    "l8r": "later",
+    "m8": "mate",
+    "h8": "hate",
+    "b4": "before",
+    "2nite": "tonight",
+    "2day": "today",
+    "4ever": "forever",
+    "Xmas": "christmas",
+    "SpO2": spell("SPO2"),
     "OK": "oh kay",
     "OKs": "oh kays",
     "ok": "oh kay",

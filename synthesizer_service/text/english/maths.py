@@ -3,9 +3,13 @@
 import re
 
 from synthesizer_service.text.english.letters import spell
-from synthesizer_service.text.english.number_words import cardinal_words, ordinal_words
+from synthesizer_service.text.english.number_words import (
+    cardinal_words,
+    ordinal_words,
+    plural_words,
+)
 from synthesizer_service.text.english.numbers import NUMBER, number_words
-from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, before, listed, rule
+from synthesizer_service.text.english.rules import LETTER, SIGN, after, before, listed, rule
 from synthesizer_service.text.english.transliteration import GREEK
 
 # Fractions
@@ -144,7 +148,45 @@ def _pressure(match: re.Match[str]) -> str | None:
     return f"{cardinal_words(upper)} over {cardinal_words(lower)}{unit}"
 
 
+def _timbers(match: re.Match[str]) -> str:
+    """2x4s"""
+    return f"{cardinal_words(match[1])} by {plural_words(cardinal_words(match[2]))}"
+
+
+_FUNCTIONS = {
+    "sin": "sine",
+    "cos": "cosine",
+    "tan": "tangent",
+    "log": "log",
+    "ln": "natural log",
+    "exp": "exp",
+}
+
+
+def _function(match: re.Match[str]) -> str:
+    argument = match["argument"]
+    said = cardinal_words(argument) if argument.isdecimal() else spell(argument)
+    return f"{_FUNCTIONS[match['name']]} of {said}"
+
+
+_SYMBOLS = {
+    "∞": "infinity",
+    "√": "the square root of",
+    "∑": "the sum of",
+    "∫": "the integral of",
+    "∈": "in",
+    "∀": "for all",
+    "∃": "there is",
+    "∂": "partial",
+    "∅": "the empty set",
+    "∪": "union",
+    "∩": "intersection",
+}
+
 RULES = (
+    rule(
+        rf"(?P<name>{'|'.join(_FUNCTIONS)})\((?P<argument>[a-z]|[0-9]{{1,4}})\)", _function, LETTER
+    ),
     rule(
         r"(?<![0-9/.,])(?P<over>[0-9]{1,3}(?:\.[0-9]{1,2})?)/(?P<under>[0-9]{1,3})(?![0-9/]|[.,][0-9])",
         _share,
@@ -180,12 +222,20 @@ SIGN_RULES = (
         SIGN,
     ),
     rule(r"±|\+/-|\+-", "plus or minus", SIGN),
-    rule(r"√", "the square root of", SIGN),
-    rule(r"∞", "infinity", SIGN),
+    rule(f"[{''.join(_SYMBOLS)}]", lambda match: _SYMBOLS[match[0]], SIGN),
+    rule(r"(?<=[0-9])·(?=[0-9])|(?<=\b[a-z])·(?=[a-z]\b)", "times", SIGN),
     rule(r"~(?= ?[$€£]?[0-9])", "about", SIGN),
     rule(rf"[{''.join(GREEK)}]", lambda match: GREEK[match[0]], SIGN),
 )
+_AMOUNT_AFTER = r" [0-9.]{1,6} ?(?:mc?g|kg|g|m[lL]|L|[GTM]B|k?W|V|tablets?)\b"  # is no length
 BETWEEN_NUMBERS = (
+    rule(
+        rf"(?<=[0-9] )[xX](?={_AMOUNT_AFTER})",
+        "times",
+        LETTER,
+    ),
+    rule(r"(?<=[0-9]\" [WDHL] )[xX](?= [0-9])", "by", LETTER),
+    rule(r"([1-9])[xX]([1-9])s(?![A-Za-z0-9])", _timbers),
     rule(r"(?<=[0-9] )[xX](?= [$€£¥₩])", "times", LETTER),
     rule(
         r"(?<=[0-9][\"'] )[xX](?= [0-9])|(?<=[0-9\"'])[xX](?= ?[0-9])|(?<=[0-9] )[xX](?= [0-9])",
@@ -198,7 +248,7 @@ BETWEEN_NUMBERS = (
         lambda match: f"{number_words(match[1])} times",
     ),
     rule(
-        r"([0-9]{1,5}(?:\.[0-9]{1,3})?) ?[xX] ?(?=[0-9])",
+        rf"([0-9]{{1,5}}(?:\.[0-9]{{1,3}})?) ?[xX](?!{_AMOUNT_AFTER}) ?(?=[0-9])",
         lambda match: f"{number_words(match[1])} by",
     ),
 )

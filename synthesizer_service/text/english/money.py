@@ -135,6 +135,8 @@ _ENDS = r"(?![0-9]|[.,][0-9])"
 
 def _prefixed(match: re.Match[str]) -> str:
     country, sign = match["country"], match["sign"]
+    if match["code"]:  # $5 USD
+        return _amount_words(_CODES[match["code"]], match)
     currency = _PREFIXES[country] if country and sign == "$" else SIGNS[sign]
     words = _amount_words(currency, match)
     if country and sign != "$":
@@ -192,7 +194,7 @@ RULES = (
     rule(
         rf"(?P<minus>(?<![0-9A-Za-z])[-−])?(?P<country>US|AU?|CA?|NZ|HK|S|R)?(?P<sign>{_SIGN}) ?"
         rf"(?P<inner_minus>[-−])?(?:{_RANGE}(?P=sign)? ?)?(?P<amount>{NUMBER}){_ENDS}{_SCALED}"
-        rf"{_RATE}",
+        rf"(?: ?(?P<code>USD|CAD|AUD|NZD|HKD|SGD)\b)?{_RATE}",
         _prefixed,
         SIGN,
         LETTER,

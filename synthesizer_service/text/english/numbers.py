@@ -154,6 +154,16 @@ def _ages(match: re.Match[str]) -> str | None:
     return plural_words(cardinal_words(match[1]))
 
 
+_COUNTED_AFTER = re.compile(r" (?!miles\b|runs\b|races\b)(?:[a-z]{3,}s|people|euros?)\b|\+")
+
+
+def _thousands(match: re.Match[str]) -> str | None:
+    """1.2k users, 10k followers; a 5K run is five kay."""
+    if not quantity(match["amount"]).fraction and not _COUNTED_AFTER.match(after(match)):
+        return None
+    return f"{plain_words(match['amount'])} thousand"
+
+
 def _version(match: re.Match[str]) -> str | None:
     """Python 3.11"""
     if not _SOFTWARE_BEFORE.search(before(match)):
@@ -169,7 +179,7 @@ SIGN_RULES = (
     rule(r"(?<![0-9A-Za-z.,%°)'\"])[-−]-?(?=[$€£¥₩]?\.?[0-9])", _minus, SIGN),
     rule(r"−(?= ?[0-9A-Za-z(])|(?<=[=+*/<>(] )-(?=[A-Za-z])|(?<=\()-(?=[A-Za-z])", "minus", SIGN),
     rule(r"(?<=[0-9%°])--?(?=[$€£¥₩]?\.?[0-9])", _to, SIGN),
-    rule(r"(?<=[0-9%°])--?(?=[-−'][0-9])", "to", SIGN),
+    rule(r"(?<=[0-9%°])--?(?=[-−'][0-9])|(?<=noon|ight)--?(?=[0-9])", "to", SIGN),
     rule(r"(?<=[0-9] [ap]\.m\.)--?(?=[0-9])|(?<=[0-9][APap][Mm])--?(?=[0-9])", "to", SIGN),
     rule(r"(?<=[0-9MmCFcf.] )--?(?= [-−]?[0-9])", _spaced_dash, SIGN),
 )
@@ -182,10 +192,11 @@ RULES = (
     rule(r"([0-9]{1,2})s(?![A-Za-z0-9])", _ages),
     rule(r"'([1-9]0)s(?![A-Za-z0-9])", lambda match: plural_words(cardinal_words(match[1])), SIGN),
     rule(
-        r"(?<![A-Za-z0-9])'([0-9]{2})(?![A-Za-z0-9'])",
+        r"(?:(?<![A-Za-z0-9])|(?<=[QH][1-4]))'([0-9]{2})(?![A-Za-z0-9'])",
         lambda match: two_digit_words(match[1]),
         SIGN,
     ),
+    rule(rf"(?P<amount>{NUMBER})[kK](?![A-Za-z0-9])", _thousands),
     rule(r"[0-9]{3,4}(?![0-9A-Za-z]|[.,:/-][0-9])", _paired),
     rule(r"[0-9]{16,}+", lambda match: digit_words(match[0])),
 )

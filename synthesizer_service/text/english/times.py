@@ -90,7 +90,7 @@ RULES = (
     rule(
         r"(?<![0-9:/])(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])"
         r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6})?)?(?![0-9:/])"
-        rf"(?: ?{_HALF}|(?P<named> o'clock| noon| midnight))?",
+        rf"(?: ?{_HALF}|(?P<named> o'clock| noon| midnight)|h(?![A-Za-z]))?",
         _clock,
     ),
     rule(rf"(?<![0-9:.,])(?P<hour>1[0-2]|0?[1-9]) ?{_HALF}", _hour),

@@ -14,7 +14,7 @@ _GREEK_NAMES = listed(
 )
 GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK_NAMES, strict=True))
 CURRENCY_SIGNS = "$€£¥₩¢₹₽₺₫฿₪₱₴₿"
-_KEPT = frozenset(f"•·©›°µΩ±×÷−≤≥≠≈√∞→§‰{CURRENCY_SIGNS}")
+_KEPT = frozenset(f"•·©›°µΩ±×÷−≤≥≠≈√∞∑∫∈∀∃∂∅∪∩→§‰{CURRENCY_SIGNS}")
 
 # Signs whose transliteration would lose their meaning: Unidecode makes "m" of μ, "deg" of °.
 _REPLACED = {
@@ -75,6 +75,8 @@ def _written(source: str, index: int, character: str) -> str:
         return GROUP_SPACE
     if _BLANK.match(character):
         return " "
+    if character == "★" and source[max(0, index - 1) : index].isdecimal():
+        return " star"
     if character in _REPLACED:
         return _REPLACED[character]
     if character.isascii() or character in _KEPT:
