@@ -3,7 +3,7 @@ spectrogram and attention for who wants to draw them."""
 
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,22 @@ Encoded = Callable[[Iterable[Sentence]], Iterator[bytes]]
 
 
 def speech_events(
-    sentences: Iterable[Sentence], encoded: Encoded, *, count: int, characters: int
+    sentences: Iterable[Sentence],
+    encoded: Encoded,
+    *,
+    count: int,
+    characters: int,
+    notes: Sequence[str] = (),
 ) -> Iterator[bytes]:
     """Raises an ApiError that comes before the first event; a later one is the last event.
 
     Sentences that have their attention are told of before they are heard; count: of them in all.
-    Usage counts what the models count: `characters` in, mel frames out.
+    Usage counts what the models count: `characters` in, mel frames out. The last event has the
+    notes, if there are any.
     """
     begun = False
     try:
-        for event in _events(sentences, encoded, count, characters):
+        for event in _events(sentences, encoded, count, characters, notes):
             yield b"data: %s\n\n" % orjson.dumps(event)
             begun = True
     except ApiError as error:
@@ -40,7 +46,11 @@ def speech_events(
 
 
 def _events(
-    sentences: Iterable[Sentence], encoded: Encoded, count: int, characters: int
+    sentences: Iterable[Sentence],
+    encoded: Encoded,
+    count: int,
+    characters: int,
+    notes: Sequence[str],
 ) -> Iterator[dict[str, Any]]:
     told: deque[dict[str, Any]] = deque()
     samples = 0
@@ -60,7 +70,8 @@ def _events(
     frames = samples // MEL_FORMAT.hop_length
     usage = {"input_tokens": characters, "output_tokens": frames}
     usage["total_tokens"] = characters + frames
-    yield {"type": "speech.audio.done", "usage": usage}
+    noted = {"notes": [*notes]} if notes else {}
+    yield {"type": "speech.audio.done", "usage": usage, **noted}
 
 
 def _details(sentence: Sentence, attention: Float32Array, index: int, count: int) -> dict[str, Any]:

@@ -160,4 +160,10 @@ def _begin(
 
     if not with_events:
         return encoded(sentences)
-    return speech_events(sentences, encoded, count=len(pieces), characters=len(request.input))
+    return speech_events(
+        sentences,
+        encoded,
+        count=len(pieces),
+        characters=len(request.input),
+        notes=speaking.left_out(request.input),
+    )
