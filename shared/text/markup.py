@@ -259,7 +259,8 @@ _MARKS = re.compile(
     |<(?P<close>/?)(?P<tag>[A-Za-z][A-Za-z0-9:-]*+)(?P<attributes>(?:\s++{_ATTRIBUTE})*+)\s*+/?>
     |(?P<entity>&(?:\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}}|[A-Za-z][A-Za-z0-9]{{1,31}});)
     |\[(?:pause|break)\s*+[:=]?\s*+(?P<pause>[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?)\s*+(?P<unit>ms|s)\]
-    |(?<=\S)(?P<note>(?:\[(?:[0-9]{{1,3}}|[a-h]|\^[\w-]{{1,32}}|note\ [0-9]{{1,3}}|citation\ needed)\])++)
+    |(?<=\S)(?P<note>(?:\[(?:[0-9]{{1,3}}|[a-h]|\^[\w-]{{1,32}}|note\ [0-9]{{1,3}}
+                             |citation\ needed)\])++)
      (?::[0-9]{{1,4}}(?:[-–][0-9]{{1,4}})?)?+
     |^(?P<definition>\[\^[\w-]{{1,32}}\]:\s*+)
     """,
@@ -299,6 +300,7 @@ _BREAK_STRENGTHS = {
     "x-strong": SECTION_PAUSE,
 }
 _TIME = re.compile(r"\+?([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(ms|s)", re.IGNORECASE)
+_RAISED = re.compile(r"[-−+]?[0-9]{1,3}<")  # within <sup>
 _SUB_END = re.compile(r"</sub\s*+>", re.IGNORECASE)
 _MAX_SUB = 1_000  # characters that an alias can stand for
 _SEPARATELY = _names("characters character spell-out verbatim digits telephone")
@@ -338,6 +340,8 @@ class _TagReader:
                 at = content.text.index("-->", at) + len("-->")
             elif mark["entity"]:
                 runs += self._spoken([Run(html.unescape(mark["entity"]), start, end)])
+            elif mark["tag"] == "sup" and _RAISED.match(content.text, at):
+                runs.append(Run("^", start, end))
             elif mark["tag"] and (alias := self._open(mark)):
                 closing = _SUB_END.search(content.text, at, at + _MAX_SUB)
                 if mark["tag"].lower() == "sub" and closing:

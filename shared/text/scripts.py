@@ -31,7 +31,7 @@ def script_of(letter: str) -> str | None:
     """The script of one letter, as a reader would call it; None for one that can be read."""
     plain = unicodedata.normalize("NFKC", letter)[:1]
     name = unicodedata.name(plain, "").partition(" ")[0].partition("-")[0]
-    if plain.isascii() or not name or name in _ALWAYS_READ:
+    if plain.isascii() or not plain.isalpha() or not name or name in _ALWAYS_READ:
         return None
     return _LANGUAGES.get(name, name.capitalize())
 

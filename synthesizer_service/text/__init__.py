@@ -67,6 +67,8 @@ def read(text: str, lexicon: Lexicon = NO_LEXICON) -> Reading:
     length, last = 0, ""
     within_word = False
     for start, end, said, spaced in spoken(text, lexicon):
+        if said in ",;:" and not last:
+            continue  # nothing to part yet
         if last and said[0] not in _SPACE_AFTER and (spaced or _apart(last, said)):
             parts.append(" ")
             length += 1

@@ -113,7 +113,8 @@ RULES = (
     ),
     rule(
         rf"(?![PCL]\.)(?P<word>(?i:{any_of(' '.join(NEED_A_NUMBER))}))\."
-        r"(?= ?(?:[0-9#]|\([0-9]|\[[0-9]|[A-Z]{1,6}-?[0-9]|(?![Ii]\b)(?:[IVXL]{1,9}|[ivxl]{1,9})\b))",
+        r"(?= ?(?:[0-9#]|[(\[][0-9]|[A-Z]{1,6}-?[0-9]"
+        r"|(?![Ii]\b)(?:[IVXL]{1,9}|[ivxl]{1,9})\b))",
         lambda match: NEED_A_NUMBER[match["word"].lower()],
         LETTER,
     ),

@@ -181,7 +181,8 @@ RULES = (
         LETTER,
     ),
     rule(
-        rf"(?P<month>jan|feb|apr|aug|sept?|oct|nov|dec)\.? (?P<day>{_DAY})(?:st|nd|rd|th)?(?![0-9A-Za-z])",
+        rf"(?P<month>jan|feb|apr|aug|sept?|oct|nov|dec)\.? (?P<day>{_DAY})(?:st|nd|rd|th)?"
+        r"(?![0-9A-Za-z])",
         _month_and_day,
         LETTER,
     ),

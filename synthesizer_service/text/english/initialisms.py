@@ -182,6 +182,11 @@ RULES = (
         _applied,
         LETTER,
     ),
+    rule(
+        r"(?<![A-Za-z0-9'])[A-Za-z](?: [A-Za-z]){2,15}(?![A-Za-z0-9'])",
+        lambda match: spell(match[0]),
+        LETTER,
+    ),
     rule(r"(?<![A-Za-z0-9'])(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'[A-Za-z])", _single, LETTER),
     rule(
         r"(?:(?P<plain>[A-Z]?[a-z]{2,20}(?:[A-Z][a-z]{2,20}){1,6})|[A-Z][a-z]{2,20}[A-Z]{2,5}"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import cardinal_words
 from synthesizer_service.text.english.numbers import NUMBER, plain_words, quantity
-from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, rule
+from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, before, rule
 
 
 class Currency(NamedTuple):
@@ -188,6 +188,16 @@ def _counted(digits: str, one: str, many: str) -> str:
     return f"{cardinal_words(digits)} {one if digits == '1' else many}" if digits else ""
 
 
+_FORMULA_AFTER = re.compile(r"\$?[^$]{0,38}[\\^=_{][^$]{0,38}\$|\$?[A-Za-z]\$")
+_FORMULA_BEFORE = re.compile(r"\$[^$]{0,38}[\\^=_{][^$]{0,38}\$?$|\$[A-Za-z]\$?$")
+
+
+def _bare_sign(match: re.Match[str]) -> str:
+    """A sign without an amount; nothing for the dollars around a formula in TeX."""
+    is_tex = _FORMULA_AFTER.match(after(match)) or _FORMULA_BEFORE.search(before(match))
+    return "" if match[0] == "$" and is_tex else SIGNS[match[0]].one
+
+
 _CODE = any_of(" ".join(_CODES))
 
 RULES = (
@@ -211,5 +221,5 @@ RULES = (
         DIGIT,
         SIGN,
     ),
-    rule(f"[{''.join(SIGNS)}]", lambda match: SIGNS[match[0]].one, SIGN),
+    rule(f"[{''.join(SIGNS)}]", _bare_sign, SIGN),
 )

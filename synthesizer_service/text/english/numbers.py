@@ -117,7 +117,8 @@ def _spaced_dash(match: re.Match[str]) -> str | None:
 # Ordinals and decades
 
 _PAIRED_BEFORE = re.compile(
-    r"\b(?:Boeing|Flight|flight|Xbox|Route|Rte\.|Highway|Hwy|Interstate|RTX|GTX|Porsche) (?:[A-Z]{2} )?$"
+    r"\b(?:Boeing|Flight|flight|Xbox|Route|Rte\.|Highway|Hwy|Interstate|RTX|GTX|Porsche) "
+    r"(?:[A-Z]{2} )?$"
 )
 
 

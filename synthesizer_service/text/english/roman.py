@@ -23,7 +23,8 @@ _RULERS = any_of(
 )
 _COUNTED = any_of(
     "War Wars Chapter chapter Part part Section section Act act Scene scene Volume volume "
-    "Vol. vol. Art. art. Sec. sec. Ch. ch. Pt. pt. Book book Phase phase Type type Level level Class class Title Article article "
+    "Vol. vol. Art. art. Sec. sec. Ch. ch. Pt. pt. Book book Phase phase Type type Level level "
+    "Class class Title Article article "
     "Figure figure Fig. fig. Table table Appendix appendix Stage stage Grade grade Episode "
     "Season Bowl Apollo Saturn Mark Mk Tier tier Division Group group Lesson Unit unit Step "
     "step Round round No. no. Number Schedule Annex Exhibit Factor Quadrant Region Zone "

@@ -15,7 +15,8 @@ _WORDS = {
     "@": "at",
     "+": "plus",
     "°": "degrees",
-    "Ω": "ohms",
+    "Ω": "omega",
+    "µ": "mu",
 }
 
 
@@ -55,6 +56,15 @@ def _press(match: re.Match[str]) -> str | None:
     return "star" if match[0] == "*" else "pound"
 
 
+def _scale(match: re.Match[str]) -> str:
+    return "degrees celsius" if match[0] == "°C" else "degrees fahrenheit"
+
+
+def _shortcode(match: re.Match[str]) -> str | None:
+    """:smile:"""
+    return None if re.search(r"[A-Za-z0-9:]$", before(match)) else ""
+
+
 def _separator(match: re.Match[str]) -> str | None:
     """The bar or dot between the parts of a line."""
     parts = re.search(r"\w\W{0,3} $", before(match)) and re.match(r" \W{0,3}\w", after(match))
@@ -75,7 +85,9 @@ RULES = (
     rule(r"\*(?=\.[a-z])", "star", SIGN),
     rule(r"(?:(?<=[^A-Za-z0-9.)])|(?<!.))\.(?=[a-z]{2})", "dot", SIGN),
     rule(r"(?<=[a-z][a-z] )-(?=(?:[b-hj-z]|[b-df-hj-np-tv-z]{2})(?![A-Za-z0-9-]))", "dash", SIGN),
-    rule(r"[%‰&@+°Ω]", lambda match: _WORDS[match[0]], SIGN),
+    rule(r"°(?:C|F)(?![A-Za-z])", _scale, SIGN),
+    rule(r":[a-z][a-z0-9_+-]{1,30}:(?![A-Za-z0-9:])", _shortcode, SIGN),
+    rule(r"[%‰&@+°Ωµ]", lambda match: _WORDS[match[0]], SIGN),
     rule(r"#{1,6}(?= [A-Za-z])", _heading, SIGN),
     rule(r"#(?P<tag>(?![A-Z]{1,4}-?[0-9])[A-Za-z][A-Za-z0-9_]{1,60})", _hashtag, SIGN),
     rule(r"[*#](?![0-9A-Za-z])", _press, SIGN),

@@ -20,7 +20,8 @@ _PLACE_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _INCHES_MEANT = re.compile(
-    r"\.(?= ?[a-z(;,)])|[,;]| ?[x×]|\)| (?:wide|tall|long|deep|thick|high|by|of rain|of snow)\b|[ .]*$"
+    r"\.(?= ?[a-z(;,)])|[,;]| ?[x×]|\)|[ .]*$"
+    r"| (?:wide|tall|long|deep|thick|high|by|of rain|of snow)\b"
 )
 _AMPS_MEANT = re.compile(r"[,;)]|\.(?! ?[A-Z])| (?:fuse|current|circuit|breaker|charger|at)\b|$")
 _ADJECTIVE = re.compile(
