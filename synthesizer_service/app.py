@@ -1,4 +1,4 @@
-"""The synthesizer: a text and a voice's embedding in, a mel spectrogram out."""
+"""The synthesizer service: a text and a speaker embedding in, a mel spectrogram out."""
 
 from functools import partial
 from typing import Annotated
@@ -21,7 +21,7 @@ from synthesizer_service.tacotron.model import Tacotron
 
 app = create_app(
     service="synthesizer",
-    summary="Says a text in a voice, as a mel spectrogram: 80 bands, 80 frames a second.",
+    summary="Synthesize a text in a voice as a mel spectrogram of 80 bands, 80 frames per second.",
     settings=settings,
     load=partial(inference.load, settings),
     example=inference.example,
@@ -32,14 +32,14 @@ Model = Annotated[Tacotron, Depends(get_model)]
 @app.post("/inference/", response_model=SpecResponse | MelResponse, responses=QUEUED)
 @app.post("/generate/", response_model=SpecResponse | MelResponse, responses=QUEUED)
 async def synthesize(request: InferenceRequest, model: Model, slot: Slot) -> ArrayResponse:
-    """`text` and `embed` give one `spec`; `chars` and `batched_embeds` a padded batch, `mel`.
+    """Synthesize one text (`text`, `embed`) or a padded batch (`chars`, `batched_embeds`).
 
-    /generate/ is the predecessor's name for it.
+    `/generate/` is an older name of this route.
     """
     return ArrayResponse(await slot.run(partial(inference.synthesize, model, request)))
 
 
 @app.post("/chars/", response_model=CharsResponse)
 def chars(request: TextsRequest) -> ArrayResponse:
-    """The symbol ids of English texts, and the texts as they will be said."""
+    """Convert English texts to symbol ids, and show them as they will be spoken."""
     return ArrayResponse(inference.chars_of(request))

@@ -1,4 +1,4 @@
-"""Requests and responses of the synthesizer, as they stand on the wire."""
+"""Request and response bodies of the synthesizer."""
 
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ _FRAMES = Axis("T", 1, settings.max_frames)
 _CHARS = (_BATCH, Axis("L", 1, settings.max_ids))
 
 Seed = Annotated[int | None, Field(ge=0, lt=2**63)]
-"""The same request and seed give the same output."""
+"""Seed of the random numbers. The same request and seed give the same output."""
 Text = Annotated[str, Field(max_length=settings.max_text_characters)]
 _ENTRIES_SCHEMA = {
     "type": "object",
@@ -37,7 +37,7 @@ _ENTRIES_SCHEMA = {
     "examples": [{"Nguyen": "win"}],
 }
 Entries = Annotated[Any, WithJsonSchema(_ENTRIES_SCHEMA)]
-"""Words and their respellings. `Lexicon` checks them."""
+"""Words and their respellings; `Lexicon` validates them."""
 Chars = Annotated[Int64Array, Tensor(axes=_CHARS, low=0, high=len(SYMBOLS) - 1, integer=True)]
 Embeds = Annotated[Float32Array, Tensor(axes=(_BATCH, _EMBED), low=-1, high=1)]
 Embed = Annotated[Float32Array, Tensor(axes=(_EMBED,), low=-1, high=1)]
@@ -53,19 +53,19 @@ class _Request(BaseModel):
 class TextRequest(_Request):
     text: Text
     embed: Embed
-    """[256], the voice, as the encoder gives it."""
+    """[256] speaker embedding from the encoder, each value within ±1."""
     seed: Seed = None
     lexicon: Entries | None = None
-    """Words and their respellings: {"Nguyen": "win"}."""
+    """Words and their respellings, such as {"Nguyen": "win"}."""
     attention: bool = False
-    """Whether the answer is to hold the attention too."""
+    """Return the attention weights too."""
 
 
 class CharsRequest(_Request):
     chars: Chars
-    """[B][L] symbol ids, padded with 0, as POST /chars/ gives them."""
+    """[B][L] symbol ids from POST /chars/, padded with 0."""
     batched_embeds: Embeds
-    """[B][256], a voice for each row of `chars`."""
+    """[B][256] speaker embeddings, one for each row of `chars`."""
     seed: Seed = None
 
 
@@ -80,39 +80,39 @@ InferenceRequest = Annotated[
     Annotated[TextRequest, Tag("<text>")] | Annotated[CharsRequest, Tag("<chars>")],
     Discriminator(_form_of),
 ]
-"""In errors a name in <> is that of a form, not of a field."""
+"""Errors name the form of a body in angle brackets, to tell it from a field."""
 
 
 class TextsRequest(_Request):
     texts: Annotated[list[Text], Field(min_length=1, max_length=settings.max_batch)]
     lexicon: Entries | None = None
-    """Words and their respellings: {"Nguyen": "win"}."""
+    """Words and their respellings, such as {"Nguyen": "win"}."""
 
 
 class SpecResponse(BaseModel):
     spec: Spec
-    """[80][T] mel spectrogram in ±4, 80 frames a second."""
+    """[80][T] mel spectrogram within ±4, 80 frames per second."""
     attention: list[list[float]] | None = None
-    """[S][L] on request: which symbols each decoder step read; a row sums to one."""
+    """[S][L] on request: attention of each decoder step over the symbols; a row sums to one."""
     retries: int | None = None
-    """Where the attention went astray: how often the text was spoken anew, with other seeds."""
+    """Repeated attempts with other seeds, after an attention fault."""
     fault: Fault | None = None
-    """What is wrong with the best attempt, if all went astray."""
+    """Attention fault of the best attempt, if none was without a fault."""
 
 
 class MelResponse(BaseModel):
     mel: Mel
-    """[B][80][T], padded with silence (-4)."""
+    """[B][80][T] mel spectrograms, padded with silence (-4)."""
     lengths: list[int]
-    """[B] frames of each."""
+    """[B] frames of each mel."""
     retries: list[int] | None = None
-    """[B], if any was spoken anew."""
+    """[B] repeated attempts, present if any text needed them."""
     fault: list[Fault | None] | None = None
-    """[B], beside `retries`."""
+    """[B] remaining attention faults, present beside `retries`."""
 
 
 class CharsResponse(BaseModel):
     chars: Chars
     """[B][L] symbol ids, padded with 0."""
     spoken: list[str]
-    """[B] the texts as they will be said."""
+    """[B] texts as they will be spoken."""

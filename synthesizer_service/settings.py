@@ -1,4 +1,4 @@
-"""What a deployment of the synthesizer sets through the environment."""
+"""Settings of the synthesizer, read from the environment."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,20 +19,22 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(arbitrary_types_allowed=True)
 
     max_text_characters: int = Field(default=250, gt=0)
-    """Longer text is to be split at its sentences, as `better speak` and the gateway do."""
+    """Characters of one text. `better speak` and the gateway split longer texts into sentences."""
     max_ids: int = Field(default=1_000, gt=0)
-    """Symbols of one text, after its numbers are written out."""
+    """Symbols of one text, with numbers in words."""
     max_batch: int = Field(default=16, gt=0)
+    """Texts of one request."""
     compute_seconds: float = Field(default=25.0, gt=0)
-    """No further text of a batch is begun after so long: Heroku's router cuts at 30 s."""
+    """Time after which no further text of a batch is started. Heroku's router ends requests at
+    30 s."""
     max_frames: int = Field(default=1_600, gt=0)
-    """Speech that has not ended after this many mel frames (80 a second) is cut."""
+    """Limit of one text's speech in mel frames, 80 per second."""
     max_attempts: int = Field(default=3, gt=0)
-    """Speech whose attention went astray is made anew with another seed, so often in all."""
+    """Attempts per text, with different seeds, when the attention fails."""
     lexicon: Annotated[Lexicon, BeforeValidator(_read)] = NO_LEXICON
-    """Out of a JSON file, {"word": "respelling"}; a request's own entries go before it."""
+    """Path of a JSON file {"word": "respelling"}. A request's own entries take precedence."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
-    """Of the largest weights in the native decoder: nine tenths of what a step reads."""
+    """Storage of the native decoder's largest weights, nine tenths of those read per step."""
 
 
 settings = read_settings(Settings)
