@@ -1,11 +1,11 @@
-"""Markup to plain text and pauses: Markdown, HTML's and SSML's tags, entities, `[pause:1.5s]`.
+"""Markup to plain text and pauses: Markdown, HTML and SSML tags, entities, `[pause:1.5s]`.
 
-A text becomes blocks. A block is a paragraph, heading, list item, table cell, line of code, or a
-stretch between two tags that part sentences; no sentence goes on over the end of a block.
-Characters keep their place in the source (`spans.py`).
+A text is split into blocks: paragraphs, headings, list items, table cells, lines of code, and the
+text between tags that separate sentences. No sentence crosses the end of a block. Characters keep
+their place in the source (`spans.py`).
 
-Markdown is CommonMark with tables, parsed by markdown-it-py. Its parser gives lines, not columns,
-so each stretch of text is looked for in its lines, from where the one before ended.
+Markdown is CommonMark with tables, parsed by markdown-it-py. The parser reports lines, not columns,
+so each stretch of text is searched for in its lines, from the end of the previous one.
 """
 
 import html
@@ -20,8 +20,8 @@ from markdown_it.token import Token
 from shared.text.spans import Run, SpannedText
 
 TextFormat = Literal["auto", "plain", "markdown", "ssml"]
-"""auto: SSML or HTML where the text begins as such a document, else Markdown, in which tags and
-entities are read too. plain: every character is text."""
+"""auto: SSML or HTML if the text begins like such a document, else Markdown with tags and entities.
+plain: every character is text."""
 
 MAX_PAUSE_SECONDS = 10.0
 SECTION_PAUSE = 1.0  # seconds, at a horizontal rule
@@ -31,18 +31,18 @@ CELL_PAUSE = 0.2
 
 
 class MarkupError(ValueError):
-    """Markup that asks for what cannot be done. The message says where and what can."""
+    """Markup that cannot be followed. The message names the place and the limit."""
 
 
 @dataclass(frozen=True)
 class Block:
     content: SpannedText
     pause: float
-    """Seconds of silence after it, at least; 0 where nothing but a sentence may end."""
+    """Minimum silence after the block in seconds; 0 if only sentences may end there."""
 
 
 def read_markup(text: str, text_format: TextFormat = "auto") -> Iterator[Block]:
-    """The blocks of a text in its order, none of them blank.
+    """The blocks of a text, in order and without blank ones.
 
     Raises MarkupError for a pause longer than MAX_PAUSE_SECONDS.
     """
@@ -56,7 +56,7 @@ def read_markup(text: str, text_format: TextFormat = "auto") -> Iterator[Block]:
 
 
 def _tidy(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Without blank blocks; of the pauses of those the longest goes to the block before."""
+    """Drop blank blocks. The longest of their pauses goes to the previous block."""
     last: Block | None = None
     for block in blocks:
         if block.content.text.strip():
@@ -85,15 +85,15 @@ def _paragraphs(text: str) -> Iterator[Block]:
 _MARKDOWN = (
     MarkdownIt("commonmark", {"html": False})
     .enable(["table", "strikethrough"])
-    # Entities and tags are read below. Indented lines are poems more often than code.
+    # Entities and tags are read below. Indented lines are more often poems than code.
     .disable(["entity", "code", "html_block", "html_inline"])
-    .disable("text_join")  # an escaped sign is no longer in the source as it stands
+    .disable("text_join")  # joined text with escapes would not be found in the source
 )
-_CHUNK = 50_000  # characters parsed at a time: tokens take many times the memory of their text
+_CHUNK = 50_000  # characters per parse, as tokens take many times the memory of their text
 _TASK = re.compile(r"\[([ xX])\] ")
 _BOX = {" ": "To do: ", "x": "Done: "}
-_GREATER_THAN = re.compile(r"^(\s{0,3})>(?=[\d=])", re.MULTILINE)  # ">5 %" quotes nobody
-_STAND_IN = "\ufe65"  # a small greater-than sign: no markup, and one character too
+_GREATER_THAN = re.compile(r"^(\s{0,3})>(?=[\d=])", re.MULTILINE)  # ">5 %" is no quotation
+_STAND_IN = "\ufe65"  # a small greater-than sign: of the same length, and no markup
 
 
 def _markdown(text: str) -> Iterator[Block]:
@@ -102,7 +102,7 @@ def _markdown(text: str) -> Iterator[Block]:
 
 
 def _chunks(text: str) -> Iterator[tuple[int, str]]:
-    """The text cut at blank lines outside of fences, with where each part starts."""
+    """Parts of a text, cut at blank lines outside fences, with their offsets."""
     start = at = 0
     fenced = False
     for line in text.splitlines(keepends=True):
@@ -116,10 +116,10 @@ def _chunks(text: str) -> Iterator[tuple[int, str]]:
 
 
 class _MarkdownReader:
-    """Blocks of one chunk; keeps the place up to which the source has been read."""
+    """Reads the blocks of one chunk and tracks its position in the source."""
 
     def __init__(self, source: str, offset: int) -> None:
-        # The parser takes these two for line ends and for the replacement character.
+        # The parser would change carriage returns and null characters.
         self._source = source.replace("\r\n", " \n").replace("\r", "\n")
         self._parsed = _GREATER_THAN.sub(rf"\1{_STAND_IN}", self._source).replace("\0", " ")
         self._offset = offset
@@ -198,7 +198,7 @@ class _MarkdownReader:
                 self._skip_destination(end)
 
     def _text(self, text: str, end: int) -> Iterator[Run]:
-        """A task list's box is said: "[x] Paint it" is "Done: Paint it"."""
+        """Text, with the box of a task list in words: "[x] Paint it" is "Done: Paint it"."""
         if self._starts_item and (box := _TASK.match(text)):
             at = max(self._parsed.find(box[0], self._at, end), self._at)
             yield Run(_BOX[box[1].lower()], self._offset + at, self._offset + at + len(box[0]))
@@ -208,7 +208,7 @@ class _MarkdownReader:
         yield from self._found(text, end)
 
     def _skip_destination(self, end: int) -> None:
-        """Over the `](destination "title")` or `][label]` that follows a link's text."""
+        """Skip the `](destination "title")` or `][label]` after a link's text."""
         closing = self._parsed.find("]", self._at, end)
         if closing < 0:
             return
@@ -220,14 +220,14 @@ class _MarkdownReader:
             self._at = _after_parenthesis(self._parsed, closing + 1, end)
 
     def _found(self, text: str, end: int) -> Iterator[Run]:
-        """text: as the parser gives it, which is in the source from here on, before `end`."""
+        """The run of `text`, searched for in the source from the current position to `end`."""
         if not text:
             return
         at = self._parsed.find(text, self._at, end)
         if at < 0:  # a line end within code is a space
             found = self._parsed[self._at : end].replace("\n", " ").find(text)
             at = found if found < 0 else self._at + found
-        if at < 0:  # the parser has changed it: the whole stretch stands for it
+        if at < 0:  # the parser has changed the text, which stands for the whole stretch
             yield Run(text, self._offset + self._at, self._offset + max(self._at, end))
             self._at = max(self._at, end)
             return
@@ -302,21 +302,20 @@ _BREAK_STRENGTHS = {
 _TIME = re.compile(r"\+?([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(ms|s)", re.IGNORECASE)
 _RAISED = re.compile(r"[-−+]?[0-9]{1,3}<")  # within <sup>
 _SUB_END = re.compile(r"</sub\s*+>", re.IGNORECASE)
-_MAX_SUB = 1_000  # characters that an alias can stand for
+_MAX_SUB = 1_000  # characters that an alias may replace
 _SEPARATELY = _names("characters character spell-out verbatim digits telephone")
 
 
 class _TagReader:
-    """Takes tags, entities and pauses out of blocks. An open `<script>` or `<sub>` holds across
-    them.
+    """Replaces tags, entities and pauses in blocks. Open elements carry over to the next block.
 
-    folds_lines: line ends are blanks, as in HTML.
+    folds_lines: treat line ends as blanks, as in HTML.
     """
 
     def __init__(self, *, folds_lines: bool = False) -> None:
         self._folds_lines = folds_lines
-        self._unspoken: list[str] = []  # the open elements of which nothing is spoken
-        self._separately = False  # within a <say-as> that spells
+        self._unspoken: list[str] = []  # open elements without spoken content
+        self._separately = False  # inside a <say-as> that spells
 
     def read(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
@@ -329,7 +328,7 @@ class _TagReader:
             if mark.start() < at or not self._is_mark(mark):
                 continue
             if mark["comment"] and last_comment_end < mark.end():
-                continue  # it never ends, so it is none
+                continue  # without an end, it is no comment
             runs += self._spoken(content.cut(at, mark.start()))
             at = mark.end()
             start, end = SpannedText(content.cut(*mark.span())).source
@@ -359,7 +358,7 @@ class _TagReader:
         return not name or name in _INLINE or name in _PAUSES or name in _UNSPOKEN
 
     def _pause(self, mark: re.Match[str], at: int) -> float | None:
-        """Seconds of silence where a mark parts two blocks; None where it does not."""
+        """Seconds of silence at a mark that separates blocks, None for other marks."""
         if mark["pause"]:
             return _seconds(mark["pause"], mark["unit"], at)
         name = (mark["tag"] or "").lower()
@@ -371,7 +370,7 @@ class _TagReader:
         return _PAUSES.get(name)
 
     def _open(self, mark: re.Match[str]) -> str | None:
-        """Opens or closes an element; the text that stands for it, if it has one."""
+        """Open or close an element. Returns the text that replaces it, if any."""
         name, closes = mark["tag"].lower(), bool(mark["close"])
         if name in _UNSPOKEN and not mark[0].endswith("/>"):
             if not closes:
@@ -410,7 +409,7 @@ def _seconds(number: str, unit: str, at: int) -> float:
     seconds = float(number) / (1000 if unit.lower() == "ms" else 1)
     if seconds > MAX_PAUSE_SECONDS:
         raise MarkupError(
-            f"the pause of {seconds:g} s at character {at} is too long; a pause may last "
-            f"{MAX_PAUSE_SECONDS:g} s at most, several may follow one another"
+            f"the pause of {seconds:g} s at character {at} is too long; a pause lasts at most "
+            f"{MAX_PAUSE_SECONDS:g} s, but several may follow one another"
         )
     return seconds

@@ -1,4 +1,4 @@
-"""Abbreviations and their full words, by where they are read so."""
+"""Abbreviations and their expansions, by the context that each needs."""
 
 TITLES = {  # with the dot in any case, without it too
     "mrs": "misess",  # RTVC's spelling, which its checkpoints have learned

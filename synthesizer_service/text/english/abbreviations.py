@@ -1,8 +1,8 @@
-"""Abbreviations in full: titles, company forms, streets, Latin, and what stands before numbers.
+"""Abbreviations: titles, company forms, streets, Latin, and words before numbers.
 
-Titles with the dot are all that RTVC expands, in any case ("3rd St." is its "third saint"). Without
-the dot, only where nothing else is meant: titles that are no English word, and those that are
-("gen", "hon", "rev") only when capitalised and before a name.
+Titles with a dot are expanded in any case, as in RTVC ("3rd St." is "third saint"). Without a dot,
+only unambiguous titles are expanded; titles that are also words ("gen", "hon", "rev") need a
+capital and a name after them.
 """
 
 import re
@@ -38,7 +38,7 @@ def _title(match: re.Match[str]) -> str | None:
 
 
 def _street(match: re.Match[str]) -> str | None:
-    """ "Baker St" and "42nd St" are streets; RTVC's "3rd St." at the end is a saint."""
+    """ "Baker St" and "42nd St" are streets. At the end, "3rd St." is RTVC's "third saint"."""
     lead, rest = before(match), after(match)
     if _NAME.match(rest) and not re.search(r"[0-9]+ [A-Z][a-z]+ $", lead):
         return None
@@ -49,7 +49,7 @@ def _street(match: re.Match[str]) -> str | None:
 
 
 def _drive(match: re.Match[str]) -> str | None:
-    """The "Dr." after a street's name and number."""
+    """ "Dr." after a house number and a street name."""
     addressed = re.search(r"\b[0-9]+ (?:[NSEW]\.? )?[A-Z][a-z]+ $", before(match))
     return "drive" if addressed and not _NAME.match(after(match)) else None
 
@@ -66,7 +66,7 @@ def _state(match: re.Match[str]) -> str | None:
 
 _STREET_BEFORE = re.compile(rf"[A-Z0-9][a-z]+ (?:{any_of(STREETS)})\.?,? $")
 
-# Words as well, where a sentence may end after them.
+# Abbreviations that are also words and may end a sentence.
 _MAYBE_WORDS = frozenset(listed("min max ed temp sec ca est ref med sm"))
 _LOWER_CASE_ONLY = frozenset(listed("mo wk sm med"))  # Mo is a name
 

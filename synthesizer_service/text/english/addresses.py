@@ -1,4 +1,4 @@
-"""URLs, mail addresses, file names and paths, with their signs by name."""
+"""URLs, mail addresses, file names and paths, with their signs spoken by name."""
 
 import re
 
@@ -61,7 +61,7 @@ _URL_END = r"(?<![.,;:!?'()*_])"
 
 
 def address_words(address: str) -> str:
-    """The words and signs of an address: "test.org/path" -> "test dot org slash path"."""
+    """Spoken form of an address: "test.org/path" -> "test dot org slash path"."""
     return " ".join(filter(None, (_part(match) for match in _PARTS.finditer(address))))
 
 

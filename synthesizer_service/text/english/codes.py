@@ -1,4 +1,4 @@
-"""Phone, card and account numbers, versions and codes: read by digits and letters."""
+"""Phone, card and account numbers, versions and codes, spelled by digits and letters."""
 
 import re
 
@@ -22,7 +22,7 @@ _RUNS = re.compile(r"[0-9]+|[A-Za-z]+")
 
 
 def _groups(written: str) -> str:
-    """Each group of digits or capitals by itself: "212-555" -> "two one two, five five five"."""
+    """Spell groups with commas between them: "212-555" -> "two one two, five five five"."""
     return ", ".join(spell(run) for run in re.findall(r"[0-9A-Za-z]+", written))
 
 
@@ -51,7 +51,7 @@ _SHORT_CALLS = frozenset({"911", "411", "311", "999", "112", "988"})
 
 
 def _digits_by_context(match: re.Match[str]) -> str | None:
-    """A bare number where a code is spoken of; ten digits and more anywhere."""
+    """Digits of a number after a word such as "account", and of any number from ten digits on."""
     digits, lead = match["digits"], before(match)
     if len(digits) >= 10 or digits.startswith("0"):
         return digit_words(digits)
@@ -116,7 +116,7 @@ def _mixed(match: re.Match[str]) -> str | None:
 
 
 def mixed_words(token: str) -> str:
-    """Letters and digits in one: "HTML5", "A7B", "mp3", "iPhone15", "GPT-4o"."""
+    """Spoken form of a token with letters and digits: "HTML5", "A7B", "mp3", "GPT-4o"."""
     parts = [part for part in re.split("[-_]", token) if part]
     return " ".join(_mixed_part(part) for part in parts)
 
@@ -131,7 +131,7 @@ def _mixed_part(part: str) -> str:
 
 
 def _run_words(run: str) -> str:
-    """Digits or letters, as a part of a code."""
+    """Spoken form of a run of digits or letters in a code."""
     if run.isdecimal():
         if run[0] == "0" or len(run) > 4:
             return digit_words(run)

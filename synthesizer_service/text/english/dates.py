@@ -55,7 +55,7 @@ def _iso(match: re.Match[str]) -> str | None:
 
 
 def _american(match: re.Match[str]) -> str | None:
-    """Month first; day first where that is no month."""
+    """Month first, or day first if the first number is no month."""
     first, second = int(match["first"]), int(match["second"])
     return _date_words(first, second, match["year"]) or _date_words(second, first, match["year"])
 
@@ -72,7 +72,7 @@ def _month_and_day(match: re.Match[str]) -> str | None:
 
 
 def _day_and_month(match: re.Match[str]) -> str | None:
-    """ "3 April 2026"; "march" and "may" are verbs, too."""
+    """ "3 April 2026". "March" and "May" may be verbs."""
     month, rest = match["month"], after(match)
     ends = re.match(r",? [0-9]{4}|[.,;:)]|$", rest)
     if month in {"March", "May"} and not (match["th"] or match["year"] or ends):
@@ -91,7 +91,7 @@ _DATE_BEFORE = re.compile(
 
 
 def _slashed_day(match: re.Match[str]) -> str | None:
-    """11/30 after a word that leads to a date, or where it is no fraction."""
+    """11/30 after a word such as "on", or if it is no fraction."""
     is_fraction = int(match["day"]) < 12 or match["day"] in {"16", "20"}
     if is_fraction and not _DATE_BEFORE.search(before(match)):
         return None
@@ -105,7 +105,7 @@ _MONTH_FOLLOWS = re.compile(r",? [0-9]|[-/] ?[A-Z]| ?'[0-9]{2}")
 
 
 def _month(match: re.Match[str]) -> str | None:
-    """An abbreviated month on its own; "Jan", "Mar" and "Jun" may be names."""
+    """An abbreviated month. "Jan", "Mar" and "Jun" may be names."""
     month, rest = match["month"], after(match)
     if month in {"Jan", "Mar", "Jun", "May"}:
         led_to = _MONTH_LEADS.search(before(match)) and not re.match(r" [a-z]+ed\b", rest)
@@ -126,7 +126,7 @@ _DAY_LEADS = re.compile(
 
 
 def _weekday(match: re.Match[str]) -> str | None:
-    """ "Sat", "Sun" and "Wed" are weekdays beside a date, a time or another weekday."""
+    """ "Sat", "Sun" and "Wed" are weekdays next to a date, a time or another weekday."""
     day, lead = match["day"], before(match)
     if day in {"Sat", "Sun", "Wed"}:
         last = day != "Sun" and lead.strip() and re.match(r"[.,;:!?)]|$", after(match))

@@ -1,4 +1,4 @@
-"""Words in capitals: spelled by letter names (FBI), said as a word (NASA, STOP), or respelled."""
+"""Words in capitals: spelled (FBI), pronounced as words (NASA, STOP), or respelled (JPEG)."""
 
 import re
 
@@ -16,12 +16,12 @@ from synthesizer_service.text.english.letters import LETTER_NAMES, spell
 from synthesizer_service.text.english.number_words import cardinal_words
 from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, before, rule
 
-MAX_WORD_LETTERS = 40  # that are looked at
+MAX_WORD_LETTERS = 40  # that are inspected
 _SHAPE = re.compile(r"y?([b-df-hj-np-tv-xz]*)[aeiouy].*?([b-df-hj-np-tv-xz]*)$")
 
 
 def pronounceable(word: str) -> bool:
-    """True if lower-case `word` begins and ends as an English word may; it needs a vowel."""
+    """True if lower-case `word` has a vowel and begins and ends like an English word."""
     shape = _SHAPE.match(word[:MAX_WORD_LETTERS])
     if shape is None:
         return False
@@ -33,7 +33,7 @@ def pronounceable(word: str) -> bool:
 
 
 def word_or_letters(word: str) -> str:
-    """A part of an address or a code: "test" is a word, "pdf" and "q" are letters."""
+    """Part of an address or a code, spoken: "test" is a word, "pdf" and "q" are spelled."""
     if said := SAID_AS.get(word) or SAID_AS.get(word.upper()):
         return said
     lower = word.lower()
@@ -42,7 +42,7 @@ def word_or_letters(word: str) -> str:
 
 
 def is_spelled(word: str, lead: str = "", rest: str = "") -> bool:
-    """True if `word`, in capitals, is read letter by letter. lead, rest: the text around it."""
+    """True if `word`, in capitals, is spelled. lead, rest: the text before and after it."""
     if word in ACRONYMS:
         return False
     among_capitals = _in_capitals(lead, rest)
@@ -61,7 +61,7 @@ _WORD_AFTER = re.compile(r"[^A-Za-z]{1,4}([A-Za-z]+)")
 
 
 def _in_capitals(lead: str, rest: str) -> bool:
-    """True if the words around are in capitals and at least one is no initialism: a headline."""
+    """True in a headline: the neighbours are in capitals and at least one is no initialism."""
     found = (_WORD_BEFORE.search(lead), _WORD_AFTER.match(rest))
     around = [match[1] for match in found if match and len(match[1]) > 1]
     return all(word.isupper() for word in around) and any(map(_is_plain, around))
@@ -75,19 +75,19 @@ def _is_plain(word: str) -> bool:
 
 
 def _capitals(match: re.Match[str]) -> str:
-    """With a plural's s or a possessive's."""
+    """A word in capitals, with a plural or possessive ending."""
     word, ending = match["word"], match["ending"] or ""
     spelled = is_spelled(word, before(match), after(match))
     return (spell(word) if spelled else word) + ending
 
 
 def _dotted(match: re.Match[str]) -> str:
-    """U.S., J.R.R.; a.m. and p.m. are RTVC's."""
+    """U.S., J.R.R.; "a.m." and "p.m." stay as they are in RTVC."""
     return match[0] if re.fullmatch(r"[AaPp]\.[Mm]\.", match[0]) else spell(match[0])
 
 
 def _single(match: re.Match[str]) -> str | None:
-    """A letter on its own: a plan's or a vitamin's; not "a" and "I"."""
+    """A single letter, as in "plan B"; not the words "a" and "I"."""
     letter, lead, rest = match["letter"], before(match), after(match)
     if letter in "Ii":
         alone = not re.search(r"\w", lead) and not re.search(r"\w", rest)
@@ -121,7 +121,7 @@ _QUESTION = {"Q": "question:", "A": "answer:"}
 
 
 def _question(match: re.Match[str]) -> str | None:
-    """At the start of a line of questions and answers."""
+    """ "Q:" and "A:" at the start of a line."""
     starts = not re.search(r"\w", before(match)) and not re.search(r" [B-P]: ", after(match))
     return _QUESTION[match["letter"]] if starts else None
 

@@ -38,7 +38,7 @@ def _fraction(match: re.Match[str]) -> str | None:
 
 
 def fraction_words(whole: str | None, over: str, under: str) -> str | None:
-    """None for what is no fraction below one: 24/7, 9/11."""
+    """ "2 1/2" -> "two and a half". None for anything but a fraction below one: 24/7, 9/11."""
     if under not in _DENOMINATORS or not 0 < int(over) < int(under):
         return None
     part = _PARTS.get(under) or ordinal_words(under)
@@ -80,7 +80,7 @@ def _power(match: re.Match[str]) -> str | None:
     if not re.search(r"[A-Za-z0-9)\]]$", lead):
         return None
     if re.search(r"[a-z]{4}$", lead):
-        return ""  # the mark of a footnote
+        return ""  # a footnote mark
     if lead.endswith("10") and not lead[:-2][-1:].isdigit():
         return _to_the(exponent)
     return power_words(exponent)
@@ -121,7 +121,7 @@ def _menu(match: re.Match[str]) -> str | None:
 
 
 def _comparison(match: re.Match[str]) -> str | None:
-    """Between two operands, or before a number."""
+    """A comparison between two operands or before a number."""
     sign, lead, rest = match[0], before(match), after(match)
     if sign == "<" and re.match(r"3(?:[ .!]*$| [^\w\s])", rest) and _HEART_BEFORE.search(lead):
         return None

@@ -10,7 +10,7 @@ from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, a
 
 
 class Currency(NamedTuple):
-    """Names of one and of several units; of the hundredth part, where the currency has one."""
+    """Singular and plural of the unit, and of its hundredth if there is one."""
 
     one: str
     many: str
@@ -183,7 +183,7 @@ def _counted_words(currency: Currency, written: str, scale: str) -> str:
 
 
 def _counted(digits: str, one: str, many: str) -> str:
-    """ "02", "cent", "cents" -> "two cents"; nothing of nothing."""
+    """ "02", "cent", "cents" -> "two cents"; "" for zero."""
     digits = digits.lstrip("0")
     return f"{cardinal_words(digits)} {one if digits == '1' else many}" if digits else ""
 

@@ -1,4 +1,4 @@
-"""Numbers: cardinals, years, decimals, groupings of several countries, ordinals, decades."""
+"""Numbers: cardinals, years, decimals, digit grouping by country, ordinals, decades."""
 
 import re
 from typing import NamedTuple
@@ -37,11 +37,11 @@ _WRITTEN = (
 )
 NUMBER = rf"(?<![0-9][.,])(?:{'|'.join(_WRITTEN)})"
 AMOUNT = rf"{NUMBER}(?![0-9]|[.,][0-9]|_[0-9])"
-"""A number that is a single quantity, up to its end: neither 1.2.3 nor 1,2,3."""
+"""A complete number: not the start of 1.2.3 or 1,2,3."""
 
 
 class Quantity(NamedTuple):
-    """The digits before the decimal point and after it; `bare`: nothing but digits is written."""
+    """Digits before and after the decimal point. bare: the source has digits only."""
 
     whole: str
     fraction: str
@@ -52,12 +52,12 @@ class Quantity(NamedTuple):
         return self.whole.lstrip("0") == "1" and not self.fraction
 
     def words(self) -> str:
-        """ "3.14" -> "three point one four"; never a year."""
+        """The number as an amount, never as a year: "3.14" -> "three point one four"."""
         return quantity_words(self.whole, self.fraction)
 
 
 def quantity(written: str) -> Quantity:
-    """written: what `NUMBER` matches."""
+    """Parse a match of `NUMBER`."""
     if written.isdecimal():
         return Quantity(written, "", bare=True)
     digits = re.sub(rf"[ '_{GROUP_SPACE}]", "", written)
@@ -67,7 +67,7 @@ def quantity(written: str) -> Quantity:
 
 
 def _decimal_point(digits: str) -> str:
-    """The character before the decimals, "" where there are none."""
+    """The decimal separator, "" if there is none."""
     last = max(digits.rfind("."), digits.rfind(","))
     if last < 0:
         return ""
@@ -80,7 +80,7 @@ def _decimal_point(digits: str) -> str:
 
 
 def number_words(written: str) -> str:
-    """A match of `NUMBER` in words; a bare integer as a year or a serial number if it looks so."""
+    """A match of `NUMBER` in words; bare integers may be years or serial numbers."""
     number = quantity(written)
     return integer_words(number.whole) if number.bare else number.words()
 
@@ -100,7 +100,7 @@ def _minus(match: re.Match[str]) -> str | None:
 
 
 def _to(match: re.Match[str]) -> str | None:
-    """The dash of a range or a score, not of a code as 1-2-3."""
+    """The dash of a range or a score, not of a code such as 1-2-3."""
     if re.search(r"(?:[0-9]-|[A-Za-z])[0-9.,]{1,9}$", before(match)):
         return None
     return None if re.match(r"[0-9.,]{1,9}-[0-9]", after(match)) else "to"

@@ -45,7 +45,7 @@ _AFTER_A_NUMBERED_I = re.compile(
 
 
 def value_of(numeral: str) -> int:
-    """0 for what is no Roman numeral."""
+    """The value of a Roman numeral; 0 if it is none."""
     if not numeral or not _CANONICAL.fullmatch(numeral):
         return 0
     values = [_VALUES[letter] for letter in numeral]
@@ -93,7 +93,7 @@ def _is_person(value: str, lead: str, rest: str) -> bool:
 
 
 def _numbers(numeral: str, rest: str) -> bool:
-    """True if `numeral` is one here: "I" may be the pronoun."""
+    """True unless `numeral` is the pronoun "I"."""
     return numeral != "I" or _AFTER_A_NUMBERED_I.match(rest) is not None
 
 

@@ -1,4 +1,4 @@
-"""Signs that have a word of their own, and those that leave none."""
+"""Signs with a word of their own, and signs that are dropped."""
 
 import re
 

@@ -10,7 +10,7 @@ _ZONES = "UTC|GMT|EST|EDT|CST|CDT|MST|MDT|PST|PDT|CET|CEST|BST|IST|JST|KST|AEST|
 
 
 def clock_words(hour: str, minute: str, second: str = "", *, named: bool = False) -> str:
-    """named: what follows says already that it is a time of day."""
+    """A time in words. named: words after it already mark it as a time, such as "a.m."."""
     if int(hour) in (0, 24) and int(minute) == 0 and not named:
         return "midnight"
     words = cardinal_words(hour)

@@ -1,4 +1,4 @@
-"""Units as they are written after a number, and their names."""
+"""Units written after a number, and their names."""
 
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.rules import listed
@@ -18,7 +18,7 @@ _PREFIXES = {
     "h": "hecto",
     "p": "pico",
 }
-# Unit, its name, its plural, and the prefixes that are used with it.
+# Unit, singular, plural, and the usual prefixes.
 _METRIC = (
     ("m", "meter", "meters", "kcdmµun"),
     ("g", "gram", "grams", "kmµun"),
@@ -53,7 +53,7 @@ UNITS: dict[str, tuple[str, str]] = {
     for unit, one, many, prefixes in _METRIC
     for prefix in prefixes
 } | {unit: (one, many) for unit, one, many, _ in _METRIC if unit not in _PREFIXED_ONLY}
-"""The names of one and of several."""
+"""Singular and plural of each unit."""
 
 UNITS |= {
     "kHz": ("kilohertz", "kilohertz"),
@@ -268,4 +268,4 @@ LONG_PER = (
     "night",
     "person",
 )
-"""What a bare number may be per, as patterns: "5,783/sq mi"."""
+"""Denominators after a bare number, as patterns: "5,783/sq mi"."""

@@ -10,7 +10,7 @@ from synthesizer_service.text.english.unit_names import LONG_PER, PER, UNITS
 
 _LENGTHS = frozenset(listed("m km cm mm dm nm µm in ft yd mi"))
 _POWERS = {"2": "square", "3": "cubic"}
-_MAX_BASIS_POINTS = 300  # "bps" of more than so many are bits
+_MAX_BASIS_POINTS = 300  # larger amounts of "bps" are bits per second
 
 _PLACE_BEFORE = re.compile(
     r"\b(?:Apt|Apartment|Room|Unit|Gate|Seat|Suite|No|Section|Part|Floor|Row|Bus|Platform|Exhibit|"
@@ -48,7 +48,7 @@ def _measured(match: re.Match[str]) -> str | None:
 
 
 def _counted(match: re.Match[str]) -> tuple[str, bool] | None:
-    """The amount in words, and whether it is one or less."""
+    """The amount in words, and True if its unit is singular."""
     if match["amount"]:
         return plain_words(match["amount"]), quantity(match["amount"]).is_one
     words = fraction_words(match["whole"], *match["fraction"].split("/"))
@@ -56,7 +56,7 @@ def _counted(match: re.Match[str]) -> tuple[str, bool] | None:
 
 
 def _is_meant(match: re.Match[str]) -> bool:
-    """Letters that are also words or names of something else are no units everywhere."""
+    """False where a unit's letters mean something else in this context."""
     unit, joint, rest = match["unit"], match["joint"], after(match)
     if len(unit) == 1 and unit.isupper() and not joint and _PLACE_BEFORE.search(before(match)):
         return False  # seat 12A
@@ -83,7 +83,7 @@ def _is_meant(match: re.Match[str]) -> bool:
 
 
 def _feet(match: re.Match[str]) -> str | None:
-    """6' tall, but not the end of a quotation."""
+    """6' tall, unless it closes a quotation."""
     lead = match.string[max(0, match.start() - 200) : match.start()]
     return (
         None
@@ -93,7 +93,7 @@ def _feet(match: re.Match[str]) -> str | None:
 
 
 def _inches(match: re.Match[str]) -> str | None:
-    """12" wide, but not the end of a quotation."""
+    """12" wide, unless it closes a quotation."""
     lead, rest = match.string[max(0, match.start() - 200) : match.start()], after(match)
     if re.sub('[0-9]"', "", lead).count('"') % 2:
         return None
