@@ -6,9 +6,9 @@ from torch import Tensor
 
 from synthesizer_service.tacotron.attention_monitor import (
     KEPT_DWELL,
-    RELEASE,
-    MAX_JUMP,
     MAX_DWELL,
+    MAX_JUMP,
+    RELEASE,
     find_fault,
     severity,
     steps_to_keep,
