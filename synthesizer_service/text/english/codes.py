@@ -150,6 +150,8 @@ def _grouped_code(match: re.Match[str]) -> str | None:
     """K7R-220-94Q, B4471-X: a group has letters and digits and is no word, year or size."""
     groups = match[0].split("-")
     mixed = [group for group in groups if not (group.isalpha() or group.isdecimal())]
+    if len(groups) == 2 and all(re.fullmatch("[A-Z]{2,5}[0-9]{1,4}", group) for group in mixed):
+        return None  # AVX512-BF16
     long = any(len(group) > 3 for group in mixed) or len(groups) > 2
     joint = ", " if len(groups) > 2 else " "
     return joint.join(map(spell, groups)) if mixed and long else None

@@ -133,7 +133,12 @@ def _humps(match: re.Match[str]) -> str | None:
     parts = _HUMP.findall(match[0])
     if match["plain"]:
         return " ".join(parts)
-    return " ".join(spell(part) if is_spelled(part) or len(part) == 1 else part for part in parts)
+    return " ".join(spell(part) if _is_letters(part) else part for part in parts)
+
+
+def _is_letters(part: str) -> bool:
+    """True for the API of "FastAPI" and the s of "sRGB"."""
+    return len(part) == 1 or (part.isupper() and is_spelled(part))
 
 
 def _letters(match: re.Match[str]) -> str:

@@ -90,7 +90,7 @@ RULES = (
     rule(r"[%‰&@+°Ωµ]", lambda match: _WORDS[match[0]], SIGN),
     rule(r"#{1,6}(?= [A-Za-z])", _heading, SIGN),
     rule(r"#(?P<tag>(?![A-Z]{1,4}-?[0-9])[A-Za-z][A-Za-z0-9_]{1,60})", _hashtag, SIGN),
-    rule(r"[*#](?![0-9A-Za-z])", _press, SIGN),
+    rule(r"(?<!\*)[*#](?![0-9A-Za-z*#_])", _press, SIGN),
     rule(r"(?<=[0-9])#(?![0-9A-Za-z])", "pound", SIGN),
     rule(r"#", _hash, SIGN),
     rule(r"(?<=[A-Za-z])(?:\(s\)|\(\))", "", SIGN),

@@ -67,7 +67,7 @@ def _is_meant(match: re.Match[str]) -> bool:
         return joint == " " and bool(re.match(r"[,;)]|\.?$", rest))
     if unit == "U":
         return bool(match["per"]) or rest.startswith(" of ")
-    if unit == "s" and re.search(r"\b(?:[Uu]nder|[Oo]ver)[- ]$", before(match)):
+    if unit == "s" and not joint and re.search(r"\b(?:[Uu]nder|[Oo]ver)[- ]$", before(match)):
         return False  # free for under-5s
     if unit == "ac":
         return bool(joint)
@@ -85,11 +85,8 @@ def _is_meant(match: re.Match[str]) -> bool:
 def _feet(match: re.Match[str]) -> str | None:
     """6' tall, unless it closes a quotation."""
     lead = match.string[max(0, match.start() - 200) : match.start()]
-    return (
-        None
-        if re.sub("[0-9A-Za-z]'[A-Za-z]?", "", lead).count("'") % 2
-        else f"{cardinal_words(match['feet'])} feet"
-    )
+    quotes = re.sub("[A-Za-z]'[A-Za-z]|[0-9]'(?= ?[x×0-9])", "", lead).count("'")
+    return None if quotes % 2 else f"{cardinal_words(match['feet'])} feet"
 
 
 def _inches(match: re.Match[str]) -> str | None:
