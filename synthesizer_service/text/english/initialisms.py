@@ -141,6 +141,15 @@ def _is_letters(part: str) -> bool:
     return len(part) == 1 or (part.isupper() and is_spelled(part))
 
 
+def _contraction(match: re.Match[str]) -> str:
+    """IT'S, DON'T, THE FBI'S"""
+    word = match["word"]
+    is_possessive = match["ending"] == "S" and word != "IT"
+    if is_possessive and is_spelled(word, before(match), after(match)):
+        return f"{spell(word)}'s"
+    return match[0]
+
+
 def _letters(match: re.Match[str]) -> str:
     """p's and q's, Bs"""
     return f"{spell(match['letter'])}s"
@@ -199,7 +208,7 @@ RULES = (
         _humps,
         LETTER,
     ),
-    rule(r"[A-Z]{1,8}'(?:S|T|LL|RE|VE|D|M)(?![A-Za-z0-9])", lambda match: match[0], LETTER),
+    rule(r"(?P<word>[A-Z]{1,8})'(?P<ending>S|T|LL|RE|VE|D|M)(?![A-Za-z0-9])", _contraction, LETTER),
     rule(r"(?<![A-Za-z0-9'])(?P<letter>[b-hj-z])'s(?![A-Za-z])", _letters, LETTER),
     rule(r"(?<![A-Za-z0-9'])(?P<letter>[BDFGJKLPQRTVWXZ])s(?![A-Za-z])", _letters, LETTER),
     rule(r"(?P<word>[A-Z]{2,6})(?P<ending>'?s)?(?![A-Za-z0-9])", _capitals, LETTER),

@@ -46,7 +46,16 @@ def _subsection(match: re.Match[str]) -> str | None:
     """5(b), 1332(a)(1)"""
     if not re.search(r"(?:[0-9]|[0-9]\([0-9A-Za-z]{1,4}\))$", before(match)):
         return None
-    return spell(part) if (part := match["part"]).isalpha() else cardinal_words(part)
+    part = match["part"]
+    if value := len(part) > 1 and value_of(part.upper()):
+        return cardinal_words(str(value))
+    return spell(part) if part.isalpha() else cardinal_words(part)
+
+
+def _list_numeral(match: re.Match[str]) -> str | None:
+    """(i), (ii), (iii); "(v)" and "(x)" may be variables."""
+    value = value_of(match["numeral"].upper())
+    return f"({cardinal_words(str(value))})" if value else None
 
 
 def _press(match: re.Match[str]) -> str | None:
@@ -96,13 +105,7 @@ RULES = (
     rule(r"(?<=[A-Za-z])(?:\(s\)|\(\))", "", SIGN),
     rule(rf"\((?P<part>{_SUBSECTION})\)(?![A-Za-z0-9])", _subsection, SIGN),
     rule(  # (iii)
-        r"(?<![A-Za-z0-9])\((?P<numeral>[ivx]{1,4})\)",
-        lambda match: (
-            f"({cardinal_words(str(value))})"
-            if (value := value_of(match["numeral"].upper()))
-            else None
-        ),
-        SIGN,
+        r"(?<![A-Za-z0-9])\((?P<numeral>i|[ivx]{2,4})\)", _list_numeral, SIGN
     ),
     rule(r"\([cC]\)(?= ?(?:19|20)[0-9]{2})|©", "copyright", SIGN),
     rule(r"(?<= )[|•·](?= )", _separator, SIGN),
