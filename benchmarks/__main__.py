@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: every measurement in one run, as tables and, if asked for, as JSON."""
+"""`python -m benchmarks`: all measurements in one run, as tables and optionally as JSON."""
 
 import json
 import tempfile
@@ -11,7 +11,6 @@ import click
 from benchmarks import (
     first_sound,
     gemm,
-    gemm_efficiency,
     json_hop,
     memory,
     sample_loop,
@@ -28,19 +27,22 @@ from shared.settings import REPOSITORY
 
 NAMES = [
     *("stages", "speech", "first-sound", "memory", "startup", "json"),
-    *("loop", "peak", "vocoding", "synthesis"),
+    *("loop", "gemm-efficiency", "vocoding", "synthesis"),
 ]
 BUNDLED = REPOSITORY / "checkpoints"
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Fewer runs and smaller requests; bundled weights.")
+@click.option("--quick", is_flag=True, help="Fewer runs, smaller requests, bundled weights.")
 @click.option("--only", type=click.Choice(NAMES), multiple=True, help="May be given repeatedly.")
 @click.option(
-    "--json", "json_path", type=click.Path(path_type=Path), help="Write the numbers here, too."
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path),
+    help="Write the numbers to a file too.",
 )
 def main(quick: bool, only: tuple[str, ...], json_path: Path | None) -> None:
-    """Measure what Better API costs on this machine."""
+    """Measure Better API's time and memory on this machine."""
     facts = machine_facts() | {"load average before": load_average()}
     for name, fact in facts.items():
         click.echo(f"{name:20} {fact}")
@@ -50,7 +52,7 @@ def main(quick: bool, only: tuple[str, ...], json_path: Path | None) -> None:
             tables[name] = _shown(measure())
     facts["load average after"] = load_average()
     click.echo(f"\nload average after   {facts['load average after']}")
-    click.echo("Compare ratios, not seconds: seconds are this machine's, at this hour.")
+    click.echo("Compare ratios: seconds depend on the machine and its load.")
     if json_path:
         content = {"machine": facts, "tables": {k: t.to_dict() for k, t in tables.items()}}
         json_path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
@@ -59,7 +61,7 @@ def main(quick: bool, only: tuple[str, ...], json_path: Path | None) -> None:
 def _measurements(
     quick: bool, only: tuple[str, ...], folder: Path
 ) -> dict[str, Callable[[], Table]]:
-    """folder: empty, for the full-size weights."""
+    """The chosen measurements by name. folder: an empty one, for the full-size weights."""
     chosen = only or NAMES
     weights = {"bundled": BUNDLED}
     if not quick and {"memory", "startup"} & set(chosen):
@@ -73,7 +75,7 @@ def _measurements(
         "startup": partial(startup.measure, 1 if quick else 3, weights),
         "json": partial(json_hop.measure, 3 if quick else 21),
         "loop": partial(sample_loop.measure, 1 if quick else 5, quick),
-        "peak": partial(gemm_efficiency.measure, 1 if quick else 9, quick),
+        "gemm-efficiency": partial(gemm.measure_efficiency, 1 if quick else 9, quick),
         "vocoding": partial(vocoding.measure, 1 if quick else 3, quick),
         "synthesis": partial(synthesis.measure, 1 if quick else 5, quick),
     }

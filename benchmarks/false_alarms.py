@@ -1,8 +1,8 @@
-"""How often the search for the gateway's mark finds one where none is.
+"""False alarm rate of the watermark detector.
 
-python -m benchmarks.false_alarms FOLDER [KEYS]: every sound file in FOLDER, joined and cut into
-pieces of five seconds, is searched for the marks of KEYS keys; none of them is there. It counts the
-search at the sound's own speed, that at the others, and the higher of the two, which decides.
+python -m benchmarks.false_alarms FOLDER [KEYS]: joins the sound files in FOLDER, cuts them into
+pieces of five seconds and searches each for the marks of KEYS keys, none of which is there. Counts
+detections at the original speed, at other speeds, and by the higher score of both, which decides.
 """
 
 import sys
@@ -29,7 +29,7 @@ _LIMITS = (4.0, 4.5, 5.0, 5.5, FOUND_SCORE)
 
 
 def pieces(folder: Path) -> Iterator[Float32Array]:
-    """[80000] each; files that hold no sound are left out."""
+    """[80000] each. Files without sound are skipped."""
     pending = np.zeros(0, np.float32)
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         try:

@@ -1,4 +1,4 @@
-"""The JSON cost of a hop: a request through the real app, whose model is replaced by a constant."""
+"""JSON cost of a hop: requests to the real apps, with a constant instead of a model."""
 
 import http.client
 import json
@@ -27,7 +27,7 @@ from shared.http.json_routes import ArrayResponse, parse_json
 from shared.settings import REPOSITORY
 
 LIMIT_MS = 10
-CPU_CALLS = 50  # the kernel counts CPU time in ticks of 10 ms
+CPU_CALLS = 50  # CPU time has a resolution of 10 ms
 RATE = MEL_FORMAT.sample_rate
 
 
@@ -48,7 +48,7 @@ class PlainText(BaseModel):
 
 @dataclass(frozen=True)
 class Hop:
-    """One call: what goes in, what comes out, and the models that check it, ours and the plain."""
+    """One call: its request, its response, and the models that validate it, ours and plain."""
 
     name: str
     service: str
@@ -59,7 +59,7 @@ class Hop:
     plain_model: type[BaseModel]
 
     def parts(self) -> dict[str, Callable[[], object]]:
-        """What the route does with JSON, in order, and all of it as one would plainly write it."""
+        """The route's JSON work by step, and the same with pydantic and json alone."""
         parsed = parse_json(self.body)
         return {
             "parse": partial(parse_json, self.body),
@@ -87,7 +87,7 @@ def hops() -> list[Hop]:
     )
     return [
         encoder("wav in, wav out", body=_dumps(sound)),
-        # Python writes a float32 that became a float with 17 digits, not with 8.
+        # Python writes a float32 with 17 digits, as a float, instead of 8.
         encoder("wav in (17 digits), wav out", body=json.dumps(_lists(sound)).encode()),
         Hop(
             "text in, mel out",
@@ -137,7 +137,7 @@ def _milliseconds(name: str, seconds: Sequence[float], limit: float | None = Non
 
 
 def _cpu_seconds(connection: http.client.HTTPConnection, call: Callable[[], None]) -> float:
-    """Of one call: what a busy machine slows least."""
+    """CPU seconds per call, which depend least on the machine's load."""
     before = _cpu_total(connection)
     for _ in range(CPU_CALLS):
         call()
@@ -148,7 +148,7 @@ def _cpu_total(connection: http.client.HTTPConnection) -> float:
     connection.request("GET", "/metrics")
     metrics = connection.getresponse().read().decode()
     found = re.search(r"^process_cpu_seconds_total (\S+)", metrics, re.MULTILINE)
-    return float(found[1]) if found else math.nan  # there is none without /proc
+    return float(found[1]) if found else math.nan  # needs /proc
 
 
 def _call(connection: http.client.HTTPConnection, hop: Hop) -> None:
@@ -161,7 +161,7 @@ def _call(connection: http.client.HTTPConnection, hop: Hop) -> None:
 
 @contextmanager
 def _serving(service: str) -> Iterator[http.client.HTTPConnection]:
-    """A connection to the service's constant app, in a process of its own."""
+    """A connection to the service's stub app, which runs in its own process."""
     port = free_ports([service])[service]
     app = f"benchmarks.stub_apps:{service}"
     options = ["--factory", "--port", str(port), "--log-level", "warning"]

@@ -31,7 +31,7 @@ class Speaker:
         self._phonemizer = EspeakPhonemizer()
 
     def speak(self, text: str) -> float:
-        """Seconds of sound that were made."""
+        """Synthesize `text`; returns the seconds of speech."""
         sentences = self._phonemizer.phonemize("en-us", text)
         return sum(self._speak_sentence("".join(phonemes)) for phonemes in sentences)
 
@@ -40,7 +40,7 @@ class Speaker:
         tokens = [token for token in known if token is not None][:MAX_TOKENS]
         inputs = {
             "tokens": np.array([[0, *tokens, 0]]),
-            "style": self._styles[len(tokens) - 1],  # there is one for each length
+            "style": self._styles[len(tokens) - 1],  # one style for each length
             "speed": np.ones(1, np.float32),
         }
         (wav,) = self._session.run(None, inputs)

@@ -1,13 +1,13 @@
-"""The machine: without it no number of a benchmark says anything."""
+"""Facts about the machine, and the numbers of cores and threads for a measurement."""
 
 import os
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-
-from benchmarks.threads import usable_cores
 
 CPUINFO = Path("/proc/cpuinfo")
 SIMD = (
@@ -40,3 +40,30 @@ def load_average() -> str:
 def _field(cpuinfo: str, name: str) -> str:
     found = re.search(rf"^(?:{name})\s*: (.*)$", cpuinfo, re.MULTILINE)
     return found[1].strip() if found else ""
+
+
+def usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def thread_counts(quick: bool = False) -> list[int]:
+    """[1, 2] with two or more cores, else [1].
+
+    quick: always [1], since torch's second thread is slow if another program has the core.
+    """
+    return [1, 2] if usable_cores() > 1 and not quick else [1]
+
+
+def threads_called(threads: int) -> str:
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Set torch's number of threads for the context."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

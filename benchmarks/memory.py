@@ -1,4 +1,4 @@
-"""Peak memory of each service: at start, after an ordinary request, after the largest."""
+"""Peak memory of each service: at start, after an ordinary and after the largest request."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ MB_PER_MIB = 2**20 / 1e6
 
 
 def measure(runs: int, weights: dict[str, Path], quick: bool) -> Table:
-    """weights: checkpoint folders by what they are called."""
+    """weights: checkpoint folders by name."""
     rows = [row for serving in servings(weights) for row in _rows(serving, runs, quick)]
     note = (
         "gunicorn and its worker together, VmHWM where there is /proc; a peak stays, so each row "

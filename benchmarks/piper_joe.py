@@ -17,7 +17,7 @@ class Speaker:
         self._voice = PiperVoice(session=session, config=config)
 
     def speak(self, text: str) -> float:
-        """Seconds of sound that were made."""
+        """Synthesize `text`; returns the seconds of speech."""
         seconds = 0.0
         for chunk in self._voice.synthesize(text):
             seconds += len(chunk.audio_float_array) / chunk.sample_rate

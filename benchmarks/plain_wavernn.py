@@ -1,4 +1,4 @@
-"""The plain way to sample from WaveRNN: RTVC's loop, one torch call after the other.
+"""Plain sampling from WaveRNN: RTVC's loop of torch calls, as a baseline.
 
 What `WaveRNN.generate` of RTVC's `vocoder/models/fatchord_version.py` does, folds as a batch and
 all conditioning at the sample rate, written anew from the architecture. The yardstick for the
@@ -20,7 +20,7 @@ class PlainLoop:
 
     @torch.no_grad()
     def generate(self, mel: Tensor, samples: int) -> Tensor:
-        """mel: [B, 80, T + 2 pad] in ±1, a fold in each row. Returns [B, samples] in ±1."""
+        """Sample each fold. mel: [B, 80, T + 2 pad] in ±1. Returns [B, samples] in ±1."""
         model, classes = self._model, self._model.hparams.classes
         mels, aux = model.upsample(mel)
         aux = aux.split(model.hparams.aux_dims, dim=2)
@@ -44,7 +44,7 @@ class PlainLoop:
 
 
 def _cell(rnn: nn.GRU) -> nn.GRUCell:
-    """The GRU's own weights in a cell that makes one step."""
+    """A cell with the GRU's weights, to run single steps."""
     cell = nn.GRUCell(rnn.input_size, rnn.hidden_size)
     weights = {name.removesuffix("_l0"): value for name, value in rnn.state_dict().items()}
     cell.load_state_dict(weights)

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.precision [CLIPS]`: what bfloat16 costs the vocoder, in cross-entropy.
+"""`python -m benchmarks.precision [CLIPS]`: the vocoder's cross-entropy in float32 and bfloat16.
 
-Teacher-forced, on the shipped voices and on the clips that are named.
+Teacher-forced, on the shipped voices and on CLIPS.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,11 +27,11 @@ DIGITS = 7
 
 @click.command()
 @click.argument("clips", nargs=-1, type=click.Path(path_type=Path, exists=True))
-@click.option("--seconds", default=2.0, show_default=True, help="Of each clip.")
+@click.option("--seconds", default=2.0, show_default=True, help="Seconds of each clip.")
 def main(clips: tuple[Path, ...], seconds: float) -> None:
     """Compare the native loop's precisions on real speech."""
     if not built() or "bfloat16" not in supported():
-        raise click.ClickException("this needs the native loop and a CPU that multiplies bfloat16")
+        raise click.ClickException("needs the native loop and a CPU with bfloat16 products")
     table = measure([*shipped_clips(), *clips], seconds)
     for line in table.lines():
         click.echo(line)
@@ -61,7 +61,7 @@ def _rows(called: str, model: WaveRNN, clips: Sequence[SpeechClip]) -> Iterator[
 
 
 def nats_of_clips(model: WaveRNN, precision: Precision, clips: Sequence[SpeechClip]) -> list[float]:
-    """A sample's, on average, of each clip."""
+    """Mean nats per sample, for each clip."""
     engine = NativeEngine(model, precision=precision)
     nats = []
     for clip in clips:

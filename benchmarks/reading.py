@@ -1,9 +1,9 @@
-"""Words that a listener hears wrong, by kind of text.
+"""Word error rate of Whisper base on synthesized speech, by kind of text.
 
-python -m benchmarks.reading [--lines N] [--voice NAME] [--said FILE]: N lines of each kind in the
-tests' corpus are spoken by the bundled synthesizer and vocoder, and Whisper base writes down what
-it hears. --said takes a second reading of the lines (written, tab, said), such as that of another
-version, and shows both. Needs the extra `train`.
+python -m benchmarks.reading [--lines N] [--voice NAME] [--said FILE]: speaks N lines of each kind
+in the tests' corpus with the bundled weights, and compares what Whisper base hears with what was
+meant. FILE holds other readings of the lines (written, tab, said), such as those of another
+version, to be measured beside ours. Needs the extra `train`.
 """
 
 from collections import defaultdict
@@ -30,6 +30,8 @@ SEED = 1
 
 
 class Speaker:
+    """The bundled synthesizer and vocoder in one voice."""
+
     def __init__(self, voice: str) -> None:
         self._settings = SynthesizerSettings()
         self._synthesizer = synthesizer.load(self._settings)
@@ -37,7 +39,7 @@ class Speaker:
         self._embed = sample_embeds()[voice]
 
     def speak(self, said: str) -> Float32Array:
-        """[n] at 16 kHz. said: in the synthesizer's symbols."""
+        """[n] samples at 16 kHz in ±1. said: normalized text."""
         request = CharsRequest.model_construct(
             chars=np.array([ids_of(said)]), batched_embeds=self._embed[None], seed=SEED
         )
@@ -46,7 +48,7 @@ class Speaker:
 
 
 def corpus(lines: int) -> dict[str, list[tuple[str, str]]]:
-    """(written, said) by kind, `lines` of each, evenly from all."""
+    """(written, said) by kind, `lines` of each, evenly spaced."""
     kinds: dict[str, list[tuple[str, str]]] = defaultdict(list)
     kind = ""
     for line in CORPUS.read_text(encoding="utf-8").splitlines():
@@ -62,7 +64,7 @@ def corpus(lines: int) -> dict[str, list[tuple[str, str]]]:
 
 
 def words_wrong(meant: str, heard: str) -> int:
-    """Words to insert, delete or replace. The writing of numbers and initialisms does not count."""
+    """Word edits between two texts, however numbers and initialisms are written."""
     return edits(_words(meant), _words(normalize(heard)))
 
 
@@ -71,12 +73,14 @@ def _words(said: str) -> list[str]:
 
 
 @click.command()
-@click.option("--lines", default=4, show_default=True, help="Of each kind.")
+@click.option("--lines", default=4, show_default=True, help="Lines of each kind.")
 @click.option("--voice", default=DEFAULT_VOICE, show_default=True)
-@click.option("--said", type=click.Path(exists=True, path_type=Path), help="A second reading.")
-@click.option("--show", is_flag=True, help="What was heard of each line.")
+@click.option(
+    "--said", type=click.Path(exists=True, path_type=Path), help="Other readings to compare."
+)
+@click.option("--show", is_flag=True, help="Show what was heard of each line.")
 def main(lines: int, voice: str, said: Path | None, show: bool) -> None:
-    """Show which share of the words Whisper base hears wrong, by kind of text."""
+    """Measure the share of words that Whisper base hears wrong, by kind of text."""
     others = dict(line.split("\t") for line in said.read_text().splitlines()) if said else {}
     totals: dict[str, np.ndarray[Any, np.dtype[np.int64]]] = {}
     recogniser, speaker = Recogniser("base"), Speaker(voice)

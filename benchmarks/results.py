@@ -1,4 +1,4 @@
-"""What a measurement gives: rows of numbers with their units, and the table they make."""
+"""Results of a measurement: rows of numbers with units, tables of rows, and timing."""
 
 import statistics
 import time
@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MILLISECONDS = 1e3  # in a second
-MEGABYTES = 1e-6  # in a byte
+MILLISECONDS = 1e3  # per second
+MEGABYTES = 1e-6  # per byte
 
 
 @dataclass(frozen=True)
 class Row:
     """One quantity, measured in several runs.
 
-    limit: what it is to stay under, where one is set. digits: how many of them count.
+    limit: upper bound, if there is one. digits: significant digits to show.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """skipped: what could not be measured here, and why."""
+    """skipped: measurements that were not possible, and why."""
 
     title: str
     note: str
@@ -62,12 +62,12 @@ class Table:
 
 
 def _short(value: float, digits: int) -> str:
-    """Never as a power of ten, unless it is tiny."""
+    """Significant digits, without an exponent except for tiny values."""
     return f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
 def seconds_of(work: Callable[[], object], runs: int) -> list[float]:
-    """Seconds of each run, after one that does not count."""
+    """Seconds of each run, after a warm-up run."""
     work()
     return [_seconds(work) for _ in range(runs)]
 
@@ -75,8 +75,10 @@ def seconds_of(work: Callable[[], object], runs: int) -> list[float]:
 def seconds_side_by_side(
     works: Sequence[Callable[[], object]], runs: int
 ) -> Sequence[Sequence[float]]:
-    """Seconds of each run of each work. They take turns, so that a busy machine slows them alike;
-    one turn before does not count."""
+    """Seconds of each run of each work, after a warm-up run.
+
+    The works alternate, so that load on the machine affects them alike.
+    """
     for work in works:
         work()
     turns = [[_seconds(work) for work in works] for _ in range(runs)]

@@ -1,4 +1,4 @@
-"""The vocoder's sample loops beside the plain one, on the same folds."""
+"""The vocoder's sample loops against the plain one, on the same folds."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -7,9 +7,9 @@ from itertools import product
 import numpy as np
 import torch
 
+from benchmarks.machine import thread_counts, threads_called, torch_threads
 from benchmarks.plain_wavernn import PlainLoop
 from benchmarks.results import Row, Table, ratios, seconds_side_by_side
-from benchmarks.threads import thread_counts, threads_called, torch_threads
 from shared.http.tensors import Float32Array
 from vocoder_service.wavernn.engine import Engine, FoldState, TorchEngine
 from vocoder_service.wavernn.hparams import Hparams
@@ -18,7 +18,7 @@ from vocoder_service.wavernn.native_engine import NativeEngine, built, supported
 
 SIZES = {"bundled size": Hparams(rnn_dims=256, fc_dims=256), "full size": Hparams()}
 FOLDS = 9  # RTVC's for five seconds: 8,000 samples each and 800 of overlap
-FRAMES, QUICK_FRAMES = 2, 1  # of each fold: 400 samples, 200 samples
+FRAMES, QUICK_FRAMES = 2, 1  # per fold: 400 and 200 samples
 
 
 def measure(runs: int, quick: bool) -> Table:
@@ -32,7 +32,7 @@ def measure(runs: int, quick: bool) -> Table:
 
 
 def cases(quick: bool) -> Iterator[tuple[str, int]]:
-    """Every size with every number of threads."""
+    """All combinations of sizes and numbers of threads."""
     return product(SIZES, thread_counts(quick))
 
 
@@ -56,12 +56,12 @@ def network(size: str) -> WaveRNN:
 
 
 def engines_of(model: WaveRNN, threads: int) -> dict[str, Engine]:
-    """All that this machine can run. The one in torch has the threads that torch is set to."""
+    """The engines that this machine can run. The torch engine uses torch's number of threads."""
     return {"torch": TorchEngine(model), **native_engines(model, threads)}
 
 
 def native_engines(model: WaveRNN, threads: int) -> dict[str, Engine]:
-    """By precision; none where nothing was built."""
+    """Native engines by precision, none if they were not built."""
     engines: dict[str, Engine] = {}
     if built():
         engines["native float32"] = NativeEngine(model, threads, "float32")
@@ -82,7 +82,7 @@ def plain_loop(model: WaveRNN, mels: Float32Array) -> Callable[[], object]:
 
 
 def run(engine: Engine, mels: Float32Array) -> object:
-    """The samples of all folds, from rest."""
+    """Generate the samples of all folds from a zero state."""
     folds = len(mels)
     aux = np.stack([engine.describe(mel) for mel in mels])  # [F, T, res_out_dims]
     samples = aux.shape[1] * engine.hparams.hop_length

@@ -1,4 +1,4 @@
-"""Running services to measure."""
+"""Services under measurement."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ def running(
     checkpoints: Path | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[ServiceProcesses]:
-    """`ready_services`, whose failure becomes one line."""
+    """`ready_services` with a one-line error."""
     try:
         with ready_services(names, checkpoints, settings) as services:
             yield services

@@ -1,5 +1,7 @@
-"""What a deployment without an image carries: the packages of requirements.txt and the source,
-packed together as Heroku packs a slug. Python itself is not counted."""
+"""Size of a deployment without an image: source and packages, packed like a Heroku slug.
+
+Python itself is not counted.
+"""
 
 import gzip
 import re
@@ -14,12 +16,12 @@ from packaging.requirements import Requirement
 from benchmarks.results import Row, Table
 from shared.settings import REPOSITORY
 
-LIMIT_MB = 500  # of Heroku
+LIMIT_MB = 500  # Heroku's
 _NOT_SOURCE = {".git", ".venv", "__pycache__", "data", "demo", "build"}
 
 
 class _Counter:
-    """A file that only counts."""
+    """A file that counts the bytes written."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -41,11 +43,11 @@ def measure() -> Table:
         Row("slug", "MB", [(packages.bytes + source.bytes) / 1e6], LIMIT_MB),
         Row("unpacked", "MB", [sum(packed) / 1e6]),
     ]
-    return Table("Size", "tar and gzip, level 6, as installed here; without Python itself", rows)
+    return Table("Size", "tar and gzip, level 6, as installed here, without Python itself", rows)
 
 
 def _packed(sink: _Counter, files: Iterator[Path]) -> int:
-    """Their bytes before packing."""
+    """Pack the files into `sink`; returns their size before packing, in bytes."""
     size = 0
     with (
         gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=6) as packing,
@@ -58,7 +60,7 @@ def _packed(sink: _Counter, files: Iterator[Path]) -> int:
 
 
 def _package_files() -> Iterator[Path]:
-    """Of requirements.txt and what they require."""
+    """Files of the packages in requirements.txt and of their dependencies."""
     lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
     wanted = [Requirement(line.partition(" #")[0]) for line in lines if line.strip()[:1] not in "#"]
     seen: set[str] = set()

@@ -1,4 +1,4 @@
-"""Text to speech, end to end: the chain over HTTP beside other programs, on the same text."""
+"""End-to-end text to speech: the chain over HTTP against other programs, on the same text."""
 
 import math
 import time
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.baselines import NEEDED, SpeakerProcess, missing, speaking
+from benchmarks.machine import threads_called, usable_cores
 from benchmarks.memory import MB_PER_MIB
 from benchmarks.results import Row, Table, ratios
 from benchmarks.services import SERVICES, running
 from benchmarks.stages import QUICK_SENTENCE, SEED, SENTENCE
-from benchmarks.threads import threads_called, usable_cores
 from cli.peak_memory import peak_mib
 from client.chain import SAMPLE_RATE, Chain
 from client.options import SpeechOptions
@@ -35,7 +35,7 @@ OURS = "Better API"
 
 @dataclass(frozen=True)
 class Spoken:
-    """In seconds. speech: that was made. first_sound: until it was there, if not all at once."""
+    """Times in seconds. speech: length of the output. first_sound: latency, if it is streamed."""
 
     took: float
     speech: float
@@ -90,7 +90,7 @@ def rows_of_text(called: str, text: str, speakers: Mapping[str, Speak], runs: in
 def _side_by_side(
     text: str, speakers: Mapping[str, Speak], runs: int
 ) -> dict[str, Sequence[Spoken]]:
-    """Each run of each speaker; one turn before does not count."""
+    """The runs of each speaker, after a warm-up run. The speakers alternate."""
     turns = [[speak(text) for speak in speakers.values()] for _ in range(runs + 1)][1:]
     return dict(zip(speakers, zip(*turns, strict=True), strict=True))
 

@@ -1,4 +1,4 @@
-"""Recorded speech as the vocoder's network sees it: a mel, and the samples as mu-law labels."""
+"""Recorded speech as input of the vocoder's network: a mel, and samples as mu-law labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from vocoder_service.wavernn.model import WaveRNN
 from vocoder_service.wavernn.mu_law import Labels, mu_law_labels
 
 PEAK = 0.9  # as in training
-START = 1  # seconds into each clip, where all of them speak
+START = 1  # second of each clip at which all of them speak
 HOP, PAD, CLASSES = Hparams.hop_length, Hparams.pad, 1 << Hparams.bits
 
 
@@ -36,7 +36,7 @@ class SpeechClip:
 
     @property
     def fed(self) -> Float32Array:
-        """[T * hop]: what the network is given before each sample, companded."""
+        """[T * hop]: the network's input before each sample, companded."""
         companded = self.labels * np.float32(2 / (CLASSES - 1)) - 1
         return np.concatenate([[0], companded[:-1]]).astype(np.float32)
 
@@ -46,7 +46,7 @@ def shipped_clips() -> list[Path]:
 
 
 def read_clips(paths: Sequence[Path], seconds: float) -> list[SpeechClip]:
-    """Of each, from `START` on."""
+    """Read `seconds` of each file, from `START`."""
     return [_read_clip(path, seconds) for path in paths]
 
 
@@ -59,7 +59,7 @@ def bundled_vocoder() -> WaveRNN:
 
 
 def cross_entropy(logits: Tensor, labels: Labels) -> NDArray[np.float64]:
-    """Nats of each sample. logits: [..., N, classes]; labels: [..., N]."""
+    """Nats per sample. logits: [..., N, classes]; labels: [..., N]."""
     log_p = torch.log_softmax(logits.double(), dim=-1)
     chosen = torch.from_numpy(labels.astype(np.int64)).unsqueeze(-1)
     nats: NDArray[np.float64] = -log_p.gather(-1, chosen).squeeze(-1).numpy()

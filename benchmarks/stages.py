@@ -1,4 +1,4 @@
-"""The three stages of one sentence, through the running services with the bundled weights."""
+"""The three stages of one sentence, through running services with the bundled weights."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SEED = 1
 
 @dataclass(frozen=True)
 class Run:
-    """Seconds of each stage of one sentence, and of the speech that came out."""
+    """Seconds of each stage of one sentence, and of its speech."""
 
     embed: float
     synthesize: float

@@ -1,4 +1,4 @@
-"""From nothing to ready: imports, weights, the first answer; a fresh process for each run."""
+"""Time to start: imports, loading weights, readiness; in a fresh process for each run."""
 
 import json
 import os
@@ -28,9 +28,9 @@ print(json.dumps([imported - started, time.perf_counter() - imported]))
 
 
 def measure(runs: int, weights: dict[str, Path]) -> Table:
-    """weights: checkpoint folders by what they are called."""
+    """weights: checkpoint folders by name."""
     rows = [row for serving in servings(weights) for row in _rows(serving, runs)]
-    note = "fresh processes, files in the page cache; ready is seen with a delay of up to 0.1 s"
+    note = "fresh processes, files in the page cache; readiness is polled every 0.1 s"
     return Table("Start", note, rows)
 
 

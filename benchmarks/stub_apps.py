@@ -1,4 +1,4 @@
-"""The services' real apps with a constant in the place of the model, to measure all the rest.
+"""Stub apps: the services' real apps with a constant instead of a model.
 
 For `uvicorn --factory`. Each factory replaces its model before the app is imported, and is called
 once in a process of its own.
@@ -21,7 +21,7 @@ FRAMES = SAMPLES // MEL_FORMAT.hop_length  # 400
 
 
 def constant_wav() -> Float32Array:
-    """[80000] in ±1: numbers with as many digits as those of sound."""
+    """[80000] in ±1, random, so that numbers have as many digits as those of speech."""
     return np.random.default_rng(0).uniform(-1, 1, SAMPLES).astype(np.float32)
 
 
@@ -32,7 +32,7 @@ def constant_mel() -> Float32Array:
 
 
 def encoder() -> FastAPI:
-    """POST /preprocess/ answers with the samples that came."""
+    """POST /preprocess/ returns the samples it received."""
     from encoder_service import inference
 
     _replace(inference, "load", lambda settings: None)
@@ -43,13 +43,13 @@ def encoder() -> FastAPI:
 
 
 def synthesizer() -> FastAPI:
-    """POST /inference/ answers with `constant_mel`, whatever the text."""
+    """POST /inference/ returns `constant_mel` for any text."""
     from synthesizer_service import inference
 
     mel = torch.from_numpy(constant_mel())
 
     def generate(chars: torch.Tensor, *_: object, **__: object) -> SimpleNamespace:
-        read = torch.eye(chars.shape[1])  # a character a step
+        read = torch.eye(chars.shape[1])  # one character per step
         return SimpleNamespace(mels=[mel], attention=[read], stopped=[True])
 
     decoder = SimpleNamespace(r=2)
@@ -61,7 +61,7 @@ def synthesizer() -> FastAPI:
 
 
 def vocoder() -> FastAPI:
-    """POST /inference/ answers with `constant_wav`, whatever the mel, in ten pieces."""
+    """POST /inference/ returns `constant_wav` for any mel, in ten pieces."""
     from vocoder_service import inference
 
     pieces = np.array_split(constant_wav(), 2 * SECONDS)
@@ -73,5 +73,5 @@ def vocoder() -> FastAPI:
 
 
 def _replace(module: Any, name: str, substitute: Any) -> None:
-    """For the life of this process; fails if there is nothing of that name."""
+    """Patch for the life of this process. Raises AttributeError for an unknown name."""
     patch.object(module, name, substitute).start()

@@ -1,4 +1,4 @@
-"""The synthesizer without HTTP: the loops of its decoder, and what stands around them."""
+"""The synthesizer without HTTP: its decoder loops, and the layers around them."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -6,9 +6,9 @@ from functools import partial
 import torch
 from torch import Generator, Tensor, nn
 
+from benchmarks.machine import torch_threads
 from benchmarks.results import Row, Table, ratios, seconds_side_by_side
 from benchmarks.stages import SENTENCE
-from benchmarks.threads import torch_threads
 from shared.audio.mel import MEL_FORMAT
 from shared.native import modules as native_modules
 from shared.voices import DEFAULT_VOICE, sample_embeds
@@ -22,7 +22,7 @@ SIZES = {
     "bundled size": (Hparams(embed_dims=256, encoder_dims=128, postnet_dims=128, lstm_dims=384), 1),
     "full size": (Hparams(), 2),
 }
-"""The dimensions, and the frames that the decoder makes in a step."""
+"""Hyperparameters, and frames per decoder step."""
 SECONDS, QUICK_SECONDS = 3, 1
 LIMITS = {"bundled size": 0.04, "full size": 0.15}
 
@@ -40,7 +40,7 @@ def measure(runs: int, quick: bool) -> Table:
 
 
 def speaks_to_the_end(size: str) -> Tacotron:
-    """Random weights, and a stop token that never comes."""
+    """A network with random weights that never stops."""
     hparams, r = SIZES[size]
     torch.manual_seed(0)
     model = Tacotron(hparams).eval().requires_grad_(False)
@@ -69,7 +69,7 @@ def _rows(size: str, speech: int, runs: int) -> Iterator[Row]:
 
 
 def _loops(decoder: Decoder) -> dict[str, Decoder | NativeDecoder]:
-    """All that this machine can run."""
+    """The decoder loops that this machine can run."""
     loops: dict[str, Decoder | NativeDecoder] = {"torch": decoder}
     if native_modules.built(LOOP):
         loops["native float32"] = NativeDecoder(decoder, "float32")
@@ -88,7 +88,7 @@ def _memory(model: Tacotron) -> Memory:
 def _decode(loop: Decoder | NativeDecoder, memory: Memory, frames: int) -> None:
     mel, _, _ = loop.generate(memory, Generator().manual_seed(1), frames)
     if mel.shape[2] != frames:
-        raise RuntimeError(f"{mel.shape[2]} frames where {frames} were wanted")
+        raise RuntimeError(f"{mel.shape[2]} frames were made instead of {frames}")
 
 
 @torch.inference_mode()

@@ -1,14 +1,13 @@
-"""A whole utterance through the vocoder, RTVC's way and ours: folds, overlaps, joins and all; and
-through Vocos."""
+"""Vocoding of a whole utterance: RTVC's folding, ours, and Vocos."""
 
 from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
+from benchmarks.machine import thread_counts, threads_called, torch_threads
 from benchmarks.results import Row, Table, ratios, seconds_side_by_side
 from benchmarks.sample_loop import SIZES, cases, engines_of, network, plain_loop, random_mels
-from benchmarks.threads import thread_counts, threads_called, torch_threads
 from shared.audio.mel import MEL_FORMAT
 from shared.http.tensors import Float32Array
 from vocoder_service.vocos.hparams import Hparams as VocosHparams
@@ -20,8 +19,8 @@ from vocoder_service.wavernn.generation import generate
 from vocoder_service.wavernn.hparams import Hparams
 
 SECONDS, QUICK_SECONDS = 5, 1
-RTVC_TARGET, RTVC_OVERLAP = 8_000, 800  # samples, of `infer_waveform` in vocoder/inference.py
-RTVC_STEPS = RTVC_TARGET + 2 * RTVC_OVERLAP  # of each fold, whatever the utterance's length
+RTVC_TARGET, RTVC_OVERLAP = 8_000, 800  # samples; RTVC's `infer_waveform`
+RTVC_STEPS = RTVC_TARGET + 2 * RTVC_OVERLAP  # per fold, for utterances of any length
 LIMITS = {"bundled size": 0.12, "full size": 0.4}
 VOCOS_LIMIT = 0.02
 
@@ -39,7 +38,7 @@ def measure(runs: int, quick: bool) -> Table:
 
 
 def rtvc_folds(samples: int) -> int:
-    """How many folds RTVC makes side by side of an utterance."""
+    """Number of folds that RTVC makes of an utterance."""
     stride = RTVC_TARGET + RTVC_OVERLAP
     return max(1, -(-(samples - RTVC_OVERLAP) // stride))
 
@@ -66,7 +65,7 @@ def _rows(size: str, threads: int, speech: int, runs: int) -> Iterator[Row]:
 
 
 def _vocos_rows(threads: int, speech: int, runs: int) -> Iterator[Row]:
-    """Beside the best engine of the bundled WaveRNN. speech: seconds."""
+    """Vocos and the fastest engine of the bundled WaveRNN. speech: seconds."""
     vocos = VocosVocoder(Vocos(VocosHparams()).eval().requires_grad_(False))
     model = network(next(iter(SIZES)))
     mel = _mel(speech * model.hparams.sample_rate // model.hparams.hop_length + 1)

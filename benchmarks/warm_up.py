@@ -1,4 +1,4 @@
-"""How long a fold that starts at rest in mid-speech takes to hear what is going on."""
+"""Warm-up of a fold: how long a zero state hurts in mid-speech."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,13 +12,13 @@ from benchmarks.speech_clips import HOP, PAD, SpeechClip, cross_entropy
 from vocoder_service.wavernn.folding import FADE, FRAMES_HEARD, OVERLAP, REACH
 from vocoder_service.wavernn.model import WaveRNN
 
-COLD_FRAMES = 5  # that are looked at after a cold start
-BINS = [0, 50, 100, 200, 300, 400, 600, 1000]  # samples after it
+COLD_FRAMES = 5  # frames to inspect after a cold start
+BINS = [0, 50, 100, 200, 300, 400, 600, 1000]  # samples after the start
 OVERLAPS = [2, OVERLAP, 4, 6]  # frames
 
 
 def measure(model: WaveRNN, clips: Sequence[SpeechClip]) -> Table:
-    """How much worse the network predicts real speech after it began at rest in the midst of it."""
+    """Excess cross-entropy on real speech after a start from a zero state in mid-speech."""
     curves = [excess(model, clip) for clip in clips]  # [COLD_FRAMES * hop] nats each
     rows = [
         Row(f"samples {a} to {b} after the start", "nat", [float(c[a:b].mean()) for c in curves])
@@ -36,7 +36,7 @@ def measure(model: WaveRNN, clips: Sequence[SpeechClip]) -> Table:
 
 @torch.inference_mode()
 def excess(model: WaveRNN, clip: SpeechClip) -> NDArray[np.float64]:
-    """[COLD_FRAMES * hop] nats, on average over the starts where there is speech."""
+    """[COLD_FRAMES * hop] nats, averaged over starts within speech."""
     fed, mel = torch.from_numpy(clip.fed), torch.from_numpy(clip.mel)
     whole = cross_entropy(model(fed[None], mel.T[None])[0], clip.labels)
     loudness = clip.mel[PAD:-PAD].mean(axis=1)  # [T]

@@ -1,4 +1,4 @@
-"""Which weights a measurement runs: the bundled ones, or RTVC's full size."""
+"""Weights for a measurement: the bundled ones, or random ones of RTVC's full size."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ SERVED: dict[str, tuple[str, dict[str, str]]] = {
     "vocos": ("vocoder", {"VOCODER": "vocos"}),
     "vocoder": ("vocoder", {"VOCODER": "wavernn"}),
 }
-"""By its folder under checkpoints/, which service loads a model, and with which settings."""
+"""Service and settings for each folder under checkpoints/."""
 
 
 @dataclass(frozen=True)
 class Serving:
-    """A service with the weights of one folder. name: for a row of a table."""
+    """A service with the weights of one folder. name: its label in tables."""
 
     name: str
     service: str
@@ -33,7 +33,7 @@ class Serving:
 
 
 def servings(weights: Mapping[str, Path]) -> Iterator[Serving]:
-    """Every model that is there. weights: checkpoint folders by what they are called."""
+    """All models that exist. weights: checkpoint folders by name."""
     for called, folder in weights.items():
         for model, (service, settings) in SERVED.items():
             if (folder / model).is_dir():
@@ -44,7 +44,7 @@ def servings(weights: Mapping[str, Path]) -> Iterator[Serving]:
 def write_full_size(folder: Path) -> None:
     """RTVC's architectures with random weights, as checkpoint folders under `folder`.
 
-    The encoder is missing: the bundled one is RTVC's own, in full size.
+    Without an encoder, as the bundled one is RTVC's, in full size.
     """
     torch.manual_seed(0)
     tacotron = Tacotron(synthesizer_service.tacotron.hparams.Hparams())

@@ -1,4 +1,4 @@
-"""The synthesizer: a text and a voice's embedding in, a mel spectrogram out."""
+"""The synthesizer service: a text and a speaker embedding in, a mel spectrogram out."""
 
 from functools import partial
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Request-sized work of the synthesizer: texts or symbol ids in, mel spectrograms out."""
+"""Requests of the synthesizer: texts or symbol ids in, mel spectrograms out."""
 
 import secrets
 import time
@@ -42,12 +42,12 @@ from synthesizer_service.text import (
 )
 
 FRAMES_A_SECOND = MEL_FORMAT.sample_rate // MEL_FORMAT.hop_length
-_MAX_SECONDS, _MAX_SECONDS_A_SYMBOL = 1.0, 0.25  # of a text, and for each of its symbols
+_MAX_SECONDS, _MAX_SECONDS_PER_SYMBOL = 1.0, 0.25  # limit of a text's length: a constant and a rate
 _TOO_LONG: frozenset[Fault | None] = frozenset({"stalled", "never_stopped"})
 
 
 def load(settings: Settings) -> Tacotron:
-    """Raises CheckpointError, which names the file and the remedy."""
+    """Load the network from its checkpoint. Raises CheckpointError, which names file and remedy."""
     return_freed_memory(65_536)
     torch.set_num_threads(settings.torch_threads)
     model = load_model(
@@ -61,20 +61,21 @@ def load(settings: Settings) -> Tacotron:
 
 @dataclass(frozen=True)
 class Speech:
-    """One text spoken. retries: attempts that an attention gone astray brought after the first."""
+    """One take of a text."""
 
-    mel: Float32Array  # [80, T], with the silence at its end until it is chosen
+    mel: Float32Array  # [80, T]; trailing silence is trimmed once the take is chosen
     attention: Float32Array  # [S, L]
-    fault: Fault | None  # that this one still has
-    retries: int = 0
+    fault: Fault | None
+    retries: int = 0  # attempts after the first one, because of attention faults
 
 
 def synthesize(
     model: Tacotron, request: TextRequest | CharsRequest, settings: Settings
 ) -> dict[str, Any]:
-    """`spec` for a text, `mel` and `lengths` for a batch. Raises InvalidRequest or TooLarge.
+    """The response's fields: `spec` for a text, `mel` and `lengths` for a batch.
 
-    `retries` and `fault` stand beside them where speech was made anew.
+    `retries` and `fault` are added where a take was repeated. Raises InvalidRequest, TooLarge,
+    TooSlow and ClientDisconnected.
     """
     if isinstance(request, TextRequest):
         (reading,) = readings_of([request.text], request.lexicon, settings, param="text")
@@ -109,9 +110,9 @@ def synthesize(
 
 
 def chars_of(request: TextsRequest, settings: Settings) -> dict[str, Any]:
-    """`chars` [B, L], symbol ids padded with 0, and `spoken`, the texts as they will be said.
+    """`chars` [B, L], symbol ids padded with 0, and `spoken`, the texts as they will be spoken.
 
-    Raises InvalidRequest for a text that leaves no symbol.
+    Raises InvalidRequest for a text without a letter or digit, TooLarge for one that is too long.
     """
     readings = readings_of(request.texts, request.lexicon, settings, param="texts")
     said = [reading.said for reading in readings]
@@ -125,8 +126,11 @@ def chars_of(request: TextsRequest, settings: Settings) -> dict[str, Any]:
 def readings_of(
     texts: Sequence[str], entries: Any, settings: Settings, param: str
 ) -> list[Reading]:
-    """Each text as it will be said, word by word. entries: of the request's lexicon, which goes
-    before the deployment's. Raises InvalidRequest, TooLarge."""
+    """Read texts: the words that will be spoken, each with its place in the source.
+
+    entries: the request's lexicon, which takes precedence over the deployment's. param: the field
+    that errors name. Raises InvalidRequest, TooLarge.
+    """
     try:
         lexicon = settings.lexicon | (NO_LEXICON if entries is None else Lexicon(entries))
     except LexiconError as error:
@@ -137,8 +141,8 @@ def readings_of(
         _require_speakable(ids, f"{param}: {text[:40]!r}", param)
         if len(ids) > settings.max_ids:
             raise TooLarge(
-                f"{param}: {text[:40]!r} is {len(ids)} symbols long once its numbers are written "
-                f"out, at most {settings.max_ids} are read; split it at its sentences",
+                f"{param}: {text[:40]!r} has {len(ids)} symbols with its numbers in words, the "
+                f"limit is {settings.max_ids}; split it into sentences",
                 param=param,
                 code="text_too_long",
             )
@@ -170,7 +174,7 @@ def example() -> dict[str, Any]:
 def _require_speakable(ids: Sequence[int] | Int64Array, name: str, param: str) -> None:
     if not speakable(ids):
         raise InvalidRequest(
-            f"{name} leaves no symbol that can be spoken; write it in Latin letters or digits",
+            f"{name} has nothing that can be spoken; write it in Latin letters or digits",
             param=param,
             code="nothing_to_speak",
         )
@@ -184,22 +188,24 @@ def _speak_all(
     names: Sequence[str],
     settings: Settings,
 ) -> list[Speech]:
-    """Every item draws from generators of its own, so that the same text and seed give the same
-    mel whatever else is in the batch. names: of the items, for errors."""
+    """Synthesize each row on its own, so that its mel does not depend on the rest of the batch.
+
+    seed: random for each row if None. names: of the rows, for errors.
+    """
     ends = time.monotonic() + settings.compute_seconds
     spoken: list[Speech] = []
     for row, embed, name in zip(chars, embeds, names, strict=True):
         if time.monotonic() > ends:
             raise TooSlow(
                 f"{len(spoken)} of {len(chars)} texts took {settings.compute_seconds:g} s; send "
-                "fewer in one request"
+                "fewer texts per request"
             )
         seed_of_row = secrets.randbits(63) if seed is None else seed
         speech = _speak(model, np.array(closed(row)), embed, seed_of_row, ends, settings)
         if speech is None:
             raise InvalidRequest(
-                f"{name} could not be spoken: the attention lost its way in each of "
-                f"{settings.max_attempts} attempts; word it differently, or send another seed",
+                f"{name} could not be spoken: the attention failed in all {settings.max_attempts} "
+                "attempts; rephrase the text or send another seed",
                 param=name.partition(":")[0],
                 code="speech_failed",
             )
@@ -215,9 +221,11 @@ def _speak(
     ends: float,
     settings: Settings,
 ) -> Speech | None:
-    """The first attempt without a fault, else the one with the least; none is begun after `ends`,
-    of time.monotonic(), but the first. One that is far too long is cut; None where nothing of any
-    attempt is of use. Raises ClientDisconnected."""
+    """The first take without a fault, or else the one with the least severe fault.
+
+    Overlong takes are cut. Returns None if no attempt gave a usable take. No attempt except the
+    first starts after `ends`, in time.monotonic(). Raises ClientDisconnected.
+    """
     attempts: list[Speech] = []
     for attempt in range(settings.max_attempts):
         check_connected()
@@ -248,15 +256,15 @@ def _attempt(
 
 
 def _frames_at_most(symbols: int, limit: int) -> int:
-    """The limit for a text. Slow speech takes 0.15 s a symbol; longer speech has lost its way."""
-    seconds = _MAX_SECONDS + _MAX_SECONDS_A_SYMBOL * symbols
+    """Frame limit for a text. Slow speech takes 0.15 s per symbol; beyond 0.25 s it has failed."""
+    seconds = _MAX_SECONDS + _MAX_SECONDS_PER_SYMBOL * symbols
     return min(limit, round(seconds * FRAMES_A_SECOND))
 
 
 def _cut(speech: Speech, r: int) -> Speech | None:
-    """`speech` without the steps in which its attention stood still, or had come to the end.
+    """`speech` without long dwells and without the steps after the end of the text.
 
-    None where it never came to the end. r: frames a step.
+    Returns None if the attention never reached the end. r: frames per step.
     """
     keep = steps_to_keep(torch.from_numpy(speech.attention), _seconds_per_step(r))
     if keep is None:
@@ -270,7 +278,7 @@ def _seconds_per_step(r: int) -> float:
 
 
 def _padded(mels: Sequence[Float32Array]) -> Float32Array:
-    """[B, 80, T], the shorter ones filled up with silence."""
+    """[B, 80, T]: shorter mels are padded with silence."""
     longest = max(mel.shape[1] for mel in mels)
     padded = np.full((len(mels), MEL_FORMAT.n_mels, longest), -MEL_FORMAT.max_abs, np.float32)
     for row, mel in zip(padded, mels, strict=True):

@@ -67,7 +67,7 @@ class TextRequest(RequestModel):
     seed: Seed = None
     """The same request and seed give the same output."""
     lexicon: Entries | None = None
-    """Words and their respellings: {"Nguyen": "win"}."""
+    """Words and their respellings, such as {"Nguyen": "win"}."""
     attention: bool = False
     """Return the attention as well."""
     timestamps: bool = False
@@ -103,7 +103,7 @@ class TextsRequest(RequestModel):
     texts: list[str]
     """Texts to convert."""
     lexicon: Entries | None = None
-    """Words and their respellings: {"Nguyen": "win"}."""
+    """Words and their respellings, such as {"Nguyen": "win"}."""
 
 
 def text_limits(settings: Settings) -> Limits:
@@ -140,7 +140,7 @@ class WordTime(ResponseModel):
 
 class SpecResponse(ResponseModel):
     spec: Spec
-    """[80][T] mel spectrogram in ±4, 80 frames a second."""
+    """[80][T] mel spectrogram within ±4, 80 frames per second."""
     attention: list[list[float]] | None = None
     """[S][L] on request: weight of each symbol in each decoder step; a row sums to one."""
     words: list[WordTime] | None = None
@@ -153,7 +153,7 @@ class SpecResponse(ResponseModel):
 
 class MelResponse(ResponseModel):
     mel: Mel
-    """[B][80][T], padded with silence (-4)."""
+    """[B][80][T] mel spectrograms, padded with silence (-4)."""
     lengths: list[int]
     """[B] frames of each mel."""
     retries: list[int] | None = None
@@ -166,4 +166,4 @@ class CharsResponse(ResponseModel):
     chars: Chars
     """[B][L] symbol ids, padded with 0."""
     spoken: list[str]
-    """[B] the texts as they will be said."""
+    """[B] texts as they will be spoken."""

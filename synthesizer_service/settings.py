@@ -1,4 +1,4 @@
-"""Settings of the synthesizer, from the environment."""
+"""Settings of the synthesizer, read from the environment."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,18 +18,19 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(arbitrary_types_allowed=True)
 
     max_text_characters: int = Field(default=250, gt=0)
-    """Longest text. Split longer ones at their sentences, as `better speak` and the gateway do."""
+    """Characters of one text. `better speak` and the gateway split longer texts into sentences."""
     max_ids: int = Field(default=1_000, gt=0)
-    """Symbols of one text, with its numbers written out."""
+    """Symbols of one text, with numbers in words."""
     max_batch: int = Field(default=16, gt=0)
     """Texts of one request."""
     compute_seconds: float = Field(default=25.0, gt=0)
-    """Seconds after which no further text of a batch is started: Heroku's router cuts at 30 s."""
+    """Time after which no further text of a batch is started. Heroku's router ends requests at
+    30 s."""
     max_frames: int = Field(default=1_600, gt=0)
-    """Mel frames, 80 a second, at which speech without an end is cut."""
+    """Limit of one text's speech in mel frames, 80 per second."""
     max_attempts: int = Field(default=3, gt=0)
-    """Attempts, each with another seed, for a text whose attention fails."""
+    """Attempts per text, with different seeds, when the attention fails."""
     lexicon: Annotated[Lexicon, BeforeValidator(_read)] = NO_LEXICON
-    """Path of a JSON file, {"word": "respelling"}. Entries of a request take precedence."""
+    """Path of a JSON file {"word": "respelling"}. A request's own entries take precedence."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
-    """Precision of the native decoder's largest weights: 90 % of the memory that a step reads."""
+    """Storage of the native decoder's largest weights, nine tenths of those read per step."""

@@ -24,17 +24,23 @@ Encode = Callable[[AsyncGenerator[Sentence]], AsyncGenerator[bytes]]
 
 
 async def speech_events(
-    sentences: AsyncGenerator[Sentence], encode: Encode, *, count: int, characters: int
+    sentences: AsyncGenerator[Sentence],
+    encode: Encode,
+    *,
+    count: int,
+    characters: int,
+    notes: Sequence[str] = (),
 ) -> AsyncGenerator[bytes]:
     """The events of a speech. An ApiError before the first event is raised, a later one is the last
     event.
 
     count: sentences in all. characters: input tokens of the usage, whose output tokens are mel
-    frames. Details of a sentence come before its sound, if it has its attention.
+    frames. Details of a sentence come before its sound, if it has its attention. notes: on words
+    that were left out; the last event has them.
     """
     has_begun = False
     try:
-        async with aclosing(_events(sentences, encode, count, characters)) as events:
+        async with aclosing(_events(sentences, encode, count, characters, notes)) as events:
             async for event in events:
                 yield _line(event)
                 has_begun = True
@@ -50,7 +56,11 @@ def _line(event: Event) -> bytes:
 
 
 async def _events(
-    sentences: AsyncGenerator[Sentence], encode: Encode, count: int, characters: int
+    sentences: AsyncGenerator[Sentence],
+    encode: Encode,
+    count: int,
+    characters: int,
+    notes: Sequence[str],
 ) -> AsyncGenerator[Event]:
     details: deque[Event] = deque()
     samples = 0
@@ -77,7 +87,8 @@ async def _events(
     frames = samples // MEL_FORMAT.hop_length
     usage = {"input_tokens": characters, "output_tokens": frames}
     usage["total_tokens"] = characters + frames
-    yield {"type": "speech.audio.done", "usage": usage}
+    noted = {"notes": [*notes]} if notes else {}
+    yield {"type": "speech.audio.done", "usage": usage, **noted}
 
 
 def _details(sentence: Sentence, attention: Float32Array, index: int, count: int) -> Event:

@@ -119,7 +119,13 @@ def _body(
 ) -> AsyncGenerator[bytes]:
     """A sound file, or events."""
     if request.stream_format == "sse":
-        return speech_events(sentences, encode, count=len(pieces), characters=len(request.input))
+        return speech_events(
+            sentences,
+            encode,
+            count=len(pieces),
+            characters=len(request.input),
+            notes=speaking.left_out(request.input),
+        )
     return encode(sentences)
 
 

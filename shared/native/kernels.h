@@ -1,8 +1,8 @@
-// What the native loops share: vectors of floats, their exp, sigmoid and tanh, aligned buffers,
-// checked NumPy arrays, and a weight matrix packed for the product that reads it.
+// Code shared by the native loops: float vectors with exp, sigmoid and tanh, aligned buffers, checked
+// NumPy arrays, and weight matrices packed for multiplication.
 //
-// Compiled for several instruction sets (see setup.py); VEC is what differs. Each module that
-// includes it has a copy of its own: nothing here may be seen by another one.
+// Compiled for several instruction sets (setup.py), which differ in VEC. The anonymous namespace
+// keeps the copies of different modules apart.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -38,7 +38,7 @@ namespace py = pybind11;
 
 namespace {
 
-constexpr int kPanel = VEC * COLS;  // outputs that one panel of packed weights makes
+constexpr int kPanel = VEC * COLS;  // outputs per panel of packed weights
 
 typedef float Vec __attribute__((vector_size(VEC * 4)));
 typedef int32_t VecInt __attribute__((vector_size(VEC * 4)));
@@ -48,7 +48,7 @@ inline Vec load(const float* p) { return *reinterpret_cast<const Unaligned*>(p);
 inline void store(float* p, Vec v) { *reinterpret_cast<Unaligned*>(p) = v; }
 inline Vec all(float x) { return x - Vec{}; }
 
-// Cephes' expf: 2e-7 relative error; arguments are held to where the result is a normal number.
+// Cephes' expf, relative error 2e-7. Arguments are clamped to keep the result a normal number.
 inline Vec exp(Vec x) {
   x = x < -87.f ? all(-87.f) : x;
   x = x > 88.f ? all(88.f) : x;
@@ -112,15 +112,15 @@ T* checked(py::array_t<T, py::array::c_style>& a, std::vector<py::ssize_t> shape
   return a.mutable_data();
 }
 
-// A row of activations may be held in bfloat16, two to a word, for the products to read.
+// Rounds to bfloat16, to nearest even. Products read two values per 32-bit word.
 inline uint16_t to_bf16(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, 4);
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
-// A weight matrix [outputs, inputs] in panels: [outputs / kPanel][inputs][kPanel], in bfloat16 with
-// two inputs side by side: [outputs / kPanel][inputs / 2][kPanel][2].
+// A weight matrix [outputs, inputs] packed as panels [outputs / kPanel][inputs][kPanel]; in bfloat16
+// with two inputs interleaved, [outputs / kPanel][inputs / 2][kPanel][2].
 class Matrix {
  public:
   Matrix(const float* w, int outputs, int inputs, bool half)
@@ -140,8 +140,8 @@ class Matrix {
 
   int outputs() const { return outputs_; }
 
-  // y[row] = W x[row] for `rows` rows; y rows are `ldy` apart and hold whole panels.
-  // scratch: where bfloat16 weights want x in bfloat16 too; without it x stays as it is.
+  // y[row] = W x[row] for `rows` rows. Rows of y are `ldy` apart and hold whole panels.
+  // scratch: buffer for x in bfloat16; if null, x is read as float32.
   void multiply(const float* x, int ldx, float* y, int ldy, int rows, uint16_t* scratch) const {
     if (half_ && scratch) narrow(x, ldx, rows, scratch);
     for (int p = 0; p < panels_; p++)
@@ -228,7 +228,7 @@ class Matrix {
   Buffer<uint16_t> half_weights_;
 };
 
-// What this CPU has.
+// The instruction sets of this CPU.
 std::vector<std::string> supported() {
   std::vector<std::string> names = {"portable"};
 #if defined(__x86_64__)

@@ -1,7 +1,7 @@
-"""The native loops of the services: C++ that setup.py builds once for each instruction set.
+"""The services' native loops in C++, one extension module for each instruction set.
 
-A loop `vocoder_service.wavernn._sample_loop` is the modules
-`vocoder_service.wavernn._sample_loop_avx512` and so on, none of them where no compiler was found.
+The loop `vocoder_service.wavernn._sample_loop` is built by setup.py as
+`vocoder_service.wavernn._sample_loop_avx512` and so on. Without a compiler, no module is built.
 """
 
 import importlib
@@ -12,18 +12,18 @@ INSTRUCTION_SETS = ("avx512", "avx2", "portable")
 
 
 def built(loop: str) -> list[str]:
-    """The instruction sets for which the loop was built and that this CPU has, best first."""
+    """The instruction sets that the loop was built for and the CPU has, best first."""
     return [name for name in INSTRUCTION_SETS if name in supported(loop) and _module(loop, name)]
 
 
 def supported(loop: str) -> set[str]:
-    """What this CPU has, `bfloat16` for its dot product among them; nothing if nothing is built."""
+    """The CPU's instruction sets, and "bfloat16" for its dot product. Empty if nothing is built."""
     portable = _module(loop, "portable")
     return set(portable.supported()) if portable else set()
 
 
 def native_module(loop: str, instruction_set: str | None = None) -> Any:
-    """The loop for an instruction set, by default the best one there is.
+    """The loop for an instruction set, by default the best one available.
 
     Raises ImportError if it was not built.
     """

@@ -1,7 +1,7 @@
 """Scripts that the synthesizer cannot read.
 
-It reads Latin letters, and names single Greek ones as units and formulas have them. Other scripts
-would come out as a romanisation that nobody understands, so they are named and left out.
+It reads Latin letters, and single Greek letters as in units and formulas. A romanisation of other
+scripts would be unintelligible, so words in them are left out and their script is reported.
 """
 
 import re
@@ -23,21 +23,21 @@ _ALWAYS_READ = frozenset({"LATIN", "MODIFIER", "KELVIN", "ANGSTROM", "OHM"})
 
 
 class UnreadableScript(ValueError):
-    """Most of a text is in scripts that cannot be read. The message names them."""
+    """Most of a text is in unreadable scripts, which the message names."""
 
 
 @lru_cache(maxsize=4096)
 def script_of(letter: str) -> str | None:
-    """The script of one letter, as a reader would call it; None for one that can be read."""
+    """The common name of a letter's script, or None if it can be read."""
     plain = unicodedata.normalize("NFKC", letter)[:1]
     name = unicodedata.name(plain, "").partition(" ")[0].partition("-")[0]
-    if plain.isascii() or not name or name in _ALWAYS_READ:
+    if plain.isascii() or not plain.isalpha() or not name or name in _ALWAYS_READ:
         return None
     return _LANGUAGES.get(name, name.capitalize())
 
 
 def unreadable_letters(text: str) -> Counter[str]:
-    """How many letters of each script that cannot be read there are in a text."""
+    """Number of letters in each unreadable script."""
     found: Counter[str] = Counter()
     for word in _unreadable_words(text):
         found.update(script for letter in word[0] if (script := script_of(letter)))
@@ -45,9 +45,9 @@ def unreadable_letters(text: str) -> Counter[str]:
 
 
 def require_readable(text: str) -> Counter[str]:
-    """How many letters of which scripts will be left out, where they are the lesser part.
+    """Number of letters in each unreadable script, which will be left out.
 
-    Raises UnreadableScript where they are more than half of all letters.
+    Raises UnreadableScript if they are more than half of all letters.
     """
     found = unreadable_letters(text)
     if 2 * found.total() > sum(map(str.isalpha, text)):
@@ -59,7 +59,7 @@ def require_readable(text: str) -> Counter[str]:
 
 
 def without_unreadable(content: SpannedText) -> SpannedText:
-    """The text without the words that cannot be read."""
+    """The text without words in unreadable scripts."""
     if content.text.isascii():
         return content
     runs, at = list[Run](), 0

@@ -1,47 +1,46 @@
-"""Text in pieces that one synthesis can say, each with the pause that follows it."""
+"""Sentence splitting: pieces for one synthesis each, with the pause after them."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from shared.text.markup import ITEM_PAUSE, TextFormat, read_markup
+from shared.text.markup import CELL_PAUSE, ITEM_PAUSE, TextFormat, read_markup
 from shared.text.spans import Run, SpannedText
 
 MAX_CHARACTERS = 200
-"""Attention over a longer text tends to slip; about 13 s of speech."""
+"""About 13 s of speech. The attention tends to fail on longer texts."""
 
 SENTENCE_PAUSE = 0.35  # seconds
 CLAUSE_PAUSE = 0.15
 MIN_WRAPPED_LINE = 50
-"""Characters. In a paragraph whose lines are all shorter, no line end is there to save space."""
+"""Characters. Paragraphs with shorter lines were not wrapped by an editor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     text: str
     pause: float
-    """Seconds of silence after it; 0 after the last one and where a clause had to be cut."""
+    """Seconds of silence after the piece; 0 after the last one and at cuts within a clause."""
     content: SpannedText = field(default_factory=SpannedText, compare=False, repr=False)
-    """The text with its places in the source; empty where those are not known."""
+    """The text with its places in the source, empty if they are unknown."""
 
     @property
     def speakable(self) -> bool:
-        """Whether it holds a letter or a digit; a piece like "***" leaves nothing to say."""
+        """True if the piece holds a letter or a digit, unlike "***"."""
         return any(map(str.isalnum, self.text))
 
 
 def split_sentences(
     text: str, max_characters: int = MAX_CHARACTERS, text_format: TextFormat = "plain"
 ) -> list[Piece]:
-    """The pieces of a text in its order, none empty, none longer than `max_characters`.
+    """Split a text into pieces of at most `max_characters`, none empty.
 
-    Digits, signs that are read as words, and characters of East Asian scripts count sixfold. Cut
-    at the ends of blocks, of lines that were not wrapped, and of sentences; a sentence that is too
-    long is cut at clauses, then between words, then anywhere. Of plain text nothing is lost but
-    white space.
+    Cuts at the ends of blocks, intended lines and sentences. A sentence that is too long is cut at
+    clauses, then between words, then anywhere. Digits, signs that are read as words, and East Asian
+    characters count sixfold. Plain text loses nothing but white space.
 
-    Raises MarkupError, as `read_markup`.
+    Raises MarkupError like `read_markup`.
     """
     return list(iter_sentences(text, max_characters, text_format))
 
@@ -49,16 +48,18 @@ def split_sentences(
 def iter_sentences(
     text: str, max_characters: int = MAX_CHARACTERS, text_format: TextFormat = "plain"
 ) -> Iterator[Piece]:
-    """As `split_sentences`, one piece at a time: a book has tens of thousands."""
-    last: Piece | None = None  # whose pause depends on what follows
+    """Like `split_sentences`, but lazily: a book has tens of thousands of pieces."""
+    last: Piece | None = None  # held back, as its pause depends on the next piece
     for block in read_markup(text, text_format):
         for line in _lines(block.content):
-            for start, stop in _sentences(line.text):
-                for piece in _clauses(line.part(start, stop), max_characters):
-                    if last:
-                        yield last
-                    last = piece
-                last = last and replace(last, pause=SENTENCE_PAUSE)
+            for cell in _cells(line):
+                for start, stop in _sentences(cell.text):
+                    for piece in _clauses(cell.part(start, stop), max_characters):
+                        if last:
+                            yield last
+                        last = piece
+                    last = last and replace(last, pause=SENTENCE_PAUSE)
+                last = last and replace(last, pause=CELL_PAUSE)
             last = last and replace(last, pause=ITEM_PAUSE)
         last = last and replace(last, pause=block.pause)
     if last:
@@ -69,34 +70,51 @@ def iter_sentences(
 
 _FOLDABLE = re.compile(r"\s{2,}|[^\S ]")
 _COLUMNS = re.compile(r"\S(?:\t| {2,})\s*+\S")  # of a table made with blanks
+_BETWEEN_CELLS = re.compile(r"(?<=\S)(?:[^\S\n]*\t[^\S\n]*| {3,})(?=\S)")
+_ITEM = re.compile(r"(?:[-*•–]|(?:[0-9]{1,3}|[a-z]|[ivx]{1,4})[.)]) ")
+_LOWER_CASE_WORD = re.compile(r"\W*[a-z]++(?![./:@_-]?\w)")
+_FILLED = 0.75  # share of the longest line; shorter lines were not wrapped
+_MIN_LINES = 3  # needed to know how long lines are
 
 
 def _lines(content: SpannedText) -> Iterator[SpannedText]:
-    """The stretches of a block that are read apart, their white space single spaces.
+    """Split a block at intended line ends.
 
-    A line end was written to be one where the next line's first word would still have fitted, in
-    short lines such as those of a poem, and between rows of columns. It is no end before a
-    lower-case word.
+    A line end was intended where the next line's first word would still have fitted, in short
+    lines such as those of a poem, between rows of columns, and before a list item. Before a
+    lower-case word it was intended only after a line that is much shorter than the others.
     """
     text = content.text
     longest = max(len(line.strip()) for line in text.split("\n"))
     ends = [match.start() for match in re.finditer("\n", text)]
-    bounds = [0, *(end for end in ends if _parts(text, end, longest)), len(text)]
+    few = len(ends) + 1 < _MIN_LINES
+    bounds = [0, *(end for end in ends if _is_intended(text, end, longest, few)), len(text)]
     for start, stop in pairwise(bounds):
-        if (line := _folded(content.part(start, stop))).runs:
-            yield line
+        yield content.part(start, stop)
 
 
-def _parts(text: str, line_end: int, longest: int) -> bool:
-    line = text[text.rfind("\n", 0, line_end) + 1 : line_end].rstrip()
+def _is_intended(text: str, line_end: int, longest: int, few: bool) -> bool:
+    line = text[text.rfind("\n", 0, line_end) + 1 : line_end].strip()
     next_end = text.find("\n", line_end + 1)
     next_line = text[line_end + 1 : next_end if next_end >= 0 else len(text)].strip()
-    first = _NEXT_WORD.match(next_line)
-    if not line.strip() or not next_line or (first and first[1][0].islower()):
+    if not line or not next_line:
         return False
-    if _COLUMNS.search(line) or longest < MIN_WRAPPED_LINE:
+    if _ITEM.match(next_line):
         return True
-    return len(line.strip()) + 1 + len(next_line.split()[0]) <= longest
+    needed = len(line) + 1 + len(next_line.split(maxsplit=1)[0])
+    if _LOWER_CASE_WORD.match(next_line):
+        return not few and needed <= _FILLED * longest
+    return bool(_COLUMNS.search(line)) or longest < MIN_WRAPPED_LINE or needed <= longest
+
+
+def _cells(line: SpannedText) -> Iterator[SpannedText]:
+    """Split a row at tabs or wide gaps. The cells have single spaces."""
+    gaps = [match.span() for match in _BETWEEN_CELLS.finditer(line.text)]
+    starts = [0, *(end for _, end in gaps)]
+    stops = [*(start for start, _ in gaps), len(line.text)]
+    for start, stop in zip(starts, stops, strict=True):
+        if (cell := _folded(line.part(start, stop))).runs:
+            yield cell
 
 
 def _folded(content: SpannedText) -> SpannedText:
@@ -121,13 +139,14 @@ _STOPS = ".!?…‽؟۔।॥"  # end a sentence before a space
 _WIDE_STOPS = "。！？｡"  # end one anywhere
 _CLOSERS = "\"'”’»›)\\]}」』）】》"
 _OPENERS = "\"'“‘«‹([{「『（【《„¿¡"
-# A run of stops is tried once, from its start: the time is linear in the text.
+# A run of stops is tried only from its start, which keeps the time linear.
 _MAYBE_END = re.compile(
     rf"(?<![{_STOPS}])(?P<stops>[{_STOPS}]++)(?P<closers>[{_CLOSERS}]*+)(?=\s|\Z)"
     rf"|(?P<wide>[{_WIDE_STOPS}]++)(?P<wide_closers>[{_CLOSERS}]*+)"
     r"|(?<=[a-z])(?P<tight>[.!?]++)(?=[A-Z][a-z])"
 )
 _NEXT_WORD = re.compile(r"\W*(\w+)")
+_LAST_PART = re.compile(r".*[-–—/(0-9¼½¾⅓⅔]")  # text before "Fri" in "Mon.–Fri", "yr" in "3-yr"
 _INITIALS = re.compile(r"[^\W\d_]|(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")  # J, U.S, Ph.D
 
 
@@ -136,17 +155,26 @@ def _words(listed: str) -> frozenset[str]:
 
 
 _NEVER_LAST = _words(
-    "approx capt cf cmdr col cpt dr e.g eg gen gov hon i.e ie lt maj messrs mlle mme mr mrs ms mx "
-    "pres prof rep rev sen sgt supt viz vs"
+    "approx capt cf chas cmdr col cpt dr e.g eg fed gen geo gov hon i.e ie lt maj messrs mlle mme "
+    "mr mrs ms mtg mx pres prof rep rev sen sgt supt thos viz vs wm"
 )
-_BEFORE_NUMBER = _words("apt art ch chap eq ext fig figs no nos nr p pp ref rm sec tel vol vols")
+_BEFORE_NUMBER = _words(
+    "acct apt art bldg ca ch chap ed ep eq eqs est excl ext fig figs fri incl max min mon no nos "
+    "nr p para pg pp ref refs rm sat sec ste sun tab tel thu thur thurs tue tues vol vols wed"
+)
 _MAYBE_LAST = _words(
-    "al apr aug ave blvd bros co corp dec dept esq est etc feb ft inc jan jr jul jun ltd mar mt "
-    "nov oct rd sep sept sr st"
+    "al apr aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul jun ltd "
+    "mar mt nov oct rd sep sept sr st"
+)
+_STATES = _words(
+    "ala ariz ark calif colo conn del fla ga ill ind kan ky la mass md mich minn miss mo mont neb "
+    "nev okla ore pa tenn tex va vt wash wis wyo"
 )
 _UNITS = _words(
-    "cu ft gal hr hrs in kg km lb lbs min mins ml mm oz pt qt sec secs sq tbs tbsp tsp yd"
+    "cu ft gal hr hrs in kg km lb lbs lg lm min mins ml mm mo mos oz pkg pt qt sec secs sm sq tbs "
+    "tbsp tsp wk wks yd yr yrs"
 )
+_NUMBER = re.compile(r"\w*[0-9]|(?![AI]\b)(?:[IVXLC]+|[A-Z])\b")  # or a numeral, or a letter
 _SENTENCE_STARTERS = _words(
     "a an and as at but for he her his how i if in it my no on our she so that the their then "
     "there these they this those we what when where who why yes you your"
@@ -159,9 +187,9 @@ _TIGHT_AFTER = re.compile(r"[A-Z][a-z]*(?![\w@/\\(]|[.:]\w)")
 
 
 def _sentences(line: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each. line: its only white space is single spaces."""
+    """Start and end of each sentence. line: has no white space but single spaces."""
     start = 0
-    # Who writes no capitals at all begins sentences in lower case, too.
+    # In a text without capitals, sentences begin in lower case.
     cased = any(letter.isupper() for letter in line)
     for end in _MAYBE_END.finditer(line):
         if _is_end(line, start, end, cased):
@@ -189,7 +217,7 @@ def _is_end(line: str, start: int, end: re.Match[str], cased: bool) -> bool:
 
 
 def _is_tight_end(line: str, start: int, end: re.Match[str]) -> bool:
-    """Whether a sentence ends although the next one follows without a space, as in "one.Start"."""
+    """True if a sentence ends without a space after it, as in "one.Start"."""
     before = line[max(start, end.start() - 40) : end.start()].rpartition(" ")[2].lstrip(_OPENERS)
     return (
         bool((_TIGHT_BEFORE if end["tight"] == "." else _TIGHT_BEFORE_CALL).fullmatch(before))
@@ -199,15 +227,19 @@ def _is_tight_end(line: str, start: int, end: re.Match[str]) -> bool:
 
 
 def _is_abbreviation(before: str, next_word: str) -> bool:
-    """Whether the period between `before`, the last of a sentence so far, and `next_word` is no
-    sentence's end."""
+    """True if the period between `before` and `next_word` belongs to an abbreviation.
+
+    before: the last characters of the sentence so far.
+    """
     *earlier, word = before.split(" ")
     word = word.lstrip(_OPENERS)
-    name = word.lower()
+    name = _LAST_PART.sub("", word.lower())
     if name in _NEVER_LAST:
         return True
-    if name in _BEFORE_NUMBER:
-        return any(map(str.isdigit, next_word))
+    if name in _BEFORE_NUMBER and _NUMBER.match(next_word):
+        return True
+    if name in _STATES and earlier and earlier[-1].endswith(","):
+        return next_word.lower() not in _SENTENCE_STARTERS
     if name in _UNITS:
         return not next_word[0].isupper()
     if not earlier and word.isdigit():  # the number of a list's entry
@@ -234,11 +266,10 @@ def _clauses(sentence: SpannedText, max_characters: int) -> Iterator[Piece]:
 
 
 def _cuts(sentence: str, max_characters: int) -> Iterator[tuple[int, int, float]]:
-    """Start and end of each piece of a sentence, whose only white space is single spaces, and the
-    pause after it."""
+    """Start, end and pause of each piece. sentence: has no white space but single spaces."""
     start = 0
     while True:
-        # Not all of the rest: the time stays linear in the sentence.
+        # A window instead of the whole rest keeps the time linear.
         window = sentence[start : start + max_characters + 2]
         fitting = _fitting(window, max_characters)
         if fitting == len(window):
@@ -251,7 +282,7 @@ def _cuts(sentence: str, max_characters: int) -> Iterator[tuple[int, int, float]
 
 
 def _fitting(window: str, max_characters: int) -> int:
-    """How many of the first characters make one piece, at least one."""
+    """Number of leading characters that fit into one piece, at least one."""
     weight = 0
     for at, character in enumerate(window):
         long = character.isnumeric() or character in _SPOKEN_LONG or character >= "\u2e80"
@@ -262,7 +293,7 @@ def _fitting(window: str, max_characters: int) -> int:
 
 
 def _cut(sentence: str, max_characters: int) -> tuple[int, float]:
-    """Where to cut, and the pause there. A first piece of under a quarter sounds chopped off."""
+    """Position and pause of the cut. A first piece below a quarter of the limit sounds clipped."""
     shortest = max(1, max_characters // 4)
     ends = [m.end() for m in _CLAUSE_END.finditer(sentence, shortest - 1, max_characters + 1)]
     if ends := [end for end in ends if shortest <= end <= max_characters]:

@@ -1,7 +1,7 @@
-"""Text that remembers where in its source each character stood.
+"""Text that maps each character to its place in the source.
 
-Markup is taken out and white space collapsed before a text is spoken. Word times and error
-messages are about the text as it was written, so every step keeps the way back.
+Markup and white space are removed before a text is spoken, while word timings and error messages
+refer to the source. Every step therefore keeps the mapping.
 """
 
 from bisect import bisect_right
@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 
 class Run(NamedTuple):
-    """A stretch of text and the stretch `source[start:end]` that it was written as.
+    """A stretch of text for `source[start:end]`.
 
-    Where both have one length they correspond character by character. Otherwise the text as a
-    whole stands for the stretch as a whole: an entity, or the alias of a `<sub>`.
+    If both have the same length, they correspond character by character. Otherwise the text stands
+    for the whole stretch, such as an entity or the alias of a `<sub>`.
     """
 
     text: str
@@ -27,21 +27,21 @@ class Run(NamedTuple):
         return len(self.text) == self.end - self.start
 
     def part(self, start: int, stop: int) -> "Run":
-        """Characters start to stop, 0 <= start <= stop <= len(text)."""
+        """Characters [start, stop), 0 <= start <= stop <= len(text)."""
         if self.is_literal:
             return Run(self.text[start:stop], self.start + start, self.start + stop)
         return self._replace(text=self.text[start:stop])
 
 
 class SpannedText:
-    """A text made of runs, in the order of its source. Neighbours that touch are joined."""
+    """A text made of runs in source order. Adjacent literal runs are joined."""
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self.runs = tuple(_joined(runs))
 
     @classmethod
     def plain(cls, text: str, start: int = 0) -> "SpannedText":
-        """A text that is its own source. start: where in the source it begins."""
+        """A text identical to its source. start: its offset in the source."""
         return cls([Run(text, start, start + len(text))])
 
     @cached_property
@@ -53,11 +53,11 @@ class SpannedText:
         return [*accumulate(len(run.text) for run in self.runs)]
 
     def part(self, start: int, stop: int) -> "SpannedText":
-        """Characters start to stop of the text."""
+        """Characters [start, stop) of the text."""
         return SpannedText(self.cut(start, stop))
 
     def cut(self, start: int, stop: int) -> Iterator[Run]:
-        """The runs of characters start to stop of the text."""
+        """The runs of characters [start, stop) of the text."""
         for at in range(bisect_right(self._ends, start), len(self.runs)):
             run, end = self.runs[at], self._ends[at]
             begin = end - len(run.text)
@@ -67,7 +67,7 @@ class SpannedText:
 
     @property
     def source(self) -> tuple[int, int]:
-        """Start and end in the source; (0, 0) for an empty text."""
+        """Start and end in the source, (0, 0) for an empty text."""
         return (self.runs[0].start, self.runs[-1].end) if self.runs else (0, 0)
 
 

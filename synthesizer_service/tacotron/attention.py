@@ -17,12 +17,12 @@ REACH = KERNEL // 2
 
 @dataclass(frozen=True)
 class Memory:
-    """What the attention reads at every step, made once from the encoded characters."""
+    """The attention's inputs that are constant over the steps, computed once per utterance."""
 
     values: Tensor
-    """[B, L, E]: the encoded characters; an attention's mean of them is the context."""
+    """[B, L, E]: the encoded characters. The context is their mean weighted by the attention."""
     keys: Tensor
-    """[B, L, dims]: the values projected, and the biases of the energy's other terms."""
+    """[B, L, dims]: the projected values plus the biases of the other energy terms."""
     location: Tensor
     """[31, dims]: the location convolution and its projection as one product."""
     padding: Tensor
@@ -30,6 +30,8 @@ class Memory:
 
 
 class LocationSensitiveAttention(nn.Module):
+    """Additive attention over content and location: v · tanh(W query + V values + U location)."""
+
     def __init__(self, dims: int) -> None:
         super().__init__()
         self.conv = nn.Conv1d(1, FILTERS, KERNEL, padding=REACH)
@@ -38,7 +40,10 @@ class LocationSensitiveAttention(nn.Module):
         self.v = nn.Linear(dims, 1, bias=False)
 
     def memory(self, values: Tensor, keys: Tensor, is_padding: Tensor) -> Memory:
-        """values: [B, L, E]; keys: [B, L, dims], the values projected; is_padding: [B, L] bool."""
+        """Precompute the terms that are constant over the steps.
+
+        values: [B, L, E]; keys: [B, L, dims], the projected values; is_padding: [B, L] bool.
+        """
         assert self.conv.bias is not None
         return Memory(
             values=values,
@@ -52,16 +57,16 @@ class LocationSensitiveAttention(nn.Module):
         return (self.L.weight @ self.conv.weight[:, 0]).t()
 
     def forward(self, query: Tensor, attended: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """One step.
+        """Attend for one decoder step.
 
-        query: [B, dims]; attended: [B, L], the sum of all earlier attentions.
-        Returns the context [B, E] and the attention [B, L], which sums to one.
+        query: [B, dims]; attended: [B, L], the sum of all earlier attention weights.
+        Returns the context [B, E] and the attention weights [B, L], which sum to one.
         """
         windows = F.pad(attended, (REACH, REACH)).unfold(1, KERNEL, 1)  # [B, L, 31]
         queried = memory.keys + F.linear(query, self.W.weight).unsqueeze(1)
         terms = queried + windows @ memory.location  # [B, L, dims]
-        # v·tanh(x) is 2v·sigmoid(2x) less a constant that softmax ignores; torch's sigmoid takes
-        # a fifth of its tanh's time on a CPU.
+        # v·tanh(x) equals 2v·sigmoid(2x) minus a constant that softmax ignores. On a CPU, torch's
+        # sigmoid takes a fifth of the time of its tanh.
         energy = torch.sigmoid(2 * terms) @ (2 * self.v.weight[0])  # [B, L]
         attention = torch.softmax(energy + memory.padding, dim=1)
         context = torch.bmm(attention.unsqueeze(1), memory.values).squeeze(1)

@@ -1,7 +1,8 @@
-"""CBHG: convolution bank, highways, bidirectional GRU (Wang et al. 2017, section 3.1).
+"""CBHG: convolution bank, highway network, bidirectional GRU (Wang et al. 2017, section 3.1).
 
-Differs from the paper as RTVC does: batch norm comes after ReLU, the bank is as deep as its widest
-kernel, and the GRU's two directions together are as wide as the highways.
+Differences from the paper, shared with RTVC: batch norm follows ReLU, the bank holds one
+convolution for each kernel up to the widest, and the GRU's two directions together are as wide as
+the highways. Letters in shapes: B utterances, T characters or frames.
 """
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 
 class BatchNormConv(nn.Module):
-    """A convolution over time; an even kernel gives one frame more than it got."""
+    """Convolution over time, ReLU, batch norm. An even kernel adds one frame."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, relu: bool = True) -> None:
         super().__init__()
@@ -29,7 +30,7 @@ class BatchNormConv(nn.Module):
 
 
 class Highway(nn.Module):
-    """Srivastava et al. 2015: a gate chooses between a layer's output and its input."""
+    """Highway layer (Srivastava et al. 2015): a gate mixes the layer's output with its input."""
 
     def __init__(self, dims: int) -> None:
         super().__init__()
@@ -42,6 +43,8 @@ class Highway(nn.Module):
 
 
 class CBHG(nn.Module):
+    """Features of a sequence, of as many frames."""
+
     def __init__(
         self, in_channels: int, channels: int, projected: int, widest_kernel: int, num_highways: int
     ) -> None:
@@ -51,7 +54,7 @@ class CBHG(nn.Module):
         )
         self.conv_project1 = BatchNormConv(widest_kernel * channels, projected, 3)
         self.conv_project2 = BatchNormConv(projected, in_channels, 3, relu=False)
-        # Registered only where widths differ: RTVC's checkpoints have no such parameter otherwise.
+        # Registered only where the widths differ, as in RTVC's checkpoints.
         self.pre_highway = (
             nn.Linear(in_channels, channels, bias=False) if in_channels != channels else None
         )
@@ -70,10 +73,10 @@ class CBHG(nn.Module):
         return features
 
     def _bank(self, x: Tensor) -> Tensor:
-        """[B, in_channels, T] -> [B, projected, T]: the bank, pooled, through `conv_project1`.
+        """[B, in_channels, T] -> [B, projected, T]: the bank, max pooling and `conv_project1`.
 
-        Each kernel's share of the projection is added as it comes, which is faster than one
-        product of them all side by side and takes two thirds of its memory.
+        Adding up each kernel's share of the projection is faster than projecting the stacked bank
+        and takes two thirds of the memory.
         """
         shares = self.conv_project1.conv.weight.chunk(len(self.conv1d_bank), dim=1)
         total = x.new_zeros(())

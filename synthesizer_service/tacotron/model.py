@@ -1,4 +1,4 @@
-"""Tacotron with SV2TTS's speaker conditioning: characters and a voice in, a mel spectrogram out.
+"""Tacotron with SV2TTS speaker conditioning: characters and a voice in, a mel spectrogram out.
 
 Y. Wang et al., "Tacotron: Towards End-to-End Speech Synthesis", arXiv:1703.10135.
 J. Chorowski et al., "Attention-Based Models for Speech Recognition", arXiv:1506.07503.
@@ -7,17 +7,17 @@ J. Shen et al., "Natural TTS Synthesis by Conditioning WaveNet on Mel Spectrogra
 Y. Jia et al., "Transfer Learning from Speaker Verification to Multispeaker Text-To-Speech
 Synthesis" (SV2TTS), arXiv:1806.04558.
 
-Parameter names, shapes and numbers are those of RTVC's `synthesizer/models/tacotron.py`, and so are
-the differences from Tacotron: Tacotron 2's stop token and location-sensitive attention, LSTMs as
-the decoder's residual layers, the speaker's embedding beside every encoded character.
+Parameter names and shapes are those of RTVC's `synthesizer/models/tacotron.py`, and so are the
+differences from Tacotron: Tacotron 2's stop token and location-sensitive attention, residual LSTMs
+in the decoder, the speaker embedding concatenated to every encoded character.
 
 Differences from RTVC:
-- Each utterance of a batch is generated as if it were alone, to the last bit. Batched products
-  round differently, and the feedback of frames grows that to 1e-3 within a hundred steps.
-- The prenets' dropout draws from a generator that comes with the utterance.
-- Padding gets no attention; RTVC gives it an energy of zero.
+- Each utterance of a batch is generated on its own, so its result does not depend on the batch.
+  Batched products round differently, and frame feedback amplifies that to 1e-3 in a hundred steps.
+- The prenets' dropout draws from a generator for each utterance.
+- Padding gets no attention. RTVC gives it an energy of zero.
 - Training runs the residual LSTMs over the whole sequence at once, with dropout on their outputs
-  in the place of zoneout.
+  in place of zoneout.
 
 Letters in shapes: B utterances, L characters, S decoder steps, r frames a step, T = S * r frames,
 E dimensions of an encoded character with the speaker beside it.
@@ -36,27 +36,27 @@ from synthesizer_service.tacotron.attention import LocationSensitiveAttention, M
 from synthesizer_service.tacotron.cbhg import CBHG
 from synthesizer_service.tacotron.hparams import Hparams
 
-PADDING = 0  # the character that fills the shorter rows of a batch
-MAX_R = 20  # frames a step that `mel_proj` has weights for; the first r are used
-STOP_AFTER = 10  # frames; a stop token in the steps that begin before is not believed
+PADDING = 0  # symbol id that fills the shorter rows of a batch
+MAX_R = 20  # frames per step for which `mel_proj` has weights; the first r are used
+STOP_AFTER = 10  # frames; stop tokens in steps that begin earlier are ignored
 MAX_LEVEL = MEL_FORMAT.max_abs
 RESIDUAL_DROPOUT = 0.05  # in training
 
 
 @dataclass(frozen=True)
 class Generated:
-    """What came of each utterance of a batch."""
+    """The utterances of a batch."""
 
     mels: list[Tensor]
     """[80, T] each, float32 in ±4."""
     attention: list[Tensor]
-    """[S, L] each: what each step read; a row sums to one."""
+    """[S, L] each: the attention weights of each decoder step; a row sums to one."""
     stopped: list[bool]
-    """False where the frames ran out before the stop token came."""
+    """False where the frame limit came before the stop token."""
 
 
 def run_lstm(cell: nn.LSTMCell, x: Tensor) -> Tensor:
-    """The cell over a sequence, from zeros: [S, B, dims] -> [S, B, dims]"""
+    """Run a cell over a sequence from a zero state: [S, B, dims] -> [S, B, dims]"""
     zeros = x.new_zeros(1, x.shape[1], cell.hidden_size)
     weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
     return torch.lstm(x, (zeros, zeros), weights, True, 1, 0.0, cell.training, False, False)[0]
@@ -66,7 +66,7 @@ RunLSTM = Callable[[nn.LSTMCell, Tensor], Tensor]
 
 
 class PreNet(nn.Module):
-    """Two layers whose dropout is never off (Tacotron 2, section 2.2)."""
+    """Two layers with dropout that stays on in eval() (Tacotron 2, section 2.2)."""
 
     def __init__(self, in_dims: int, dims: int, dropout: float) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class PreNet(nn.Module):
         self.dropout = dropout
 
     def forward(self, x: Tensor, generator: Generator | None = None) -> Tensor:
-        """[..., in_dims] -> [..., dims]; without a generator, dropout draws from torch's own."""
+        """[..., in_dims] -> [..., dims]. generator: for dropout, torch's own by default."""
         for layer in (self.fc1, self.fc2):
             x = F.relu(layer(x))
             kept = torch.rand(x.shape, generator=generator, device=x.device) >= self.dropout
@@ -100,8 +100,8 @@ class Encoder(nn.Module):
 
 class AttentionState(NamedTuple):
     hidden: Tensor  # [B, decoder_dims] of the attention RNN
-    context: Tensor  # [B, E], what the last step read
-    attended: Tensor  # [B, L], the sum of all attentions so far
+    context: Tensor  # [B, E] of the last step
+    attended: Tensor  # [B, L], the sum of all attention weights so far
 
 
 class Decoder(nn.Module):
@@ -123,24 +123,27 @@ class Decoder(nn.Module):
         self.stop_proj = nn.Linear(context + lstm_dims, 1)
 
     def forward(self, mel: Tensor, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
-        """Teacher-forced: each step is fed the last frame before it of `mel` [B, 80, T].
+        """Teacher-forced pass: each step reads the true frame before it, of `mel` [B, 80, T].
 
-        Only the attention is fed, so only the attention runs step by step. Returns mel [B, 80, T],
-        attention [B, S, L] and the probability [B, T] that speech has ended.
+        Only the attention feeds back, so only the attention runs step by step.
+        Returns mel [B, 80, T], attention [B, S, L] and stop probability [B, T].
         """
         contexts, hidden, attention = self.attend_all(self.prenet(self.fed(mel)), memory)
         decoded, stop = self.speak_all(contexts, hidden)
         return decoded, attention.transpose(0, 1), stop
 
     def fed(self, mel: Tensor) -> Tensor:
-        """[B, 80, T] -> [S, B, 80]: silence, then the last frame of each step but the last."""
+        """[B, 80, T] -> [S, B, 80]: the input of each step, silence for the first one."""
         return F.pad(mel, (1, 0))[:, :, : mel.shape[2] : int(self.r)].permute(2, 0, 1)
 
     def speak_all(
         self, contexts: Tensor, hidden: Tensor, run: RunLSTM = run_lstm
     ) -> tuple[Tensor, Tensor]:
-        """What follows the attention, in training: [S, B, E], [S, B, decoder_dims] -> mel
-        [B, 80, T], stop [B, T]. run: takes a residual LSTM over a sequence."""
+        """The residual LSTMs and projections over a whole sequence, in training.
+
+        contexts: [S, B, E]; hidden: [S, B, decoder_dims]; run: runs an LSTM cell over a sequence.
+        Returns mel [B, 80, T] and stop probability [B, T].
+        """
         x = self.rnn_input(torch.cat([contexts, hidden], dim=2)).float()  # [S, B, lstm_dims]
         for cell in (self.res_rnn1, self.res_rnn2):
             x = x + F.dropout(run(cell, x), RESIDUAL_DROPOUT, self.training)
@@ -154,9 +157,9 @@ class Decoder(nn.Module):
     def generate(
         self, memory: Memory, generator: Generator, max_frames: int
     ) -> tuple[Tensor, Tensor, bool]:
-        """Free-running, one utterance: each step is fed the last frame of the one before.
+        """Free-running pass over one utterance: each step reads the last frame of the previous one.
 
-        Returns mel [1, 80, T], attention [S, L], and whether the stop token came in time.
+        Returns mel [1, 80, T], attention [S, L], and True if the stop token came in time.
         """
         r, mel_weight = int(self.r), self.mel_weight()
         frame = memory.values.new_zeros(1, self.n_mels)
@@ -187,16 +190,19 @@ class Decoder(nn.Module):
     def _attend(
         self, prenet: Tensor, state: AttentionState, memory: Memory
     ) -> tuple[AttentionState, Tensor]:
-        """One step of the attention. prenet: [B, 2 * decoder_dims]. Returns attention [B, L] too.
+        """One attention step: prenet [B, 2 * decoder_dims] -> next state, attention [B, L].
 
-        One product of [context, prenet] is faster than the sum of two products, cat included.
+        One product of [context, prenet] is faster than two products, the concatenation included.
         """
         hidden = self.attn_rnn(torch.cat([state.context, prenet], dim=1), state.hidden)
         context, attention = self.attn_net(hidden, state.attended, memory)
         return AttentionState(hidden, context, state.attended + attention), attention
 
     def attend_all(self, prenet: Tensor, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
-        """[S, B, 2 * decoder_dims] -> contexts [S, B, E], hidden [S, B, decoder_dims], attention"""
+        """The attention over a whole sequence. prenet: [S, B, 2 * decoder_dims].
+
+        Returns contexts [S, B, E], hidden [S, B, decoder_dims] and attention [S, B, L].
+        """
         state, steps = self._start(memory), []
         for step in prenet:
             state, attention = self._attend(step, state, memory)
@@ -205,13 +211,13 @@ class Decoder(nn.Module):
         return contexts, hidden, attention
 
     def mel_weight(self) -> Tensor:
-        """The r used frames of `mel_proj`, frame by frame: [r * 80, lstm_dims]."""
+        """[r * 80, lstm_dims]: the weights of the r frames in use, frame by frame."""
         weight = self.mel_proj.weight.view(self.n_mels, MAX_R, -1)[:, : int(self.r)]
         return weight.transpose(0, 1).reshape(self.n_mels * int(self.r), -1)
 
 
 class Tacotron(nn.Module):
-    """Holds no state of a request: generate from as many threads at once as you like."""
+    """The whole network. Holds no state between calls; several threads may generate at once."""
 
     step: Tensor
     stop_threshold: Tensor
@@ -229,7 +235,7 @@ class Tacotron(nn.Module):
         for parameter in self.parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
-        self.register_buffer("step", torch.zeros(1, dtype=torch.long))  # of the training
+        self.register_buffer("step", torch.zeros(1, dtype=torch.long))  # training steps
         self.register_buffer("stop_threshold", torch.tensor(hparams.stop_threshold))
 
     def forward(
@@ -238,8 +244,8 @@ class Tacotron(nn.Module):
         """Teacher-forced pass of training.
 
         chars: [B, L], padded with 0; mel: [B, 80, T] in ±4, T a multiple of r; embeds: [B, 256].
-        Returns mel [B, 80, T] before and after the postnet, attention [B, S, L], and the
-        probability [B, T] that speech has ended. The prenets' dropout stays on in eval() too.
+        Returns mel [B, 80, T] before and after the postnet, attention [B, S, L] and stop
+        probability [B, T]. The prenets' dropout stays on in eval().
         """
         memory = self.memory(chars, self.encoder(chars), embeds)
         decoded, attention, stop = self.decoder(mel, memory)
@@ -249,17 +255,20 @@ class Tacotron(nn.Module):
     def generate(
         self, chars: Tensor, embeds: Tensor, generators: Sequence[Generator], max_frames: int
     ) -> Generated:
-        """Speak each row of `chars` in the voice beside it. The module must be in eval().
+        """Generate a mel spectrogram for each row of `chars`, in the voice of the same row.
 
-        chars: [B, L] int64, padded with 0; embeds: [B, 256]; generators: B, one for each row's
-        dropout, so that a row's outcome depends on its own seed alone; max_frames: at most so many
-        of 12.5 ms each. Raises ValueError where a row has no character, where the three differ in
-        number and where max_frames is less than one decoder step makes; RuntimeError in train().
+        chars: [B, L] int64, padded with 0; embeds: [B, 256]; generators: B, for each row's dropout;
+        max_frames: limit in frames of 12.5 ms.
+
+        Raises ValueError for a row of padding alone, for arguments of different lengths and for a
+        max_frames below one decoder step; RuntimeError in train().
         """
         if self.training:
-            raise RuntimeError("call eval() first: in train() the batch norms learn from this")
+            raise RuntimeError("call eval() first; in train() this would change the batch norms")
         if max_frames < int(self.decoder.r):
-            raise ValueError(f"max_frames is {max_frames}, one step makes {int(self.decoder.r)}")
+            raise ValueError(
+                f"max_frames is {max_frames}, must be at least {int(self.decoder.r)}, one step"
+            )
         utterances = [_trim_padding(row) for row in chars]
         spoken = [
             self._speak(utterance.unsqueeze(0), embed.unsqueeze(0), generator, max_frames)
@@ -280,7 +289,10 @@ class Tacotron(nn.Module):
         return self.refine(mel)[0].clamp(-MAX_LEVEL, MAX_LEVEL), attention, stopped
 
     def memory(self, chars: Tensor, encoded: Tensor, embeds: Tensor) -> Memory:
-        """What the decoder reads: `encoded` [B, L, encoder_dims] with `embeds` [B, 256] beside."""
+        """The attention's memory of characters and speaker.
+
+        chars: [B, L]; encoded: [B, L, encoder_dims]; embeds: [B, 256].
+        """
         speaker = embeds.unsqueeze(1).expand(-1, chars.shape[1], -1)  # [B, L, 256]
         values = torch.cat([encoded, speaker], dim=2)
         return self.decoder.attn_net.memory(values, self.encoder_proj(values), chars == PADDING)
@@ -292,17 +304,17 @@ class Tacotron(nn.Module):
 
 
 def trim_silence(mel: Tensor, threshold: float) -> Tensor:
-    """`mel` [80, T] without the trailing frames that are silent, all bands under `threshold`.
+    """`mel` [80, T] without trailing silence: frames with all bands below `threshold`.
 
-    Leaves one frame at least. RTVC does so with the hyperparameter `stop_threshold`.
+    Keeps at least one frame. RTVC's hyperparameter `stop_threshold` does the same.
     """
     heard = (mel.amax(dim=0) >= threshold).nonzero()
     return mel[:, : int(heard[-1]) + 1 if len(heard) else 1]
 
 
 def _trim_padding(chars: Tensor) -> Tensor:
-    """[L] without the zeros at its end. Raises ValueError if that leaves none."""
+    """[L] without trailing zeros. Raises ValueError if nothing remains."""
     used = chars.nonzero()
     if not len(used):
-        raise ValueError("an utterance has no character but padding")
+        raise ValueError("an utterance holds padding alone; give it at least one character")
     return chars[: int(used[-1]) + 1]

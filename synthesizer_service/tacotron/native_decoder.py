@@ -1,7 +1,7 @@
-"""The decoder of Tacotron in C++ (native/decoder_loop.cpp): no Python and no allocation a step.
+"""Tacotron's decoder in C++ (native/decoder_loop.cpp), without Python or allocations per step.
 
-Built at installation, for several instruction sets (setup.py); the best one that this CPU has is
-taken. Where none was built, the decoder in torch serves.
+setup.py builds it for several instruction sets, and the best one that the CPU has is used. The
+torch decoder is the fallback where none was built.
 """
 
 import logging
@@ -21,32 +21,35 @@ from synthesizer_service.tacotron.model import STOP_AFTER, Decoder
 LOOP = "synthesizer_service.tacotron._decoder_loop"
 Precision = Literal["float32", "bfloat16"]
 STEPS_A_CALL = 32
-"""Dropout is drawn for so many steps at a time."""
+"""Decoder steps per call into C++, for which dropout is drawn at once."""
 
 log = logging.getLogger("better")
 
 
 def decoder_for(decoder: Decoder, precision: Precision) -> nn.Module:
-    """The native loop where it was built, which spends `decoder`; else that itself."""
+    """The native decoder if it was built, else `decoder`.
+
+    The native one takes over the weights of `decoder`, which is then unusable.
+    """
     if not native_modules.built(LOOP):
         log.warning(
-            "the native decoder was not built: no C++ compiler at installation? The one in torch "
-            "serves, several times slower; `pip install -e .` with g++ builds the other"
+            "the native decoder was not built, so the torch decoder serves, several times slower; "
+            "install g++ and run `pip install -e .` to build it"
         )
         return decoder
     try:
         return NativeDecoder(decoder, precision, spends=True)
     except ValueError as error:
-        log.warning("%s are not for the native decoder: the one in torch serves", error)
+        log.warning("the native decoder cannot be used (%s); the torch decoder serves", error)
         return decoder
 
 
 class NativeDecoder(nn.Module):
-    """Generates as `Decoder` does, and takes its place in a Tacotron that is not to be trained.
+    """Drop-in replacement for `Decoder` in synthesis; it cannot be trained.
 
-    Holds weights of its own. Those of the residual LSTMs, of the layer before them and of the
-    attention GRU's input are in `precision`; all else is float32.
-    spends: takes the LSTMs' from `decoder` as it copies them, so that they are not there twice.
+    Holds its own copy of the weights. `precision` applies to the residual LSTMs, the layer before
+    them and the attention GRU's input; the rest is float32. spends: remove the LSTMs' weights from
+    `decoder` while copying them, to halve the peak of memory.
     """
 
     r: Tensor
@@ -58,7 +61,7 @@ class NativeDecoder(nn.Module):
         instruction_set: str | None = None,
         spends: bool = False,
     ) -> None:
-        """Raises ValueError for sizes of no whole vectors."""
+        """Raises ValueError for dimensions that are no multiple of the vector length."""
         super().__init__()
         self.attn_net = decoder.attn_net
         self.register_buffer("r", decoder.r)
@@ -71,9 +74,9 @@ class NativeDecoder(nn.Module):
     def generate(
         self, memory: Memory, generator: Generator, max_frames: int
     ) -> tuple[Tensor, Tensor, bool]:
-        """Free-running, one utterance: each step is fed the last frame of the one before.
+        """Free-running pass over one utterance: each step reads the last frame of the previous one.
 
-        Returns mel [1, 80, T], attention [S, L], and whether the stop token came in time.
+        Returns mel [1, 80, T], attention [S, L], and True if the stop token came in time.
         """
         keys, values = _array(memory.keys[0]), _array(memory.values[0])
         prenet, lstm = self._widths
@@ -103,7 +106,7 @@ class NativeDecoder(nn.Module):
 
 
 def _weights(decoder: Decoder, spends: bool) -> Mapping[str, Callable[[], Float32Array]]:
-    """By the loop's names for them. The LSTMs' two matrices become one over input and state."""
+    """The loop's weights by name. Each LSTM's two matrices are joined into one."""
     attention, gru = decoder.attn_net, decoder.attn_rnn
     tensors = {
         "prenet1": decoder.prenet.fc1.weight,

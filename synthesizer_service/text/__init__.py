@@ -1,4 +1,4 @@
-"""Text to the symbol ids that the synthesizer reads."""
+"""The text front end: English text to the symbol ids that the synthesizer reads."""
 
 from typing import NamedTuple
 
@@ -42,38 +42,43 @@ _SPACE_AFTER = frozenset(".,;:!?")
 
 
 class Word(NamedTuple):
-    """A word of the source, as it is said."""
+    """A word of the source and its spoken form."""
 
     start: int
     end: int
-    """[start, end) of its characters in the source, punctuation around it left out."""
+    """[start, end) of its characters in the source, without punctuation around it."""
     said: str
     first_symbol: int
     last_symbol: int
-    """[first, last) of its symbols among the ids of the whole text."""
+    """[first_symbol, last_symbol) of its symbols in the ids of the whole text."""
 
 
 class Reading(NamedTuple):
-    """A text as it is said: in lower-case letters, `PUNCTUATION` and single spaces."""
+    """The spoken form of a text, in lower-case letters, `PUNCTUATION` and single spaces."""
 
     said: str
     words: list[Word]
 
 
 def read(text: str, lexicon: Lexicon = NO_LEXICON) -> Reading:
-    """Any Unicode text will do, and one that leaves nothing gives "". Linear in its length."""
+    """Normalize any Unicode text. Takes time linear in its length.
+
+    Returns an empty `said` for a text without anything to speak.
+    """
     parts: list[str] = []
     words: list[Word] = []
     length, last = 0, ""
     within_word = False
     for start, end, said, spaced in spoken(text, lexicon):
-        if last and (spaced or _apart(last, said)):
+        if said in ",;:" and not last:
+            continue  # a mark before the first word separates nothing
+        if last and said[0] not in _SPACE_AFTER and (spaced or _apart(last, said)):
             parts.append(" ")
             length += 1
         parts.append(said)
         if _is_word(said):
             first = length
-            if within_word and not spaced:  # "state-of-the-art" is one
+            if within_word and not spaced:  # "state-of-the-art" is one word
                 before = words.pop()
                 start, first = before.start, before.first_symbol
             words.append(Word(start, end, "", first, length + len(said)))
@@ -93,25 +98,24 @@ def _is_word(said: str) -> bool:
 
 
 def _apart(last: str, words: str) -> bool:
-    """True if a space is due where the source has none: "5km", "one,two", "end.Start"."""
+    """True if a space is needed that the source lacks: "5km", "one,two", "f(x)"."""
+    if words == "(":
+        return last[-1:].isalpha()
     if not last or not words[0].isalpha():
         return False
-    return last[0].isalpha() or last in _SPACE_AFTER
+    return last[0].isalpha() or last in _SPACE_AFTER or last == ")"
 
 
 def normalize(text: str, lexicon: Lexicon = NO_LEXICON) -> str:
-    """`text` as it is said."""
+    """The spoken form of `text`."""
     return read(text, lexicon).said
 
 
 def spoken_words(text: str, lexicon: Lexicon = NO_LEXICON) -> list[tuple[int, int, str]]:
-    """(start, end, said) of each word of the source."""
+    """(start, end, spoken form) of each word of the source."""
     return [(word.start, word.end, word.said) for word in read(text, lexicon).words]
 
 
 def text_to_ids(text: str, lexicon: Lexicon = NO_LEXICON) -> list[int]:
-    """The ids of `normalize(text)`, then END_ID; a text that leaves nothing gives [END_ID].
-
-    Ids are 2..65: PAD_ID is never among them.
-    """
+    """The ids of `normalize(text)`, 2 to 65, then END_ID; [END_ID] if nothing can be spoken."""
     return ids_of(normalize(text, lexicon))

@@ -1,4 +1,4 @@
-"""A lexicon: words, and how they are to be said, before any other rule."""
+"""Lexicon: respellings of words, which take precedence over every rule."""
 
 import json
 import re
@@ -16,22 +16,22 @@ _RESPELLING = re.compile(RESPELLING)
 
 
 class LexiconError(ValueError):
-    """One line that names the entry, the problem and the remedy."""
+    """An invalid lexicon. The message names the entry, the problem and the remedy."""
 
 
 class Lexicon:
-    """Finds the longest entry that starts at a place in a text and ends with a word.
+    """Finds the longest entry at a position of a text, in whole words.
 
-    A key is found in any case; one with a capital is found as it is written.
+    Lower-case keys match any case. A key with a capital letter matches that spelling only.
     """
 
     def __init__(self, entries: Mapping[str, str]) -> None:
-        """Raises LexiconError, also for what is no mapping."""
+        """Raises LexiconError for an invalid entry and for anything but a mapping."""
         if not isinstance(entries, Mapping):
             raise LexiconError('must be an object such as {"Nguyen": "win"}')
         if len(entries) > MAX_ENTRIES:
             raise LexiconError(
-                f"has {len(entries)} entries, at most {MAX_ENTRIES} are taken; leave some out"
+                f"has {len(entries)} entries, at most {MAX_ENTRIES} are allowed; remove some"
             )
         self._exact: dict[str, str] = {}
         self._folded: dict[str, str] = {}
@@ -47,7 +47,7 @@ class Lexicon:
         self._firsts = frozenset(key[0].lower() for key in keys)
 
     def __or__(self, other: "Lexicon") -> "Lexicon":
-        """Both; the other's entries go before this one's."""
+        """Both lexicons; entries of `other` take precedence."""
         if not other:
             return self
         both = Lexicon({})
@@ -61,7 +61,7 @@ class Lexicon:
         return bool(self._lengths)
 
     def match(self, text: str, at: int) -> tuple[int, str] | None:
-        """The end of the entry that starts at `at`, and its respelling."""
+        """End and respelling of the longest entry that starts at `at`."""
         if text[at].lower() not in self._firsts or (at and text[at - 1 : at + 1].isalnum()):
             return None
         for length in self._lengths:
@@ -79,12 +79,12 @@ NO_LEXICON = Lexicon({})
 
 
 def _goes_on(text: str, end: int) -> bool:
-    """True if a word goes on over `end`."""
+    """True if `end` is inside a word."""
     return text[end - 1].isalnum() and text[end : end + 1].isalnum()
 
 
 def read_lexicon(path: Path) -> Lexicon:
-    """Out of a JSON file. Raises LexiconError, which names the file."""
+    """Read a JSON file. Raises LexiconError, which names the file."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The alphabet of the synthesizer: RTVC's, in its order."""
+"""The synthesizer's alphabet: RTVC's symbols, in its order."""
 
 from collections.abc import Iterable
 
@@ -16,25 +16,25 @@ _FINAL_IDS = frozenset(_ID_OF[mark] for mark in ".!?")
 
 
 def ids_of(said: str) -> list[int]:
-    """The ids of a text in `SYMBOLS`, then END_ID."""
+    """The ids of a normalized text, then END_ID. Raises KeyError for any other character."""
     return [*(_ID_OF[symbol] for symbol in said), END_ID]
 
 
 def ids_to_text(ids: Iterable[int]) -> str:
-    """The text that `ids` (each 0..65) spell, without padding and end."""
+    """The text of `ids` (0 to 65), without padding and end."""
     return "".join(SYMBOLS[index] for index in ids if index not in (PAD_ID, END_ID))
 
 
 def speakable(ids: Iterable[int]) -> bool:
-    """True if `ids` hold a letter; "..." alone is nothing to say."""
+    """True if `ids` hold a letter, unlike "..."."""
     return not _LETTER_IDS.isdisjoint(ids)
 
 
 def closed(ids: Iterable[int]) -> list[int]:
-    """`ids` with a final mark as their last symbol before END_ID, and no padding.
+    """`ids` without padding, ending in a full stop, exclamation or question mark and END_ID.
 
-    Without one, the network often does not find the end. Quotes, brackets, dashes and commas after
-    the last word are left out for it.
+    The network often misses the end of a text without a final mark. Quotes, brackets, dashes and
+    commas after the last word are removed.
     """
     symbols = [index for index in ids if index not in (PAD_ID, END_ID)]
     marks = []

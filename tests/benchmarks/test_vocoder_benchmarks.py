@@ -13,14 +13,14 @@ import torch
 from benchmarks import (
     crossfade,
     first_sound,
-    gemm_efficiency,
+    gemm,
     precision,
     sample_loop,
     vocoding,
     warm_up,
 )
+from benchmarks.machine import thread_counts
 from benchmarks.speech_clips import SpeechClip, cross_entropy, read_clips, shipped_clips
-from benchmarks.threads import thread_counts
 from shared.audio.files import endless_wav_header
 from tests.vocoder_service.conftest import small_network
 from vocoder_service.wavernn.engine import TorchEngine
@@ -60,7 +60,7 @@ def network() -> WaveRNN:
 def test_multiply_adds_of_a_sample_are_those_of_the_design(
     hparams: Hparams, millions: float
 ) -> None:
-    assert math.isclose(gemm_efficiency.multiply_adds(hparams) / 1e6, millions, abs_tol=0.005)
+    assert math.isclose(gemm.multiply_adds(hparams) / 1e6, millions, abs_tol=0.005)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_rtvc_cuts_an_utterance_into_folds_of_one_length(samples: int, folds: in
 @needs_build
 @pytest.mark.usefixtures("small_sizes")
 def test_share_is_the_loops_rate_over_the_gemms() -> None:
-    rows = {row.name: row for row in gemm_efficiency.measure(runs=2, quick=True).rows}
+    rows = {row.name: row for row in gemm.measure_efficiency(runs=2, quick=True).rows}
     peak, loop, share = (
         rows[f"small, 1 thread: {name}"].runs
         for name in ("GEMM, best of 2", "native float32", "native float32 / GEMM")
@@ -115,10 +115,10 @@ def test_rtvcs_loop_is_charged_for_all_of_its_steps() -> None:
 
 
 def test_two_threads_are_measured_unless_in_haste_or_on_one_core() -> None:
-    with patch("benchmarks.threads.usable_cores", lambda: 4):
+    with patch("benchmarks.machine.usable_cores", lambda: 4):
         assert thread_counts() == [1, 2]
         assert thread_counts(quick=True) == [1]
-    with patch("benchmarks.threads.usable_cores", lambda: 1):
+    with patch("benchmarks.machine.usable_cores", lambda: 1):
         assert thread_counts() == [1]
 
 
@@ -165,7 +165,7 @@ def test_network_without_memory_needs_no_warming_up(network: WaveRNN, clip: Spee
 
 def test_shifted_folds_agree_better_than_folds_in_place(network: WaveRNN, clip: SpeechClip) -> None:
     with patch.multiple(crossfade, FOLDS=6, UTTERANCE=60):
-        table = crossfade.joining(TorchEngine(network), [clip])
+        table = crossfade.measure_joins(TorchEngine(network), [clip])
     rows = {row.name: row.runs[0] for row in table.rows}
     assert np.isfinite([*rows.values()]).all()
     shifted, in_place = (

@@ -15,7 +15,7 @@ in mid-overlap. Here, on purpose, otherwise:
   sum to one lowers the level: by 1.8 to 2.6 dB on stationary mels of six voices. Equal-power gains
   would mend that, but not the jump in pitch phase. So the later fold is shifted, by 6 ms at most,
   to where both agree best: a correlation of 0.73, and 0.6 dB at most.
-  `python -m benchmarks.seams` measures all of it.
+  `python -m benchmarks.crossfade` measures all of it.
 - Folds meet as finished sound: decoded from mu-law, de-emphasised.
 """
 

@@ -1,11 +1,11 @@
-// The decoder of Tacotron, one utterance: each step is fed the last frame of the one before.
+// Tacotron's decoder for one utterance: each step reads the last frame of the previous step.
 //
-// One call makes some steps on the calling thread, without Python and without an allocation a step.
-// Weights are packed once; nine tenths of what a step reads, those of the residual LSTMs, of the
-// layer before them and of the attention GRU's input, may be held in bfloat16. The location
-// convolution and its projection are one product (see attention.py).
+// A call runs several steps on the calling thread, without Python and without allocating per step.
+// Weights are packed once. The residual LSTMs, the layer before them and the attention GRU's input
+// hold nine tenths of the weights that a step reads and may be stored in bfloat16. The location
+// convolution and its projection are one product (attention.py).
 //
-// The same source is compiled for several instruction sets (see setup.py).
+// setup.py compiles this source for several instruction sets.
 
 #include "shared/native/kernels.h"
 
@@ -14,19 +14,19 @@ namespace {
 constexpr int kReach = 15;  // characters on either side that the location convolution sees
 constexpr int kWindow = 2 * kReach + 1;
 
-// In the order in which the constructor packs them.
+// Indices of the matrices, in the order in which the constructor packs them.
 enum { kPrenet1, kPrenet2, kGruInput, kGruHidden, kQuery, kInput, kLstm1, kLstm2, kMel, kStop };
 
 class DecoderLoop {
  public:
-  // weights: functions by name that give an array; the next is asked for when one is packed.
+  // weights: functions by name that return an array, called one after the other while packing.
   DecoderLoop(const py::dict& weights, bool half) {
     auto array = [&](const std::string& name) { return weights[name.c_str()]().cast<Array>(); };
     attention_ = array("query").shape(1), lstm_ = array("input").shape(0);
     prenet_ = array("prenet2").shape(0), bands_ = array("prenet1").shape(1);
     mel_ = array("mel").shape(0), context_ = array("input").shape(1) - attention_;
     if (attention_ % VEC || lstm_ % VEC)
-      throw std::invalid_argument("decoder_dims or lstm_dims of no whole vectors");
+      throw std::invalid_argument("decoder_dims and lstm_dims must be multiples of the vector length");
     auto add = [&](const char* name, int outputs, int inputs, bool half, bool biased) {
       const Array w = array(name);
       matrices_.emplace_back(checked(w, {outputs, inputs}, name), outputs, inputs, half);
@@ -50,12 +50,12 @@ class DecoderLoop {
     energy_ = copied(checked(energy, {attention_}, "energy"), attention_);
   }
 
-  // Makes up to S steps, and ends after the first one from `believed` on whose stop token says so.
-  // Returns how many were made, and whether that was the reason to end.
+  // Runs up to S steps. Stops after the first step, from index `believed` on, with a stop token.
+  // Returns the number of steps and whether a stop token ended them.
   //
-  // keys [L, dims], values [L, E]: what the attention reads. kept [S, 2, prenet]: what the prenet's
-  // dropout multiplies by. frame [bands], hidden [dims], context [E], attended [L], lstm [4, H] (h
-  // and c of each) are brought up to date. mel [S, r * bands] and attention [S, L] are written.
+  // keys [L, dims], values [L, E]: the attention's memory. kept [S, 2, prenet]: the prenet's dropout
+  // as factors. frame [bands], hidden [dims], context [E], attended [L] and lstm [4, H] (h and c of
+  // both) are the state, updated in place. mel [S, r * bands] and attention [S, L] are outputs.
   py::tuple run(const Array& keys, const Array& values, const Array& kept, Array frame,
                 Array hidden, Array context, Array attended, Array lstm, Array mel,
                 Array attention, int believed) const {
@@ -157,7 +157,7 @@ class DecoderLoop {
     }
   }
 
-  // state.context becomes what is read now; state.attended counts it in.
+  // Updates state.context, and adds the attention to state.attended.
   void attend(const Memory& memory, const State& state, const Scratch& s, float* attention) const {
     const int length = memory.length;
     multiply(kQuery, state.hidden, s.query.get());
@@ -177,7 +177,7 @@ class DecoderLoop {
     }
   }
 
-  // v . tanh(key + query + location product of the 31 sums of attention around it)
+  // v . tanh(key + query + location), where location is a product of the 31 sums of attention around
   float energy(const float* key, const float* query, const float* around) const {
     Vec total = {};
     for (int k = 0; k < attention_; k += VEC) {
@@ -188,7 +188,7 @@ class DecoderLoop {
     return sum(total);
   }
 
-  // x += h of the LSTM; state: h and c.
+  // Adds the LSTM's output to x. state: h, then c.
   void residual_lstm(int matrix, float* x, float* state, const Scratch& s) const {
     const int n = lstm_;
     float *gates = s.gates.get(), *c = state + n;
@@ -216,7 +216,7 @@ class DecoderLoop {
 PYBIND11_MODULE(MODULE, m) {
   py::class_<DecoderLoop>(m, "DecoderLoop")
       .def(py::init<const py::dict&, bool>(), py::arg("weights"), py::arg("half"))
-      // What is written to must be the caller's own memory, never a converted copy.
+      // noconvert: outputs must be the caller's own memory, never a converted copy.
       .def("run", &DecoderLoop::run, py::arg("keys"), py::arg("values"), py::arg("kept"),
            py::arg("frame").noconvert(), py::arg("hidden").noconvert(),
            py::arg("context").noconvert(), py::arg("attended").noconvert(),

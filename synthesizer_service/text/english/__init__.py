@@ -1,8 +1,8 @@
-"""English text as a person would read it aloud: what is written -> what is said.
+"""English text normalization: written text to spoken words.
 
-The text is taken token by token from its start. At each, the first rule whose pattern matches there
-says its words; what no rule takes is a word, a mark of punctuation, or left out. Each module has
-the rules of one kind.
+The text is read token by token. At each position the first rule that matches gives the words.
+Without a match, the token is a word, a punctuation mark, or dropped. Each module holds the rules of
+one kind; `_RULES` is their order of precedence.
 """
 
 import re
@@ -57,17 +57,17 @@ _WORD = re.compile(r"[A-Za-z]++(?:'[A-Za-z]++)*+")
 
 
 class Spoken(NamedTuple):
-    """A stretch of the source, and what is said for it: words, or one mark of punctuation."""
+    """A span of the source and its words, or one punctuation mark."""
 
     start: int
     end: int
     words: str
     spaced: bool
-    """True if something that is not said stands between it and the one before."""
+    """True if a blank or something unspoken separates it from the previous one."""
 
 
 def spoken(text: str, lexicon: Lexicon = NO_LEXICON) -> list[Spoken]:
-    """The words and marks that are said for `text`, in its order. Linear in its length."""
+    """The spoken words and marks of `text`, in order. Takes time linear in its length."""
     written, origins = transliterate(text)
     found: list[Spoken] = []
     at, spaced = 0, False
@@ -84,7 +84,7 @@ def spoken(text: str, lexicon: Lexicon = NO_LEXICON) -> list[Spoken]:
 
 
 def _next(written: str, at: int, lexicon: Lexicon) -> tuple[int, str]:
-    """The end of the token that starts at `at`, and the words for it."""
+    """End and words of the token that starts at `at`."""
     character = written[at]
     if character.isspace():
         return at + 1, ""

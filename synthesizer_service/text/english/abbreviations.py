@@ -1,8 +1,8 @@
-"""Abbreviations in full: titles, company forms, streets, Latin, and what stands before numbers.
+"""Abbreviations: titles, company forms, streets, Latin, and words before numbers.
 
-Titles with the dot are all that RTVC expands, in any case ("3rd St." is its "third saint"). Without
-the dot, only where nothing else is meant: titles that are no English word, and those that are
-("gen", "hon", "rev") only when capitalised and before a name.
+Titles with a dot are expanded in any case, as in RTVC ("3rd St." is "third saint"). Without a dot,
+only unambiguous titles are expanded; titles that are also words ("gen", "hon", "rev") need a
+capital and a name after them.
 """
 
 import re
@@ -14,6 +14,7 @@ from synthesizer_service.text.english.abbreviation_words import (
     FULL,
     NEED_A_NUMBER,
     PLAIN,
+    STATE_ABBREVIATIONS,
     STATES,
     STREETS,
     TITLES,
@@ -37,7 +38,7 @@ def _title(match: re.Match[str]) -> str | None:
 
 
 def _street(match: re.Match[str]) -> str | None:
-    """ "Baker St" and "42nd St" are streets; RTVC's "3rd St." at the end is a saint."""
+    """ "Baker St" and "42nd St" are streets. At the end, "3rd St." is RTVC's "third saint"."""
     lead, rest = before(match), after(match)
     if _NAME.match(rest) and not re.search(r"[0-9]+ [A-Z][a-z]+ $", lead):
         return None
@@ -48,7 +49,7 @@ def _street(match: re.Match[str]) -> str | None:
 
 
 def _drive(match: re.Match[str]) -> str | None:
-    """The "Dr." after a street's name and number."""
+    """ "Dr." after a house number and a street name."""
     addressed = re.search(r"\b[0-9]+ (?:[NSEW]\.? )?[A-Z][a-z]+ $", before(match))
     return "drive" if addressed and not _NAME.match(after(match)) else None
 
@@ -63,12 +64,21 @@ def _state(match: re.Match[str]) -> str | None:
     return STATES[match[0]] if re.search(r"[A-Z][a-z]+, $", before(match)) else None
 
 
-# Words as well, where a sentence may end after them.
-_MAYBE_WORDS = frozenset(listed("min max ed temp sec ca est ref"))
+_STREET_BEFORE = re.compile(rf"[A-Z0-9][a-z]+ (?:{any_of(STREETS)})\.?,? $")
+
+# Abbreviations that are also words and may end a sentence.
+_MAYBE_WORDS = frozenset(listed("min max ed temp sec ca est ref med sm"))
+_LOWER_CASE_ONLY = frozenset(listed("mo wk sm med"))  # Mo is a name
 
 
 def _dotted(match: re.Match[str]) -> str | None:
     lower, lead, rest = match["word"].lower(), before(match), after(match)
+    if lower in _LOWER_CASE_ONLY and not match["word"].islower():
+        return None
+    if match["word"] == "Est" and re.match(r" ?[0-9]", rest):
+        return "established"
+    if match["word"] in {"Dep", "Arr"} and re.search(r"[a-z]", lead):
+        return None
     if lower == "v":
         return "versus" if re.search(r"[A-Z][\w.]* $", lead) and _NAME.match(rest) else None
     ends_sentence = not rest.strip(" \"')") or re.match(r" [\"']?[A-Z]", rest)
@@ -76,16 +86,35 @@ def _dotted(match: re.Match[str]) -> str | None:
 
 
 RULES = (
+    rule(r"Fed\. ?R\. ?Civ\. ?P\.", "federal rule of civil procedure", LETTER),
+    rule(r"Fed\. ?R\. ?Crim\. ?P\.", "federal rule of criminal procedure", LETTER),
+    rule(r"(?<=[0-9](?:st|nd|rd|th) )ed\.", "edition", LETTER),
+    rule(r"(?<=[0-9](?:st|nd|rd|th) )[cC]\.", "century", LETTER),
+    rule(  # 1600 Pennsylvania Ave NW
+        r"(?P<to>[NS][EW]|[NSEW])(?![A-Za-z0-9'.])",
+        lambda match: DIRECTIONS[match["to"]] if _STREET_BEFORE.search(before(match)) else None,
+        LETTER,
+    ),
+    rule(r"ext(?= [0-9])", "extension", LETTER),
     rule(r"et al(?:\.|(?![A-Za-z]))", "and others", LETTER),
     rule(  # 123 N. Main St.
         rf"(?<=[0-9] )(?P<to>[NSEW]|[NS][EW])\.?(?= [A-Z][a-z]{{1,20}} (?:{any_of(STREETS)})\b)",
         lambda match: DIRECTIONS[match["to"]],
         LETTER,
     ),
+    rule(
+        rf"(?:{'|'.join(STATES)})(?= [0-9]{{5}}(?![0-9]))", lambda match: STATES[match[0]], LETTER
+    ),
     rule(rf"(?<=, )(?:{'|'.join(STATES)})(?= [0-9]{{5}}|[.,;)]| ?$)", _state, LETTER),
     rule(
-        rf"(?P<word>(?i:{any_of(' '.join(NEED_A_NUMBER))}))\."
-        r"(?= ?(?:[0-9#]|[A-Z]{1,6}-?[0-9]|(?![Ii]\b)(?:[IVXL]{1,9}|[ivxl]{1,9})\b))",
+        rf"(?<=, )(?P<state>{any_of(' '.join(STATE_ABBREVIATIONS))})\.",
+        lambda match: STATE_ABBREVIATIONS[match["state"]],
+        LETTER,
+    ),
+    rule(
+        rf"(?![PCL]\.)(?P<word>(?i:{any_of(' '.join(NEED_A_NUMBER))}))\."
+        r"(?= ?(?:[0-9#]|[(\[][0-9]|[A-Z]{1,6}-?[0-9]"
+        r"|(?![Ii]\b)(?:[IVXL]{1,9}|[ivxl]{1,9})\b))",
         lambda match: NEED_A_NUMBER[match["word"].lower()],
         LETTER,
     ),
@@ -98,6 +127,8 @@ RULES = (
     rule(rf"(?P<word>(?i:{any_of(' '.join(DOTTED))}))\.(?![A-Za-z0-9])", _dotted, LETTER),
     rule(r"w/(?=[ A-Za-z])(?!o\b)", "with", LETTER),
     rule(
-        rf"(?:{any_of(' '.join(PLAIN))})(?![A-Za-z0-9'/-])", lambda match: PLAIN[match[0]], LETTER
+        rf"(?<![/\\])(?:{any_of(' '.join(PLAIN))})(?![A-Za-z0-9'/-])",
+        lambda match: PLAIN[match[0]],
+        LETTER,
     ),
 )

@@ -1,4 +1,4 @@
-"""URLs, mail addresses, file names and paths, with their signs by name."""
+"""URLs, mail addresses, file names and paths, with their signs spoken by name."""
 
 import re
 
@@ -61,7 +61,7 @@ _URL_END = r"(?<![.,;:!?'()*_])"
 
 
 def address_words(address: str) -> str:
-    """The words and signs of an address: "test.org/path" -> "test dot org slash path"."""
+    """Spoken form of an address: "test.org/path" -> "test dot org slash path"."""
     return " ".join(filter(None, (_part(match) for match in _PARTS.finditer(address))))
 
 
@@ -97,6 +97,9 @@ _NAME = r"[A-Za-z0-9_.@%+-]"
 _FILE = rf"[A-Za-z0-9_-]{{1,64}}\.(?:{_EXTENSIONS})(?![A-Za-z0-9])"
 
 RULES = (
+    rule(
+        r"10\.[0-9]{4,9}/[A-Za-z0-9._;()/:-]{1,80}(?<=[A-Za-z0-9])", lambda m: address_words(m[0])
+    ),  # DOI
     rule(
         rf"(?i:https?|ftps?|wss?|file|s3|ssh|git)://(?P<rest>{_URL_CHARACTERS}*{_URL_END})",
         _whole,

@@ -1,4 +1,4 @@
-"""Phone, card and account numbers, versions and codes: read by digits and letters."""
+"""Phone, card and account numbers, versions and codes, spelled by digits and letters."""
 
 import re
 
@@ -10,6 +10,7 @@ from synthesizer_service.text.english.number_words import (
     digit_words,
     integer_words,
     paired_words,
+    plural_words,
 )
 from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, before, rule
 
@@ -21,7 +22,7 @@ _RUNS = re.compile(r"[0-9]+|[A-Za-z]+")
 
 
 def _groups(written: str) -> str:
-    """Each group of digits or capitals by itself: "212-555" -> "two one two, five five five"."""
+    """Spell groups with commas between them: "212-555" -> "two one two, five five five"."""
     return ", ".join(spell(run) for run in re.findall(r"[0-9A-Za-z]+", written))
 
 
@@ -41,15 +42,16 @@ def _vanity(match: re.Match[str]) -> str:
 _ASKED_FOR = re.compile(
     r"\b(?:account|card|order|invoice|tracking|serial|pin|passcode|code|zip|postcode|passport|"
     r"reference|ref|ticket|confirmation|booking|routing|policy|license|case|number|no|phone|tel|"
-    r"telephone|mobile|fax|call|dial|text|ending|id|iban|isbn|extension|ext|password|otp)"
-    r"(?: (?:number|no|id|code|ending in|in|is))?[.:#]{0,2} ?#?$",
+    r"telephone|mobile|fax|call|dial|text|ending|id|iban|isbn|extension|ext|password|otp|sku|upc|"
+    r"model|part|lot|vin|acct)"
+    r"\.?(?: (?:number|no|id|code|ending in|in|is))?[.:#]{0,2} ?#?$",
     re.IGNORECASE,
 )
 _SHORT_CALLS = frozenset({"911", "411", "311", "999", "112", "988"})
 
 
 def _digits_by_context(match: re.Match[str]) -> str | None:
-    """A bare number where a code is spoken of; ten digits and more anywhere."""
+    """Digits of a number after a word such as "account", and of any number from ten digits on."""
     digits, lead = match["digits"], before(match)
     if len(digits) >= 10 or digits.startswith("0"):
         return digit_words(digits)
@@ -60,8 +62,28 @@ def _digits_by_context(match: re.Match[str]) -> str | None:
     return digit_words(digits) if zip_code else None
 
 
+def _dashed_digits(match: re.Match[str]) -> str | None:
+    """88-4431-07; 5-10-15 are numbers."""
+    groups = match[0].split("-")
+    is_code = any(len(group) > 2 or (len(group) > 1 and group[0] == "0") for group in groups)
+    return _groups(match[0]) if is_code or _ASKED_FOR.search(before(match)) else None
+
+
+def _asked_digits(match: re.Match[str]) -> str | None:
+    """order no. 55-321"""
+    asked = _ASKED_FOR.search(before(match)) and re.search("[0-9]{3}", match[0])
+    return _groups(match[0]) if asked else None
+
+
+def _spaced_digits(match: re.Match[str]) -> str | None:
+    """account no. 4432 1109 87"""
+    return _groups(match[0]) if _ASKED_FOR.search(before(match)) else None
+
+
 def _hash_number(match: re.Match[str]) -> str:
     digits = match["digits"]
+    if "-" in digits:
+        return f"number {_groups(digits)}"
     return f"number {digit_words(digits) if len(digits) > 3 else integer_words(digits)}"
 
 
@@ -94,12 +116,14 @@ def _mixed(match: re.Match[str]) -> str | None:
 
 
 def mixed_words(token: str) -> str:
-    """Letters and digits in one: "HTML5", "A7B", "mp3", "iPhone15", "GPT-4o"."""
+    """Spoken form of a token with letters and digits: "HTML5", "A7B", "mp3", "GPT-4o"."""
     parts = [part for part in re.split("[-_]", token) if part]
     return " ".join(_mixed_part(part) for part in parts)
 
 
 def _mixed_part(part: str) -> str:
+    if re.fullmatch("[A-Z]{1,4}[0-9]{1,2}s", part):
+        return plural_words(_mixed_part(part[:-1]))  # MP3s
     runs = _RUNS.findall(part)
     if len(runs) > 4 or (len(part) >= 8 and len(runs) > 2):
         return spell(part)  # a hash, a key, a licence plate
@@ -107,17 +131,30 @@ def _mixed_part(part: str) -> str:
 
 
 def _run_words(run: str) -> str:
-    """Digits or letters, as a part of a code."""
+    """Spoken form of a run of digits or letters in a code."""
     if run.isdecimal():
         if run[0] == "0" or len(run) > 4:
             return digit_words(run)
         return cardinal_words(run) if len(run) < 3 else paired_words(run)
     if run in SAID_AS:
         return SAID_AS[run]
+    if run.isupper() and len(run) == 2:
+        return spell(run)  # H2SO4
     if run.isupper():
         return spell(run) if len(run) == 1 or is_spelled(run) else run.lower()
     is_word = pronounceable(run.lower()) if len(run) > 2 else run.upper() in SHORT_WORDS
     return run.lower() if is_word else spell(run)
+
+
+def _grouped_code(match: re.Match[str]) -> str | None:
+    """K7R-220-94Q, B4471-X: a group has letters and digits and is no word, year or size."""
+    groups = match[0].split("-")
+    mixed = [group for group in groups if not (group.isalpha() or group.isdecimal())]
+    if len(groups) == 2 and all(re.fullmatch("[A-Z]{2,5}[0-9]{1,4}", group) for group in mixed):
+        return None  # AVX512-BF16
+    long = any(len(group) > 3 for group in mixed) or len(groups) > 2
+    joint = ", " if len(groups) > 2 else " "
+    return joint.join(map(spell, groups)) if mixed and long else None
 
 
 def _code_with_dashes(match: re.Match[str]) -> str | None:
@@ -148,7 +185,34 @@ _CARD = (
 )
 _RELEASE = r"(?P<suffix>(?:alpha|beta|rc|b|a|dev|post)[.-]?[0-9]{0,4})"
 
+
+def _colons(match: re.Match[str]) -> str | None:
+    """fe80::1, 2001:db8:0:0:1:2:3:4"""
+    groups = match[0].split(":")
+    if "::" not in match[0] and len(groups) < 8:
+        return None
+    return " colon ".join(map(spell, groups)).replace("  ", " ").strip()
+
+
+def _color(match: re.Match[str]) -> str | None:
+    """#FF8800; #bad and #add are words."""
+    digits = match[0][1:]
+    is_color = re.search("[0-9]", digits) and re.search("[A-Fa-f]", digits)
+    return f"hash {spell(digits)}" if is_color or set(digits.lower()) == {"f"} else None
+
+
 RULES = (
+    rule(
+        r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![0-9A-Za-z:])", _colons, DIGIT, LETTER, SIGN
+    ),
+    rule(r"#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})(?![0-9A-Za-z])", _color, SIGN),
+    rule(r"0[xX][0-9A-Fa-f]{1,16}(?![0-9A-Za-z])", lambda match: spell(match[0])),
+    rule(
+        r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])",
+        lambda match: _groups(match[0]),
+        DIGIT,
+        LETTER,
+    ),
     rule(
         rf"{_STARTS}(?P<number>{_NORTH_AMERICAN}|{_NATIONAL}){_EXTENSION}{_ENDS}",
         _phone,
@@ -156,12 +220,14 @@ RULES = (
         SIGN,
     ),
     rule(
-        rf"(?P<number>\+[0-9]{{1,3}}(?:[ .-]?\(?[0-9]{{1,5}}\)?){{2,6}}){_EXTENSION}{_ENDS}",
+        rf"(?P<number>\+(?=[0-9 ().-]{{7}})[0-9]{{1,3}}(?:[ .-]?\(?[0-9]{{1,5}}\)?){{2,6}})"
+        rf"{_EXTENSION}{_ENDS}",
         _phone,
         SIGN,
     ),
     rule(
-        r"(?P<number>1-8[0-9]{2})-(?P<words>[A-Z]{2,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])", _vanity
+        r"(?P<number>1-8[0-9]{2}(?:-[0-9]{3})?)-(?P<words>[A-Z]{2,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])",
+        _vanity,
     ),
     rule(rf"{_STARTS}(?:{_CARD}){_ENDS}", lambda match: _groups(match[0])),
     rule(
@@ -185,7 +251,12 @@ RULES = (
         LETTER,
     ),
     rule(r"v(?P<numbers>[0-9]{1,4})(?P<suffix>)(?![A-Za-z0-9])", _version, LETTER),
-    rule(r"#(?P<digits>[0-9]{1,15})(?![0-9A-Za-z]|[.,][0-9])", _hash_number, SIGN),
+    rule(
+        r"#(?P<digits>[0-9]{1,15}(?:-[0-9]{1,12}){0,4})(?![0-9A-Za-z]|[.,-][0-9A-Za-z])",
+        _hash_number,
+        SIGN,
+    ),
+    rule(r"[0-9]{2,6}(?: [0-9]{2,6}){1,6}(?![0-9A-Za-z]|[.,:/-][0-9A-Za-z])", _spaced_digits),
     rule(
         r"(?P<digits>[0-9]{3,15})(?! hours| hrs)(?![0-9A-Za-z]|[.,'][0-9]|[-/:][0-9])",
         _digits_by_context,
@@ -196,6 +267,9 @@ RULES = (
     ),
 )
 MIXED_RULES = (
+    rule(r"[0-9]{1,6}-[0-9]{1,8}(?![0-9A-Za-z]|[.,:/-][0-9A-Za-z])", _asked_digits),
+    rule(r"[0-9]{1,6}(?:-[0-9]{1,8}){2,5}(?![0-9A-Za-z]|[.,:/-][0-9A-Za-z])", _dashed_digits),
+    rule(r"[A-Z0-9]{1,12}(?:-[A-Z0-9]{1,12}){1,5}(?![A-Za-z0-9-])", _grouped_code, LETTER, DIGIT),
     rule(
         r"[A-Z]{1,4}(?:(?:-[A-Z0-9]{1,12}){2,6}|-(?=[0-9A-Z]{0,11}[0-9])[0-9A-Z]{3,12})"
         r"(?![A-Za-z0-9])",

@@ -30,7 +30,7 @@ _YEAR = r"(?:1[0-9]{3}|20[0-9]{2})"
 
 
 def _full(month: str) -> str:
-    return _MONTH_OF.get(month.rstrip("."), month)
+    return _MONTH_OF.get(month.rstrip(".").capitalize(), month)
 
 
 def _date_words(month: int, day: int, year: str) -> str | None:
@@ -55,7 +55,7 @@ def _iso(match: re.Match[str]) -> str | None:
 
 
 def _american(match: re.Match[str]) -> str | None:
-    """Month first; day first where that is no month."""
+    """Month first, or day first if the first number is no month."""
     first, second = int(match["first"]), int(match["second"])
     return _date_words(first, second, match["year"]) or _date_words(second, first, match["year"])
 
@@ -72,14 +72,17 @@ def _month_and_day(match: re.Match[str]) -> str | None:
 
 
 def _day_and_month(match: re.Match[str]) -> str | None:
-    """ "3 April 2026"; "march" and "may" are verbs, too."""
+    """ "3 April 2026". "March" and "May" may be verbs."""
     month, rest = match["month"], after(match)
     ends = re.match(r",? [0-9]{4}|[.,;:)]|$", rest)
     if month in {"March", "May"} and not (match["th"] or match["year"] or ends):
         return None
     article = "" if re.search(r"\bthe $", before(match), re.IGNORECASE) else "the "
     words = f"{article}{ordinal_words(match['day'])} of {_full(month)}"
-    return f"{words}, {integer_words(match['year'])}" if match["year"] else words
+    if match["year"]:
+        words += f", {integer_words(match['year'])}"
+        return f"{words}," if re.match(r" [0-9]{1,2}:[0-9]{2}", rest) else words
+    return words
 
 
 _DATE_BEFORE = re.compile(
@@ -88,8 +91,9 @@ _DATE_BEFORE = re.compile(
 
 
 def _slashed_day(match: re.Match[str]) -> str | None:
-    """11/30 after a word that leads to a date."""
-    if not _DATE_BEFORE.search(before(match)):
+    """11/30 after a word such as "on", or if it is no fraction."""
+    is_fraction = int(match["day"]) < 12 or match["day"] in {"16", "20"}
+    if is_fraction and not _DATE_BEFORE.search(before(match)):
         return None
     return _date_words(int(match["month"]), int(match["day"]), "")
 
@@ -101,7 +105,7 @@ _MONTH_FOLLOWS = re.compile(r",? [0-9]|[-/] ?[A-Z]| ?'[0-9]{2}")
 
 
 def _month(match: re.Match[str]) -> str | None:
-    """An abbreviated month on its own; "Jan", "Mar" and "Jun" may be names."""
+    """An abbreviated month. "Jan", "Mar" and "Jun" may be names."""
     month, rest = match["month"], after(match)
     if month in {"Jan", "Mar", "Jun", "May"}:
         led_to = _MONTH_LEADS.search(before(match)) and not re.match(r" [a-z]+ed\b", rest)
@@ -122,28 +126,35 @@ _DAY_LEADS = re.compile(
 
 
 def _weekday(match: re.Match[str]) -> str | None:
-    """ "Sat", "Sun" and "Wed" are weekdays beside a date, a time or another weekday."""
+    """ "Sat", "Sun" and "Wed" are weekdays next to a date, a time or another weekday."""
     day, lead = match["day"], before(match)
     if day in {"Sat", "Sun", "Wed"}:
-        beside = _DAY_FOLLOWS.match(after(match)) or _DAY_LEADS.search(lead)
+        last = day != "Sun" and lead.strip() and re.match(r"[.,;:!?)]|$", after(match))
+        beside = last or _DAY_FOLLOWS.match(after(match)) or _DAY_LEADS.search(lead)
         if not beside or lead.endswith("he "):  # the Sun
             return None
     return _WEEKDAY_OF[day]
 
 
-_ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;]))?"
+_ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;-]))?"
 
 _SPANNED = rf"(?:{'|'.join((*_WEEKDAY_OF, *_MONTH_OF, *MONTHS))})[a-z]{{0,6}}"
-_SPAN_BEFORE = re.compile(rf"\b{_SPANNED}\.? ?$")
+_SPAN_BEFORE = re.compile(rf"\b{_SPANNED}\.?(?: [0-9]{{1,2}},?)?(?: [0-9]{{4}})? ?$")
+
+
+def _year_and_month(match: re.Match[str]) -> str:
+    """08/2027"""
+    return f"{MONTHS[int(match['month']) - 1]} {_year_words(match['year'])}"
 
 
 def _span(match: re.Match[str]) -> str | None:
-    """The dash of Mon-Fri, Jan-Mar."""
+    """The dash of Mon-Fri, Jan-Mar, "29 May 1630 - 6 June 1685"."""
     return "to" if _SPAN_BEFORE.search(before(match)) else None
 
 
 RULES = (
-    rule(rf"--?(?= ?{_SPANNED}\b)", _span, SIGN),
+    rule(rf"--?(?= ?(?:[0-9]{{1,2}} )?{_SPANNED}\b)", _span, SIGN),
+    rule(r"(?<![0-9/])(?P<month>0[1-9]|1[0-2])/(?P<year>20[0-9]{2})(?![0-9/])", _year_and_month),
     rule(
         rf"(?P<year>{_YEAR})[-/](?P<month>[01]?[0-9])[-/](?P<day>{_DAY})(?![0-9-])"
         r"(?:[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
@@ -170,8 +181,18 @@ RULES = (
         LETTER,
     ),
     rule(
-        rf"(?<![0-9:.,/-])(?P<day>{_DAY})(?P<th>st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})"
-        rf"(?![A-Za-z])(?:,? (?P<year>{_YEAR})(?![0-9:-]))?",
+        rf"(?P<month>jan|feb|apr|aug|sept?|oct|nov|dec)\.? (?P<day>{_DAY})(?:st|nd|rd|th)?"
+        r"(?![0-9A-Za-z])",
+        _month_and_day,
+        LETTER,
+    ),
+    rule(
+        r"(?P<day>1[3-9]|2[0-9]|3[01])\.(?P<month>0[1-9]|1[0-2])\.(?P<year>[0-9]{2})(?![0-9]|\.[0-9])",
+        _european,
+    ),
+    rule(
+        rf"(?<![0-9:.,/-])(?P<day>{_DAY})(?P<th>st|nd|rd|th)?(?:(?: of)? |-)(?P<month>{_MONTH})"
+        rf"(?![A-Za-z])(?:(?:,? |-)(?P<year>{_YEAR})(?![0-9:-]))?",
         _day_and_month,
     ),
     rule(rf"(?P<day>{any_of(' '.join(_WEEKDAY_OF))}){_ENDS}", _weekday, LETTER),

@@ -1,9 +1,19 @@
-"""Words in capitals, and what they are: letters, acronyms, or plain words."""
+"""Words in capitals, by kind: initialisms, acronyms and plain words."""
 
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.rules import listed
 
 SAID_AS = {
+    "gr8": "great",
+    "l8r": "later",
+    "m8": "mate",
+    "h8": "hate",
+    "b4": "before",
+    "2nite": "tonight",
+    "2day": "today",
+    "4ever": "forever",
+    "Xmas": "christmas",
+    "SpO2": spell("SPO2"),
     "OK": "oh kay",
     "OKs": "oh kays",
     "ok": "oh kay",
@@ -91,10 +101,10 @@ SPELLED = frozenset(
         "WWF WWI WWII WWW XML XP YMCA YTD"
     )
 )
-"""Initialisms that could be words, or that stand among words in capitals."""
+"""Initialisms that would otherwise be taken for words."""
 
 AMONG_CAPITALS_WORDS = frozenset(listed("AM COD DOT ER ID IT IV LA LED MA MO PA RED US WHO"))
-"""Initialisms that are words where the words around them are in capitals, too."""
+"""Initialisms that are words if the words around them are in capitals too."""
 
 ACRONYMS = frozenset(
     listed(
@@ -105,7 +115,7 @@ ACRONYMS = frozenset(
         "VISA WAN YAML YOLO ZIP"
     )
 )
-"""Initialisms that are said as words."""
+"""Initialisms pronounced as words."""
 
 SHORT_WORDS = frozenset(
     listed(
@@ -139,7 +149,7 @@ SHORT_WORDS = frozenset(
         "WILL WITH WORD WORK YEAR YOUR ZERO"
     )
 )
-"""Short words that are written in capitals for emphasis, in headings and on signs."""
+"""Short words often written in capitals for emphasis, in headings and on signs."""
 
 INTERJECTIONS = frozenset(
     listed(
@@ -147,7 +157,7 @@ INTERJECTIONS = frozenset(
         "th tsk ve zzz"
     )
 )
-"""Sounds and endings without a vowel, which are not spelled."""
+"""Sounds and endings without a vowel that are not spelled."""
 
 ONSETS = frozenset(
     listed(
@@ -156,7 +166,7 @@ ONSETS = frozenset(
         "tw wh wr zh"
     )
 )
-"""Two and more consonants that an English word may begin with."""
+"""Consonant clusters that may begin an English word."""
 
 CODAS = frozenset(
     listed(
@@ -167,4 +177,4 @@ CODAS = frozenset(
         "ts tt tz wd wk wl wn ws wt wth x xt xth ys zz"
     )
 )
-"""Two and more consonants that an English word may end with, but for a plural's s."""
+"""Consonant clusters that may end an English word, without a plural's s."""

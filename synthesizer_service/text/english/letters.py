@@ -1,4 +1,4 @@
-"""Letters by their names, spelled so that the network says them: FBI is "eff bee eye"."""
+"""Letter names, respelled for the network: FBI is "eff bee eye"."""
 
 from synthesizer_service.text.english.number_words import digit_words
 
@@ -33,7 +33,7 @@ LETTER_NAMES = {
 
 
 def spell(characters: str) -> str:
-    """Each letter by its name, each digit by its own; the rest is left out: "H2O"."""
+    """Letters and digits by name, other characters dropped: "H2O" -> "aitch two oh"."""
     return " ".join(
         LETTER_NAMES.get(character) or digit_words(character)
         for character in characters.lower()

@@ -3,9 +3,13 @@
 import re
 
 from synthesizer_service.text.english.letters import spell
-from synthesizer_service.text.english.number_words import cardinal_words, ordinal_words
+from synthesizer_service.text.english.number_words import (
+    cardinal_words,
+    ordinal_words,
+    plural_words,
+)
 from synthesizer_service.text.english.numbers import NUMBER, number_words
-from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, before, listed, rule
+from synthesizer_service.text.english.rules import LETTER, SIGN, after, before, listed, rule
 from synthesizer_service.text.english.transliteration import GREEK
 
 # Fractions
@@ -14,12 +18,27 @@ _PARTS = {"2": "half", "4": "quarter"}
 _DENOMINATORS = frozenset(listed("2 3 4 5 6 7 8 9 10 16 32 64 100 1000"))
 
 
+_RATED = re.compile(
+    r"\b(?:rated|rating|score|scored|scores|rate|give|gave|got)(?: (?:it|a|of))?:? $"
+)
+_COUNTED = re.compile(r" (?!inch|mile|pound|ounce|pint|quart|cup|point|percent)[a-z]{2,}s\b")
+
+
+def _share(match: re.Match[str]) -> str | None:
+    """4.3/5, "rated 9/10", "9/10 runs"."""
+    over, under = match["over"], match["under"]
+    if under not in {"5", "10", "20", "100"} or over == "1" or float(over) > int(under):
+        return None
+    counted = _RATED.search(before(match)) or _COUNTED.match(after(match))
+    return f"{number_words(over)} out of {number_words(under)}" if "." in over or counted else None
+
+
 def _fraction(match: re.Match[str]) -> str | None:
     return fraction_words(match["whole"], match["over"], match["under"])
 
 
 def fraction_words(whole: str | None, over: str, under: str) -> str | None:
-    """None for what is no fraction below one: 24/7, 9/11."""
+    """ "2 1/2" -> "two and a half". None for anything but a fraction below one: 24/7, 9/11."""
     if under not in _DENOMINATORS or not 0 < int(over) < int(under):
         return None
     part = _PARTS.get(under) or ordinal_words(under)
@@ -61,7 +80,7 @@ def _power(match: re.Match[str]) -> str | None:
     if not re.search(r"[A-Za-z0-9)\]]$", lead):
         return None
     if re.search(r"[a-z]{4}$", lead):
-        return ""  # the mark of a footnote
+        return ""  # a footnote mark
     if lead.endswith("10") and not lead[:-2][-1:].isdigit():
         return _to_the(exponent)
     return power_words(exponent)
@@ -83,12 +102,29 @@ _COMPARISONS = {
     "≈": "is approximately",
     "~=": "is approximately",
 }
+_HEART_BEFORE = re.compile(r"(?:(?<!age)(?<!ages)(?<!aged)(?<!are)(?<!is)\b[a-z]{2,}|[!?.)]) $")
 _OPERAND = r"[-−+]?[$€£¥₩.]?[0-9]"
 
 
+_MENU_BEFORE = re.compile(
+    r"(?:\b(?:to|click|open|select|choose|tap|under|in|see|via|Settings|File|Edit|View|Tools|Help|"
+    r"Preferences|Menu|Options)|[>›»→] ?(?:[A-Z]\w* ){0,2}[A-Z]\w*) (?:[A-Z]\w* ?){0,3}$"
+)
+
+
+def _menu(match: re.Match[str]) -> str | None:
+    """Settings > Account > Reset"""
+    lead, rest = before(match), after(match)
+    named = re.search(r"[A-Za-z]{2}[\"']? $", lead) and re.match(r" [\"']?[A-Z][a-z]", rest)
+    chained = re.match(r" (?:[A-Z]\w* ){1,3}[>›»→] ", rest)
+    return "," if named and (chained or _MENU_BEFORE.search(lead)) else None
+
+
 def _comparison(match: re.Match[str]) -> str | None:
-    """Between two operands, or before a number."""
+    """A comparison between two operands or before a number."""
     sign, lead, rest = match[0], before(match), after(match)
+    if sign == "<" and re.match(r"3(?:[ .!]*$| [^\w\s])", rest) and _HEART_BEFORE.search(lead):
+        return None
     if sign == "≈" and not re.search(r"[\w)%°] ?$", lead):
         return "approximately"
     if re.match(rf" ?{_OPERAND}", rest) or sign in "≤≥≠≈":
@@ -112,7 +148,49 @@ def _pressure(match: re.Match[str]) -> str | None:
     return f"{cardinal_words(upper)} over {cardinal_words(lower)}{unit}"
 
 
+def _timbers(match: re.Match[str]) -> str:
+    """2x4s"""
+    return f"{cardinal_words(match[1])} by {plural_words(cardinal_words(match[2]))}"
+
+
+_FUNCTIONS = {
+    "sin": "sine",
+    "cos": "cosine",
+    "tan": "tangent",
+    "log": "log",
+    "ln": "natural log",
+    "exp": "exp",
+}
+
+
+def _function(match: re.Match[str]) -> str:
+    argument = match["argument"]
+    said = cardinal_words(argument) if argument.isdecimal() else spell(argument)
+    return f"{_FUNCTIONS[match['name']]} of {said}"
+
+
+_SYMBOLS = {
+    "∞": "infinity",
+    "√": "the square root of",
+    "∑": "the sum of",
+    "∫": "the integral of",
+    "∈": "in",
+    "∀": "for all",
+    "∃": "there is",
+    "∂": "partial",
+    "∅": "the empty set",
+    "∪": "union",
+    "∩": "intersection",
+}
+
 RULES = (
+    rule(
+        rf"(?P<name>{'|'.join(_FUNCTIONS)})\((?P<argument>[a-z]|[0-9]{{1,4}})\)", _function, LETTER
+    ),
+    rule(
+        r"(?<![0-9/.,])(?P<over>[0-9]{1,3}(?:\.[0-9]{1,2})?)/(?P<under>[0-9]{1,3})(?![0-9/]|[.,][0-9])",
+        _share,
+    ),
     rule(
         r"(?<![0-9/])(?P<upper>[0-9]{2,3})/(?P<lower>[0-9]{2,3})(?![0-9/]|[.,][0-9])"
         r"(?P<unit> ?mm ?Hg\b)?",
@@ -120,7 +198,7 @@ RULES = (
     ),
     rule(rf"(?P<amount>{NUMBER})[eE](?P<exponent>[-−+]?[0-9]{{1,4}})(?![0-9A-Za-z])", _scientific),
     rule(
-        r"(?<![0-9][/:-])(?:(?P<whole>[0-9]{1,4})[ -])?(?P<over>[0-9]{1,3})/(?P<under>[0-9]{1,4})"
+        r"(?:(?P<whole>[0-9]{1,4})[ -]|(?<![0-9][/:-]))(?P<over>[0-9]{1,3})/(?P<under>[0-9]{1,4})"
         r"(?![0-9/:]|[.,-][0-9])",
         _fraction,
     ),
@@ -132,31 +210,45 @@ SIGN_RULES = (
         _power,
         SIGN,
     ),
+    rule(r"[>›»→]", _menu, SIGN),
     rule(r"(?<![<>=!~-])(?:<=|>=|==|!=|~=|[<>=])(?![<>=])|[≤≥≠≈]", _comparison, SIGN),
     rule(r"(?<![-<])->(?=[ \w])|→", "to", SIGN),
+    rule(r"(?<=[\"'mnt] )[×](?= ?[0-9])|(?<=[0-9]{3})×(?=[0-9]{3})", "by", SIGN),
     rule(r"(?<=[0-9] )[*×](?= ?[0-9])|(?<=[0-9])[*×](?= ?[0-9])|×", "times", SIGN),
     rule(r"(?<=[0-9)] )/(?= [0-9])|÷", "divided by", SIGN),
+    rule(
+        r"(?<=[a-z][a-z])/(?=(?:second|minute|hour|day|night|week|month|year|person|user)(?![a-z]))",
+        "per",
+        SIGN,
+    ),
     rule(r"±|\+/-|\+-", "plus or minus", SIGN),
-    rule(r"√", "the square root of", SIGN),
-    rule(r"∞", "infinity", SIGN),
+    rule(f"[{''.join(_SYMBOLS)}]", lambda match: _SYMBOLS[match[0]], SIGN),
+    rule(r"(?<=[0-9])·(?=[0-9])|(?<=\b[a-z])·(?=[a-z]\b)", "times", SIGN),
     rule(r"~(?= ?[$€£]?[0-9])", "about", SIGN),
     rule(rf"[{''.join(GREEK)}]", lambda match: GREEK[match[0]], SIGN),
 )
+_AMOUNT_AFTER = r" [0-9.]{1,6} ?(?:mc?g|kg|g|m[lL]|L|[GTM]B|k?W|V|tablets?)\b"  # is no length
 BETWEEN_NUMBERS = (
+    rule(
+        rf"(?<=[0-9] )[xX](?={_AMOUNT_AFTER})",
+        "times",
+        LETTER,
+    ),
+    rule(r"(?<=[0-9]\" [WDHL] )[xX](?= [0-9])", "by", LETTER),
+    rule(r"([1-9])[xX]([1-9])s(?![A-Za-z0-9])", _timbers),
     rule(r"(?<=[0-9] )[xX](?= [$€£¥₩])", "times", LETTER),
     rule(
-        r"(?<=[0-9]\" )[xX](?= [0-9])|(?<=[0-9])[xX](?= ?[0-9])|(?<=[0-9] )[xX](?= [0-9])",
+        r"(?<=[0-9][\"'] )[xX](?= [0-9])|(?<=[0-9\"'])[xX](?= ?[0-9])|(?<=[0-9] )[xX](?= [0-9])",
         "by",
         LETTER,
     ),
+    rule(r"([1-9])[xX](?= [A-Z])", lambda match: cardinal_words(match[1])),  # 2x HDMI
     rule(
         r"([0-9]{1,4}(?:\.[0-9]{1,3})?)[xX](?![A-Za-z0-9])",
         lambda match: f"{number_words(match[1])} times",
-        DIGIT,
     ),
     rule(
-        r"([0-9]{1,5}(?:\.[0-9]{1,3})?) ?[xX] ?(?=[0-9])",
+        rf"([0-9]{{1,5}}(?:\.[0-9]{{1,3}})?) ?[xX](?!{_AMOUNT_AFTER}) ?(?=[0-9])",
         lambda match: f"{number_words(match[1])} by",
-        DIGIT,
     ),
 )

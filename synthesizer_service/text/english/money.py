@@ -6,11 +6,11 @@ from typing import NamedTuple
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import cardinal_words
 from synthesizer_service.text.english.numbers import NUMBER, plain_words, quantity
-from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, rule
+from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, before, rule
 
 
 class Currency(NamedTuple):
-    """Names of one and of several units; of the hundredth part, where the currency has one."""
+    """Singular and plural of the unit, and of its hundredth if there is one."""
 
     one: str
     many: str
@@ -135,6 +135,8 @@ _ENDS = r"(?![0-9]|[.,][0-9])"
 
 def _prefixed(match: re.Match[str]) -> str:
     country, sign = match["country"], match["sign"]
+    if match["code"]:  # $5 USD
+        return _amount_words(_CODES[match["code"]], match)
     currency = _PREFIXES[country] if country and sign == "$" else SIGNS[sign]
     words = _amount_words(currency, match)
     if country and sign != "$":
@@ -167,6 +169,8 @@ def _amount_words(currency: Currency, match: re.Match[str]) -> str:
 
 
 def _counted_words(currency: Currency, written: str, scale: str) -> str:
+    if currency is _EURO and re.fullmatch(r"[0-9]{1,3}\.[0-9]{2}0", written):
+        written = written.replace(".", "")  # €1.000 is grouped
     amount = quantity(written)
     if scale:
         return f"{amount.words()} {scale} {currency.many}"
@@ -179,9 +183,19 @@ def _counted_words(currency: Currency, written: str, scale: str) -> str:
 
 
 def _counted(digits: str, one: str, many: str) -> str:
-    """ "02", "cent", "cents" -> "two cents"; nothing of nothing."""
+    """ "02", "cent", "cents" -> "two cents"; "" for zero."""
     digits = digits.lstrip("0")
     return f"{cardinal_words(digits)} {one if digits == '1' else many}" if digits else ""
+
+
+_FORMULA_AFTER = re.compile(r"\$?[^$]{0,38}[\\^=_{][^$]{0,38}\$|\$?[A-Za-z]\$")
+_FORMULA_BEFORE = re.compile(r"\$[^$]{0,38}[\\^=_{][^$]{0,38}\$?$|\$[A-Za-z]\$?$")
+
+
+def _bare_sign(match: re.Match[str]) -> str:
+    """A sign without an amount; nothing for the dollars around a formula in TeX."""
+    is_tex = _FORMULA_AFTER.match(after(match)) or _FORMULA_BEFORE.search(before(match))
+    return "" if match[0] == "$" and is_tex else SIGNS[match[0]].one
 
 
 _CODE = any_of(" ".join(_CODES))
@@ -190,7 +204,7 @@ RULES = (
     rule(
         rf"(?P<minus>(?<![0-9A-Za-z])[-−])?(?P<country>US|AU?|CA?|NZ|HK|S|R)?(?P<sign>{_SIGN}) ?"
         rf"(?P<inner_minus>[-−])?(?:{_RANGE}(?P=sign)? ?)?(?P<amount>{NUMBER}){_ENDS}{_SCALED}"
-        rf"{_RATE}",
+        rf"(?: ?(?P<code>USD|CAD|AUD|NZD|HKD|SGD)\b)?{_RATE}",
         _prefixed,
         SIGN,
         LETTER,
@@ -207,5 +221,5 @@ RULES = (
         DIGIT,
         SIGN,
     ),
-    rule(f"[{''.join(SIGNS)}]", lambda match: SIGNS[match[0]].one, SIGN),
+    rule(f"[{''.join(SIGNS)}]", _bare_sign, SIGN),
 )

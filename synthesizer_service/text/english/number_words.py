@@ -1,12 +1,12 @@
-"""Numbers as English words, in the forms that RTVC's text cleaners use.
+"""Numbers as English words, in the style of RTVC's text cleaners.
 
-"one thousand, two hundred thirty-four": a comma after each group, no "and". Every function takes
-digits as text, so that no length of input is too long.
+Groups are separated by commas, without "and": "one thousand, two hundred thirty-four". Functions
+take digits as text, so input of any length is safe.
 """
 
 from synthesizer_service.text.english.rules import listed
 
-# A longer run is a serial or card number, not an amount.
+# Longer runs are serial or card numbers.
 MAX_CARDINAL_DIGITS = 15
 
 _SMALL = listed(
@@ -32,7 +32,7 @@ def digit_words(digits: str) -> str:
 
 
 def cardinal_words(digits: str) -> str:
-    """ "1234" -> "one thousand, two hundred thirty-four"; a very long run digit by digit."""
+    """ "1234" -> "one thousand, two hundred thirty-four"; longer runs digit by digit."""
     if len(digits) > MAX_CARDINAL_DIGITS:
         return digit_words(digits)
     return _cardinal(int(digits), and_word="")
@@ -51,7 +51,7 @@ def ordinal_words(digits: str) -> str:
 
 
 def integer_words(digits: str) -> str:
-    """A bare integer: 1001 to 2999 as a year, 007 digit by digit, all else as a cardinal."""
+    """A bare integer: 1001 to 2999 like a year, 007 digit by digit, the rest as a cardinal."""
     if digits.startswith("0") and len(digits) > 2:
         return digit_words(digits)
     if len(digits) == 4 and "1000" < digits < "3000":
@@ -66,9 +66,12 @@ def two_digit_words(digits: str) -> str:
 
 
 def paired_words(digits: str) -> str:
-    """Three or four digits as model numbers are read: "747" -> "seven forty-seven"."""
-    if len(digits) == 4:
+    """Three or four digits in pairs, like model numbers: "747" -> "seven forty-seven"."""
+    if len(digits) == 4 and (digits < "3000" or digits[1:] == "000"):
         return integer_words(digits)
+    if len(digits) == 4:
+        first, rest = digits[:2], digits[2:]
+        return f"{cardinal_words(first)} {'hundred' if rest == '00' else two_digit_words(rest)}"
     hundreds, rest = digits[0], digits[1:]
     return f"{cardinal_words(hundreds)} {'hundred' if rest == '00' else two_digit_words(rest)}"
 

@@ -1,4 +1,4 @@
-"""Numbers: cardinals, years, decimals, groupings of several countries, ordinals, decades."""
+"""Numbers: cardinals, years, decimals, digit grouping by country, ordinals, decades."""
 
 import re
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from synthesizer_service.text.english.number_words import (
     digit_words,
     integer_words,
     ordinal_words,
+    paired_words,
     plural_words,
     quantity_words,
     two_digit_words,
@@ -36,11 +37,11 @@ _WRITTEN = (
 )
 NUMBER = rf"(?<![0-9][.,])(?:{'|'.join(_WRITTEN)})"
 AMOUNT = rf"{NUMBER}(?![0-9]|[.,][0-9]|_[0-9])"
-"""A number that is a single quantity, up to its end: neither 1.2.3 nor 1,2,3."""
+"""A complete number: not the start of 1.2.3 or 1,2,3."""
 
 
 class Quantity(NamedTuple):
-    """The digits before the decimal point and after it; `bare`: nothing but digits is written."""
+    """Digits before and after the decimal point. bare: the source has digits only."""
 
     whole: str
     fraction: str
@@ -51,12 +52,12 @@ class Quantity(NamedTuple):
         return self.whole.lstrip("0") == "1" and not self.fraction
 
     def words(self) -> str:
-        """ "3.14" -> "three point one four"; never a year."""
+        """The number as an amount, never as a year: "3.14" -> "three point one four"."""
         return quantity_words(self.whole, self.fraction)
 
 
 def quantity(written: str) -> Quantity:
-    """written: what `NUMBER` matches."""
+    """Parse a match of `NUMBER`."""
     if written.isdecimal():
         return Quantity(written, "", bare=True)
     digits = re.sub(rf"[ '_{GROUP_SPACE}]", "", written)
@@ -66,7 +67,7 @@ def quantity(written: str) -> Quantity:
 
 
 def _decimal_point(digits: str) -> str:
-    """The character before the decimals, "" where there are none."""
+    """The decimal separator, "" if there is none."""
     last = max(digits.rfind("."), digits.rfind(","))
     if last < 0:
         return ""
@@ -79,7 +80,7 @@ def _decimal_point(digits: str) -> str:
 
 
 def number_words(written: str) -> str:
-    """A match of `NUMBER` in words; a bare integer as a year or a serial number if it looks so."""
+    """A match of `NUMBER` in words; bare integers may be years or serial numbers."""
     number = quantity(written)
     return integer_words(number.whole) if number.bare else number.words()
 
@@ -99,7 +100,7 @@ def _minus(match: re.Match[str]) -> str | None:
 
 
 def _to(match: re.Match[str]) -> str | None:
-    """The dash of a range or a score, not of a code as 1-2-3."""
+    """The dash of a range or a score, not of a code such as 1-2-3."""
     if re.search(r"(?:[0-9]-|[A-Za-z])[0-9.,]{1,9}$", before(match)):
         return None
     return None if re.match(r"[0-9.,]{1,9}-[0-9]", after(match)) else "to"
@@ -115,6 +116,21 @@ def _spaced_dash(match: re.Match[str]) -> str | None:
 
 # Ordinals and decades
 
+_PAIRED_BEFORE = re.compile(
+    r"\b(?:Boeing|Flight|flight|Xbox|Route|Rte\.|Highway|Hwy|Interstate|RTX|GTX|Porsche) "
+    r"(?:[A-Z]{2} )?$"
+)
+
+
+def _paired(match: re.Match[str]) -> str | None:
+    """Boeing 747, 401(k)"""
+    digits, rest = match[0], after(match)
+    if digits == "911" and re.match(r"[.!?]?$|[,.] | (?:call|operator|dispatcher|emergency)", rest):
+        return digit_words(digits)
+    paired = _PAIRED_BEFORE.search(before(match)) or re.match(r"\([a-z]\)", rest)
+    return paired_words(digits) if paired and digits[0] != "0" else None
+
+
 _DECADE_BEFORE = re.compile(
     r"\b(?:the|his|her|my|your|our|their|early|mid|late|high|low|in|into)[ -]$", re.IGNORECASE
 )
@@ -126,6 +142,36 @@ def _decade(match: re.Match[str]) -> str | None:
     return plural_words(cardinal_words(match[1])) if _DECADE_BEFORE.search(before(match)) else None
 
 
+_SOFTWARE_BEFORE = re.compile(
+    r"\b(?:[Vv]ersions?|[Rr]eleases?|Python|Java|PHP|Ruby|Go|Rust|Node|Ubuntu|Debian|Fedora|"
+    r"Android|iOS|macOS|Windows|Django|Postgres|PostgreSQL|MySQL|Redis|Linux|Kernel|CUDA) $"
+)
+
+
+def _ages(match: re.Match[str]) -> str | None:
+    """under-5s"""
+    if not re.search(r"\b(?:[Uu]nder|[Oo]ver)[- ]$", before(match)):
+        return None
+    return plural_words(cardinal_words(match[1]))
+
+
+_COUNTED_AFTER = re.compile(r" (?!miles\b|runs\b|races\b)(?:[a-z]{3,}s|people|euros?)\b|\+")
+
+
+def _thousands(match: re.Match[str]) -> str | None:
+    """1.2k users, 10k followers; a 5K run is five kay."""
+    if not quantity(match["amount"]).fraction and not _COUNTED_AFTER.match(after(match)):
+        return None
+    return f"{plain_words(match['amount'])} thousand"
+
+
+def _version(match: re.Match[str]) -> str | None:
+    """Python 3.11"""
+    if not _SOFTWARE_BEFORE.search(before(match)):
+        return None
+    return " point ".join(map(cardinal_words, match[0].split(".")))
+
+
 def _dotted(match: re.Match[str]) -> str:
     return " point ".join(map(integer_words, match[0].split(".")))
 
@@ -134,7 +180,7 @@ SIGN_RULES = (
     rule(r"(?<![0-9A-Za-z.,%°)'\"])[-−]-?(?=[$€£¥₩]?\.?[0-9])", _minus, SIGN),
     rule(r"−(?= ?[0-9A-Za-z(])|(?<=[=+*/<>(] )-(?=[A-Za-z])|(?<=\()-(?=[A-Za-z])", "minus", SIGN),
     rule(r"(?<=[0-9%°])--?(?=[$€£¥₩]?\.?[0-9])", _to, SIGN),
-    rule(r"(?<=[0-9%°])--?(?=[-−][0-9])", "to", SIGN),
+    rule(r"(?<=[0-9%°])--?(?=[-−'][0-9])|(?<=noon|ight)--?(?=[0-9])", "to", SIGN),
     rule(r"(?<=[0-9] [ap]\.m\.)--?(?=[0-9])|(?<=[0-9][APap][Mm])--?(?=[0-9])", "to", SIGN),
     rule(r"(?<=[0-9MmCFcf.] )--?(?= [-−]?[0-9])", _spaced_dash, SIGN),
 )
@@ -144,15 +190,19 @@ RULES = (
         lambda match: ordinal_words(match[1].replace(",", "")),
     ),
     rule(r"([1-9][0-9]{2}0|[1-9]0)'?s(?![A-Za-z0-9])", _decade),
+    rule(r"([0-9]{1,2})s(?![A-Za-z0-9])", _ages),
     rule(r"'([1-9]0)s(?![A-Za-z0-9])", lambda match: plural_words(cardinal_words(match[1])), SIGN),
     rule(
-        r"(?<![A-Za-z0-9])'([0-9]{2})(?![A-Za-z0-9'])",
+        r"(?:(?<![A-Za-z0-9])|(?<=[QH][1-4]))'([0-9]{2})(?![A-Za-z0-9'])",
         lambda match: two_digit_words(match[1]),
         SIGN,
     ),
+    rule(rf"(?P<amount>{NUMBER})[kK](?![A-Za-z0-9])", _thousands),
+    rule(r"[0-9]{3,4}(?![0-9A-Za-z]|[.,:/-][0-9])", _paired),
     rule(r"[0-9]{16,}+", lambda match: digit_words(match[0])),
 )
 LAST_RULES = (
+    rule(r"[0-9]{1,3}\.[1-9][0-9]{1,2}(?![0-9]|[.,][0-9])", _version),
     rule(AMOUNT, lambda match: number_words(match[0]), DIGIT, SIGN),
     rule(r"[0-9]{1,5}(?:\.[0-9]{1,9}){2,12}(?![0-9])", _dotted),
     rule(r"[0-9]{1,15}", lambda match: integer_words(match[0])),

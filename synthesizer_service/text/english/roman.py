@@ -23,14 +23,20 @@ _RULERS = any_of(
 )
 _COUNTED = any_of(
     "War Wars Chapter chapter Part part Section section Act act Scene scene Volume volume "
-    "Vol. vol. Book book Phase phase Type type Level level Class class Title Article article "
+    "Vol. vol. Art. art. Sec. sec. Ch. ch. Pt. pt. Book book Phase phase Type type Level level "
+    "Class class Title Article article "
     "Figure figure Fig. fig. Table table Appendix appendix Stage stage Grade grade Episode "
     "Season Bowl Apollo Saturn Mark Mk Tier tier Division Group group Lesson Unit unit Step "
     "step Round round No. no. Number Schedule Annex Exhibit Factor Quadrant Region Zone "
     "Category category Kingdom Corps Item"
 )
+_KIND_BEFORE = re.compile(r"\b(?:Type|type|Phase|phase|Stage|stage|Class|Grade|Division|Tier) $")
+_PRONOUN_AFTER = re.compile(
+    r"'| (?:am|was|had|have|like|love|think|want|need|saw|do|did|will|would|can|could|should|know|"
+    r"use|used|prefer|chose|wrote|made)\b"
+)
 _RULER_BEFORE = re.compile(rf"\b(?:{_RULERS}) $")
-_COUNTED_BEFORE = re.compile(rf"\b(?:{_COUNTED}) $")
+_COUNTED_BEFORE = re.compile(rf"\b(?:{_COUNTED}|{_COUNTED.upper()}) $")
 _NAME_BEFORE = re.compile(r"\b[A-Z][a-z'-]+ $")
 _SURNAME_BEFORE = re.compile(r"\b[A-Z][a-z.]+ (?:[A-Z]\. )?[A-Z][a-z]+,? $")
 _AFTER_A_NUMBERED_I = re.compile(
@@ -39,7 +45,7 @@ _AFTER_A_NUMBERED_I = re.compile(
 
 
 def value_of(numeral: str) -> int:
-    """0 for what is no Roman numeral."""
+    """The value of a Roman numeral; 0 if it is none."""
     if not numeral or not _CANONICAL.fullmatch(numeral):
         return 0
     values = [_VALUES[letter] for letter in numeral]
@@ -61,9 +67,11 @@ def _numeral(match: re.Match[str]) -> str | None:
         return None
     if re.match(r" (?:century|centuries|Century)\b", rest):
         return ordinal_words(value)
+    if _KIND_BEFORE.search(lead) and not _PRONOUN_AFTER.match(rest):
+        return cardinal_words(value)
     if _COUNTED_BEFORE.search(lead):
         return cardinal_words(value) if _numbers(numeral, rest) else None
-    if _RULER_BEFORE.search(lead):
+    if _RULER_BEFORE.search(lead) and not (numeral == "X" and lead.endswith("Malcolm ")):
         return f"the {ordinal_words(value)}" if _numbers(numeral, rest) else None
     if len(numeral) >= 4 and 1500 < int(value) < 2100:
         return integer_words(value)  # MCMXCIX
@@ -72,6 +80,8 @@ def _numeral(match: re.Match[str]) -> str | None:
     if re.search(r"[IVX](?:-| and | or | to | & |, )$", lead):
         return cardinal_words(value)
     if not _NAME_BEFORE.search(lead):
+        return None
+    if lead.endswith("Malcolm "):
         return None
     return f"the {ordinal_words(value)}" if _is_person(value, lead, rest) else cardinal_words(value)
 
@@ -83,7 +93,7 @@ def _is_person(value: str, lead: str, rest: str) -> bool:
 
 
 def _numbers(numeral: str, rest: str) -> bool:
-    """True if `numeral` is one here: "I" may be the pronoun."""
+    """True unless `numeral` is the pronoun "I"."""
     return numeral != "I" or _AFTER_A_NUMBERED_I.match(rest) is not None
 
 

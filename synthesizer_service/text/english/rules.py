@@ -1,7 +1,7 @@
-"""A rule of reading: a pattern for a stretch of text, and the words that are said for it.
+"""Normalization rules: a pattern and the words for its match.
 
-A rule is tried where a token starts, so its pattern needs no search. Its repeats are bounded, or
-possessive over text that the rule then takes whole: reading stays linear in the text.
+Rules are tried at the start of a token, without searching. Repeats in patterns are bounded, or
+possessive over text that the match consumes, which keeps normalization linear in the text.
 """
 
 import re
@@ -9,41 +9,41 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 Say = Callable[[re.Match[str]], str | None]
-"""The words for a match; None where the rule does not apply after all."""
+"""Returns the words for a match, or None if the rule does not apply in this context."""
 
 DIGIT, LETTER, SIGN = "digit", "letter", "sign"
-CONTEXT = 40  # characters that a rule may look back or ahead
+CONTEXT = 40  # characters before and after a match that a rule may inspect
 
 
 class Rule(NamedTuple):
     starts: tuple[str, ...]
-    """The kinds of characters that a match may start with."""
+    """Kinds of characters that a match may start with: DIGIT, LETTER, SIGN."""
     pattern: re.Pattern[str]
     say: Say
 
 
 def rule(pattern: str, say: Say | str, *starts: str) -> Rule:
-    """say: a function of the match, or the words themselves."""
+    """Build a rule. say: a function of the match, or constant words. starts: DIGIT by default."""
     words = (lambda match: say) if isinstance(say, str) else say
     return Rule(starts or (DIGIT,), re.compile(pattern), words)
 
 
 def before(match: re.Match[str]) -> str:
-    """The text that leads up to the match, `CONTEXT` characters at most."""
+    """The text before the match, at most `CONTEXT` characters."""
     start = match.start()
     return match.string[max(0, start - CONTEXT) : start]
 
 
 def after(match: re.Match[str]) -> str:
-    """The text that follows the match, `CONTEXT` characters at most."""
+    """The text after the match, at most `CONTEXT` characters."""
     return match.string[match.end() : match.end() + CONTEXT]
 
 
 def any_of(words: str) -> str:
-    """An alternation of space-separated words, the longest first."""
+    """A regular expression for any of the space-separated words, the longest first."""
     return "|".join(sorted(map(re.escape, words.split()), key=len, reverse=True))
 
 
 def listed(words: str) -> list[str]:
-    """Words that are written one after the other."""
+    """Split space-separated words."""
     return words.split()

@@ -1,8 +1,10 @@
-"""Signs that have a word of their own, and those that leave none."""
+"""Signs with a word of their own, and signs that are dropped."""
 
 import re
 
-from synthesizer_service.text.english.number_words import integer_words
+from synthesizer_service.text.english.letters import spell
+from synthesizer_service.text.english.number_words import cardinal_words, integer_words
+from synthesizer_service.text.english.roman import value_of
 from synthesizer_service.text.english.rules import LETTER, SIGN, after, before, rule
 
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -13,12 +15,15 @@ _WORDS = {
     "@": "at",
     "+": "plus",
     "°": "degrees",
-    "Ω": "ohms",
+    "Ω": "omega",
+    "µ": "mu",
 }
 
 
 def _hash(match: re.Match[str]) -> str:
     if re.match(r" ?[0-9]", after(match)):
+        return "number"
+    if re.match(r"[A-Z]{1,4}-?[0-9]", after(match)):
         return "number"
     return "hashtag" if re.match(r"[A-Za-z_]", after(match)) else "hash"
 
@@ -34,6 +39,47 @@ def _hashtag(match: re.Match[str]) -> str:
     return " ".join(["hashtag", *said])
 
 
+_SUBSECTION = r"[0-9]{1,3}|[a-z]|[A-Z]|[ivx]{1,4}"
+
+
+def _subsection(match: re.Match[str]) -> str | None:
+    """5(b), 1332(a)(1)"""
+    if not re.search(r"(?:[0-9]|[0-9]\([0-9A-Za-z]{1,4}\))$", before(match)):
+        return None
+    part = match["part"]
+    if value := len(part) > 1 and value_of(part.upper()):
+        return cardinal_words(str(value))
+    return spell(part) if part.isalpha() else cardinal_words(part)
+
+
+def _list_numeral(match: re.Match[str]) -> str | None:
+    """(i), (ii), (iii); "(v)" and "(x)" may be variables."""
+    value = value_of(match["numeral"].upper())
+    return f"({cardinal_words(str(value))})" if value else None
+
+
+def _press(match: re.Match[str]) -> str | None:
+    """The keys of a telephone."""
+    if not re.search(r"\b(?:[Pp]ress|[Dd]ial|[Hh]it|or|[Ee]nter|then) $", before(match)):
+        return None
+    return "star" if match[0] == "*" else "pound"
+
+
+def _scale(match: re.Match[str]) -> str:
+    return "degrees celsius" if match[0] == "°C" else "degrees fahrenheit"
+
+
+def _shortcode(match: re.Match[str]) -> str | None:
+    """:smile:"""
+    return None if re.search(r"[A-Za-z0-9:]$", before(match)) else ""
+
+
+def _separator(match: re.Match[str]) -> str | None:
+    """The bar or dot between the parts of a line."""
+    parts = re.search(r"\w\W{0,3} $", before(match)) and re.match(r" \W{0,3}\w", after(match))
+    return "," if parts else None
+
+
 def _dot(match: re.Match[str]) -> str | None:
     return "dot" if re.match(r"[a-z]{2}", after(match)) else None
 
@@ -43,11 +89,26 @@ RULES = (
         r"(?<![A-Za-z0-9])(?:[:;]-?[()DPp/|]|:'\(|<3|:-?\*|[xX]D)(?![A-Za-z0-9(])", "", SIGN, LETTER
     ),
     rule(r"&&", "and", SIGN),
-    rule(r"[%‰&@+°Ω]", lambda match: _WORDS[match[0]], SIGN),
+    rule(r"(?<= )\|\|(?= )", "or", SIGN),
+    rule(r"(?<=[A-Za-z])::(?=[A-Za-z])", "", SIGN),
+    rule(r"\*(?=\.[a-z])", "star", SIGN),
+    rule(r"(?:(?<=[^A-Za-z0-9.)])|(?<!.))\.(?=[a-z]{2})", "dot", SIGN),
+    rule(r"(?<=[a-z][a-z] )-(?=(?:[b-hj-z]|[b-df-hj-np-tv-z]{2})(?![A-Za-z0-9-]))", "dash", SIGN),
+    rule(r"°(?:C|F)(?![A-Za-z])", _scale, SIGN),
+    rule(r":[a-z][a-z0-9_+-]{1,30}:(?![A-Za-z0-9:])", _shortcode, SIGN),
+    rule(r"[%‰&@+°Ωµ]", lambda match: _WORDS[match[0]], SIGN),
     rule(r"#{1,6}(?= [A-Za-z])", _heading, SIGN),
-    rule(r"#(?P<tag>[A-Za-z][A-Za-z0-9_]{1,60})", _hashtag, SIGN),
+    rule(r"#(?P<tag>(?![A-Z]{1,4}-?[0-9])[A-Za-z][A-Za-z0-9_]{1,60})", _hashtag, SIGN),
+    rule(r"(?<!\*)[*#](?![0-9A-Za-z*#_])", _press, SIGN),
+    rule(r"(?<=[0-9])#(?![0-9A-Za-z])", "pound", SIGN),
     rule(r"#", _hash, SIGN),
-    rule(r"(?<=[a-z])\(s\)", "", SIGN),
+    rule(r"(?<=[A-Za-z])(?:\(s\)|\(\))", "", SIGN),
+    rule(rf"\((?P<part>{_SUBSECTION})\)(?![A-Za-z0-9])", _subsection, SIGN),
+    rule(  # (iii)
+        r"(?<![A-Za-z0-9])\((?P<numeral>i|[ivx]{2,4})\)", _list_numeral, SIGN
+    ),
+    rule(r"\([cC]\)(?= ?(?:19|20)[0-9]{2})|©", "copyright", SIGN),
+    rule(r"(?<= )[|•·](?= )", _separator, SIGN),
     rule(r"§§", "sections", SIGN),
     rule(r"§", "section", SIGN),
     rule(r"(?<=[a-z][a-z])\.", _dot, SIGN),

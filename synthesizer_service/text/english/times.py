@@ -4,13 +4,13 @@ import re
 
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import cardinal_words, two_digit_words
-from synthesizer_service.text.english.rules import LETTER, before, rule
+from synthesizer_service.text.english.rules import LETTER, SIGN, before, rule
 
 _ZONES = "UTC|GMT|EST|EDT|CST|CDT|MST|MDT|PST|PDT|CET|CEST|BST|IST|JST|KST|AEST|AEDT|ET|PT"
 
 
 def clock_words(hour: str, minute: str, second: str = "", *, named: bool = False) -> str:
-    """named: what follows says already that it is a time of day."""
+    """A time in words. named: words after it already mark it as a time, such as "a.m."."""
     if int(hour) in (0, 24) and int(minute) == 0 and not named:
         return "midnight"
     words = cardinal_words(hour)
@@ -60,17 +60,37 @@ def _duration(match: re.Match[str]) -> str:
 
 _HALF = r"(?P<half>[AaPp])(?:\.[Mm](?![A-Za-z0-9])\.?|[Mm](?![A-Za-z0-9])\.?)"
 
+
+def _offset(match: re.Match[str]) -> str | None:
+    """+0200 after a time."""
+    timed = re.search(r"[0-9]:[0-9]{2} ?$", before(match))
+    if not timed or (match["colon"] and match["sign"] == "-"):  # 9:30-10:30
+        return None
+    sign = "plus" if match["sign"] == "+" else "minus"
+    minute = f" {cardinal_words(match['minute'])}" if match["minute"] != "00" else ""
+    return f"{spell('UTC')} {sign} {cardinal_words(match['hour'])}{minute}"
+
+
 RULES = (
+    rule(
+        r"(?P<sign>[+-])(?P<hour>[01][0-9])(?P<colon>:?)(?P<minute>[0-5][0-9])(?![0-9:])",
+        _offset,
+        SIGN,
+    ),
     rule(
         r"(?:(?P<hours>[0-9]{1,3})h ?)?(?P<minutes>[0-9]{1,3})m(?:in)?"
         r"(?: ?(?P<seconds>[0-9]{1,2})s)?(?![A-Za-z0-9])(?:(?<=s)|(?<=h[0-9]m)|(?<=h[0-9]{2}m))",
         _duration,
     ),
+    rule(r"(?P<hours>[0-9]{1,2})h(?P<minutes>[0-5][0-9])(?P<seconds>)(?![0-9A-Za-z])", _duration),
     rule(r"(?P<hour>[01][0-9]|2[0-3])(?P<minute>[0-5][0-9])(?= (?:hours|hrs)\b)", _military),
+    rule(
+        rf"(?P<hour>1[0-2]|0?[1-9])\.(?P<minute>[0-5][0-9])(?P<second>)(?P<named>) ?{_HALF}", _clock
+    ),
     rule(
         r"(?<![0-9:/])(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])"
         r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6})?)?(?![0-9:/])"
-        rf"(?: ?{_HALF}|(?P<named> o'clock| noon| midnight))?",
+        rf"(?: ?{_HALF}|(?P<named> o'clock| noon| midnight)|h(?![A-Za-z]))?",
         _clock,
     ),
     rule(rf"(?<![0-9:.,])(?P<hour>1[0-2]|0?[1-9]) ?{_HALF}", _hour),

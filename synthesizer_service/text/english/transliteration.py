@@ -1,4 +1,4 @@
-"""Any Unicode text in ASCII letters and the signs that have a meaning of their own."""
+"""Transliteration of any Unicode text to ASCII, except signs that the rules read."""
 
 import re
 import unicodedata
@@ -14,9 +14,9 @@ _GREEK_NAMES = listed(
 )
 GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK_NAMES, strict=True))
 CURRENCY_SIGNS = "$€£¥₩¢₹₽₺₫฿₪₱₴₿"
-_KEPT = frozenset(f"°µΩ±×÷−≤≥≠≈√∞→§‰{CURRENCY_SIGNS}")
+_KEPT = frozenset(f"•·©›°µΩ±×÷−≤≥≠≈√∞∑∫∈∀∃∂∅∪∩→§‰{CURRENCY_SIGNS}")
 
-# Signs whose transliteration would lose their meaning: Unidecode makes "m" of μ, "deg" of °.
+# Signs that Unidecode would turn into something else: μ into "m", ° into "deg".
 _REPLACED = {
     "μ": "µ",
     "\u2126": "Ω",
@@ -42,11 +42,8 @@ _REPLACED = {
     "′": "'",
     "″": '"',
     "—": " -- ",  # an option of a command is --verbose
-    "•": "",
-    "·": "",
     "™": "",
     "®": "",
-    "©": "",
     "℠": "",
 }
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n", strict=True))
@@ -58,10 +55,10 @@ _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
 
 def transliterate(source: str) -> tuple[str, list[int]]:
-    """The text in ASCII, `GREEK` letters that stand alone, `_KEPT` and `GROUP_SPACE`; and for each
-    of its characters the index of the source's character that it comes from.
+    """Transliterate, and return the index of the source character of each character.
 
-    Every blank is a space. A pictograph is a space too; what has no reading is dropped.
+    The result holds ASCII, single `GREEK` letters, `_KEPT` signs and `GROUP_SPACE`. Blanks and
+    pictographs become spaces; characters without a reading are dropped.
     """
     source = _GROUPED.sub("\ue000", source)
     text: list[str] = []
@@ -78,6 +75,8 @@ def _written(source: str, index: int, character: str) -> str:
         return GROUP_SPACE
     if _BLANK.match(character):
         return " "
+    if character == "★" and source[max(0, index - 1) : index].isdecimal():
+        return " star"
     if character in _REPLACED:
         return _REPLACED[character]
     if character.isascii() or character in _KEPT:

@@ -1,4 +1,4 @@
-"""Units as they are written after a number, and their names."""
+"""Units written after a number, and their names."""
 
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.rules import listed
@@ -18,7 +18,7 @@ _PREFIXES = {
     "h": "hecto",
     "p": "pico",
 }
-# Unit, its name, its plural, and the prefixes that are used with it.
+# Unit, singular, plural, and the usual prefixes.
 _METRIC = (
     ("m", "meter", "meters", "kcdmµun"),
     ("g", "gram", "grams", "kmµun"),
@@ -53,7 +53,7 @@ UNITS: dict[str, tuple[str, str]] = {
     for unit, one, many, prefixes in _METRIC
     for prefix in prefixes
 } | {unit: (one, many) for unit, one, many, _ in _METRIC if unit not in _PREFIXED_ONLY}
-"""The names of one and of several."""
+"""Singular and plural of each unit."""
 
 UNITS |= {
     "kHz": ("kilohertz", "kilohertz"),
@@ -180,6 +180,13 @@ UNITS |= {
     "ppi": ("pixel per inch", "pixels per inch"),
     "px": ("pixel", "pixels"),
     "MP": ("megapixel", "megapixels"),
+    "cd": ("candela", "candelas"),
+    "U": ("unit", "units"),
+    "K": ("kelvin", "kelvins"),
+    "N": ("newton", "newtons"),
+    "nmi": ("nautical mile", "nautical miles"),
+    "VDC": (f"volt {spell('DC')}", f"volts {spell('DC')}"),
+    "VAC": (f"volt {spell('AC')}", f"volts {spell('AC')}"),
     "IU": ("international unit", "international units"),
     "mEq": ("milliequivalent", "milliequivalents"),
     "BTU": (spell("BTU"), f"{spell('BTU')}s"),
@@ -242,4 +249,23 @@ PER = {
     "capita": "capita",
     "cup": "cup",
     "night": "night",
+    "sq mi": "square mile",
+    "sq km": "square kilometer",
+    "sq ft": "square foot",
+    "km^2": "square kilometer",
+    "mi^2": "square mile",
 }
+LONG_PER = (
+    "sq mi",
+    "sq km",
+    "sq ft",
+    "km\\^2",
+    "mi\\^2",
+    "day",
+    "week",
+    "month",
+    "year",
+    "night",
+    "person",
+)
+"""Denominators after a bare number, as patterns: "5,783/sq mi"."""

@@ -1,5 +1,6 @@
 """POST /v1/text, and the same fields of speech and jobs."""
 
+import json
 from typing import Any
 
 import httpx
@@ -111,6 +112,18 @@ def test_speech_follows_markup_and_lexicon(server: SpeechServer) -> None:
     request = server.services.synthesizer.requests[-1]
     assert request["text"] == "Hello there, !"
     assert request["lexicon"] == {"there": "dare"}
+
+
+def test_last_event_notes_what_was_left_out(server: SpeechServer) -> None:
+    def done(text: str) -> dict[str, Any]:
+        body = {"input": text, "voice": "low", "stream_format": "sse"}
+        response = httpx.post(f"{server.url}/v1/audio/speech", json=body)
+        event: dict[str, Any] = json.loads(response.text.split("data: ")[-1])
+        return event
+
+    (note,) = done("Hello there, 東京!")["notes"]
+    assert note.startswith("2 letters in Han")
+    assert "notes" not in done("Hello there!")
 
 
 def test_error_of_the_synthesizer_names_our_field(server: SpeechServer) -> None:

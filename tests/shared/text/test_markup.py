@@ -37,7 +37,8 @@ def pauses(text: str) -> list[float]:
         ("> A quote\n> goes on", ["A quote goes on"]),
         ("- one\n* two\n+ three", ["one", "two", "three"]),
         ("1. Open it.\n2. Close it.", ["1. Open it.", "2. Close it."]),
-        ("- [ ] task", ["[ ] task"]),
+        ("- [ ] task\n- [x] **it**", ["To do: task", "Done: it"]),
+        ("Run[c] is[4]:12 long[a][2].", ["Run is long."]),
         ("| A | B |\n|---|---|\n| 1 | 2 |", ["A", "B", "1", "2"]),
         (
             "Run\n```sh\nmake demo\n\nmake test\n```\nthen",
@@ -123,8 +124,14 @@ def test_pauses_follow_the_markup(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["a [pause:11s] b", "a <break time='99999ms'/> b"])
 def test_a_pause_that_is_too_long_is_an_error_with_its_place(text: str) -> None:
-    with pytest.raises(MarkupError, match=r"at character 2 is too long.*10 s at most"):
+    with pytest.raises(MarkupError, match=r"at character 2 is too long.*at most 10 s"):
         said(text)
+
+
+def test_code_over_a_line_end_keeps_its_place() -> None:
+    (block,) = read_markup("`\n`\n1")
+
+    assert block.content.source == (1, 5)
 
 
 @given(st.text("ab *_`#>|-[]()<&;/!\n\\~1.=\"'", max_size=60))

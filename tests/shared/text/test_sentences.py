@@ -1,3 +1,4 @@
+import re
 import tracemalloc
 from typing import Any
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.text import sentences
-from shared.text.markup import PARAGRAPH_PAUSE
+from shared.text.markup import CELL_PAUSE, ITEM_PAUSE, PARAGRAPH_PAUSE
 from shared.text.sentences import (
     CLAUSE_PAUSE,
     SENTENCE_PAUSE,
@@ -69,6 +70,11 @@ def test_pieces_are_neither_empty_nor_too_long(text: str, max_characters: int) -
         "Call ext. 402 now. | Order no. A7B is late.",
         "We met Yahoo! in Paris. | Who? the waiter asked.",
         "See https://test.org/path?q=1. | Next.",
+        "See Eq. (4), refs. 12 and Art. VI of it. | It is Art. | A fig. | It fell.",
+        "Open Mon.–Fri. 9am–5pm and Sat. 9:30–1. | Closed.",
+        "PORTLAND, Ore. (AP) — Rain fell. | It is in Ore. | He left.",
+        "He took max. 30 mg. | Max. | He won.",
+        "a 3-yr. warranty and 1 lg. egg",
         "Use foo.Bar(), java.util.List or report.Final.pdf. | Done.",
     ],
 )
@@ -99,16 +105,34 @@ def test_a_sentence_may_begin_without_a_space() -> None:
     "lines",
     [
         ["The woods are lovely, dark and deep,", "But I have promises to keep."],
-        ["Invoice 12", "Widget A\t2\t$5.00", "Widget B\t1\t$9.99", "Total\t\t$19.99"],
-        [
-            "Screws   12   $3.00 each, sent to the shop in the town",
-            "Nails    9    $1.00 each, kept",
-        ],
+        ["1/3 c. oil", "zest of 1 lemon", "3 cups of the best flour you have"],
+        ["1) Roadmap", "a) the app", "b) the page"],
+        ["see u there", "ok great", "it starts at eight and ends at ten"],
         ["Best regards,", "Anna"],
     ],
 )
 def test_lines_that_were_meant_to_end_are_pieces(lines: list[str]) -> None:
     assert texts_of("\n".join(lines)) == [" ".join(line.split()) for line in lines]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["Invoice 12", "Widget A\t2\t$5.00", "Widget B\t1\t$9.99", "Total\t\t$19.99"],
+        [
+            "Screws   12   $3.00 each, sent to the shop in the town",
+            "Nails    9    $1.00 each, kept",
+        ],
+    ],
+)
+def test_cells_of_a_row_are_pieces(rows: list[str]) -> None:
+    cells = [re.split(r"\t+|\s{3,}", row) for row in rows]
+    pieces = split_sentences("\n".join(rows))
+
+    assert [piece.text for piece in pieces] == [cell for row in cells for cell in row]
+    ends = {row[-1] for row in cells[:-1]}
+    pauses = {piece.text: piece.pause for piece in pieces[:-1]}
+    assert pauses == {text: ITEM_PAUSE if text in ends else CELL_PAUSE for text in pauses}
 
 
 def test_wrapped_lines_are_one_sentence() -> None:

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from synthesizer_service.tacotron.attention_monitor import (
-    KEPT_OF_A_STAY,
-    LAST_SOUND,
-    MAX_LEAP,
-    MAX_STAY,
+    KEPT_DWELL,
+    MAX_DWELL,
+    MAX_JUMP,
+    RELEASE,
     find_fault,
     severity,
     steps_to_keep,
@@ -31,17 +31,17 @@ def test_text_read_once_and_in_order_has_no_fault() -> None:
 
 
 def test_pause_and_small_steps_back_have_no_fault() -> None:
-    pause = [30] * int(MAX_STAY / STEP - 1)
+    pause = [30] * int(MAX_DWELL / STEP - 1)
     assert find_fault(along([*READ[:30], *pause, 28, 27, *READ[29:]]), True, STEP) is None
 
 
 @pytest.mark.parametrize(
     ("path", "fault"),
     [
-        ([*READ[:20], *READ[20 + MAX_LEAP + 1 :]], "skipped"),
-        ([MAX_LEAP + 1, *READ[MAX_LEAP + 2 :]], "skipped"),
-        ([*READ[:40], *READ[40 - MAX_LEAP - 2 :]], "repeated"),
-        ([*READ[:30], *[30] * (int(MAX_STAY / STEP) + 1), *READ[31:]], "stalled"),
+        ([*READ[:20], *READ[20 + MAX_JUMP + 1 :]], "skipped"),
+        ([MAX_JUMP + 1, *READ[MAX_JUMP + 2 :]], "skipped"),
+        ([*READ[:40], *READ[40 - MAX_JUMP - 2 :]], "repeated"),
+        ([*READ[:30], *[30] * (int(MAX_DWELL / STEP) + 1), *READ[31:]], "stalled"),
         (READ[:50], "ended_early"),
     ],
 )
@@ -64,7 +64,7 @@ def test_attention_without_any_focus_has_read_nothing() -> None:
 
 
 def test_same_stay_is_longer_with_longer_steps() -> None:
-    path = [*READ[:30], *[30] * int(0.6 * MAX_STAY / STEP), *READ[31:]]
+    path = [*READ[:30], *[30] * int(0.6 * MAX_DWELL / STEP), *READ[31:]]
     assert find_fault(along(path), True, STEP) is None
     assert find_fault(along(path), True, 2 * STEP) == "stalled"
 
@@ -80,13 +80,13 @@ def test_what_follows_the_end_of_the_text_is_left_out() -> None:
     keep = steps_to_keep(along([*READ, *murmur]), STEP)
     assert keep is not None
     assert keep[:LENGTH].all()
-    assert LENGTH < int(keep.sum()) <= LENGTH + LAST_SOUND / STEP
+    assert LENGTH < int(keep.sum()) <= LENGTH + RELEASE / STEP
 
 
 def test_stay_that_is_too_long_is_shortened() -> None:
     keep = steps_to_keep(along([*READ[:30], *[30] * 200, *READ[31:]]), STEP)
     assert keep is not None
-    assert int(keep.sum()) == LENGTH - 1 + round(KEPT_OF_A_STAY / STEP)
+    assert int(keep.sum()) == LENGTH - 1 + round(KEPT_DWELL / STEP)
     assert keep[:30].all()
     assert keep[-28:].all()
 

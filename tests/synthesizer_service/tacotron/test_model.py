@@ -299,7 +299,7 @@ def test_attention_of_each_step_sums_to_one() -> None:
 
 def test_row_without_characters_is_refused() -> None:
     chars = padded([some_chars(4), torch.zeros(2, dtype=torch.int64)])
-    with pytest.raises(ValueError, match="no character but padding"):
+    with pytest.raises(ValueError, match="holds padding alone"):
         tiny().generate(chars, some_embeds(2), [seeded(0), seeded(1)], 20)
 
 
@@ -310,7 +310,7 @@ def test_generator_too_few_is_refused() -> None:
 
 
 def test_fewer_frames_than_one_step_makes_are_refused() -> None:
-    with pytest.raises(ValueError, match="max_frames is 1, one step makes 2"):
+    with pytest.raises(ValueError, match="max_frames is 1, must be at least 2"):
         speak(tiny(), max_frames=1)
 
 
