@@ -1,4 +1,4 @@
-"""The encoder: a few seconds of a voice in, its embedding out."""
+"""The encoder service: a few seconds of a voice in, its embedding out."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -16,8 +16,7 @@ from shared.http.openapi import QUEUED
 
 app = create_app(
     service="encoder",
-    summary="Hears a few seconds of a voice and gives its embedding: 256 numbers that say whose "
-    "voice it is.",
+    summary="Turns a few seconds of a voice into its embedding: 256 numbers that identify it.",
     settings=settings,
     load=partial(inference.load, settings),
     example=inference.example,
@@ -34,5 +33,5 @@ async def embed(decode: ClipBody, model: Model, slot: Slot) -> ArrayResponse:
 
 @app.post("/preprocess/", response_model=WavResponse, **AS_CLIP)
 async def preprocess(decode: ClipBody, slot: Slot) -> ArrayResponse:
-    """What the encoder hears of a clip: 16 kHz, volume-normalised, long silences cut."""
+    """The clip as the network gets it: 16 kHz, volume-normalised, long silences cut."""
     return ArrayResponse(await slot.run(partial(inference.clean, decode)))

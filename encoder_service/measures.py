@@ -118,7 +118,8 @@ def _is_tone(wav: Array, starts: NDArray[np.int64]) -> Mask:
     """starts: [W], of windows in `wav`. Returns [W]."""
     now, later = _powers(wav, starts), _powers(wav, starts + TONE_LAG * VAD_WINDOW)
     cosine = np.sum(_shape(now) * _shape(later), axis=1)
-    return (cosine > MIN_STEADY_COSINE) | (_peak_share(now) > MIN_PEAK_SHARE)
+    is_tone: Mask = (cosine > MIN_STEADY_COSINE) | (_peak_share(now) > MIN_PEAK_SHARE)
+    return is_tone
 
 
 def _powers(wav: Array, starts: NDArray[np.int64]) -> Array:

@@ -1,16 +1,15 @@
-"""Requests and responses of the encoder, as they stand on the wire."""
+"""Request and response bodies of the encoder."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from encoder_service.settings import settings
 from shared.audio.files import MAX_ABS, MAX_RATE, MIN_RATE
+from shared.http.json_routes import MAX_JSON_VALUES
 from shared.http.tensors import Axis, Float32Array, Tensor
 
-_MAX_SAMPLES = int(settings.max_clip_seconds * MAX_RATE)
 Wav = Annotated[
-    Float32Array, Tensor(axes=(Axis("n", 1, _MAX_SAMPLES),), low=-MAX_ABS, high=MAX_ABS)
+    Float32Array, Tensor(axes=(Axis("n", 1, MAX_JSON_VALUES),), low=-MAX_ABS, high=MAX_ABS)
 ]
 Embed = Annotated[Float32Array, Tensor(axes=(Axis("E", 256, 256),), low=0, high=1)]
 
@@ -25,17 +24,29 @@ class WavRequest(BaseModel):
 
 
 class ClipReport(BaseModel):
-    """What was found in the clip."""
+    """Measurements of the clip, and advice."""
 
     seconds: float
+    """Of the part that was used."""
     voiced_seconds: float
-    """What is left when long silences are cut."""
+    """Seconds left when long silences are cut."""
     clipped_share: float
     """0 to 1: samples at full scale."""
     level_dbfs: float
+    """RMS of the voice."""
     snr_db: float
+    """0 to 60: voice over the quietest tenth of the clip."""
+    offset: float
+    """0 to 1: mean distance of the waveform's centre from 0. Removed if it matters."""
+    tone_share: float
+    """0 to 1: voiced parts that hold steady tones, as music does."""
+    part_likeness: float | None
+    """0 to 1: cosine of the two parts of the clip that differ most; under 0.75 more than one person
+    seems to speak. null for a clip under 4 s of voice."""
     warnings: list[str]
-    """What makes the embedding a worse likeness."""
+    """Faults that make the embedding a worse likeness, each with its remedy."""
+    notes: list[str]
+    """Repairs made to the clip."""
 
 
 class EmbedResponse(BaseModel):

@@ -1,4 +1,4 @@
-"""What a deployment of the encoder sets through the environment."""
+"""Settings of the encoder, read from the environment."""
 
 from pydantic import Field
 
@@ -8,7 +8,7 @@ from shared.settings import ServiceSettings
 
 class Settings(ServiceSettings):
     max_clip_seconds: float = Field(default=60.0, gt=0)
-    """A longer clip is refused; ten seconds of a voice are plenty."""
+    """Of a longer clip the best part of this length is used."""
 
 
 settings = read_settings(Settings)

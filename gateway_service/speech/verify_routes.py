@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from gateway_service.settings import settings
-from shared.audio.files import listed
+from shared.audio.formats import listed
 from shared.audio.media import READ_FORMATS, stream_media
 from shared.audio.watermark import SAMPLE_RATE, find_in_stream
 from shared.http.admission import ComputeSlot

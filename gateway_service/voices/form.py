@@ -10,7 +10,7 @@ from gateway_service.gateway import GatewayState
 from gateway_service.settings import Settings
 from gateway_service.string_limits import MAX_FILE_NAME_CHARACTERS, MAX_VOICE_CHARACTERS
 from gateway_service.voices.consent import MAX_CONSENT_CHARACTERS, require_consent
-from shared.audio.files import listed
+from shared.audio.formats import listed
 from shared.audio.media import READ_FORMATS
 from shared.http.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.http.forms import open_form

@@ -28,7 +28,7 @@ WHOLE_PROCESS_MIB = 60 + MAX_MIB
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from shared.errors import ApiError
+from shared.http.errors import ApiError
 {imports}
 try:
     {read}
@@ -150,7 +150,7 @@ def test_one_file_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_caller_that_leaves_waits_for_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(decoding, "_POLL_SECONDS", 0.01)
     caller = CallerState()
     caller.left.set()
     token = patience.set(caller)

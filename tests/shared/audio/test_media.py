@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from shared.audio import files as audio
+from shared.audio.formats import listed
 from shared.audio.media import READ_FORMATS, READ_HERE, read_media
 from shared.http.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from tests.conftest import REPOSITORY
@@ -52,10 +53,10 @@ def test_other_bytes_are_refused(data: bytes) -> None:
 
 def test_formats_are_those_that_documents_and_page_list() -> None:
     of_the_encoder = (REPOSITORY / "docs/api.md").read_text()
-    assert f"a sound file: {audio.listed(audio.READ_FORMATS)}. " in of_the_encoder
+    assert f"a sound file: {listed(audio.READ_FORMATS)}. " in of_the_encoder
     of_the_gateway = (REPOSITORY / "docs/gateway.md").read_text()
-    assert f"(a sound file: {audio.listed(READ_FORMATS)}; " in of_the_gateway
-    page = (REPOSITORY / "gateway_service/static/index.html").read_text()
+    assert f"(a sound file: {listed(READ_FORMATS)}; " in of_the_gateway
+    page = (REPOSITORY / "gateway_service/page/static/index.html").read_text()
     for name in READ_FORMATS:
         assert f",.{name.split()[0].lower()}" in page
 

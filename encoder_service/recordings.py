@@ -1,0 +1,103 @@
+"""Reference recordings of any length, cut down to the best MAX_CLIP_SECONDS of them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from encoder_service.hparams import SAMPLING_RATE
+from encoder_service.measures import VAD_WINDOW, Array, Mask, clipped_share, snr_db, windows
+from encoder_service.preprocess import normalise_volume, remove_offset, voiced_windows
+from shared.audio.decoding import Block
+from shared.audio.files import Clip, joined, readable_blocks, resample_stream
+from shared.http.errors import TooLarge
+
+MAX_READ_SECONDS = 600.0
+"""Of a longer file only the beginning is read: at 16 kHz these are 38 MB."""
+STEP_SECONDS = 5
+PIECE_SECONDS = 30  # worked on at a time: bounds memory
+FULL_SNR_DB = 30.0  # more makes no better likeness
+
+
+@dataclass(frozen=True)
+class Recording:
+    """wav: [n] in ±1 at `rate` Hz. warnings, notes: as in ClipReport."""
+
+    wav: Array
+    rate: int
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_recording(data: bytes, max_seconds: float) -> Recording:
+    """Read a sound file as far as possible, and keep its best `max_seconds`.
+
+    Raises UnsupportedMediaType or InvalidRequest.
+    """
+    warnings: list[str] = []
+    notes: list[str] = []
+    blocks = _until_limit(readable_blocks(data, MAX_READ_SECONDS, warnings), notes)
+    short, seconds = [], 0.0
+    for rate, wav in blocks:
+        short.append((rate, wav))
+        seconds += len(wav) / rate
+        if seconds > max_seconds:
+            whole = _at_16_khz(chain(short, blocks), rate)
+            best, note = best_part(whole, max_seconds)
+            return Recording(best, SAMPLING_RATE, tuple(warnings), (*notes, note))
+    clip = joined(short)
+    return Recording(clip.wav, clip.rate, tuple(warnings), tuple(notes))
+
+
+def shortened(clip: Clip, max_seconds: float) -> Recording:
+    """The best `max_seconds` of a clip."""
+    if len(clip.wav) <= max_seconds * clip.rate:
+        return Recording(clip.wav, clip.rate)
+    best, note = best_part(_at_16_khz([(clip.rate, clip.wav)], clip.rate), max_seconds)
+    return Recording(best, SAMPLING_RATE, notes=(note,))
+
+
+def best_part(wav: Array, max_seconds: float) -> tuple[Array, str]:
+    """The stretch with the most clear speech, and a note that says where it lies.
+
+    wav: [n] at 16 kHz. Returns at most [max_seconds × 16000].
+    """
+    length = int(max_seconds * SAMPLING_RATE)
+    voiced, sound = _voiced(wav), windows(wav)
+    width = length // VAD_WINDOW
+    step = STEP_SECONDS * SAMPLING_RATE // VAD_WINDOW
+    starts = [*range(0, len(voiced) - width, step), max(0, len(voiced) - width)]
+    scores = [_score(sound[i : i + width].ravel(), voiced[i : i + width]) for i in starts]
+    start = starts[int(np.argmax(scores))] * VAD_WINDOW
+    begin = start / SAMPLING_RATE
+    return wav[start : start + length], (
+        f"the recording is {len(wav) / SAMPLING_RATE:.0f} s long; the best {max_seconds:g} s of it "
+        f"are used, from {int(begin) // 60}:{int(begin) % 60:02d} on"
+    )
+
+
+def _until_limit(blocks: Iterator[Block], notes: list[str]) -> Iterator[Block]:
+    """The blocks of the first MAX_READ_SECONDS."""
+    try:
+        yield from blocks
+    except TooLarge:
+        notes.append(f"only the first {MAX_READ_SECONDS / 60:g} minutes of the file were read")
+
+
+def _at_16_khz(blocks: Iterable[Block], rate: int) -> Array:
+    return np.concatenate([*resample_stream((wav for _, wav in blocks), rate, SAMPLING_RATE)])
+
+
+def _voiced(wav: Array) -> Mask:
+    """[n // 480]: voice activity, found piece by piece, so that a change of level does no harm."""
+    size = PIECE_SECONDS * SAMPLING_RATE
+    pieces = (wav[i : i + size] for i in range(0, len(wav), size))
+    return np.concatenate([voiced_windows(normalise_volume(remove_offset(p))) for p in pieces])
+
+
+def _score(wav: Array, voiced: Mask) -> float:
+    """Seconds of voice, weighted by their clearness."""
+    clearness = min(snr_db(wav, voiced), FULL_SNR_DB) / FULL_SNR_DB
+    unclipped = 1 - min(1.0, 10 * clipped_share(wav))
+    return float(voiced.sum()) * (0.1 + clearness) * (0.1 + unclipped)
