@@ -23,6 +23,7 @@ from client.service import OnCall, Service, ignore_call
 from client.settings import Settings
 from client.wav_stream import Int16Array, NotWav, samples_of_wav
 from shared.audio.files import Clip, encode_float_wav
+from shared.audio.formats import MEDIA_TYPE_BY_SUFFIX
 from shared.audio.mel import MEL_FORMAT
 from shared.http.tensors import Float32Array
 from shared.text.markup import TextFormat
@@ -38,15 +39,6 @@ SAMPLE_RATE = MEL_FORMAT.sample_rate
 EMBED_SIZE = 256
 _REPORT_NUMBERS = ("seconds", "voiced_seconds", "clipped_share", "level_dbfs", "snr_db")
 _CHARS_BATCH = 16  # texts that one call to /chars/ may have
-_MEDIA_TYPES = {
-    ".wav": "audio/wav",
-    ".flac": "audio/flac",
-    ".mp3": "audio/mpeg",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".m4a": "audio/mp4",
-    ".aiff": "audio/aiff",
-}
 _THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -66,9 +58,9 @@ class Synthesis:
 
 @dataclass(frozen=True)
 class ClipReport:
-    """What the encoder found in a clip. clipped_share: 0 to 1, of the samples.
+    """Measurements of a clip by the encoder, as docs/api.md lists them.
 
-    warnings: what makes the embedding a worse likeness.
+    warnings: faults that make the embedding a worse likeness. notes: repairs made to the clip.
     """
 
     seconds: float
@@ -77,6 +69,10 @@ class ClipReport:
     level_dbfs: float
     snr_db: float
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    offset: float = 0.0
+    tone_share: float = 0.0
+    part_likeness: float | None = None
 
 
 class Chain:
@@ -135,7 +131,8 @@ class Chain:
         """[256], unit length: the voice in a sound file, given by its path or its bytes, or in
         samples."""
         answer = self._encoder.call("/inference/", *_clip_body(clip))
-        for warning in answer.get("report", {}).get("warnings", []):
+        report = answer.get("report", {})
+        for warning in [*report.get("warnings", []), *report.get("notes", [])]:
             self._on_warning(f"{clip if isinstance(clip, Path) else 'the clip'}: {warning}")
         return _array(self._encoder, answer, "embed", (EMBED_SIZE,))
 
@@ -148,7 +145,15 @@ class Chain:
         try:
             found = answer["report"]
             numbers = {name: float(found[name]) for name in _REPORT_NUMBERS}
-            return ClipReport(**numbers, warnings=tuple(map(str, found["warnings"])))
+            likeness = found.get("part_likeness")
+            return ClipReport(
+                **numbers,
+                warnings=tuple(map(str, found["warnings"])),
+                notes=tuple(map(str, found.get("notes", ()))),
+                offset=float(found.get("offset", 0)),
+                tone_share=float(found.get("tone_share", 0)),
+                part_likeness=None if likeness is None else float(likeness),
+            )
         except (KeyError, TypeError, ValueError):
             raise self._encoder.bad_response("no report of the clip") from None
 
@@ -330,7 +335,7 @@ def _clip_body(clip: Path | bytes | Clip) -> tuple[bytes, str]:
         return encode_float_wav(clip), "audio/wav"  # a third of the bytes of JSON
     if isinstance(clip, bytes):
         return clip, "audio/wav"  # any audio type will do: the encoder looks into the file itself
-    return clip.read_bytes(), _MEDIA_TYPES.get(clip.suffix.lower(), "audio/wav")
+    return clip.read_bytes(), MEDIA_TYPE_BY_SUFFIX.get(clip.suffix.lower(), "audio/wav")
 
 
 def seed_or_new(seed: int | None) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, islice
-from typing import Literal
+from typing import Literal, get_args
 
 import av
 import numpy as np
@@ -26,17 +26,13 @@ from shared.audio.files import (
     resample_stream,
     resampled_length,
 )
+from shared.audio.formats import FORMATS
 from shared.audio.watermark import mark
 from shared.http.tensors import Float32Array
 
 ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 MEDIA_TYPES: dict[ResponseFormat, str] = {
-    "mp3": "audio/mpeg",
-    "opus": "audio/ogg",
-    "aac": "audio/aac",
-    "flac": "audio/flac",
-    "wav": "audio/wav",
-    "pcm": "audio/pcm",
+    name: FORMATS[name].media_type for name in get_args(ResponseFormat)
 }
 """opus is in Ogg, aac in ADTS frames; pcm is 16-bit little-endian samples without a header."""
 

@@ -245,6 +245,15 @@ def encode_sound(wav: Float32Array, rate: int, sound_format: SoundFormat) -> byt
     return file.getvalue()
 
 
+def encode_flac(chunks: Iterable[Float32Array], rate: int) -> bytes:
+    """A whole FLAC file of 16 bits; only its bytes are held, not its samples."""
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", rate, 1, format="FLAC") as writer:
+        for chunk in chunks:
+            _write(writer, chunk)
+    return file.getvalue()
+
+
 def encode_float_wav(clip: Clip) -> bytes:
     """A WAV of 32-bit floats, from which `read_sound` gives the same samples."""
     file = io.BytesIO()

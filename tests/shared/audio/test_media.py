@@ -72,7 +72,7 @@ def test_playlist_does_not_lead_to_other_files(tmp_path: Path) -> None:
             read_media(playlist.encode(), 16_000, max_seconds=10)
 
 
-@pytest.mark.parametrize(("rate", "channels"), [(1, 1), (7_999, 1), (192_000, 1), (16_000, 9)])
+@pytest.mark.parametrize(("rate", "channels"), [(1, 1), (3_999, 1), (192_001, 1), (16_000, 9)])
 def test_odd_rate_or_channels_are_refused_before_they_take_memory(rate: int, channels: int) -> None:
     file = io.BytesIO()
     soundfile.write(file, np.zeros((4_000, channels)), rate, format="WAV")
