@@ -180,7 +180,7 @@ def _frames(file: soundfile.SoundFile) -> Iterator[Float32Array]:
         try:
             read, error = len(file.read(out=block)), None
         except soundfile.LibsndfileError as failure:
-            read, error = int(np.argmax(np.isnan(block[:, 0]))), failure
+            read, error = int((~np.isnan(block[:, 0])).sum()), failure
         any_frames |= read > 0
         if read:
             yield block[:read]

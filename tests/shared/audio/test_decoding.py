@@ -64,6 +64,9 @@ def hostile(name: str) -> bytes:
         ("ffmpeg", "id3v2.4 APIC"),
         ("ffmpeg", "aiff id3"),
         ("ffmpeg", "id3 pictures"),
+        ("ffmpeg", "asf texts"),
+        ("ffmpeg", "asf packet size"),
+        ("ffmpeg", "amr empty frames"),
         ("libsndfile", "vorbis codebooks"),
     ],
 )
