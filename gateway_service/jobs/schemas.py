@@ -7,11 +7,18 @@ from pydantic.json_schema import SkipJsonSchema
 
 from gateway_service.jobs.library import JobStatus
 from gateway_service.settings import settings
-from gateway_service.speech.schemas import LexiconEntries, Seed, SeedNumber, Speed, VoiceName
+from gateway_service.speech.schemas import (
+    LexiconEntries,
+    Seed,
+    SeedNumber,
+    SoundFormatName,
+    Speed,
+    TextFormatName,
+    VoiceName,
+)
 from gateway_service.speech.stream import ResponseFormat
 from gateway_service.storage.job_tables import JobRow
 from gateway_service.string_limits import MAX_VOICE_CHARACTERS
-from shared.text.markup import TextFormat
 
 
 class JobRequest(BaseModel):
@@ -20,11 +27,11 @@ class JobRequest(BaseModel):
     input: Annotated[str, Field(max_length=settings.max_job_characters)]
     """Of any length up to MAX_JOB_CHARACTERS."""
     voice: VoiceName
-    response_format: ResponseFormat = "mp3"
+    response_format: SoundFormatName = "mp3"
     speed: Speed = 1.0
     """The pitch stays."""
     seed: Seed = None
-    text_format: TextFormat = "auto"
+    text_format: TextFormatName = "auto"
     """As for speech; a text sent as text/markdown is Markdown."""
     lexicon: LexiconEntries | None = None
     """Words, and how they are to be said: {"Nguyen": "win"}."""
@@ -34,10 +41,10 @@ class JobQuery(BaseModel):
     """What may stand in the query too, for a body that is the text itself."""
 
     voice: Annotated[str, Field(max_length=MAX_VOICE_CHARACTERS)] | SkipJsonSchema[None] = None
-    response_format: ResponseFormat = "mp3"
+    response_format: SoundFormatName = "mp3"
     speed: Speed = 1.0
     seed: SeedNumber | SkipJsonSchema[None] = None
-    text_format: TextFormat | SkipJsonSchema[None] = None
+    text_format: TextFormatName | SkipJsonSchema[None] = None
 
 
 class JobProgress(BaseModel):

@@ -1,5 +1,6 @@
 """Requests and responses of speech, as OpenAI's API and the predecessor's name them."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -22,6 +23,8 @@ from shared.text.markup import TextFormat
 
 MAX_NAME_CHARACTERS = 4096
 MODEL = "better-tts"
+MAX_KEYWORD_CHARACTERS = 20
+_NUMBER = re.compile(r"\d{1,19}|\d{1,9}\.\d{1,9}", re.ASCII)
 
 
 def _refusal(code: str, message: str) -> PydanticCustomError:
@@ -38,6 +41,17 @@ def _require_length(text: Any) -> Any:
             "send it as a job, POST /v1/jobs",
         )
     return text
+
+
+def _lower_case(name: Any) -> Any:
+    return name.lower() if isinstance(name, str) and len(name) <= MAX_KEYWORD_CHARACTERS else name
+
+
+def _number(value: Any) -> Any:
+    """A number that a client sends as a string."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return int(value) if value.isdecimal() else float(value)
+    return value
 
 
 def _name_of(voice: Any) -> Any:
@@ -62,8 +76,10 @@ VoiceName = Annotated[
     ),
 ]
 """A name or {"id": …}; GET /v1/audio/voices lists them."""
-Speed = Annotated[float, Field(ge=0.25, le=4.0)]
-SeedNumber = Annotated[int, Field(ge=0, lt=2**63)]
+SoundFormatName = Annotated[ResponseFormat, BeforeValidator(_lower_case)]
+TextFormatName = Annotated[TextFormat, BeforeValidator(_lower_case)]
+Speed = Annotated[float, Field(ge=0.25, le=4.0), BeforeValidator(_number)]
+SeedNumber = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_number)]
 Seed = SeedNumber | None
 """The same request and seed give the same sound."""
 Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
@@ -86,16 +102,16 @@ class SpeechRequest(BaseModel):
     input: Input
     voice: VoiceName
     model: Annotated[str, Field(max_length=MAX_MODEL_CHARACTERS)] = MODEL
-    """There is one; the names of OpenAI's are taken for it."""
-    response_format: ResponseFormat = "mp3"
+    """Any name is taken: there is one model."""
+    response_format: SoundFormatName = "mp3"
     speed: Speed = 1.0
     """The pitch stays."""
-    stream_format: Literal["audio", "sse"] = "audio"
+    stream_format: Annotated[Literal["audio", "sse"], BeforeValidator(_lower_case)] = "audio"
     """sse: the sound in base64 within events, with the usage at the end."""
     details: bool = False
     """With sse: an event before each sentence holds its mel spectrogram and attention."""
     seed: Seed = None
-    text_format: TextFormat = "auto"
+    text_format: TextFormatName = "auto"
     """auto: Markdown with tags, or SSML or HTML where the text begins as such a document. plain:
     every character is text."""
     lexicon: LexiconEntries | None = None
@@ -106,7 +122,7 @@ class TextRequest(BaseModel):
     model_config = ConfigDict(strict=True)
 
     input: Input
-    text_format: TextFormat = "auto"
+    text_format: TextFormatName = "auto"
     lexicon: LexiconEntries | None = None
     """Words, and how they are to be said: {"Nguyen": "win"}."""
 
@@ -133,11 +149,24 @@ class Model(BaseModel):
     """Unix time in seconds."""
     object: Literal["model"] = "model"
     owned_by: str = "better-api"
+    root: str = MODEL
+    """The model that speaks under this name."""
 
 
 class ModelList(BaseModel):
     object: Literal["list"] = "list"
     data: list[Model]
+
+
+class ModelName(BaseModel):
+    id: str
+    name: str
+
+
+class SpeechModelList(ModelList):
+    """As OpenAI's list, and as Open WebUI reads it."""
+
+    models: list[ModelName]
 
 
 class _PredecessorRequest(BaseModel):

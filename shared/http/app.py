@@ -35,6 +35,7 @@ from shared.http.metrics import Metrics
 from shared.http.openapi import content, describe_errors, errors
 from shared.http.process_memory import share_heaps
 from shared.http.request_log import RequestLog
+from shared.http.root_path import AddRootPath, StripRootPath
 from shared.http.startup_errors import StartupErrors
 from shared.http.trailing_slash import OptionalTrailingSlash
 from shared.settings import AppSettings, ServiceSettings
@@ -153,6 +154,8 @@ def _add_middleware(
     own: Sequence[Middleware],
 ) -> None:
     """Innermost first. own: the app's own, outermost first."""
+    if settings.root_path:
+        app.add_middleware(AddRootPath, root_path=settings.root_path)
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         BodyLimit,
@@ -172,6 +175,8 @@ def _add_middleware(
     app.add_middleware(RequestLog, metrics=metrics)
     app.add_middleware(OptionalTrailingSlash, router=app.router)
     app.add_middleware(StartupErrors)
+    if settings.root_path:
+        app.add_middleware(StripRootPath, root_path=settings.root_path)
 
 
 async def get_model(request: Request) -> Any:

@@ -23,6 +23,10 @@ from shared.http.openapi import add_error
 OPEN_PATHS = frozenset({"/", "/check", "/docs", "/openapi.json", "/health/live", "/health/ready"})
 """Paths of every app that tell nothing. Probes call them by any name."""
 OPEN_FOLDERS = ("/static-docs/",)
+PASS_HOST_ON = (
+    "let it pass the caller's Host header on (nginx: proxy_set_header Host $host; or, on a port "
+    "other than 80 and 443, proxy_set_header Host $http_host;)"
+)
 _SHORT_NAME = re.compile(r"[a-z0-9_-]+")  # has no dot
 
 
@@ -108,7 +112,9 @@ def host_name(headers: Headers) -> str:
 
 def unknown_host(app: str, name: str) -> Forbidden:
     return Forbidden(
-        f"this {app} is not known as {name[:80]!r}; add the name to ALLOWED_HOSTS", param="host"
+        f"the Host header is {name[:80]!r}, by which this {app} is not known; add the name to "
+        f"ALLOWED_HOSTS. Behind a proxy, {PASS_HOST_ON}",
+        param="host",
     )
 
 

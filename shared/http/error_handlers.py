@@ -11,6 +11,7 @@ from starlette.routing import Match
 
 from shared.http.errors import ApiError, InternalError, InvalidRequest, MethodNotAllowed, NotFound
 from shared.http.json_routes import ErrorResponse
+from shared.http.path_hints import suggested_path
 from shared.http.request_id import HEADER, request_id
 
 
@@ -73,6 +74,8 @@ def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
 def _from_http(request: Request, error: HTTPException) -> ApiError:
     path = request.url.path[:_SHOWN]
     if error.status_code == 404:
+        if right := suggested_path(request.app.router.routes, request.scope):
+            return NotFound(f"no route {path}; use {request.scope.get('root_path', '')}{right}")
         return NotFound(f"there is no {path} here; what there is is at /docs")
     if error.status_code == 405:
         allowed = _allowed(request)

@@ -122,7 +122,7 @@ def test_cut_m4a_with_its_index_in_front_is_read(tmp_path: Path) -> None:
     whole = voice_file("mp4", "aac")
     file = tmp_path / "voice.m4a"
     with (
-        av.open(io.BytesIO(whole)) as source,
+        av.open(io.BytesIO(whole), "r") as source,
         av.open(str(file), "w", format="mp4", options={"movflags": "faststart"}) as target,
     ):
         stream = target.add_stream_from_template(source.streams.audio[0])
