@@ -22,7 +22,7 @@ from shared.voices import sample_clip
 Decode = Callable[[], Recording]
 """Gives the clip of a request. It decodes a sound file, so it runs in the compute thread."""
 
-# Cosine of the two parts of a clip that differ most (`part_likeness`). 374 clips of one speaker,
+# Cosine of the two parts of a clip that differ most (`part_likeness`). 373 clips of one speaker,
 # LibriSpeech's and the presets', alone or two of one speaker joined: 0.77 and more. Of 2357 clips
 # that join two speakers of LibriSpeech, or in which they take turns, 98.5 % have less than 0.75.
 MIN_PART_LIKENESS = 0.75

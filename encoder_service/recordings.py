@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -17,6 +17,7 @@ from shared.http.errors import TooLarge
 MAX_READ_SECONDS = 600.0
 """Of a longer file only the beginning is read: at 16 kHz these are 38 MB."""
 STEP_SECONDS = 3  # a score for each: long enough for a pause, from which noise is measured
+MAX_WHOLE_RATE = 48_000  # Hz; sound at higher rates is resampled while it is read
 FULL_SNR_DB = 30.0  # more makes no better likeness
 
 
@@ -42,10 +43,10 @@ def read_recording(data: bytes, max_seconds: float) -> Recording:
     for rate, wav in blocks:
         short.append((rate, wav))
         seconds += len(wav) / rate
-        if seconds > max_seconds:
+        if seconds > max_seconds or rate > MAX_WHOLE_RATE:
             whole = _at_16_khz(chain(short, blocks), rate)
-            best, note = best_part(whole, max_seconds)
-            return Recording(best, SAMPLING_RATE, tuple(warnings), (*notes, note))
+            best = shortened(Clip(whole, SAMPLING_RATE), max_seconds)
+            return replace(best, warnings=tuple(warnings), notes=(*notes, *best.notes))
     clip = joined(short)
     return Recording(clip.wav, clip.rate, tuple(warnings), tuple(notes))
 
@@ -84,7 +85,13 @@ def _until_limit(blocks: Iterator[Block], notes: list[str]) -> Iterator[Block]:
 
 
 def _at_16_khz(blocks: Iterable[Block], rate: int) -> Array:
-    return np.concatenate([*resample_stream((wav for _, wav in blocks), rate, SAMPLING_RATE)])
+    """[n]. One array from the start, because a list and its sum would take twice the memory."""
+    wav, n = np.empty(int(MAX_READ_SECONDS * SAMPLING_RATE), np.float32), 0
+    for chunk in resample_stream((block for _, block in blocks), rate, SAMPLING_RATE):
+        kept = chunk[: len(wav) - n]
+        wav[n : n + len(kept)] = kept
+        n += len(kept)
+    return wav[:n]
 
 
 def _score(wav: Array) -> float:

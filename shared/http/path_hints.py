@@ -6,7 +6,7 @@ Clients add /v1 to a base URL that ends in it, leave it out, or join with two sl
 import re
 from collections.abc import Iterator, Sequence
 
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import Scope
 
 _MAX_LENGTH = 200  # characters of a path that is looked at
@@ -19,7 +19,7 @@ def suggested_path(routes: Sequence[BaseRoute], scope: Scope) -> str | None:
     asked: str = scope["path"].removeprefix(scope.get("root_path", ""))
     if len(asked) > _MAX_LENGTH:
         return None
-    endpoints = [route for route in routes if isinstance(route, Route)]
+    endpoints = [route for route in routes if not isinstance(route, Mount)]  # which takes any path
     for path in _similar(asked):
         for spelling in (path, path.rstrip("/"), f"{path}/"):
             candidate = {**scope, "path": spelling, "root_path": ""}

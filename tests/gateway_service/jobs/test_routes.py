@@ -247,12 +247,32 @@ def test_bad_field_is_named(http: httpx.Client, fields: dict[str, Any], param: s
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("speed", "1.5"), ("speed", True), ("seed", "3"), ("seed", 3.0)]
+    ("name", "value"),
+    [("speed", "fast"), ("speed", True), ("speed", "9"), ("seed", "3.5"), ("seed", 3.0)],
 )
-def test_nothing_in_json_is_converted(http: httpx.Client, name: str, value: object) -> None:
+def test_value_that_is_no_number_is_refused(http: httpx.Client, name: str, value: object) -> None:
     answer = http.post("/v1/jobs", json={"input": TEXT, "voice": "rowan", name: value})
 
     assert error_of(answer, 400)["param"] == name
+
+
+def test_spellings_of_clients_are_taken(http: httpx.Client) -> None:
+    fields = {"speed": "1.5", "seed": "3", "response_format": "WAV", "text_format": "Plain"}
+    answer = http.post("/v1/jobs", json={"input": TEXT, "voice": "rowan", **fields})
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["response_format"] == "wav"
+
+
+def test_null_counts_as_absent(http: httpx.Client) -> None:
+    nulls = dict.fromkeys(["response_format", "speed", "seed", "text_format", "lexicon"])
+    body = {"input": TEXT, "voice": "rowan", **nulls}
+    answer = http.post("/v1/jobs", params={"response_format": "flac"}, json=body)
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["response_format"] == "flac"
+    refused = http.post("/v1/jobs", json={**body, "voice": None})
+    assert error_of(refused, 400)["code"] == "missing"
 
 
 def test_query_beside_json_is_converted(http: httpx.Client) -> None:
