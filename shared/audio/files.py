@@ -168,7 +168,7 @@ def _mono(file: soundfile.SoundFile, max_seconds: float) -> Iterator[Float32Arra
             yield block.mean(axis=1, dtype=np.float32)
     missing = file.frames - frames
     if _MISSING_SECONDS * file.samplerate < missing and file.frames < max_frames:
-        raise EndsEarly(CUT_OFF, param="file", code="file_cut_off")
+        raise EndsEarly(CUT_OFF, param="file")
 
 
 def _frames(file: soundfile.SoundFile) -> Iterator[Float32Array]:
@@ -187,7 +187,7 @@ def _frames(file: soundfile.SoundFile) -> Iterator[Float32Array]:
         if error and not any_frames:
             raise error
         if error:
-            raise CutOff(CUT_OFF, param="file", code="file_cut_off")
+            raise CutOff(CUT_OFF, param="file")
         if not read:
             return
 

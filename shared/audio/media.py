@@ -134,7 +134,7 @@ def _promised_seconds(container: av.container.InputContainer) -> float:
 
 
 def _cut_off() -> CutOff:
-    return CutOff(CUT_OFF, param="file", code="file_cut_off")
+    return CutOff(CUT_OFF, param="file")
 
 
 def _remedy(data: bytes) -> str:
