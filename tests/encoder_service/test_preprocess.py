@@ -173,9 +173,9 @@ def no_voices() -> Iterator[tuple[str, NDArray[np.floating], int]]:
     clicks = np.zeros(3 * RATE, np.float32)
     clicks[:: RATE // 2] = 0.9
     yield "clicks", clicks, RATE
-    for seconds in (0.3, 0.6, 1.2):
-        yield f"chords of {seconds} s", chords(seconds, overtones=1), RATE
-        yield f"an organ's chords of {seconds} s", chords(seconds, overtones=6), RATE
+    for length in (0.3, 0.6, 1.2):
+        yield f"chords of {length} s", chords(length, overtones=1), RATE
+        yield f"an organ's chords of {length} s", chords(length, overtones=6), RATE
     yield "a melody", np.concatenate([sine(262 * 2 ** (n / 12), 0.3) for n in TUNE]), RATE
     seconds = np.arange(6 * RATE) / RATE
     yield "siren", 0.3 * np.sin(2 * np.pi * (800 * seconds + 64 * np.sin(np.pi * seconds))), RATE
