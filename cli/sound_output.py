@@ -14,13 +14,13 @@ from client.chain import SAMPLE_RATE
 from client.wav_stream import Int16Array
 from shared.atomic_files import replacing
 from shared.audio.files import endless_wav_header
+from shared.audio.formats import FORMATS
 
 _FORMATS = {
-    ".wav": ("WAV", "PCM_16"),
-    ".flac": ("FLAC", "PCM_16"),
-    ".ogg": ("OGG", "VORBIS"),
-    ".opus": ("OGG", "OPUS"),
-    ".mp3": ("MP3", "MPEG_LAYER_III"),
+    suffix: info.libsndfile
+    for info in FORMATS.values()
+    if info.libsndfile
+    for suffix in info.suffixes
 }
 
 Write = Callable[[Int16Array], None]

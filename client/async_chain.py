@@ -18,6 +18,7 @@ from client.service import OnCall, Service, ignore_call
 from client.settings import Settings
 from client.wav_stream import Int16Array, NotWav, WavDecoder
 from shared.audio.files import Clip, encode_float_wav
+from shared.audio.formats import MEDIA_TYPE_BY_SUFFIX
 from shared.audio.mel import MEL_FORMAT
 from shared.captions import WordTime
 from shared.http.tensors import Float32Array
@@ -30,15 +31,6 @@ SAMPLE_RATE = MEL_FORMAT.sample_rate
 EMBED_SIZE = 256
 _REPORT_NUMBERS = ("seconds", "voiced_seconds", "clipped_share", "level_dbfs", "snr_db")
 _CHARS_BATCH = 16  # texts in one call to /chars/
-_MEDIA_TYPES = {
-    ".wav": "audio/wav",
-    ".flac": "audio/flac",
-    ".mp3": "audio/mpeg",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".m4a": "audio/mp4",
-    ".aiff": "audio/aiff",
-}
 # A proxy of the environment is for the way out, so these hosts are mounted without one.
 _DIRECT = dict.fromkeys(["all://127.0.0.1", "all://localhost", "all://[::1]"])
 
@@ -61,9 +53,9 @@ class Synthesis:
 
 @dataclass(frozen=True)
 class ClipReport:
-    """The encoder's measurements of a clip. clipped_share: 0 to 1, of the samples.
+    """The encoder's measurements of a clip, as docs/api.md lists them.
 
-    warnings: defects that make the embedding a worse likeness.
+    warnings: faults that make the embedding a worse likeness. notes: repairs made to the clip.
     """
 
     seconds: float
@@ -72,6 +64,10 @@ class ClipReport:
     level_dbfs: float
     snr_db: float
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    offset: float = 0.0
+    tone_share: float = 0.0
+    part_likeness: float | None = None
 
 
 class AsyncChain:
@@ -144,7 +140,15 @@ class AsyncChain:
         try:
             found = response["report"]
             numbers = {name: float(found[name]) for name in _REPORT_NUMBERS}
-            return ClipReport(**numbers, warnings=tuple(map(str, found["warnings"])))
+            likeness = found.get("part_likeness")
+            return ClipReport(
+                **numbers,
+                warnings=tuple(map(str, found["warnings"])),
+                notes=tuple(map(str, found.get("notes", ()))),
+                offset=float(found.get("offset", 0)),
+                tone_share=float(found.get("tone_share", 0)),
+                part_likeness=None if likeness is None else float(likeness),
+            )
         except (KeyError, TypeError, ValueError):
             raise self._encoder.bad_response("no report of the clip") from None
 
@@ -243,8 +247,9 @@ class AsyncChain:
 
 
 def _warnings(response: Json) -> list[str]:
-    warnings: list[str] = response.get("report", {}).get("warnings", [])
-    return warnings
+    """Warnings, then notes."""
+    report = response.get("report", {})
+    return [*report.get("warnings", []), *report.get("notes", [])]
 
 
 def _clip_body(clip: Path | bytes | Clip) -> tuple[bytes, str]:
@@ -253,7 +258,7 @@ def _clip_body(clip: Path | bytes | Clip) -> tuple[bytes, str]:
         return encode_float_wav(clip), "audio/wav"  # a third of the bytes of JSON
     if isinstance(clip, bytes):
         return clip, "audio/wav"  # any audio type will do: the encoder detects the format itself
-    return clip.read_bytes(), _MEDIA_TYPES.get(clip.suffix.lower(), "audio/wav")
+    return clip.read_bytes(), MEDIA_TYPE_BY_SUFFIX.get(clip.suffix.lower(), "audio/wav")
 
 
 def _json(request: Json) -> bytes:

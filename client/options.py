@@ -3,11 +3,12 @@
 A new option is a field here. Requests of speech and of jobs inherit it, and the client takes it.
 """
 
+import re
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.text.lexicon import (
     MAX_ENTRIES,
@@ -26,9 +27,26 @@ LexiconEntries = Annotated[
     ],
     Field(max_length=MAX_ENTRIES),
 ]
+MAX_KEYWORD_CHARACTERS = 20
+_NUMBER = re.compile(r"\d{1,19}|\d{1,9}\.\d{1,9}", re.ASCII)
+
+
+def lower_case(name: Any) -> Any:
+    """A keyword in whatever case a client writes it, such as MP3."""
+    return name.lower() if isinstance(name, str) and len(name) <= MAX_KEYWORD_CHARACTERS else name
+
+
+def _number(value: Any) -> Any:
+    """A number that a client sends as a string."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return int(value) if value.isdecimal() else float(value)
+    return value
+
+
+TextFormatName = Annotated[TextFormat, BeforeValidator(lower_case)]
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
-Speed = Annotated[float, Field(ge=MIN_SPEED, le=MAX_SPEED)]
-SeedNumber = Annotated[int, Field(ge=0, lt=2**63)]
+Speed = Annotated[float, Field(ge=MIN_SPEED, le=MAX_SPEED), BeforeValidator(_number)]
+SeedNumber = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_number)]
 Seed = SeedNumber | None
 """The same request and seed give the same sound; without one, a seed is drawn."""
 
@@ -42,7 +60,7 @@ class TextOptions(BaseModel):
 
     model_config = ConfigDict(strict=True, use_attribute_docstrings=True)
 
-    text_format: TextFormat = "auto"
+    text_format: TextFormatName = "auto"
     """auto: SSML or HTML if the text begins as such a document, else Markdown with tags. plain:
     every character is text."""
     lexicon: LexiconEntries | None = None

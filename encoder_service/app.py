@@ -1,4 +1,4 @@
-"""The encoder: a few seconds of a voice in, its embedding out."""
+"""The encoder service: a few seconds of a voice in, its embedding out."""
 
 from functools import partial
 from typing import Annotated, Any

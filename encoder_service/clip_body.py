@@ -1,19 +1,19 @@
 """Reads the clip of a request: JSON, a sound file as the body, or a multipart form."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import Request
 
 from encoder_service.inference import Decode
-from encoder_service.schemas import WavRequest, wav_tensor
-from shared.audio.files import READ_FORMATS, Clip, listed, read_sound
-from shared.http.errors import TooLarge, UnsupportedMediaType
+from encoder_service.recordings import read_recording, shortened
+from encoder_service.schemas import WavRequest
+from shared.audio.files import READ_FORMATS, Clip
+from shared.audio.formats import listed
+from shared.http.errors import UnsupportedMediaType
 from shared.http.forms import uploaded_file
 from shared.http.json_routes import JsonRequest, body_validation, media_type
 from shared.http.openapi import sound_file
-from shared.http.schemas import with_limits
-from shared.http.tensors import Float32Array
 
 
 class ClipReader:
@@ -24,9 +24,8 @@ class ClipReader:
 
     def __init__(self, max_seconds: float) -> None:
         self.max_seconds = max_seconds
-        self._model = with_limits(WavRequest, wav=Annotated[Float32Array, wav_tensor(max_seconds)])
         content = {
-            "application/json": {"schema": self._model.model_json_schema()},
+            "application/json": {"schema": WavRequest.model_json_schema()},
             **sound_file(listed(READ_FORMATS)),
         }
         self.openapi: dict[str, Any] = {"requestBody": {"required": True, "content": content}}
@@ -35,27 +34,21 @@ class ClipReader:
         """Raises UnsupportedMediaType, InvalidRequest or a validation error with the field."""
         kind = media_type(request)
         if kind == "multipart/form-data":
-            return partial(read_sound, await uploaded_file(request), self.max_seconds)
+            return partial(read_recording, await uploaded_file(request), self.max_seconds)
         if kind.startswith("audio/"):
-            return partial(read_sound, await request.body(), self.max_seconds)
+            return partial(read_recording, await request.body(), self.max_seconds)
         if kind == "application/json":
             assert isinstance(request, JsonRequest)
-            return partial(Clip, *await request.read_json(self._wav_and_rate))
+            clip = await request.read_json(_clip_of)
+            return partial(shortened, clip, self.max_seconds)
         raise UnsupportedMediaType(
             f"Content-Type is {kind[:80] or 'missing'}; send application/json, a sound file as "
             "audio/wav (or another audio type), or multipart/form-data with a file",
             param="content-type",
         )
 
-    def _wav_and_rate(self, body: Any) -> tuple[Float32Array, int]:
-        with body_validation():
-            request = self._model.model_validate(body)
-        seconds = len(request.wav) / request.sr
-        if seconds > self.max_seconds:
-            raise TooLarge(
-                f"wav is {seconds:.0f} s long, the limit is {self.max_seconds:g} s; send a "
-                "shorter clip",
-                param="wav",
-                code="clip_too_long",
-            )
-        return request.wav, request.sr
+
+def _clip_of(body: Any) -> Clip:
+    with body_validation():
+        request = WavRequest.model_validate(body)
+    return Clip(request.wav, request.sr)

@@ -11,8 +11,11 @@ from encoder_service.model import SpeakerEncoder
 
 Array = NDArray[np.float32]
 
-SMALLEST = 1e-12  # keeps an embedding of zeros from being divided by its length
+MIN_NORM = 1e-12  # an embedding of zeros is divided by it
 PARTIALS_PER_BATCH = 16  # bounds memory, whatever the clip's length
+MIN_PARTIALS_PER_PART = 2
+MIN_PART_SHARE = 0.15  # of the clip: a few odd syllables are no second speaker
+CLUSTERING_ROUNDS = 10
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Embedding:
     embed: Array
     """[256], unit length, >= 0: the mean of the partials, scaled."""
     partials: Array
-    """[P, 256], one for each 1.6 s with half overlap."""
+    """[P, 256], one for each 1.6 s with half overlap; unit length."""
     voiced_seconds: float
 
 
@@ -38,8 +41,34 @@ def embed_utterance(model: SpeakerEncoder, wav: Array) -> Embedding:
     ]
     partials = np.concatenate([_embed_partials(model, mel, batch) for batch in batches])
     mean = partials.mean(axis=0)
-    length = max(float(np.linalg.norm(mean)), SMALLEST)
+    length = max(float(np.linalg.norm(mean)), MIN_NORM)
     return Embedding(mean / length, partials, len(wav) / hparams.sampling_rate)
+
+
+def part_likeness(partials: Array) -> float | None:
+    """Cosine of the two most different parts of a clip, each of at least 2.4 s and 15 % of it.
+
+    The parts are two clusters of the partials by k-means. Speakers may take turns in any order.
+    partials: [P, 256], unit length. None for fewer than four.
+    """
+    if len(partials) < 2 * MIN_PARTIALS_PER_PART:
+        return None
+    cosines = partials @ partials.T
+    least_alike = partials[[*np.unravel_index(cosines.argmin(), cosines.shape)]]  # [2, 256]
+    halves = np.stack([half.mean(axis=0) for half in np.array_split(partials, 2)])
+    return min(_cluster_likeness(partials, centres) for centres in (least_alike, halves))
+
+
+def _cluster_likeness(partials: Array, centres: Array) -> float:
+    """Cosine of two clusters that begin at `centres` [2, 256]; 1 without a second cluster."""
+    for _ in range(CLUSTERING_ROUNDS):
+        is_second = (partials @ centres.T).argmax(axis=1) == 1
+        sizes = (len(partials) - is_second.sum(), is_second.sum())
+        if min(sizes) < max(MIN_PARTIALS_PER_PART, MIN_PART_SHARE * len(partials)):
+            return 1.0
+        means = np.stack([partials[~is_second].mean(axis=0), partials[is_second].mean(axis=0)])
+        centres = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), MIN_NORM)
+    return float(centres[0] @ centres[1])
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""What the speaker encoder sees: 40 mel bands, cut into overlapping partial utterances."""
+"""Input of the speaker encoder: 40 mel bands, cut into overlapping partial utterances."""
 
 import math
 
@@ -12,11 +12,11 @@ Array = NDArray[np.float32]
 
 PARTIAL_OVERLAP = 0.5
 MIN_PAD_COVERAGE = 0.75
-"""A last partial with less of itself filled with sound is dropped, unless it is the only one."""
+"""A last partial with a smaller share of sound is dropped, unless it is the only one."""
 
 
 def mel_frames(wav: Array, hparams: Hparams) -> Array:
-    """Mel bands of power, not of its logarithm.
+    """Power mel bands, without a logarithm.
 
     wav: [n] in ±1 at 16 kHz. Returns [T, 40], >= 0, T = 1 + n // 160.
     """
@@ -33,7 +33,7 @@ def mel_frames(wav: Array, hparams: Hparams) -> Array:
 def partial_starts(n_samples: int, hparams: Hparams) -> range:
     """First mel frames of the partial utterances of `n_samples` of sound, as RTVC cuts them.
 
-    The last partial may reach beyond the sound, which is to be padded with zeros that far.
+    The last partial may reach beyond the sound; the caller pads with zeros.
     """
     length = hparams.partials_n_frames
     step = max(1, round(length * (1 - PARTIAL_OVERLAP)))

@@ -1,18 +1,19 @@
-"""Request-sized work of the encoder: a clip in, a voice's embedding out."""
+"""The work of one request: a clip in, a voice's embedding and a report out."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from encoder_service.embedding import embed_utterance
+from encoder_service.embedding import embed_utterance, part_likeness
 from encoder_service.hparams import SAMPLING_RATE, Hparams
 from encoder_service.model import SpeakerEncoder
 from encoder_service.preprocess import ClipReport, UnusableClip, usable_voice
+from encoder_service.recordings import Recording
 from encoder_service.settings import Settings
-from shared.audio.files import MIN_RATE, Clip, resample_stream
+from shared.audio.files import MIN_RATE, resample_stream
 from shared.checkpoints.hparams import hparams_from
 from shared.checkpoints.loading import load_model
 from shared.http.errors import InvalidRequest
@@ -20,8 +21,13 @@ from shared.http.process_memory import return_freed_memory
 from shared.http.tensors import Float32Array
 from shared.voices import sample_clip
 
-Decode = Callable[[], Clip]
-"""Gives the clip of a request; decoding a sound file is work for the compute thread."""
+Decode = Callable[[], Recording]
+"""Gives the clip of a request. It decodes a sound file, so it runs in the compute thread."""
+
+# Cosine of the two parts of a clip that differ most (`part_likeness`). 373 clips of one speaker,
+# LibriSpeech's and the presets', alone or two of one speaker joined: 0.77 and more. Of 2357 clips
+# that join two speakers of LibriSpeech, or in which they take turns, 98.5 % have less than 0.75.
+MIN_PART_LIKENESS = 0.75
 
 
 def load(settings: Settings) -> SpeakerEncoder:
@@ -36,31 +42,47 @@ def load(settings: Settings) -> SpeakerEncoder:
 
 
 def embed(model: SpeakerEncoder, decode: Decode) -> dict[str, Any]:
-    """Raises InvalidRequest if the clip holds no voice that can be embedded."""
-    voice, report = _voice_in(decode())
-    embed = embed_utterance(model, voice).embed
-    if not embed.any():
+    """The embedding and the report. Raises InvalidRequest for a clip without a usable voice."""
+    voice, report = _usable_voice(decode())
+    heard = embed_utterance(model, voice)
+    if not heard.embed.any():
         raise InvalidRequest(
             "wav: the encoder finds no voice in it; send a clear recording of one person",
             param="wav",
             code="unusable_clip",
         )
-    found = asdict(report)
+    likeness = part_likeness(heard.partials)
+    found = asdict(_with_speakers(report, likeness)) | {"part_likeness": likeness}
     del found["problem"]  # there is none
-    return {"embed": embed, "report": found}
+    return {"embed": heard.embed, "report": found}
 
 
 def clean(decode: Decode) -> dict[str, Any]:
-    """What `embed` hears of the clip. Raises InvalidRequest as it does."""
-    voice, _ = _voice_in(decode())
+    """The sound that `embed` gives to the network. Raises InvalidRequest as `embed` does."""
+    voice, _ = _usable_voice(decode())
     return {"wav": voice, "sr": SAMPLING_RATE}
 
 
-def _voice_in(clip: Clip) -> tuple[Float32Array, ClipReport]:
+def _usable_voice(recording: Recording) -> tuple[Float32Array, ClipReport]:
     try:
-        return usable_voice(clip.wav, clip.rate)
+        voice, report = usable_voice(recording.wav, recording.rate)
     except UnusableClip as error:
         raise InvalidRequest(f"wav: {error}", param="wav", code="unusable_clip") from None
+    return voice, replace(
+        report,
+        warnings=recording.warnings + report.warnings,
+        notes=recording.notes + report.notes,
+    )
+
+
+def _with_speakers(report: ClipReport, likeness: float | None) -> ClipReport:
+    if likeness is None or likeness >= MIN_PART_LIKENESS:
+        return report
+    warning = (
+        f"more than one person seems to speak in it (likeness of its parts {likeness:.2f}, of one "
+        f"person {MIN_PART_LIKENESS} and more); send a clip of one person alone"
+    )
+    return replace(report, warnings=(*report.warnings, warning))
 
 
 def example() -> dict[str, Any]:

@@ -5,16 +5,13 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.audio.files import MAX_ABS, MAX_RATE, MIN_RATE
+from shared.http.json_routes import MAX_JSON_VALUES
 from shared.http.schemas import RequestModel, ResponseModel
 from shared.http.tensors import Axis, Float32Array, Tensor
 
-
-def wav_tensor(max_seconds: float) -> Tensor:
-    """A clip [n] of at most `max_seconds`, at the highest rate."""
-    return Tensor(axes=(Axis("n", 1, int(max_seconds * MAX_RATE)),), low=-MAX_ABS, high=MAX_ABS)
-
-
-Wav = Annotated[Float32Array, wav_tensor(max_seconds=3600)]
+Wav = Annotated[
+    Float32Array, Tensor(axes=(Axis("n", 1, MAX_JSON_VALUES),), low=-MAX_ABS, high=MAX_ABS)
+]
 Embed = Annotated[Float32Array, Tensor(axes=(Axis("E", 256, 256),), low=0, high=1)]
 
 
@@ -26,20 +23,29 @@ class WavRequest(RequestModel):
 
 
 class ClipReport(ResponseModel):
-    """Quality of the clip."""
+    """Measurements of the clip, and advice."""
 
     seconds: float
-    """Length of the clip."""
+    """Of the part that was used."""
     voiced_seconds: float
-    """Length without long silences."""
+    """Seconds left when long silences are cut."""
     clipped_share: float
     """Fraction of samples at full scale, 0 to 1."""
     level_dbfs: float
-    """Level in dB relative to full scale."""
+    """RMS of the voice."""
     snr_db: float
-    """Signal-to-noise ratio in dB."""
+    """0 to 60: voice over the quietest tenth of the clip."""
+    offset: float
+    """0 to 1: mean distance of the waveform's centre from 0. Removed if it matters."""
+    tone_share: float
+    """0 to 1: voiced parts that hold steady tones, as music does."""
+    part_likeness: float | None
+    """0 to 1: cosine of the two parts of the clip that differ most; under 0.75 more than one person
+    seems to speak. null for a clip under 4 s of voice."""
     warnings: list[str]
-    """Faults that reduce the likeness of the embedding."""
+    """Faults that make the embedding a worse likeness, each with its remedy."""
+    notes: list[str]
+    """Repairs made to the clip."""
 
 
 class EmbedResponse(ResponseModel):

@@ -7,4 +7,4 @@ from shared.settings import ServiceSettings
 
 class Settings(ServiceSettings):
     max_clip_seconds: float = Field(default=60.0, gt=0)
-    """Longest clip, in seconds; ten seconds of a voice are plenty."""
+    """Seconds of a clip that are used: of a longer clip, the best part."""

@@ -12,6 +12,7 @@ REPOSITORY = Path(__file__).parents[1]
 PUBLIC_WATERMARK_KEY = "better-api"
 """The default watermark key. Everybody knows it, so anybody can find and forge the mark."""
 _HOST_NAME = re.compile(r"[\w.-]+")
+_ROOT_PATH = re.compile(r"(/[\w.~-]+)+")
 
 
 def _host_names(listed: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -23,6 +24,13 @@ def _host_names(listed: str | tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _root_path(path: str) -> str:
+    path = path.strip().rstrip("/")
+    if path and not _ROOT_PATH.fullmatch(path):
+        raise ValueError(f"{path!r} is no sub-path; write it as /tts or /speech/tts")
+    return path
+
+
 HostNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)]
 """Separated by commas. One that begins with a dot stands for all names that end with it."""
 
@@ -32,6 +40,8 @@ class AppSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
+    root_path: Annotated[str, BeforeValidator(_root_path)] = ""
+    """The sub-path at which a proxy serves the app, such as /tts; it may strip it or pass it on."""
     max_body_bytes: int = Field(default=16 * MIB, gt=0)
     """Longest request body; a longer one gets 413 while it arrives."""
     max_held_bytes: int = Field(default=32 * MIB, gt=0)

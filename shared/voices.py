@@ -1,4 +1,4 @@
-"""The preset voices in samples/, and the mean of several embeddings of one voice."""
+"""Preset voices, from samples/, and the mean of several embeddings of one voice."""
 
 import json
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ def sample_path(voice: str = DEFAULT_VOICE) -> Path:
 
 @cache
 def sample_clip(seconds: float) -> Clip:
-    """The beginning of the default voice's clip."""
+    """The first `seconds` of the default voice's clip."""
     clip = read_sound(sample_path().read_bytes(), max_seconds=60)
     return Clip(clip.wav[: int(seconds * clip.rate)], clip.rate)
 
 
 def sample_embeds() -> dict[str, Float32Array]:
-    """[256] by voice: what the encoder says of each clip in samples/."""
+    """[256] by voice: the encoder's embedding of each clip in samples/."""
     stored = json.loads((SAMPLES / "embeds.json").read_text())
     return {voice: np.array(embed, np.float32) for voice, embed in stored.items()}
 
@@ -35,9 +35,11 @@ def sample_embeds() -> dict[str, Float32Array]:
 def mean_embed(
     embeds: Sequence[Float32Array], weights: Sequence[float] | None = None
 ) -> Float32Array:
-    """[256], unit length, from several [256] of the same voice (GE2E's centroid), which count
-    as much as `weights` say, else alike; of a single one, that one to the last bit, so that a saved
-    voice speaks as its clip does."""
+    """Mean of embeddings of one voice (GE2E's centroid), weighted equally without `weights`.
+
+    embeds: [256] each. Returns [256], unit length; a single embedding unchanged to the last bit, so
+    that a saved voice speaks like its clip.
+    """
     if len(embeds) == 1:
         return embeds[0]
     mean = np.average(embeds, axis=0, weights=weights)
@@ -46,5 +48,5 @@ def mean_embed(
 
 
 def presets() -> dict[str, Path]:
-    """Reference clips by the name of their voice."""
+    """Paths of the reference clips, by voice."""
     return {path.stem: path for path in sorted(SAMPLES.glob("*.wav"))}

@@ -44,6 +44,12 @@ def speech_samples() -> Path:
     return _folder_or_skip("samples")
 
 
+@pytest.fixture(scope="session")
+def real_speech() -> Path:
+    """LibriSpeech clips of many speakers, which no training has heard: dev/SPEAKER/*/*.flac."""
+    return _folder_or_skip("real-speech")
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -13,17 +13,15 @@ from shared.audio.files import (
     encode_sound,
     encode_sound_stream,
 )
+from shared.audio.formats import FORMATS
 from shared.http.errors import InvalidRequest
 from shared.http.json_routes import wav_json_stream
 from shared.http.tensors import Float32Array
 
 _FORMATS: dict[str, SoundFormat] = {
-    **{kind: name for name, kind in MEDIA_TYPES.items()},
     "audio/*": "wav",
-    "audio/wave": "wav",
-    "audio/x-wav": "wav",
-    "audio/x-flac": "flac",
-    "audio/mp3": "mp3",
+    **{kind: name for name, kind in MEDIA_TYPES.items()},
+    **{kind: name for name in MEDIA_TYPES for kind in FORMATS[name].other_media_types},
 }
 
 

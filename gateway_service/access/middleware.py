@@ -5,22 +5,27 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway_service.access.api_keys import ApiKeys
+from gateway_service.access.cors import cors
 from gateway_service.access.rate_limit import RateLimit
 from gateway_service.settings import Settings, is_loopback
 from shared.http import browser_guard
-from shared.http.browser_guard import host_name, is_from_other_site, is_known, unknown_host
+from shared.http.browser_guard import (
+    PASS_HOST_ON,
+    host_name,
+    is_from_other_site,
+    is_known,
+    unknown_host,
+)
 from shared.http.errors import ApiError, Forbidden, Unauthorized
 from shared.http.fair_queue import caller
 from shared.http.json_routes import ErrorResponse
 from shared.http.openapi import add_error
-from shared.http.request_id import HEADER
 
-# Open WebUI lists the voices without a key.
-OPEN_PATHS = browser_guard.OPEN_PATHS | {"/v1/audio/voices"}
+# Open WebUI asks for these lists without a key.
+OPEN_PATHS = browser_guard.OPEN_PATHS | {"/v1/audio/voices", "/v1/audio/models"}
 _OPEN_FOLDERS = (*browser_guard.OPEN_FOLDERS, "/static/")
 
 
@@ -33,7 +38,7 @@ def access_middleware(settings: Settings) -> list[Middleware]:
     sites = {"origins": settings.cors_origins, "hosts": settings.allowed_hosts}
     middleware = [Middleware(Access, keys=settings.keys, **sites)]
     if settings.cors_origins:
-        middleware.insert(0, _cors(settings.cors_origins))
+        middleware.insert(0, cors(settings.cors_origins))
     if settings.rate_limit:
         redis_url = settings.redis_url.get_secret_value()
         middleware.append(Middleware(RateLimit, limits=settings.rate_limit, redis_url=redis_url))
@@ -59,23 +64,6 @@ def describe_access(app: FastAPI, settings: Settings) -> None:
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
-
-
-def _cors(origins: tuple[str, ...]) -> Middleware:
-    return Middleware(
-        CORSMiddleware,
-        allow_origins=origins,
-        allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["*"],  # OpenAI's client sends a dozen of its own in a browser
-        expose_headers=[
-            HEADER,
-            "Retry-After",
-            "Content-Disposition",
-            "Content-Range",
-            "Accept-Ranges",
-            "ETag",
-        ],
-    )
 
 
 class Access:
@@ -124,7 +112,8 @@ class Access:
             raise unknown_host("gateway", name)
         if is_from_other_site(headers, self.origins):
             raise Forbidden(
-                "pages of other sites may not use this gateway; add their origin to CORS_ORIGINS",
+                "pages of other sites may not use this gateway; add their origin to CORS_ORIGINS. "
+                f"If this is its own page behind a proxy, {PASS_HOST_ON}",
                 param="origin",
             )
         host, _ = scope.get("client") or ("unknown", 0)

@@ -5,14 +5,13 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from client.options import SeedNumber, SpeechOptions, Speed
+from client.options import SeedNumber, SpeechOptions, Speed, TextFormatName
 from gateway_service.settings import Settings
-from gateway_service.speech.schemas import VoiceAndFormat
+from gateway_service.speech.schemas import SoundFormatName, VoiceAndFormat
 from gateway_service.speech.stream import ResponseFormat
 from gateway_service.storage.tables import JobRow, JobStatus
 from gateway_service.string_limits import MAX_VOICE_CHARACTERS
 from shared.http.schemas import RequestModel, ResponseModel
-from shared.text.markup import TextFormat
 
 DEFAULT_MAX_CHARACTERS: int = Settings.model_fields["max_job_characters"].default
 """The limit in the OpenAPI document. `body` enforces the limit of the deployment."""
@@ -36,13 +35,13 @@ class JobQuery(ResponseModel):
 
     voice: Annotated[str, Field(max_length=MAX_VOICE_CHARACTERS)] | SkipJsonSchema[None] = None
     """Name or ID of the voice."""
-    response_format: ResponseFormat = "mp3"
+    response_format: SoundFormatName = "mp3"
     """Sound format, at 24 kHz; pcm is 16-bit little-endian."""
     speed: Speed = 1.0
     """Speaking rate; the pitch does not change."""
     seed: SeedNumber | SkipJsonSchema[None] = None
     """The same request and seed give the same sound."""
-    text_format: TextFormat | SkipJsonSchema[None] = None
+    text_format: TextFormatName | SkipJsonSchema[None] = None
     """The markup of the text."""
     timestamps: bool = False
     """Store the times of the words, for captions."""

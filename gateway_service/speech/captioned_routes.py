@@ -14,7 +14,7 @@ from gateway_service.gateway import GatewayState
 from gateway_service.speech import speaking
 from gateway_service.speech.events import Encode
 from gateway_service.speech.responses import stream_in_slot
-from gateway_service.speech.routes import find_model, find_voice, speech_body
+from gateway_service.speech.routes import find_voice, speech_body
 from gateway_service.speech.schemas import CaptionedSpeech, CaptionedSpeechRequest
 from gateway_service.speech.stream import MEDIA_TYPES
 from shared.captions import WordTime, shifted
@@ -33,7 +33,6 @@ async def create_captioned_speech(
     request: CaptionedSpeechRequest, gateway: GatewayState, slot: Slot
 ) -> Response:
     """A text in a voice, with the times of its words: JSON lines as it is made, or whole."""
-    find_model(request.model)
     request = request.model_copy(update={"timestamps": request.return_timestamps})
     pieces = speaking.pieces_of(request.input, text_format=request.text_format)
     voice = await find_voice(gateway, request.voice)

@@ -18,6 +18,8 @@ from gateway_service.speech.schemas import (
     MODEL,
     Model,
     ModelList,
+    ModelName,
+    SpeechModelList,
     SpeechRequest,
     TextPiece,
     TextRequest,
@@ -40,7 +42,7 @@ EVENT_STREAM = "text/event-stream"
 _CREATED = 1_795_392_000  # 23 November 2026
 _NAMES = [MODEL, "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
 _MODELS = {name: Model(id=name, created=_CREATED) for name in _NAMES}
-_DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")  # of a version, as in gpt-4o-mini-tts-2025-12-15
+_DATE = re.compile(r"-\d{4}(-\d{2}-\d{2})?$")  # as in gpt-4o-mini-tts-2025-12-15, tts-1-1106
 _SOUND = content(BINARY, *MEDIA_TYPES.values(), events=True)
 _ERRORS = QUEUED | errors(404, 502)
 
@@ -48,7 +50,6 @@ _ERRORS = QUEUED | errors(404, 502)
 @router.post("/audio/speech", response_class=Response, responses=_SOUND | _ERRORS)
 async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slot) -> Response:
     """A text in a voice, sent as it is made."""
-    find_model(request.model)
     pieces = speaking.pieces_of(request.input, text_format=request.text_format)
     voice = await find_voice(gateway, request.voice)
     body = partial(_body, request, pieces)
@@ -84,21 +85,25 @@ async def read_text(request: TextRequest, gateway: GatewayState, slot: Slot) -> 
 
 @router.get("/models")
 async def list_models() -> ModelList:
-    """The names that `model` may be. They all stand for the same model."""
+    """List the model, and OpenAI's names for it; `root` is the model that speaks."""
     return ModelList(data=list(_MODELS.values()))
+
+
+@router.get("/audio/models")
+async def list_speech_models() -> SpeechModelList:
+    """List the models as Open WebUI asks for them. Needs no key."""
+    models = list(_MODELS.values())
+    names = [ModelName(id=model.id, name=model.id) for model in models]
+    return SpeechModelList(data=models, models=names)
 
 
 @router.get("/models/{name}")
 async def retrieve_model(name: ModelPath) -> Model:
-    return find_model(name)
-
-
-def find_model(name: str) -> Model:
-    """Raises NotFound."""
+    """Get a model by its name, with or without a version's date."""
     if model := _MODELS.get(_DATE.sub("", name)):
         return model.model_copy(update={"id": name})
     raise NotFound(
-        f"model: there is no {name[:80]!r}; choose one of {', '.join(_MODELS)}",
+        f"model: {name[:80]!r} is not here; {MODEL} is, and it speaks whatever model is named",
         param="model",
         code="model_not_found",
     )

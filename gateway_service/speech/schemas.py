@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from client.async_chain import EMBED_SIZE
-from client.options import Seed, SpeechOptions, TextOptions
+from client.options import Seed, SpeechOptions, TextOptions, lower_case
 from gateway_service.speech.stream import ResponseFormat
 from gateway_service.string_limits import MAX_MODEL_CHARACTERS, MAX_VOICE_CHARACTERS
 from gateway_service.voices.consent import MAX_CONSENT_CHARACTERS
@@ -57,6 +57,7 @@ VoiceName = Annotated[
     ),
 ]
 """A name or {"id": …}; GET /v1/audio/voices lists them."""
+SoundFormatName = Annotated[ResponseFormat, BeforeValidator(lower_case)]
 Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
 Consent = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MAX_CONSENT_CHARACTERS})]
 
@@ -66,7 +67,7 @@ class VoiceAndFormat(RequestModel):
 
     voice: VoiceName
     """A voice's name, or {"id": …}; GET /v1/audio/voices lists them."""
-    response_format: ResponseFormat = "mp3"
+    response_format: SoundFormatName = "mp3"
     """Sound format, at 24 kHz; pcm is 16-bit little-endian."""
 
 
@@ -81,8 +82,8 @@ class SpeechRequest(SpeechOptions, VoiceAndFormat, SpokenInput):
     )
 
     model: Annotated[str, Field(max_length=MAX_MODEL_CHARACTERS)] = MODEL
-    """There is one model; OpenAI's names stand for it."""
-    stream_format: Literal["audio", "sse"] = "audio"
+    """Any name is taken: there is one model."""
+    stream_format: Annotated[Literal["audio", "sse"], BeforeValidator(lower_case)] = "audio"
     """sse: the sound in base64 within events, with the usage at the end."""
     details: bool = False
     """With sse: an event before each sentence holds its mel spectrogram and attention."""
@@ -150,6 +151,8 @@ class Model(ResponseModel):
     """Always model."""
     owned_by: str = "better-api"
     """Always better-api."""
+    root: str = MODEL
+    """The model that speaks under this name."""
 
 
 class ModelList(ResponseModel):
@@ -157,6 +160,20 @@ class ModelList(ResponseModel):
     """Always list."""
     data: list[Model]
     """The models."""
+
+
+class ModelName(ResponseModel):
+    id: str
+    """Name of the model."""
+    name: str
+    """The same."""
+
+
+class SpeechModelList(ModelList):
+    """As OpenAI's list, and as Open WebUI reads it."""
+
+    models: list[ModelName]
+    """The models, as Open WebUI reads them."""
 
 
 class _LegacyRequest(RequestModel):

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import av
 import numpy as np
@@ -26,18 +26,14 @@ from shared.audio.files import (
     endless_wav_header,
     resampled_length,
 )
+from shared.audio.formats import FORMATS
 from shared.audio.watermark import Watermarker
 from shared.http.tensors import Float32Array
 from shared.settings import PUBLIC_WATERMARK_KEY
 
 ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 MEDIA_TYPES: dict[ResponseFormat, str] = {
-    "mp3": "audio/mpeg",
-    "opus": "audio/ogg",
-    "aac": "audio/aac",
-    "flac": "audio/flac",
-    "wav": "audio/wav",
-    "pcm": "audio/pcm",
+    name: FORMATS[name].media_type for name in get_args(ResponseFormat)
 }
 """opus is in Ogg, aac in ADTS frames; pcm is 16-bit little-endian samples without a header."""
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 
 from gateway_service.gateway import GatewayState
 from gateway_service.settings import Settings
-from shared.audio.files import listed
+from shared.audio.formats import listed
 from shared.audio.media import READ_FORMATS, stream_media
 from shared.audio.watermark import SAMPLE_RATE, find_in_stream
 from shared.http.app import Slot

@@ -1,4 +1,4 @@
-"""The statement of who allowed a voice to be cloned, and for what."""
+"""The consent to a cloned voice: who gave it, and for what use."""
 
 import unicodedata
 
@@ -6,13 +6,13 @@ from shared.http.errors import InvalidRequest
 
 MAX_CONSENT_CHARACTERS = 2000
 MIN_CONSENT_LETTERS = 2
-"""In any script: two Chinese characters may say it."""
+"""In any script: two Chinese characters can be enough."""
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
-"""Hangul fillers, which Unicode counts among the letters."""
+"""Hangul fillers, which Unicode classes as letters."""
 
 
 def require_consent(text: str | None) -> None:
-    """Raises InvalidRequest for a text that is too long, or says nothing a person could read."""
+    """Raises InvalidRequest for a text that is too long, or has no visible words."""
     if text and len(text) > MAX_CONSENT_CHARACTERS:
         raise InvalidRequest(
             f"consent: has {len(text)} characters, at most {MAX_CONSENT_CHARACTERS} are taken; "
@@ -21,9 +21,9 @@ def require_consent(text: str | None) -> None:
             code="string_too_long",
         )
     if not text or not text.strip():
-        raise _invalid("is missing; send a text that says who allowed this voice to be cloned")
+        raise _invalid("is missing; send a text that names who allowed this voice to be cloned")
     if sum(map(_is_visible_letter, text)) < MIN_CONSENT_LETTERS:
-        raise _invalid("has no words; say who allowed this voice to be cloned, and for what")
+        raise _invalid("has no words; name who allowed this voice to be cloned, and for what")
 
 
 def _is_visible_letter(character: str) -> bool:

@@ -1,16 +1,18 @@
-"""Reads the form that makes a voice."""
+"""Reads the forms with samples of a voice."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 
-from gateway_service.gateway import GatewayState
+from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.settings import Settings
 from gateway_service.string_limits import MAX_FILE_NAME_CHARACTERS, MAX_VOICE_CHARACTERS
 from gateway_service.voices.consent import MAX_CONSENT_CHARACTERS, require_consent
-from shared.audio.files import listed
+from shared.audio.formats import listed
 from shared.audio.media import READ_FORMATS
 from shared.http.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.http.forms import open_form
@@ -19,37 +21,32 @@ from shared.http.openapi import BINARY
 from shared.settings import MIB
 
 _MAX_FILE_NAME = 100
-_FIELDS = 100  # that are read at all
-OPENAPI: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["name", "audio_sample", "consent"],
-                    "properties": {
-                        "name": {
-                            "type": "string",
-                            "maxLength": MAX_VOICE_CHARACTERS,
-                            "description": "the voice's name, by which it is asked for",
-                        },
-                        "audio_sample": {
-                            "oneOf": [BINARY, {"type": "array", "items": BINARY}],
-                            "description": f"{listed(READ_FORMATS)}; the field may be repeated",
-                        },
-                        "consent": {
-                            "type": "string",
-                            "maxLength": MAX_CONSENT_CHARACTERS,
-                            "description": "who allowed this voice to be cloned, and for what",
-                        },
-                    },
-                }
-            }
+_MAX_FIELDS = 100
+_SAMPLE = {
+    "oneOf": [BINARY, {"type": "array", "items": BINARY}],
+    "description": f"{listed(READ_FORMATS)}; the field may be repeated",
+}
+
+
+def _openapi(properties: dict[str, Any]) -> dict[str, Any]:
+    """The request body, which FastAPI cannot derive from a dependency. All fields are required."""
+    schema = {"type": "object", "required": [*properties], "properties": properties}
+    content = {"multipart/form-data": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+OPENAPI = _openapi(
+    {
+        "name": {"type": "string", "maxLength": MAX_VOICE_CHARACTERS},
+        "audio_sample": _SAMPLE,
+        "consent": {
+            "type": "string",
+            "maxLength": MAX_CONSENT_CHARACTERS,
+            "description": "who allowed this voice to be cloned, and for what",
         },
     }
-}
-"""What FastAPI cannot read off the dependency."""
+)
+SAMPLES_OPENAPI = _openapi({"audio_sample": _SAMPLE})
 
 
 @dataclass(frozen=True)
@@ -69,23 +66,37 @@ class VoiceForm:
 
 async def read_voice_form(request: Request, gateway: GatewayState) -> VoiceForm:
     """Raises UnsupportedMediaType, TooLarge or InvalidRequest, which names the field."""
-    if media_type(request) != "multipart/form-data":
-        raise UnsupportedMediaType(
-            "a voice is made from a form; send multipart/form-data with name, audio_sample and "
-            "consent, as curl does with -F",
-            param="content-type",
-        )
-    most = gateway.settings.max_samples
-    async with open_form(request, "audio_sample", files=most, fields=_FIELDS) as form:
-        if form.get("type", "audio_sample") != "audio_sample":
-            raise InvalidRequest(
-                "type: voices are made from audio_sample here, and from nothing else", param="type"
-            )
+    async with _open_voice_form(request, gateway, "name, audio_sample and consent") as form:
         return VoiceForm(
             name=_name(form),
             consent=_consent(form),
             samples=await _samples(form, gateway.settings),
         )
+
+
+async def read_samples(request: Request, gateway: GatewayState) -> list[Sample]:
+    """The samples of a form whose other fields are ignored. Raises as `read_voice_form`."""
+    async with _open_voice_form(request, gateway, "audio_sample") as form:
+        return await _samples(form, gateway.settings)
+
+
+@asynccontextmanager
+async def _open_voice_form(
+    request: Request, gateway: Gateway, fields: str
+) -> AsyncIterator[FormData]:
+    """fields: names for the message."""
+    if media_type(request) != "multipart/form-data":
+        raise UnsupportedMediaType(
+            f"samples come in a form; send multipart/form-data with {fields}, as curl does with -F",
+            param="content-type",
+        )
+    max_files = gateway.settings.max_samples
+    async with open_form(request, "audio_sample", files=max_files, fields=_MAX_FIELDS) as form:
+        if form.get("type", "audio_sample") != "audio_sample":
+            raise InvalidRequest(
+                "type: must be audio_sample, the only source of a voice here", param="type"
+            )
+        yield form
 
 
 def _text(form: FormData, name: str) -> str:
@@ -97,7 +108,7 @@ def _name(form: FormData) -> str:
     name = _text(form, "name")
     if len(name) > MAX_VOICE_CHARACTERS:
         raise InvalidRequest(
-            f"name: has {len(name)} characters, at most {MAX_VOICE_CHARACTERS} are taken; send a "
+            f"name: has {len(name)} characters, must have at most {MAX_VOICE_CHARACTERS}; send a "
             "shorter one",
             param="name",
             code="string_too_long",
@@ -147,3 +158,4 @@ def _invalid(problem: str) -> InvalidRequest:
 
 
 NewVoice = Annotated[VoiceForm, Depends(read_voice_form)]
+Samples = Annotated[list[Sample], Depends(read_samples)]

@@ -1,4 +1,4 @@
-"""The voices there are: six presets that come with the program, and those that people made."""
+"""The voice library: six presets that come with the program, and voices made by users."""
 
 import re
 import secrets
@@ -41,12 +41,12 @@ OPENAI_VOICES = {
     "shimmer": "elm",
     "verse": "birch",
 }
-"""The preset that speaks where OpenAI's clients ask for one of their voices."""
+"""Presets that stand in for OpenAI's voices."""
 _ID = re.compile(r"voice_[0-9a-f]{16}")
 _LISTED_IN_ERROR = 20
 _NEWEST_FIRST = (VoiceRow.created_at.desc(), VoiceRow.id)
 _ONE_AT_A_TIME: Select[Any] = select(column("version_num")).select_from(table("alembic_version"))
-"""A row that is always there. MariaDB locks it, so that one transaction waits for another."""
+"""Selects a row that always exists. MariaDB locks it, which serialises transactions."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,7 @@ class ListedVoice:
 
 @dataclass(frozen=True, kw_only=True)
 class Voice(ListedVoice):
-    """embed: [256], unit length.
-
-    consent and samples: what is kept of how it was made; empty for a preset.
-    """
+    """embed: [256], unit length. consent, samples: kept from its making; empty for a preset."""
 
     embed: Float32Array
     consent: str = ""
@@ -73,7 +70,7 @@ class Voice(ListedVoice):
 
 @cache
 def presets() -> dict[str, Voice]:
-    """By name. Their ids are the same everywhere."""
+    """Presets by name. Their ids are the same in every gateway."""
     return {
         name: Voice(_preset_id(name), name, preset=True, embed=embed)
         for name, embed in sample_embeds().items()
@@ -85,24 +82,25 @@ def _preset_id(name: str) -> str:
 
 
 def find_preset(name_or_id: str) -> Voice | None:
-    """Needs no database, so it never blocks."""
+    """Find a preset without the database, so without blocking."""
     if preset := presets().get(_key(name_or_id)):
         return preset
     return next((preset for preset in presets().values() if preset.id == name_or_id), None)
 
 
 class VoiceLibrary:
-    """Every method but `find` of a preset may raise StorageUnavailable, and may block.
+    """Voices in the database. Names ignore case.
 
-    most: voices that people may make; names are told apart without regard to case.
+    Every method may block and raise StorageUnavailable, except `find` for a preset. max_voices:
+    limit for voices made by users.
     """
 
-    def __init__(self, storage: Storage, most: int = 1000) -> None:
+    def __init__(self, storage: Storage, max_voices: int = 1000) -> None:
         self._storage = storage
-        self._most = most
+        self._max_voices = max_voices
 
     def find(self, name_or_id: str) -> Voice:
-        """Raises NotFound. Presets are found while the database is away."""
+        """Find a voice by name or id. Raises NotFound. Presets need no database."""
         if preset := find_preset(name_or_id):
             return preset
         with self._storage.read_session() as session:
@@ -114,8 +112,10 @@ class VoiceLibrary:
         raise self._not_found(name_or_id)
 
     def check_new(self, name: str) -> str:
-        """The name in its normal form. Raises InvalidRequest if it is none, or taken, or if there
-        are as many voices as there may be; StorageFull."""
+        """The name in its normal form.
+
+        Raises InvalidRequest for an invalid or taken name, or if the library is full; StorageFull.
+        """
         self._storage.require_space()
         name = _checked(name)
         if _key(name) in presets():
@@ -127,16 +127,16 @@ class VoiceLibrary:
         return name
 
     def _check_room(self, session: Session) -> None:
-        if _count(session) >= self._most:
+        if _count(session) >= self._max_voices:
             raise InvalidRequest(
-                f"there are {self._most} voices already, which is the most; delete one",
+                f"there are {self._max_voices} voices, the limit (MAX_VOICES); delete one",
                 code="too_many_voices",
             )
 
     def add(
         self, name: str, embed: Float32Array, consent: str, samples: Sequence[dict[str, Any]]
     ) -> Voice:
-        """embed: [256]. samples: what was found in each. Raises InvalidRequest as `check_new`."""
+        """Store a voice. embed: [256]. samples: verdicts. Raises InvalidRequest as `check_new`."""
         name = self.check_new(name)
         row = VoiceRow(
             id=f"voice_{secrets.token_hex(8)}",
@@ -157,11 +157,13 @@ class VoiceLibrary:
         return _voice(row)
 
     def remove(self, name_or_id: str) -> Voice:
-        """Returns what it was. Raises NotFound, and InvalidRequest for a preset."""
+        """Delete and return a voice. Raises NotFound, and InvalidRequest for a preset."""
         voice = self.find(name_or_id)
         if voice.preset:
             raise InvalidRequest(
-                f"{voice.name} is a preset voice and stays", param="voice", code="preset_voice"
+                f"{voice.name} is a preset voice, which cannot be deleted",
+                param="voice",
+                code="preset_voice",
             )
         with self._storage.session() as session:
             if row := session.get(VoiceRow, voice.id):
@@ -171,7 +173,7 @@ class VoiceLibrary:
         return voice
 
     def list(self) -> Sequence[ListedVoice]:
-        """The presets, then the others, the newest first."""
+        """The presets, then the other voices, newest first."""
         listed = select(VoiceRow.id, VoiceRow.name, VoiceRow.created_at).order_by(*_NEWEST_FIRST)
         with self._storage.read_session() as session:
             return [*presets().values(), *(ListedVoice(*row) for row in session.execute(listed))]
@@ -184,8 +186,8 @@ class VoiceLibrary:
         shown = ", ".join(names)
         more = f" and {left_out} more" if left_out > 0 else ""
         return NotFound(
-            f"voice: there is no {asked[:MAX_NAME]!r}; there are {shown}{more}, which "
-            "GET /v1/audio/voices lists",
+            f"voice: no voice {asked[:MAX_NAME]!r}; the voices are {shown}{more} "
+            "(GET /v1/audio/voices)",
             param="voice",
             code="voice_not_found",
         )
@@ -207,7 +209,7 @@ def _count(session: Session) -> int:
 
 
 def _key(name: str) -> str:
-    """name: of at most MAX_VOICE_CHARACTERS, for the time grows with their square."""
+    """name: at most MAX_VOICE_CHARACTERS, because normalisation takes quadratic time."""
     return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
 
 
@@ -220,9 +222,9 @@ def _checked(name: str) -> str:
     if not 1 <= len(name) <= MAX_NAME:
         problem = f"has {len(name)} characters; choose one of 1 to {MAX_NAME}"
     elif len(_key(name)) > MAX_KEY:
-        problem = "is too long when its ligatures are spelled out; choose a shorter one"
+        problem = "is too long once its ligatures are expanded; choose a shorter one"
     elif not name.isprintable() or "/" in name:
-        problem = "holds a character that cannot be in a name; use letters, digits, spaces and -"
+        problem = "has a character that is not allowed; use letters, digits, spaces and -"
     elif not name[0].isalnum():
         problem = "must begin with a letter or a digit"
     elif _ID.fullmatch(_key(name)):
@@ -233,7 +235,7 @@ def _checked(name: str) -> str:
 
 
 def _there_is(name: str) -> str:
-    return f"name: there is a voice {name!r} already; choose another name, or delete that voice"
+    return f"name: a voice {name!r} exists already; choose another name, or delete that voice"
 
 
 def _taken(message: str) -> InvalidRequest:

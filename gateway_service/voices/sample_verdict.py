@@ -1,11 +1,11 @@
-"""What each sample of a voice is worth, and the embedding of the voice they make.
+"""Verdicts on the samples of a voice, and the embedding that they make together.
 
-An embedding of n seconds of speech lies around the voice's own as a mean of n draws does, so that
-their cosine is 1 / √(1 + k/n). k = 0.45 s was measured with nine voices, of which three are people:
-it gives the cosine of two disjoint pieces of a clip (0.6 to 4 s, mean 0.63 to 0.94) to within 0.03,
-but for 0.6 s of one voice. Divided by what this leads to expect, the cosine of two recordings says
-how far they are of one person: pieces of one recording 1, three people among each other 0.58 to
-0.65, the presets 0.55 to 0.80 (and two that are nearly one voice, 0.97).
+An embedding of n seconds of speech scatters around the voice's own like a mean of n draws: their
+cosine is 1 / √(1 + k/n). k = 0.45 s was measured with nine voices, three of them people. It
+predicts the cosine of two disjoint pieces of a clip (0.6 to 4 s, mean 0.63 to 0.94) to within 0.03,
+except for 0.6 s of one voice. The cosine of two recordings, divided by this expectation, is their
+likeness: 1 for pieces of one recording, 0.58 to 0.65 among three people, 0.55 to 0.80 among the
+presets (0.97 for two that are nearly one voice).
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,13 @@ from shared.http.tensors import Float32Array
 
 _SPREAD_SECONDS = 0.45
 MIN_LIKENESS = 0.75
-"""Of two samples of one person, with other microphones too."""
+"""Of two samples of one person, also with different microphones."""
+REACHED_LIKENESS = 0.75
+"""Cosine of the bundled voice's speech with a clear recording of a real person (docs/evaluation.md;
+0.87 for the synthetic presets)."""
 
-# Measured with the same nine voices: cosine of the embedding with that of the clean clip, white and
-# pink noise added, or clipped.
+# Measured with the same nine voices: cosine of the embedding with that of the clean clip, after
+# white or pink noise was added, or after clipping.
 _SNR_DB = (7, 12, 17, 22, 30, 40)
 _NOISE_COSINE = (0.62, 0.69, 0.75, 0.82, 0.95, 1.0)
 _CLIPPED_SHARE = (0.001, 0.01, 0.1, 0.25)
@@ -32,30 +35,33 @@ _CLIPPED_COSINE = (1.0, 0.9, 0.75, 0.65)
 
 @dataclass(frozen=True)
 class HeardSample:
-    """embed: [256], unit length. Without it, and without a report, nothing can be taken from the
-    sample, and `problem` says why."""
+    """embed: [256], unit length; None for a sample that cannot be used, for the reason `problem`.
+
+    file_warnings: faults of the file, found before the encoder got it.
+    """
 
     file: str
     sha256: str
     embed: Float32Array | None = None
     report: ClipReport | None = None
     problem: str = ""
+    file_warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Usable:
-    """embeds: [K, 256] and seconds: [K], of the samples at `places` among all."""
+    """embeds: [K, 256] and seconds: [K] of the samples at `indices` of the list."""
 
-    places: list[int]
+    indices: list[int]
     embeds: Float32Array
     seconds: Float32Array
 
 
 def judge(samples: Sequence[HeardSample]) -> list[SampleVerdict]:
-    """In their order. Of three and more, those that are not like the rest are not used."""
+    """A verdict on each. Of three and more, those unlike the rest are not used."""
     verdicts = [_verdict(sample) for sample in samples]
     heard = _heard(samples)
-    if len(heard.places) > 1:
+    if len(heard.indices) > 1:
         _compare(heard, verdicts)
     return verdicts
 
@@ -67,16 +73,20 @@ def mean_embed(samples: Sequence[HeardSample], verdicts: Sequence[SampleVerdict]
     """
     used = [s for s, verdict in zip(samples, verdicts, strict=True) if verdict.usable]
     heard = _heard(used)
-    if not heard.places:
+    if not heard.indices:
         raise ValueError("no sample is usable")
     return voices.mean_embed(list(heard.embeds), heard.seconds.tolist())
 
 
 def expected_similarity(report: ClipReport) -> float:
-    """0 to 1. Too low for a sample whose speaker never pauses: see ClipReport's snr_db."""
+    """0 to 1: likeness of the speech to the person whom this sample shows.
+
+    Too low for a speaker who never pauses: see `snr_db` of ClipReport.
+    """
     noise = np.interp(report.snr_db, _SNR_DB, _NOISE_COSINE)
     clipping = np.interp(report.clipped_share, _CLIPPED_SHARE, _CLIPPED_COSINE)
-    return float(_to_own_voice(np.float32(report.voiced_seconds)) * noise * clipping)
+    to_person = _to_own_voice(np.float32(report.voiced_seconds)) * noise * clipping
+    return float(REACHED_LIKENESS * to_person)
 
 
 def _to_own_voice(seconds: Float32Array | np.float32) -> Float32Array:
@@ -108,18 +118,19 @@ def _verdict(sample: HeardSample) -> SampleVerdict:
         level_dbfs=round(report.level_dbfs, 1),
         snr_db=round(report.snr_db, 1),
         expected_similarity=round(expected_similarity(report), 2),
-        warnings=list(report.warnings),
+        warnings=[*sample.file_warnings, *report.warnings],
+        notes=list(report.notes),
     )
 
 
 def _compare(heard: _Usable, verdicts: Sequence[SampleVerdict]) -> None:
-    """Writes into the verdicts how alike the samples are, and which do not belong to the rest."""
+    """Add similarities to the verdicts, and mark the samples that are not used."""
     cosines = heard.embeds @ heard.embeds.T  # [K, K]
     own = _to_own_voice(heard.seconds)
     likeness = cosines / (own[:, None] * own)
     used = _of_one_speaker(likeness)
-    for k, place in enumerate(heard.places):
-        verdict, others = verdicts[place], [other for other in used if other != k]
+    for k, index in enumerate(heard.indices):
+        verdict, others = verdicts[index], [other for other in used if other != k]
         verdict.usable = k in used
         verdict.similarity = round(float(cosines[k, others].mean()), 2)
         if likeness[k, others].mean() < MIN_LIKENESS:
@@ -127,8 +138,10 @@ def _compare(heard: _Usable, verdicts: Sequence[SampleVerdict]) -> None:
 
 
 def _of_one_speaker(likeness: Float32Array) -> list[int]:
-    """Those that stay when the one least like the others is left out, one after the other, until
-    all are alike or two are left: then nobody knows which is wrong. likeness: [K, K]"""
+    """Leave out the sample least like the others until all are alike, or two are left.
+
+    Of two, neither is known to be the wrong one. likeness: [K, K]. Returns indices.
+    """
     kept = list(range(len(likeness)))
     while len(kept) > 2:
         among = likeness[np.ix_(kept, kept)]

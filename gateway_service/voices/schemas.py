@@ -1,4 +1,4 @@
-"""Responses about voices, as they stand on the wire."""
+"""Response bodies about voices."""
 
 from typing import Literal
 
@@ -7,38 +7,65 @@ from pydantic import Field
 from gateway_service.voices.library import ListedVoice, Voice
 from shared.http.schemas import ResponseModel
 
+Rating = Literal["Good", "Fair", "Poor"]
+CheckName = Literal["speech", "level", "clipping", "offset", "noise", "music", "speakers"]
+
 
 class SampleVerdict(ResponseModel):
-    """What one sample is worth. The numbers are null where nothing could be read."""
+    """The worth of one sample. The numbers are null if it could not be read."""
 
     file: str
     """The name it was sent with."""
     sha256: str
     """Of the file; the sound itself is not kept."""
     usable: bool
-    """Whether the voice is made of it; `warnings` says why not."""
+    """Whether the voice is made of it; if not, `warnings` gives the reason."""
     seconds: float | None = None
-    """Length of the sample."""
+    """Of the part that was used."""
     voiced_seconds: float | None = None
-    """What is left when long silences are cut."""
+    """Seconds left when long silences are cut."""
     clipped_share: float | None = None
     """0 to 1: samples at full scale."""
     level_dbfs: float | None = None
     """RMS of the voice."""
     snr_db: float | None = None
-    """Voice over noise, 0 to 60; too low where nobody pauses."""
+    """Voice over noise, 0 to 60; too low for a speaker without pauses."""
     similarity: float | None = None
-    """0 to 1: cosine of its embedding with those that the voice is made of, the mean; null where
-    there is no other. Recordings of one person have 0.8 and more, of two 0.4 to 0.7."""
+    """0 to 1: mean cosine of its embedding with those of the other samples; null for a single one.
+    Recordings of one person have 0.8 and more, of two people 0.4 to 0.7."""
     expected_similarity: float | None = None
-    """0 to 1: cosine to expect of its embedding with that of a long, clear recording of the same
-    person."""
+    """0 to 1: expected likeness of the speech to the person, as the cosine of their embeddings.
+    The bundled voice reaches 0.75 with a long, clear recording."""
     warnings: list[str] = Field(default_factory=list)
-    """What makes it a worse likeness, and the remedy."""
+    """Faults that make it a worse likeness, each with its remedy."""
+    notes: list[str] = Field(default_factory=list)
+    """Repairs made to the recording."""
+
+
+class Check(ResponseModel):
+    name: CheckName
+    rating: Rating
+    remedy: str | None = None
+    """null if the rating is Good."""
+
+
+class SampleCheck(SampleVerdict):
+    """A verdict on a sample that is not kept."""
+
+    rating: Rating
+    """The lowest of its checks, at best Fair with warnings, and Poor if it cannot be used."""
+    checks: list[Check]
+    """Empty if it cannot be used: `warnings` gives the reason."""
+
+
+class VoiceCheck(ResponseModel):
+    object: Literal["audio.voice.check"] = "audio.voice.check"
+    samples: list[SampleCheck]
+    """In the order of the form."""
 
 
 class VoiceSummary(ResponseModel):
-    """As in OpenAI's API, and whether it is a preset."""
+    """As in OpenAI's API, with `preset` added."""
 
     id: str
     """Id of the voice."""
@@ -56,7 +83,7 @@ class VoiceSummary(ResponseModel):
 
 class VoiceDetails(VoiceSummary):
     consent: str
-    """The statement that it was made with."""
+    """The statement given when it was made."""
     samples: list[SampleVerdict]
     """The samples it was made of."""
 

@@ -1,4 +1,4 @@
-"""Sound files that strangers send, each decoded by a process of its own.
+"""Decoding of sound files from strangers, each in a process of its own with limits.
 
 Decoders trust the numbers in a file. A few kilobytes of index, codebooks or deflated tags can ask
 for gigabytes or minutes, or crash. So a fresh process (decoding_process.py) decodes each file, with
@@ -24,37 +24,48 @@ from shared.http.tensors import Float32Array
 
 Decoder = Literal["libsndfile", "ffmpeg"]
 Block = tuple[int, Float32Array]
-"""Hz, and [n] float32, mono: some of a file's samples."""
+"""Hz, and [n] float32, mono: consecutive samples of a file."""
 
 MAX_MIB = 64
-"""The memory that decoding may take, besides the file itself and the process at its start."""
+"""Memory that decoding may take, besides the file itself and the process at its start."""
 MAX_SECONDS_TO_BEGIN = 5
 MIN_SPEED = 10
-"""A file may take MAX_SECONDS_TO_BEGIN of processor time, and then a second for each MIN_SPEED
-seconds of its sound."""
+"""Processor time of a file: MAX_SECONDS_TO_BEGIN, and a second for each MIN_SPEED seconds of its
+sound."""
 
 HEAD = struct.Struct("<II")
 """Before each block: Hz, and the number of samples. Two zeros end the blocks; the refusal, or null,
 follows as JSON."""
 _MAX_BLOCK = 2**20  # samples; decoders give a second at most
+
+
+class CutOff(UnsupportedMediaType):
+    """The file is damaged or ends after the samples that were decoded."""
+
+
+class EndsEarly(CutOff):
+    """The decoder is content, but the header promised more."""
+
+
 REFUSALS: dict[str, type[ApiError]] = {
-    kind.__name__: kind for kind in (InvalidRequest, TooLarge, UnsupportedMediaType)
+    kind.__name__: kind
+    for kind in (InvalidRequest, TooLarge, UnsupportedMediaType, CutOff, EndsEarly)
 }
 _CRASHES = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGFPE, -signal.SIGILL}
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME")
-_one_at_a_time = threading.Lock()
-_LOOK_SECONDS = 0.5  # between two looks whether the caller still waits for its turn
+_decoding = threading.Lock()
+_POLL_SECONDS = 0.5  # between checks that the client is still connected
 
 
 class _Ended(Exception):
-    """The answer ended too early, or is none."""
+    """The decoder's output ended too early, or is not in its form."""
 
 
 def decode(decoder: Decoder, data: bytes, max_seconds: float, rate: int = 0) -> Generator[Block]:
     """The sound of a file, block by block. rate: for ffmpeg, which resamples to it.
 
     Closing the iterator stops the process. Raises UnsupportedMediaType, InvalidRequest or TooLarge;
-    ClientDisconnected while it waits for its turn.
+    CutOff after the last good block; ClientDisconnected while it waits for its turn.
     """
     with _turn(), _process(decoder, str(max_seconds), str(rate)) as process:
         assert process.stdin
@@ -65,7 +76,7 @@ def decode(decoder: Decoder, data: bytes, max_seconds: float, rate: int = 0) -> 
             yield from _blocks(process.stdout)
             refusal = json.load(process.stdout)
         except (_Ended, json.JSONDecodeError):
-            process.kill()  # in case it lives; the status of one that has ended stays
+            process.kill()  # in case it lives; an ended process keeps its status
             raise _failure(process.wait()) from None
         finally:
             process.kill()
@@ -81,20 +92,19 @@ def too_much_memory() -> UnsupportedMediaType:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    from shared.http.deadlines import (
-        check_connected,  # the decoding process does without its imports
-    )
+    # Imported here, because the decoding process does without its imports.
+    from shared.http.deadlines import check_connected
 
-    while not _one_at_a_time.acquire(timeout=_LOOK_SECONDS):
+    while not _decoding.acquire(timeout=_POLL_SECONDS):
         check_connected()
     try:
         yield
     finally:
-        _one_at_a_time.release()
+        _decoding.release()
 
 
 def _process(*arguments: str) -> subprocess.Popen[bytes]:
-    """Its environment holds no secrets. What the libraries print about a file goes nowhere."""
+    """Without secrets in its environment; what the libraries print about a file is dropped."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     return subprocess.Popen(
         [sys.executable, "-m", "shared.audio.decoding_process", *arguments],
@@ -106,18 +116,18 @@ def _process(*arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def _blocks(answer: IO[bytes]) -> Iterator[Block]:
+def _blocks(output: IO[bytes]) -> Iterator[Block]:
     while True:
-        rate, samples = HEAD.unpack(_read(answer, HEAD.size))
+        rate, samples = HEAD.unpack(_read(output, HEAD.size))
         if not rate:
             return
         if samples > _MAX_BLOCK:
             raise _Ended
-        yield rate, np.frombuffer(_read(answer, 4 * samples), np.float32)
+        yield rate, np.frombuffer(_read(output, 4 * samples), np.float32)
 
 
-def _read(answer: IO[bytes], size: int) -> bytes:
-    data = answer.read(size)
+def _read(output: IO[bytes], size: int) -> bytes:
+    data = output.read(size)
     if len(data) < size:
         raise _Ended
     return data

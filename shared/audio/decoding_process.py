@@ -1,7 +1,7 @@
 """The process that decodes one sound file for shared/audio/decoding.py.
 
-python -m shared.decoding_process libsndfile|ffmpeg MAX_SECONDS RATE: the file comes in on standard
-input, its sound goes out on standard output.
+python -m shared.audio.decoding_process libsndfile|ffmpeg MAX_SECONDS RATE reads the file from
+standard input and writes its sound to standard output.
 """
 
 import json
@@ -26,14 +26,17 @@ _STATM = Path("/proc/self/statm")
 
 
 def main() -> None:
-    for ignored in (signal.SIGINT, signal.SIGTERM):  # whoever started it kills it
+    for ignored in (signal.SIGINT, signal.SIGTERM):  # its parent kills it
         signal.signal(ignored, signal.SIG_IGN)
     blocks = _decoder(sys.argv[1], sys.stdin.buffer.read(), float(sys.argv[2]), int(sys.argv[3]))
     answer(blocks, sys.stdout.buffer)
 
 
 def answer(blocks: Iterator[Block], out: IO[bytes]) -> None:
-    """Decode within the limits, which stay, and write what shared/audio/decoding.py reads."""
+    """Decode within limits and write the form that shared/audio/decoding.py reads.
+
+    The limits stay in force for the process.
+    """
     _limit(resource.RLIMIT_CORE, 0)
     _limit_memory()
     refusal: ApiError | None = None
@@ -66,21 +69,22 @@ def _write(blocks: Iterator[Block], out: IO[bytes]) -> None:
 
 
 def _limit_memory() -> None:
-    """Limit what is taken from here on. Only Linux tells how much that is, and holds to it."""
+    """Limit the memory taken from here on. Only Linux tells its size and enforces the limit."""
     if _STATM.exists():
         pages = int(_STATM.read_text().split()[0])
         _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + MAX_MIB * 2**20)
 
 
 def _limit_time(seconds: float) -> None:
-    """Limit the processor's time, with so many seconds of sound decoded."""
+    """Limit the processor time. seconds: of sound decoded so far."""
     _limit(resource.RLIMIT_CPU, MAX_SECONDS_TO_BEGIN + int(seconds / MIN_SPEED))
 
 
-def _limit(what: int, most: int) -> None:
-    """Below the limit that the system may have set already."""
-    _, hard = resource.getrlimit(what)
-    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+def _limit(kind: int, limit: int) -> None:
+    """Lower a soft limit, never above the hard one."""
+    _, hard = resource.getrlimit(kind)
+    soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(kind, (soft, hard))
 
 
 def _as_json(refusal: ApiError | None) -> dict[str, Any] | None:

@@ -3,50 +3,43 @@
 import io
 import math
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import soundfile
 import soxr
 
-from shared.audio.decoding import Block, decode
+from shared.audio.decoding import Block, CutOff, EndsEarly, decode
+from shared.audio.formats import FORMATS, READ_BY_SERVICES, labels, listed
+from shared.audio.headers import CUT_OFF, repaired
 from shared.http.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.http.tensors import Float32Array
 
-MIN_RATE, MAX_RATE = 8_000, 96_000  # Hz
+MIN_RATE, MAX_RATE = 4_000, 192_000  # Hz
 MAX_CHANNELS = 8
 MAX_ABS = 8.0
 """Resampled or decoded sound overshoots 1 a little; integers mistaken for floats go far over."""
 
 SoundFormat = Literal["wav", "flac", "mp3", "ogg", "pcm"]
+"""Formats that libsndfile writes, and pcm: 16-bit little-endian samples without a header."""
 MEDIA_TYPES: dict[SoundFormat, str] = {
-    "wav": "audio/wav",
-    "flac": "audio/flac",
-    "mp3": "audio/mpeg",
-    "ogg": "audio/ogg",
-    "pcm": "audio/pcm",
+    name: FORMATS[name].media_type for name in get_args(SoundFormat)
 }
-"""pcm is 16-bit little-endian samples without a header."""
 
 WRITE_BLOCK = 65_536  # samples
 UNKNOWN_WAV_SIZE = 0xFFFFFFFF
 
 _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-READ_FORMATS = ("WAV", "FLAC", "MP3", "OGG (Vorbis or Opus)", "AIFF")
-_READ_BY_LIBSNDFILE = frozenset({"WAV", "WAVEX", "FLAC", "MP3", "OGG", "AIFF"})
-"""In its own words. It reads many more, which nobody sends and whose readers nobody watches."""
+READ_FORMATS = labels(READ_BY_SERVICES)
+READ_HERE = f"{listed(READ_FORMATS)} files are read here"
+_LIBSNDFILE_FORMATS = frozenset({"WAV", "WAVEX", "FLAC", "MP3", "OGG", "AIFF"})
+"""By libsndfile's names. Its readers of other formats are refused: few people watch over them."""
 _PLAIN_WAV_TAGS = (b"\x01\0", b"\x03\0", b"\xfe\xff")  # PCM, float, extensible
 _PLAIN_WAV_CHUNKS = (b"fmt ", b"fact", b"PEAK", b"data")
-
-
-def listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-READ_HERE = f"{listed(READ_FORMATS)} files are read here"
+_MISSING_SECONDS = 0.5  # between the length in a header and the decoded one, from which it matters
 
 
 @dataclass(frozen=True)
@@ -58,26 +51,54 @@ class Clip:
 
 
 def read_sound(data: bytes, max_seconds: float) -> Clip:
-    """A sound file of one of READ_FORMATS, mixed down to mono.
+    """Read a whole sound file of one of READ_FORMATS, mixed down to mono.
 
-    Decoding stops as soon as it has passed `max_seconds`, so a small file that unpacks large costs
-    no memory. Raises UnsupportedMediaType, InvalidRequest or TooLarge.
+    Decoding stops at `max_seconds`, so a small file that unpacks large costs no memory. Raises
+    UnsupportedMediaType, InvalidRequest or TooLarge.
     """
+    blocks: list[Block] = []
+    with suppress(EndsEarly):
+        blocks.extend(sound_blocks(data, max_seconds))
+    return joined(blocks)
+
+
+def readable_blocks(data: bytes, max_seconds: float, warnings: list[str]) -> Iterator[Block]:
+    """Read a sound file as far as possible, block by block, mono.
+
+    warnings: gets a message if the file is cut off, or does not give its length. Raises as
+    `read_sound`, but for a file that is damaged after its first samples.
+    """
+    data, warning = repaired(data)
+    try:
+        yield from sound_blocks(data, max_seconds)
+    except CutOff:
+        warning = warning or CUT_OFF
+    if warning:
+        warnings.append(warning)
+
+
+def joined(blocks: list[Block]) -> Clip:
+    """Raises InvalidRequest without any block."""
+    if not blocks:
+        raise InvalidRequest("the sound file holds no samples", param="file", code="empty")
+    return Clip(np.concatenate([wav for _, wav in blocks]), blocks[0][0])
+
+
+def sound_blocks(data: bytes, max_seconds: float) -> Iterator[Block]:
+    """The blocks of a sound file. Raises as `read_sound`, and CutOff after the last good block."""
     if not data:
         raise InvalidRequest("the sound file is empty", param="file", code="empty")
+    data, _ = repaired(data)
     if (wav_file := _plain_wav(data)) is not None:
-        blocks = decode_sound(wav_file, max_seconds)
-    else:
-        blocks = decode("libsndfile", data, max_seconds)
-    decoded = [*blocks]
-    if not decoded:
-        raise InvalidRequest("the sound file holds no samples", param="file", code="empty")
-    return Clip(np.concatenate([wav for _, wav in decoded]), decoded[0][0])
+        return decode_sound(wav_file, max_seconds)
+    return decode("libsndfile", data, max_seconds)
 
 
 def _plain_wav(data: bytes) -> bytes | None:
-    """A WAV of PCM or float samples, up to the last of them, which needs no process of its own to
-    be decoded; None for every other file, and for a WAV with chunks that describe the sound."""
+    """A WAV of PCM or float samples up to its last sample, which is decoded in this process.
+
+    None for every other file, and for a WAV with further chunks before its samples.
+    """
     if data[:4] != b"RIFF" or data[8:16] != b"WAVEfmt " or data[20:22] not in _PLAIN_WAV_TAGS:
         return None
     start = 12
@@ -93,22 +114,14 @@ def _plain_wav(data: bytes) -> bytes | None:
 
 
 def decode_sound(data: bytes, max_seconds: float) -> Iterator[Block]:
-    """The blocks of a sound file, decoded by libsndfile in this process.
+    """Decode a sound file with libsndfile in this process, block by block.
 
-    Raises UnsupportedMediaType, InvalidRequest or TooLarge.
+    Raises UnsupportedMediaType, InvalidRequest or TooLarge; CutOff or EndsEarly after the last
+    good block.
     """
     try:
         with soundfile.SoundFile(_SoundBytes(data)) as file:
-            if file.format not in _READ_BY_LIBSNDFILE:
-                raise UnsupportedMediaType(
-                    f"the sound file is {file.format_info}; {READ_HERE}", param="file"
-                )
-            check_rate(file.samplerate, "the sound file's rate")
-            if file.channels > MAX_CHANNELS:
-                raise InvalidRequest(
-                    f"the sound file has {file.channels} channels, at most {MAX_CHANNELS} are read",
-                    param="file",
-                )
+            _check_header(file)
             for wav in _mono(file, max_seconds):
                 check_values(wav, "the sound file")
                 yield file.samplerate, wav
@@ -118,9 +131,22 @@ def decode_sound(data: bytes, max_seconds: float) -> Iterator[Block]:
         ) from None
 
 
+def _check_header(file: soundfile.SoundFile) -> None:
+    if file.format not in _LIBSNDFILE_FORMATS:
+        raise UnsupportedMediaType(
+            f"the sound file is {file.format_info}; {READ_HERE}", param="file"
+        )
+    check_rate(file.samplerate, "the sound file's rate")
+    if file.channels > MAX_CHANNELS:
+        raise InvalidRequest(
+            f"the sound file has {file.channels} channels, at most {MAX_CHANNELS} are read",
+            param="file",
+        )
+
+
 class _SoundBytes(io.BytesIO):
-    """Stays where it is when a damaged file sends libsndfile to a place that cannot be: out of its
-    callback an exception leads nowhere but into the log."""
+    """Stays in place when a damaged file sends libsndfile to an impossible position: an exception
+    in its callback would only reach the log."""
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         with suppress(ValueError, OverflowError):
@@ -129,10 +155,10 @@ class _SoundBytes(io.BytesIO):
 
 
 def _mono(file: soundfile.SoundFile, max_seconds: float) -> Iterator[Float32Array]:
-    most, frames = int(max_seconds * file.samplerate), 0
-    while len(block := file.read(file.samplerate, dtype="float32", always_2d=True)):
+    max_frames, frames = int(max_seconds * file.samplerate), 0
+    for block in _frames(file):
         frames += len(block)
-        if frames > most:
+        if frames > max_frames:
             raise TooLarge(
                 f"the sound file is longer than {max_seconds:g} s; send a shorter one",
                 param="file",
@@ -140,9 +166,34 @@ def _mono(file: soundfile.SoundFile, max_seconds: float) -> Iterator[Float32Arra
             )
         with np.errstate(over="ignore", invalid="ignore"):  # check_values refuses it
             yield block.mean(axis=1, dtype=np.float32)
+    missing = file.frames - frames
+    if _MISSING_SECONDS * file.samplerate < missing and file.frames < max_frames:
+        raise EndsEarly(CUT_OFF, param="file")
+
+
+def _frames(file: soundfile.SoundFile) -> Iterator[Float32Array]:
+    """[≤ rate, channels] each. Raises CutOff if libsndfile fails after the first frame."""
+    any_frames = False
+    while True:
+        # libsndfile fills the block before it reports an error; NaN marks what it left out.
+        block = np.full((file.samplerate, file.channels), np.nan, np.float32)
+        try:
+            read, error = len(file.read(out=block)), None
+        except soundfile.LibsndfileError as failure:
+            read, error = int((~np.isnan(block[:, 0])).sum()), failure
+        any_frames |= read > 0
+        if read:
+            yield block[:read]
+        if error and not any_frames:
+            raise error
+        if error:
+            raise CutOff(CUT_OFF, param="file")
+        if not read:
+            return
 
 
 def check_values(wav: Float32Array, name: str) -> None:
+    """Raises InvalidRequest for samples that are no sound. name: of the file in the message."""
     if wav.size and not np.abs(wav).max() <= MAX_ABS:  # NaN fails it too
         raise InvalidRequest(
             f"{name} holds values beyond ±{MAX_ABS:g} or not finite; scale them to ±1",
@@ -151,9 +202,11 @@ def check_values(wav: Float32Array, name: str) -> None:
 
 
 def check_rate(rate: int, name: str) -> None:
+    """Raises InvalidRequest for a rate outside MIN_RATE to MAX_RATE. name: in the message."""
     if not MIN_RATE <= rate <= MAX_RATE:
         raise InvalidRequest(
-            f"{name} is {rate} Hz, must lie in {MIN_RATE} to {MAX_RATE}", param="sr"
+            f"{name} is {rate} Hz, must lie in {MIN_RATE} to {MAX_RATE}; save it at 16000 or 48000",
+            param="sr",
         )
 
 
@@ -210,6 +263,15 @@ def encode_sound(wav: Float32Array, rate: int, sound_format: SoundFormat) -> byt
     return file.getvalue()
 
 
+def encode_flac(chunks: Iterable[Float32Array], rate: int) -> bytes:
+    """A whole FLAC file of 16 bits; only its bytes are held, not its samples."""
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", rate, 1, format="FLAC") as writer:
+        for chunk in chunks:
+            _write(writer, chunk)
+    return file.getvalue()
+
+
 def encode_float_wav(clip: Clip) -> bytes:
     """A WAV of 32-bit floats, from which `read_sound` gives the same samples."""
     file = io.BytesIO()
@@ -220,9 +282,9 @@ def encode_float_wav(clip: Clip) -> bytes:
 def encode_sound_stream(
     chunks: Iterable[Float32Array], rate: int, samples: int, sound_format: SoundFormat
 ) -> Iterator[bytes]:
-    """The bytes of a sound file while its samples are made; `samples` is how many there will be.
+    """The bytes of a sound file while its samples are made. samples: their number in all.
 
-    A WAV's sizes are 0xFFFFFFFF, as is usual where they are not known.
+    A WAV's sizes are 0xFFFFFFFF, which readers take for "unknown".
     """
     if sound_format in ("wav", "pcm"):
         if sound_format == "wav":
@@ -245,8 +307,10 @@ def encode_sound_stream(
 
 
 def _streamable(head: bytes, samples: int, sound_format: SoundFormat) -> bytes:
-    """The first bytes of a file without what its writer would fill in only at the end; none while
-    that cannot be told."""
+    """The first bytes of a file, without the fields that its writer fills in at the end.
+
+    Empty until enough bytes are there.
+    """
     if sound_format == "flac" and len(head) >= 26:
         # The low 36 bits of these 8 bytes of STREAMINFO count the samples.
         field = int.from_bytes(head[18:26], "big") | samples
@@ -258,14 +322,14 @@ def _streamable(head: bytes, samples: int, sound_format: SoundFormat) -> bytes:
 
 
 def check_writable(rate: int, sound_format: SoundFormat) -> None:
-    """Raises InvalidRequest for a rate that the format has not."""
+    """Raises InvalidRequest for a rate that the format does not have."""
     if sound_format == "mp3" and rate not in _MP3_RATES:
         rates = ", ".join(map(str, _MP3_RATES))
         raise InvalidRequest(f"sr: MP3 has no {rate} Hz; choose one of {rates}", param="sr")
 
 
 def _write(writer: soundfile.SoundFile, wav: Float32Array) -> None:
-    # In blocks: libvorbis puts what it is given on the stack, and millions of samples overflow it.
+    # In blocks: libvorbis copies its input onto the stack, which millions of samples overflow.
     for start in range(0, len(wav), WRITE_BLOCK):
         writer.write(np.clip(wav[start : start + WRITE_BLOCK], -1, 1))
 
@@ -275,7 +339,7 @@ def _pcm(wav: Float32Array) -> bytes:
 
 
 def endless_wav_header(rate: int) -> bytes:
-    """For 16-bit mono whose length is not known yet."""
+    """The header of a 16-bit mono WAV whose length is not known yet."""
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
         *(b"RIFF", UNKNOWN_WAV_SIZE, b"WAVE"),

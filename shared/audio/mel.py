@@ -27,7 +27,7 @@ LOG_STEP = np.log(6.4) / 27
 
 @dataclass(frozen=True)
 class MelFormat:
-    """What a mel spectrogram's numbers mean; travels in the manifests of the checkpoints."""
+    """The definition of a mel spectrogram, recorded in each checkpoint's manifest."""
 
     sample_rate: int = 16_000  # Hz
     n_fft: int = 800  # samples, 50 ms
@@ -48,7 +48,7 @@ class MelFormat:
         return hparams_from(cls, values)
 
     def to_dict(self) -> dict[str, Any]:
-        """As a manifest holds it."""
+        """The form in a manifest."""
         return asdict(self)
 
     def check(self, values: Mapping[str, Any]) -> None:
@@ -83,7 +83,7 @@ def mel_spectrogram(wav: Array) -> Array:
 
 
 def mel_amplitudes(mel: Array) -> Array:
-    """What `mel_spectrogram` took the logarithm of: mel in ±4 -> bands of |STFT|, of its shape."""
+    """Invert the scaling of `mel_spectrogram`: mel in ±4 to bands of |STFT| of the same shape."""
     fmt = MEL_FORMAT
     level_db = (mel / fmt.max_abs - 1) / 2 * -fmt.min_level_db + fmt.ref_level_db
     return np.power(10, level_db / 20, dtype=np.float32)

@@ -1,11 +1,11 @@
-"""An inaudible mark in the sound that the gateway gives out, and the search for it.
+"""An inaudible watermark in the gateway's sound, and its detector.
 
 Spread spectrum in the spectrum's levels, after D. Kirovski and H. Malvar, "Spread-spectrum
 watermarking of audio signals", IEEE Trans. Signal Processing 51(4), 2003. Time and frequency are
 cut into tiles of 64 ms by 125 Hz. In each tile the level goes up a little for the first half and
-down for the second, or the other way round, by a sign that the key draws. Whoever has the key adds
-up the changes of level that the signs foretell: the speech's own changes cancel, the mark's do not.
-As the mark is a share of the sound itself, the sound hides it, and there is none in silence.
+down for the second, or the other way round, by a sign drawn from the key. The detector adds up the
+changes of level along those signs: the speech's own changes cancel, the mark's do not. The mark is
+a share of the sound, so the sound masks it, and silence has none.
 
 The tiles lie between 281 and 3,406 Hz, which telephones, MP3 at low rates and 8 kHz files keep. The
 pattern repeats every two seconds, and the search tries every shift: cutting does not remove it. It
@@ -39,9 +39,9 @@ _BAND = 4  # bins of 31.25 Hz
 _MIN_BIN = 9
 BANDS = 25
 
-_BLOCK = SAMPLE_RATE  # samples that are marked at a time
+_BLOCK = SAMPLE_RATE  # samples marked at a time
 
-SEARCH_HOP = HOP // 2  # how finely the search tries shifts
+SEARCH_HOP = HOP // 2  # resolution of the shifts that the search tries
 _HALF = HALF_TILE * HOP // SEARCH_HOP  # search hops
 _PERIOD = TILES * 2 * _HALF  # search hops
 WINDOW = 30 * SAMPLE_RATE
@@ -50,8 +50,8 @@ _SPEED_STEPS = 20  # of half a percent, to either side
 OTHER_SPEEDS = tuple(1 + step / 200 for step in range(-_SPEED_STEPS, _SPEED_STEPS + 1) if step)
 _PIECE = 5  # periods, 10 s: at a speed between two that are tried, the tiles run apart after more
 OTHER_SPEEDS_COST = 1.5
-"""Standard deviations less for a mark at another speed: 40 more searches of three pieces each would
-otherwise find more that is not there. Each 0.5 makes a false alarm ten times rarer."""
+"""Standard deviations subtracted from a score at another speed. The 40 additional searches of three
+pieces each would raise more false alarms; each 0.5 makes one ten times rarer."""
 _LOUDNESS_RANGE = 1e-4  # of the loudest; quieter places hold no mark
 _MAX_CHANGE = 1.5  # standard deviations; a larger change of level is speech
 
@@ -63,12 +63,12 @@ MIN_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Finding:
-    """score: by how many standard deviations the levels follow the mark's pattern."""
+    """score: agreement of the levels with the mark's pattern, in standard deviations."""
 
     found: bool
     score: float
     seconds: float
-    """Of sound that was searched."""
+    """Length of the searched sound."""
 
 
 class Watermarker:
@@ -140,8 +140,10 @@ def find(wav: Float32Array, key: str = PUBLIC_WATERMARK_KEY) -> Finding:
 
 
 def find_in_stream(chunks: Iterable[Float32Array], key: str = PUBLIC_WATERMARK_KEY) -> Finding:
-    """Search sound that comes in pieces, [n] samples of 16 kHz each, in windows of 30 s that
-    overlap by half."""
+    """Search a stream of sound in windows of 30 s with half overlap.
+
+    chunks: [n] samples of 16 kHz each.
+    """
     signs, score, samples = signs_of(key), 0.0, 0
     for window, new in windows_of(chunks):
         samples += new
@@ -153,8 +155,10 @@ def find_in_stream(chunks: Iterable[Float32Array], key: str = PUBLIC_WATERMARK_K
 
 
 def windows_of(chunks: Iterable[Float32Array]) -> Iterator[tuple[Float32Array, int]]:
-    """[n] each, and how many of its samples are in no window before. A short rest that the window
-    before it has covered is none."""
+    """Windows [n], each with the number of its samples that no earlier window held.
+
+    A short rest that lies within the last window makes no window.
+    """
     pending, covered = np.zeros(0, np.float32), 0
     for chunk in chunks:
         for start in range(0, len(chunk), OVERLAP):  # so that a long chunk is not copied often
@@ -174,7 +178,7 @@ def signs_of(key: str) -> Array:
 
 
 def _gains(key: str) -> Array:
-    """[PERIOD, bins]: what each frame's spectrum is multiplied by."""
+    """[PERIOD, bins]: factors for the spectrum of each frame."""
     halves = np.repeat(np.stack([signs_of(key), -signs_of(key)], axis=1), HALF_TILE, axis=1)
     db = np.zeros((PERIOD, FRAME // 2 + 1))
     end = _MIN_BIN + BANDS * _BAND
@@ -197,7 +201,7 @@ def _blocks(chunks: Iterable[Array]) -> Iterator[Array | None]:
 
 
 def score_at_own_speed(spectrum: Array, signs: Array) -> float:
-    """In standard deviations of what sound without a mark gives."""
+    """In standard deviations of the score of unmarked sound."""
     return _best(_changes(spectrum, 1.0), signs)
 
 
@@ -208,7 +212,7 @@ def score_at_other_speeds(spectrum: Array, signs: Array) -> float:
 
 
 def _best(changes: Array, signs: Array, piece: int | None = None) -> float:
-    """The best of all shifts, over the whole or over pieces of so many periods."""
+    """The best score of all shifts. piece: periods scored at a time; all of them if None."""
     periods = -(-changes.shape[1] // _PERIOD)
     pieces = -(-periods // (piece or periods)) if periods else 0
     if not pieces:
@@ -224,8 +228,10 @@ def _best(changes: Array, signs: Array, piece: int | None = None) -> float:
 
 
 def spectrum_of(wav: Float32Array) -> Array:
-    """[bins, N]: the power below each bin's lower edge, from every search hop on; the last is all
-    of it. N is 0 for sound of less than a frame."""
+    """[bins, N]: power below the lower edge of each bin, for each search hop.
+
+    The last bin holds the whole power. N is 0 for sound shorter than a frame.
+    """
     if len(wav) < FRAME:
         return np.zeros((FRAME // 2 + 2, 0))
     frames = np.lib.stride_tricks.sliding_window_view(wav, FRAME)[::SEARCH_HOP]
@@ -237,10 +243,10 @@ def spectrum_of(wav: Float32Array) -> Array:
 
 
 def _changes(spectrum: Array, speed: float) -> Array:
-    """[BANDS, M]: how much louder each band is in a half tile than in the next, from every search
-    hop of a mark at this speed on, less what its neighbours do, in standard deviations.
+    """[BANDS, M]: change of level from a half tile to the next, for each search hop at this speed.
 
-    M is 0 for sound of less than a tile.
+    In standard deviations, after the mean change of the neighbouring bands is subtracted. M is 0
+    for sound shorter than a tile.
     """
     hop = 1 / speed
     count = int((spectrum.shape[1] - 2 * _HALF * hop) / hop + 1e-6) + 1
@@ -262,12 +268,12 @@ def _changes(spectrum: Array, speed: float) -> Array:
 
 
 def _cumulated(rows: Array) -> Array:
-    """[..., N] -> [..., N + 1]: the sum of what comes before."""
+    """[..., N] -> [..., N + 1]: the sum of all earlier values."""
     return np.pad(np.cumsum(rows, axis=1), ((0, 0), (1, 0)))
 
 
 def _at(rows: Array, positions: Array, axis: int) -> Array:
-    """The values at positions between the rows (axis 0) or the columns (1)."""
+    """Interpolate between the rows (axis 0) or the columns (axis 1)."""
     whole = np.minimum(positions.astype(int), rows.shape[axis] - 2)
     part = np.expand_dims(positions - whole, 1 - axis)
     low = rows.take(whole, axis)
@@ -276,7 +282,7 @@ def _at(rows: Array, positions: Array, axis: int) -> Array:
 
 
 def _among_neighbours(changes: Array) -> Array:
-    """[BANDS, M]: the mean of five bands around each, over all."""
+    """[BANDS, M]: the mean over the five bands around each."""
     wide = np.pad(changes, ((2, 2), (0, 0)), mode="edge")
     means: Array = np.mean([wide[band : band + BANDS] for band in range(5)], axis=0)
     return means

@@ -35,6 +35,7 @@ from shared.http.metrics import Metrics
 from shared.http.openapi import content, errors, extend_openapi
 from shared.http.process_memory import share_heaps
 from shared.http.request_log import RequestLog
+from shared.http.root_path import AddRootPath, StripRootPath
 from shared.http.routing import HeadAsGet, OptionalTrailingSlash
 from shared.http.startup_errors import StartupErrors
 from shared.settings import AppSettings, ServiceSettings
@@ -145,8 +146,10 @@ def _lifespan(
 def _add_middleware(
     app: FastAPI, service: str, state: AppState[Any], own: Sequence[Middleware]
 ) -> None:
-    """Innermost first. own: the app's, outermost first."""
+    """Innermost first. own: the app's own, outermost first."""
     settings = state.settings
+    if settings.root_path:
+        app.add_middleware(AddRootPath, root_path=settings.root_path)
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         BodyLimit,
@@ -166,6 +169,8 @@ def _add_middleware(
     app.add_middleware(RequestLog, metrics=state.metrics)
     app.add_middleware(OptionalTrailingSlash, router=app.router)
     app.add_middleware(StartupErrors)
+    if settings.root_path:
+        app.add_middleware(StripRootPath, root_path=settings.root_path)
 
 
 def _add_page(app: FastAPI, service: str, summary: str) -> None:

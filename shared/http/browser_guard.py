@@ -22,7 +22,11 @@ from shared.http.openapi import add_error
 OPEN_PATHS = frozenset({"/", "/check", "/docs", "/openapi.json", "/health/live", "/health/ready"})
 """Paths of every app that reveal nothing. Probes may call them by any host name."""
 OPEN_FOLDERS = ("/static-docs/",)
-_SHORT_NAME = re.compile(r"[a-z0-9_-]+")  # without a dot: nobody can register it
+PASS_HOST_ON = (
+    "let it pass the caller's Host header on (nginx: proxy_set_header Host $host; or, on a port "
+    "other than 80 and 443, proxy_set_header Host $http_host;)"
+)
+_SHORT_NAME = re.compile(r"[a-z0-9_-]+")  # has no dot
 
 
 class BrowserGuard:
@@ -110,7 +114,8 @@ def host_name(headers: Headers) -> str:
 
 def unknown_host(app: str, name: str) -> Forbidden:
     return Forbidden(
-        f"{name[:80]!r} is not a known host name of this {app}; add it to ALLOWED_HOSTS",
+        f"the Host header is {name[:80]!r}, by which this {app} is not known; add the name to "
+        f"ALLOWED_HOSTS. Behind a proxy, {PASS_HOST_ON}",
         param="host",
     )
 

@@ -10,6 +10,7 @@ from starlette.routing import Match
 
 from shared.http.errors import ApiError, InternalError, InvalidRequest, MethodNotAllowed, NotFound
 from shared.http.json_routes import ErrorResponse
+from shared.http.path_hints import suggested_path
 from shared.http.request_id import HEADER, request_id
 
 _MAX_PATH_CHARACTERS = 200  # of a path in a message
@@ -76,6 +77,8 @@ def _from_http(request: Request, error: HTTPException) -> ApiError:
     path = request.url.path
     shown = path[:_MAX_PATH_CHARACTERS]
     if error.status_code == 404:
+        if right := suggested_path(request.app.router.routes, request.scope):
+            return NotFound(f"No route {shown}; use {request.scope.get('root_path', '')}{right}.")
         # A page below /docs that does not exist must not send the reader back to /docs.
         remedy = "docs/api.md lists all routes" if path.startswith(_DOCS) else "see /docs"
         return NotFound(f"No route {shown}; {remedy}.")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, aclosing, contextmanager, nullcontext
 from typing import Any
@@ -118,9 +119,16 @@ def parse_json(body: bytes) -> Any:
             code="too_many_values",
         )
     try:
-        return orjson.loads(body)
+        return orjson.loads(body.removeprefix(BOM_UTF8))
     except json.JSONDecodeError as error:
         raise _explain(body, error) from None
+
+
+def _without_nulls(parsed: Any) -> Any:
+    """A body whose fields of null are absent: many clients send every field that they know."""
+    if not isinstance(parsed, dict):
+        return parsed
+    return {name: value for name, value in parsed.items() if value is not None}
 
 
 def _explain(body: bytes, error: json.JSONDecodeError) -> InvalidRequest:
@@ -209,7 +217,7 @@ class JsonRequest(Request):
         body = await self.body()
 
         def work() -> Any:
-            return validate(parse_json(body))
+            return validate(_without_nulls(parse_json(body)))
 
         if len(body) < _SMALL_BYTES:
             self.parsed = work()

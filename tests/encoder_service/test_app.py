@@ -13,6 +13,7 @@ import torch
 from encoder_service import inference
 from encoder_service.hparams import Hparams
 from encoder_service.model import SpeakerEncoder
+from encoder_service.recordings import Recording
 from shared.http.errors import InvalidRequest
 from shared.http.tensors import Float32Array
 from shared.voices import SAMPLES, sample_clip, sample_embeds
@@ -106,7 +107,7 @@ def test_voice_that_the_network_does_not_hear_is_refused() -> None:
     torch.nn.init.constant_(deaf.linear.bias, -1)
     clip = sample_clip(seconds=3)
     with pytest.raises(InvalidRequest, match="finds no voice"):
-        inference.embed(deaf, lambda: clip)
+        inference.embed(deaf, lambda: Recording(clip.wav, clip.rate))
 
 
 def usable_report(service: Service, wav: Float32Array, rate: int) -> dict[str, Any]:

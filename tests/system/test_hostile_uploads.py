@@ -8,7 +8,10 @@ from pathlib import Path
 import av
 import httpx
 import numpy as np
+import soundfile
+import soxr
 
+from shared.voices import sample_clip
 from tests.support.hostile_media import BUILDERS, LARGEST
 from tests.support.memory_limit import LIMIT_MIB, SmallMachine, small_machine
 from tests.support.stub_services import StubServices
@@ -39,6 +42,7 @@ def test_encoder_bears_them() -> None:
         kind = {"Content-Type": "audio/ogg"}
         data = _hostile("vorbis codebooks")
         _send_from_all(machine, "/inference/", {415}, content=data, headers=kind)
+        _send_from_all(machine, "/inference/", {200}, content=_long_speech(), headers=kind)
         assert machine.peak_mib < LIMIT_MIB
         _check_alive(machine)
 
@@ -61,6 +65,18 @@ def _long_opus() -> bytes:
             frame.sample_rate = rate
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def _long_speech() -> bytes:
+    """Eleven minutes of a voice, at the highest rate that is read."""
+    clip = sample_clip(seconds=9)
+    wav = soxr.resample(clip.wav, clip.rate, 192_000)
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", 192_000, 1, format="OGG") as writer:
+        for _ in range(11 * 60 // 9):
+            for part in np.array_split(wav, 9):
+                writer.write(part)
     return file.getvalue()
 
 

@@ -240,6 +240,40 @@ async def test_preflight_of_an_unlisted_site_is_rejected(client: Client) -> None
     )
     assert answer.status_code == 400
     assert "access-control-allow-origin" not in answer.headers
+    error = answer.json()["error"]
+    assert (error["type"], error["param"]) == ("invalid_request_error", "origin")
+    assert "https://other.example" in error["message"]
+    assert "CORS_ORIGINS" in error["message"]
+
+
+async def test_preflight_of_another_method_is_refused_with_those_that_may(client: Client) -> None:
+    listed = client(**KEYS, cors_origins=SITE)
+    asked = {**PREFLIGHT, "Access-Control-Request-Method": "PATCH"}
+    answer = await listed.options("/v1/audio/speech", headers={"Origin": SITE, **asked})
+    assert answer.status_code == 400
+    assert answer.headers["access-control-allow-origin"] == SITE
+    assert "use GET, POST, DELETE" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "tts.example.org"},
+        {"Host": "127.0.0.1:8000", "Origin": "https://tts.example.org"},
+    ],
+)
+async def test_refusal_behind_a_proxy_names_the_header_and_the_line_of_nginx(
+    client: Client, headers: dict[str, str]
+) -> None:
+    answer = await client().post("/v1/audio/speech", headers=headers)
+    assert answer.status_code == 403
+    message = answer.json()["error"]["message"]
+    assert "Host header" in message
+    assert "proxy_set_header Host $host;" in message
+
+
+async def test_list_of_models_for_open_webui_needs_no_key(client: Client) -> None:
+    assert (await client(**KEYS).get("/v1/audio/models")).status_code == 404  # not 401
 
 
 async def test_error_is_readable_by_a_listed_site(client: Client) -> None:

@@ -360,3 +360,22 @@ def test_captions_of_an_unfinished_job_are_a_conflict(
 
 def test_captions_of_another_format_are_refused(http: httpx.Client) -> None:
     assert error_of(captions_of(http, "job_0", format="ass"), 400)["param"] == "format"
+
+
+def test_spellings_of_clients_are_taken(http: httpx.Client) -> None:
+    fields = {"speed": "1.5", "seed": "3", "response_format": "WAV", "text_format": "Plain"}
+    answer = http.post("/v1/jobs", json={"input": TEXT, "voice": "rowan", **fields})
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["response_format"] == "wav"
+
+
+def test_null_counts_as_absent(http: httpx.Client) -> None:
+    nulls = dict.fromkeys(["response_format", "speed", "seed", "text_format", "lexicon"])
+    body = {"input": TEXT, "voice": "rowan", **nulls}
+    answer = http.post("/v1/jobs", params={"response_format": "flac"}, json=body)
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["response_format"] == "flac"
+    refused = http.post("/v1/jobs", json={**body, "voice": None})
+    assert error_of(refused, 400)["code"] == "missing"

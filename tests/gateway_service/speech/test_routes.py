@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from gateway_service.settings import Settings
 from gateway_service.speech.responses import abort_on_error
+from gateway_service.speech.schemas import SpeechRequest
 from gateway_service.speech.stream import ResponseFormat
 from shared.audio.files import UNKNOWN_WAV_SIZE
 from shared.http.errors import InvalidRequest
@@ -144,9 +145,20 @@ def test_a_voice_may_be_given_by_its_id(client: openai.OpenAI) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", ["tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15", "better-tts"]
+    "model",
+    [
+        "tts-1",
+        "tts-1-hd",
+        "tts-1-1106",
+        "gpt-4o-mini-tts",
+        "gpt-4o-mini-tts-2025-12-15",
+        "better-tts",
+        "kokoro",
+        "whisper-1",
+        "",
+    ],
 )
-def test_models_of_openai_are_accepted(model: str, client: openai.OpenAI) -> None:
+def test_every_model_name_speaks(model: str, client: openai.OpenAI) -> None:
     assert client.audio.speech.create(model=model, voice="alloy", input="Hi.").content
 
 
@@ -206,14 +218,92 @@ def test_models_are_listed_and_retrieved(client: openai.OpenAI) -> None:
     assert client.models.retrieve("tts-1").created > 0
 
 
-def test_unknown_model_is_not_found(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError) as retrieved:
-        client.models.retrieve("whisper-1")
-    with pytest.raises(openai.NotFoundError) as spoken:
-        client.audio.speech.create(model="whisper-1", voice="alloy", input="Hi.")
+def test_models_are_listed_for_what_they_are(client: openai.OpenAI, server: SpeechServer) -> None:
+    assert {model.to_dict()["root"] for model in client.models.list()} == {"better-tts"}
+    listed = httpx.get(f"{server.url}/v1/audio/models").json()
+    models = [model.to_dict() for model in client.models.list()]
+    assert [model["id"] for model in listed["models"]] == [model["id"] for model in models]
+    assert listed["data"] == models
+    assert client.models.retrieve("tts-1-1106").to_dict()["root"] == "better-tts"
 
-    for caught in (retrieved, spoken):
-        assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
+
+@pytest.mark.parametrize("model", ["whisper-1", "kokoro"])
+def test_foreign_model_is_not_there(model: str, client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.models.retrieve(model)
+
+    assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
+
+
+def speak(server: SpeechServer, **fields: Any) -> httpx.Response:
+    body = {"input": TEXT, "voice": "ash", **fields}
+    return httpx.post(f"{server.url}/v1/audio/speech", json=body, timeout=60)
+
+
+def test_null_counts_as_absent_in_every_optional_field(server: SpeechServer) -> None:
+    fields = SpeechRequest.model_fields.items()
+    optional = [name for name, field in fields if not field.is_required()]
+    answer = speak(server, **dict.fromkeys(optional))
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "audio/mpeg"
+    missing = speak(server, voice=None)
+    assert (missing.status_code, missing.json()["error"]["code"]) == (400, "missing")
+    assert httpx.post(f"{server.url}/v1/text", json={"input": "Hi.", "lexicon": None}).is_success
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"speed": "1.0"}, "audio/mpeg"),
+        ({"speed": "2", "seed": "7"}, "audio/mpeg"),
+        ({"response_format": "MP3"}, "audio/mpeg"),
+        ({"response_format": "Wav"}, "audio/wav"),
+        ({"stream_format": "SSE"}, "text/event-stream; charset=utf-8"),
+        ({"text_format": "Plain"}, "audio/mpeg"),
+    ],
+)
+def test_spellings_of_clients_are_taken(
+    server: SpeechServer, fields: dict[str, str], kind: str
+) -> None:
+    answer = speak(server, **fields)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == kind
+
+
+@pytest.mark.parametrize("speed", ["fast", "", "nan", "inf", "-1", "9", "1,5", "1e0", "٣"])
+def test_string_that_is_no_speed_is_refused(server: SpeechServer, speed: str) -> None:
+    answer = speak(server, speed=speed)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "speed")
+
+
+def test_byte_order_mark_before_json_is_read(server: SpeechServer) -> None:
+    body = b"\xef\xbb\xbf" + b'{"input": "Hi.", "voice": "ash"}'
+    kind = {"content-type": "application/json"}
+    assert httpx.post(f"{server.url}/v1/audio/speech", content=body, headers=kind).is_success
+
+
+@pytest.mark.parametrize(
+    ("asked", "right"),
+    [
+        ("/v1/v1/audio/speech", "/v1/audio/speech"),
+        ("/audio/speech", "/v1/audio/speech"),
+        ("//v1/audio/speech", "/v1/audio/speech"),
+        ("/v1//audio/speech", "/v1/audio/speech"),
+        ("/openai/v1/audio/speech/", "/v1/audio/speech"),
+        ("/api/models", "/v1/models"),
+        ("/text", "/v1/text"),
+        ("/v1/inference-w", "/inference-w"),
+    ],
+)
+def test_wrong_path_is_refused_with_the_right_one(
+    server: SpeechServer, asked: str, right: str
+) -> None:
+    for method in ("GET", "POST"):
+        answer = httpx.request(method, f"{server.url}{asked}")
+        assert answer.status_code == 404
+        error = answer.json()["error"]
+        assert error["code"] == "not_found"
+        assert f"use {right}" in error["message"].replace("/ ", " ")
 
 
 def test_unknown_voice_is_not_found(client: openai.OpenAI) -> None:

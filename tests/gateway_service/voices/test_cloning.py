@@ -11,12 +11,14 @@ from gateway_service.storage.database import Storage
 from gateway_service.voices.cloning import clone
 from gateway_service.voices.form import Sample, VoiceForm
 from gateway_service.voices.library import Voice, VoiceLibrary
+from shared.audio.files import read_sound
 from shared.audio.media import READ_HERE
 from shared.http.errors import BadGateway, InvalidRequest, NotReady, QueueFull
+from shared.settings import MIB
 from shared.voices import sample_embeds
 from tests.support.fake_encoder import FakeEncoder
-from tests.support.media_files import media_file
-from tests.support.stub_services import StubServices, stub_embed
+from tests.support.media_files import cut_recording, media_file, voice_file
+from tests.support.stub_services import Refusal, StubServices, stub_embed
 
 
 @pytest.fixture
@@ -108,15 +110,24 @@ def test_encoder_that_sends_no_report_makes_no_voice(library: VoiceLibrary) -> N
 
 
 @pytest.mark.parametrize(
-    ("container", "codec"), [("mp4", "aac"), ("webm", "libopus"), ("adts", "aac")]
+    ("container", "codec"),
+    [
+        ("mp4", "aac"),
+        ("webm", "libopus"),
+        ("adts", "aac"),
+        ("3gp", "libopencore_amrnb"),
+        ("amr", "libopencore_amrnb"),
+        ("asf", "wmav2"),
+        ("caf", "pcm_s16be"),
+    ],
 )
-def test_what_phones_and_browsers_record_reaches_the_encoder_as_wav(
+def test_what_phones_and_browsers_record_reaches_the_encoder_as_flac(
     encoder: FakeEncoder, library: VoiceLibrary, container: str, codec: str
 ) -> None:
     recorded = media_file(container, codec)
     voice = cloned(encoder, library, recorded, b"ash")
     assert voice.samples[0]["sha256"] == sha256(recorded).hexdigest()
-    assert [clip[:4] for clip in encoder.heard] == [b"RIFF", b"ash"]
+    assert [clip[:4] for clip in encoder.heard] == [b"fLaC", b"ash"]
 
 
 def test_broken_recording_of_a_phone_is_told_and_not_used(
@@ -124,3 +135,33 @@ def test_broken_recording_of_a_phone_is_told_and_not_used(
 ) -> None:
     voice = cloned(encoder, library, media_file("mp4", "aac")[:100], b"ash")
     assert "cannot be decoded" in voice.samples[0]["warnings"][0]
+
+
+def test_cut_recording_of_a_phone_is_used_with_a_warning(
+    encoder: FakeEncoder, library: VoiceLibrary
+) -> None:
+    voice = cloned(encoder, library, cut_recording(voice_file("asf", "wmav2")))
+    (sample,) = voice.samples
+    assert sample["usable"]
+    assert "cut off" in sample["warnings"][0]
+
+
+def test_ten_minutes_of_a_phone_fit_into_a_request_to_the_encoder(
+    encoder: FakeEncoder, library: VoiceLibrary
+) -> None:
+    long = np.random.default_rng(0).normal(0, 0.1, 11 * 60 * 8_000).astype(np.float32)
+    recording = media_file("adts", "aac", long, rate=8_000)
+    (sample,) = cloned(encoder, library, recording).samples
+    assert "first 10 minutes" in sample["warnings"][0]
+    (clip,) = encoder.heard
+    assert len(clip) < 16 * MIB
+    assert len(read_sound(clip, 601).wav) == pytest.approx(600 * 16_000, rel=0.01)
+
+
+def test_refusal_of_the_rate_is_about_the_sample(library: VoiceLibrary) -> None:
+    """As the encoder refuses a file at 1 Hz: it is no fault of the encoder."""
+    form = VoiceForm("anna", "Anna said yes.", [Sample("a.wav", b"RIFF")])
+    with StubServices() as services, Chain(services.encoder.url) as chain:
+        services.encoder.refusal = Refusal(400, "the sound file's rate is 1 Hz", param="sr")
+        with pytest.raises(InvalidRequest, match=r"audio_sample: a\.wav: .*1 Hz"):
+            clone(chain, library, form)

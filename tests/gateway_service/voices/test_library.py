@@ -112,7 +112,7 @@ def test_longest_name_fits_also_where_it_grows_to_be_compared(library: VoiceLibr
 
 def test_unknown_voice_is_answered_with_those_there_are(library: VoiceLibrary) -> None:
     library.add("anna", EMBED, "yes", [])
-    with pytest.raises(NotFound, match=r"'nobody'; there are ash, .*rowan, anna") as caught:
+    with pytest.raises(NotFound, match=r"'nobody'; the voices are ash, .*rowan, anna") as caught:
         library.find("nobody")
     assert (caught.value.param, caught.value.code) == ("voice", "voice_not_found")
 
@@ -150,10 +150,10 @@ def test_preset_stays(library: VoiceLibrary, name: str) -> None:
     assert caught.value.code == "preset_voice"
 
 
-def test_library_takes_no_more_than_its_most(storage: Storage) -> None:
-    library = VoiceLibrary(storage, most=1)
+def test_library_takes_no_more_than_its_limit(storage: Storage) -> None:
+    library = VoiceLibrary(storage, max_voices=1)
     library.add("anna", EMBED, "yes", [])
-    with pytest.raises(InvalidRequest, match="1 voices already") as caught:
+    with pytest.raises(InvalidRequest, match="1 voices, the limit") as caught:
         library.add("boris", EMBED, "yes", [])
     assert caught.value.code == "too_many_voices"
 
@@ -167,7 +167,7 @@ def test_of_two_at_once_one_gets_the_last_place(storage: Storage) -> None:
             both_checked.wait(10)
             return name
 
-    library = Meeting(storage, most=1)
+    library = Meeting(storage, max_voices=1)
     results: list[str] = []
 
     def add(name: str) -> None:
@@ -205,7 +205,7 @@ def test_list_and_error_read_nothing_of_how_voices_were_made(library: VoiceLibra
 def test_error_names_the_newest_and_counts_the_others(library: VoiceLibrary) -> None:
     for number in range(17):
         library.add(f"Anna {number}", EMBED, "yes", [])
-    with pytest.raises(NotFound, match=r"rowan, Anna .* and 3 more, which"):
+    with pytest.raises(NotFound, match=r"rowan, Anna .* and 3 more \(GET"):
         library.find("nobody")
 
 

@@ -3,13 +3,14 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import numpy as np
 import openai
 import pytest
 import soundfile
+import soxr
 from anyio import create_task_group, sleep, to_thread
 from starlette.testclient import TestClient
 
@@ -17,6 +18,7 @@ from gateway_service.settings import Settings
 from gateway_service.storage.database import Storage, StorageUnavailable
 from gateway_service.voices import routes as voice_routes
 from gateway_service.voices.library import VoiceLibrary
+from gateway_service.voices.schemas import CheckName
 from shared.audio.files import read_sound
 from shared.http.app import create_app
 from shared.settings import MIB
@@ -174,6 +176,36 @@ def test_name_that_is_taken_is_refused_with_no_status_that_clients_retry(
     assert error_of(client.post(URL, data=FORM, files=[ASH]))["code"] == "voice_exists"
 
 
+def test_check_keeps_nothing_and_asks_for_no_name_and_no_consent(
+    client: TestClient, encoder: FakeEncoder
+) -> None:
+    answer = client.post(f"{URL}/check", files=[ASH])
+    assert answer.status_code == 200
+    assert answer.json()["object"] == "audio.voice.check"
+    (sample,) = answer.json()["samples"]
+    assert (sample["file"], sample["usable"], sample["rating"]) == ("ash.wav", True, "Fair")
+    assert [check["name"] for check in sample["checks"]] == [*get_args(CheckName)]
+    assert {check["rating"] for check in sample["checks"]} == {"Good"}
+    assert encoder.heard == [b"ash"]
+    assert len(client.get(URL).json()["voices"]) == 6
+
+
+def test_check_judges_each_sample(client: TestClient) -> None:
+    files = [ASH, ("audio_sample", ("notes.pdf", b"%PDF-1.7", "application/pdf")), ASH]
+    samples = client.post(f"{URL}/check", files=files).json()["samples"]
+    assert [sample["rating"] for sample in samples] == ["Fair", "Poor", "Fair"]
+    assert [sample["usable"] for sample in samples] == [True, False, True]
+    assert "cannot be decoded" in samples[1]["warnings"][0]
+
+
+def test_check_of_no_usable_sample_is_refused(client: TestClient) -> None:
+    answer = client.post(f"{URL}/check", files=[("audio_sample", ("a.pdf", b"%PDF-1.7"))])
+    assert error_of(answer)["code"] == "unusable_samples"
+    assert error_of(client.post(f"{URL}/check", files={"other": b"ash"}))["param"] == "audio_sample"
+    assert error_of(client.post(f"{URL}/check", json={}), 415)["param"] == "content-type"
+    assert error_of(client.post(f"{URL}/check", files=[ASH] * 4))["param"] == "audio_sample"
+
+
 def halves(voice: str) -> list[bytes]:
     clip = read_sound(sample_path(voice).read_bytes(), max_seconds=60)
     files = []
@@ -202,7 +234,7 @@ def test_openai_client_makes_and_deletes_a_voice_of_a_recording(gateway: str) ->
         (verdict,) = details["samples"]
         assert verdict["usable"]
         assert 7 < verdict["voiced_seconds"] < verdict["seconds"] < 10
-        assert verdict["expected_similarity"] > 0.9
+        assert 0.7 < verdict["expected_similarity"] <= 0.75  # docs/evaluation.md
         assert client.audio.voices.delete(voice.id).deleted
         with pytest.raises(openai.BadRequestError, match="the sound file is empty"):
             create(audio_sample=("empty.wav", b""))
@@ -240,3 +272,78 @@ async def test_calls_wait_for_the_database_in_threads_of_their_own() -> None:
                     await sleep(0.01)
                 assert not to_thread.current_default_thread_limiter().borrowed_tokens
                 answered.set()
+
+
+def spoiled(how: str) -> bytes:
+    """A clip of a preset's voice with a fault, as a WAV file."""
+    clip = read_sound(sample_path("rowan").read_bytes(), max_seconds=60)
+    wav, rng = clip.wav, np.random.default_rng(0)
+    match how:
+        case "speech":
+            wav = wav[: int(1.2 * clip.rate)]
+        case "level":
+            wav = wav * np.float32(0.01)
+        case "clipping":
+            wav = np.clip(20 * wav, -1, 1)
+        case "offset":
+            wav = wav + np.float32(0.1)
+        case "noise":
+            wav = wav + rng.normal(0, 0.1, len(wav)).astype(np.float32)
+        case "music":
+            seconds = np.arange(len(wav)) / clip.rate
+            chord = np.sin(2 * np.pi * np.outer((220, 277, 330), seconds)).sum(axis=0)
+            wav = wav + (0.06 * chord).astype(np.float32)
+        case "speakers":
+            other = read_sound(sample_path("ash").read_bytes(), max_seconds=60).wav
+            wav = np.concatenate([wav[: 5 * clip.rate], other[: 5 * clip.rate]])
+    file = io.BytesIO()
+    soundfile.write(file, wav, clip.rate, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("fault", get_args(CheckName))
+def test_check_finds_what_is_wrong_with_real_sound(gateway: str, fault: str) -> None:
+    files = [("audio_sample", ("spoiled.wav", spoiled(fault)))]
+    answer = httpx.post(f"{gateway}{URL}/check", files=files, timeout=60).raise_for_status()
+    (sample,) = answer.json()["samples"]
+    checks = {check["name"]: check for check in sample["checks"]}
+    assert checks[fault]["rating"] in ("Fair", "Poor")
+    assert checks[fault]["remedy"].endswith(".")
+    assert sample["rating"] != "Good"
+
+
+def test_check_of_a_good_sample_finds_nothing(gateway: str) -> None:
+    files = [("audio_sample", ("rowan.wav", sample_path("rowan").read_bytes()))]
+    answer = httpx.post(f"{gateway}{URL}/check", files=files, timeout=60).raise_for_status()
+    (sample,) = answer.json()["samples"]
+    assert sample["rating"] == "Good"
+    assert [check["remedy"] for check in sample["checks"]] == [None] * len(get_args(CheckName))
+
+
+@pytest.mark.parametrize("rate", [4_000, 192_000])
+def test_voice_is_made_of_a_clip_at_any_rate(gateway: str, rate: int) -> None:
+    clip = read_sound(sample_path("elm").read_bytes(), max_seconds=60)
+    file = io.BytesIO()
+    soundfile.write(
+        file, soxr.resample(clip.wav[: 4 * clip.rate], clip.rate, rate), rate, format="WAV"
+    )
+    files = [("audio_sample", ("elm.wav", file.getvalue()))]
+    answer = httpx.post(f"{gateway}{URL}/check", files=files, timeout=60)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("kind", ["chords", "noise", "tone"])
+def test_sound_without_a_voice_is_refused_with_the_reason(gateway: str, kind: str) -> None:
+    seconds = np.arange(6 * 16_000) / 16_000
+    notes = {"tone": [440], "chords": [220, 277, 330]}.get(kind, [])
+    root = np.repeat([1, 1.68, 1.33, 1.5, 1, 1.12], 16_000)  # a chord a second
+    phase = 2 * np.pi * np.cumsum(root if kind == "chords" else np.ones(len(root))) / 16_000
+    wav = np.sin(np.outer(notes, phase)).sum(axis=0)
+    if kind == "noise":
+        wav = np.random.default_rng(0).normal(0, 1, len(seconds))
+    file = io.BytesIO()
+    soundfile.write(file, 0.1 * wav, 16_000, format="WAV")
+    files = [("audio_sample", (f"{kind}.wav", file.getvalue()))]
+    error = error_of(httpx.post(f"{gateway}{URL}/check", files=files, timeout=60))
+    assert "no voice found" in error["message"] or "voice found in" in error["message"]
+    assert error["code"] == "unusable_samples"

@@ -64,6 +64,9 @@ def hostile(name: str) -> bytes:
         ("ffmpeg", "id3v2.4 APIC"),
         ("ffmpeg", "aiff id3"),
         ("ffmpeg", "id3 pictures"),
+        ("ffmpeg", "asf texts"),
+        ("ffmpeg", "asf packet size"),
+        ("ffmpeg", "amr empty frames"),
         ("libsndfile", "vorbis codebooks"),
     ],
 )
@@ -150,7 +153,7 @@ def test_one_file_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_caller_that_leaves_waits_for_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(decoding, "_POLL_SECONDS", 0.01)
     caller = CallerState()
     caller.disconnected.set()
     token = caller_state.set(caller)

@@ -5,7 +5,7 @@
 
 import random
 
-from tests.support.hostile_media import chunks, matroska, mp4, ogg, tags
+from tests.support.hostile_media import chunks, matroska, mp4, ogg, phones, tags
 from tests.support.hostile_media.numbers import Builder, sound_file
 
 MP4_TABLES = ("stsz", "stts", "stsc", "stco", "co64", "ctts", "stss", "elst", "sbgp", "stsd")
@@ -56,6 +56,7 @@ BUILDERS: dict[str, Builder] = {
     "aiff id3": chunks.aiff_id3,
     "caf packets": chunks.caf_packets,
     "aac id3": tags.aac_with_id3,
+    **phones.BUILDERS,
 }
 LARGEST = dict.fromkeys(BUILDERS, 60_000_000) | {
     name: 120_000_000 for name in BUILDERS if name.startswith(("id3", "wav of mp3", "aiff id3"))
