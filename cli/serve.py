@@ -4,7 +4,9 @@ from contextlib import suppress
 
 import click
 
-from cli.processes import PORT_OFFSETS, ProcessError, ServiceProcesses, installed_services
+from cli.processes import ProcessError, ServiceProcesses
+from shared.services import DEFAULT_PORT, SERVICES, all_apps, installed_apps
+from shared.settings import REPOSITORY
 from shared.stop_signals import StopSignal
 
 
@@ -12,14 +14,15 @@ from shared.stop_signals import StopSignal
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port-base",
-    default=8000,
+    default=DEFAULT_PORT,
     show_default=True,
-    type=click.IntRange(1, 65535 - max(PORT_OFFSETS.values())),
-    help="The gateway's; the next are the encoder's, the synthesizer's and the vocoder's.",
+    type=click.IntRange(1, 65535 - max(app.port_offset for app in SERVICES.values())),
+    help="The gateway's port; the services take the ports after it.",
 )
 def serve(host: str, port_base: int) -> None:
     """Run all services until Ctrl-C."""
-    ports = {name: port_base + PORT_OFFSETS[name] for name in installed_services()}
+    apps = all_apps()
+    ports = {name: port_base + apps[name].port_offset for name in installed_apps(REPOSITORY)}
     try:
         with suppress(StopSignal), ServiceProcesses(ports, host) as services:
             services.wait_until_ready()

@@ -12,6 +12,7 @@ from cli.main import better
 from client.chain import SAMPLE_RATE, Chain
 from client.errors import ServiceError
 from shared.audio.mel import mel_spectrogram
+from shared.services import SERVICES
 from shared.voices import presets
 from tests.conftest import Service
 
@@ -20,7 +21,7 @@ TEXT = "Good day. Bye."
 
 @pytest.fixture(autouse=True)
 def _running_services(service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ["encoder", "synthesizer", "vocoder"]:
+    for name in SERVICES:
         monkeypatch.setenv(f"{name.upper()}_URL", str(service(name).base_url))
     monkeypatch.setenv("VOICES_DIR", str(tmp_path / "voices"))
 

@@ -24,6 +24,7 @@ import gateway_service.settings
 import shared.http.errors
 import synthesizer_service.settings
 import vocoder_service.settings
+from shared.services import DEFAULT_PORT, SERVICES, all_apps
 from shared.settings import AppSettings, ServiceSettings
 from synthesizer_service.text import NO_LEXICON
 from tests.conftest import REPOSITORY, Service
@@ -32,8 +33,7 @@ README, KOREAN = REPOSITORY / "README.md", REPOSITORY / "README.ko.md"
 API, GATEWAY = REPOSITORY / "docs/api.md", REPOSITORY / "docs/gateway.md"
 COMPOSE = REPOSITORY / "docs/deploy-compose.md"
 DOCUMENTS = [README, KOREAN, REPOSITORY / "CONTRIBUTING.md", *REPOSITORY.glob("docs/**/*.md")]
-PORTS = {"gateway": 8000, "encoder": 8001, "synthesizer": 8002, "vocoder": 8003}
-SERVICES = ["encoder", "synthesizer", "vocoder"]
+PORTS = {name: DEFAULT_PORT + app.port_offset for name, app in all_apps().items()}
 every_document = pytest.mark.parametrize(
     "document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY))
 )
