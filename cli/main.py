@@ -15,7 +15,7 @@ _COMMANDS = {
     "voices": "cli.voices_commands",
     "verify": "cli.verify",
     "serve": "cli.serve",
-    "worker": "cli.worker",
+    "worker": "cli.serve",
     "demo": "cli.demo",
     "checkpoints": "cli.checkpoints",
     "train": "cli.train",

@@ -1,5 +1,6 @@
-"""`better serve`: all services on this machine."""
+"""`better serve` runs all apps on this machine; `better worker` runs jobs on any machine."""
 
+import os
 from contextlib import suppress
 
 import click
@@ -28,7 +29,25 @@ def serve(host: str, port_base: int) -> None:
             services.wait_until_ready()
             for name, url in services.urls.items():
                 click.echo(f"{name:12} {url}")
-            click.echo("All are ready; Ctrl-C stops them.")
+            click.echo("All services are ready. Press Ctrl-C to stop them.")
             services.watch()
     except ProcessError as error:
         raise click.ClickException(str(error)) from error
+
+
+@click.command()
+def worker() -> None:
+    """Run jobs from the queue in REDIS_URL until Ctrl-C.
+
+    Set it up like the gateway: DATABASE_URL, and the addresses of the services.
+    """
+    # The gateway's modules are heavy, and no other command needs them.
+    from gateway_service.jobs.worker import work
+    from gateway_service.storage.database_url import StorageMisconfigured
+
+    try:
+        work(say=click.echo)
+    except StorageMisconfigured as error:
+        raise click.ClickException(str(error)) from error
+    # Python would wait for a thread that is still calling a service.
+    os._exit(0)

@@ -43,7 +43,7 @@ def test_all_services_run_until_ctrl_c(port_base: int) -> None:
         try:
             assert serve.stdout
             shown = dict(serve.stdout.readline().split() for _ in installed_apps(REPOSITORY))
-            assert serve.stdout.readline() == "All are ready; Ctrl-C stops them.\n"
+            assert serve.stdout.readline() == "All services are ready. Press Ctrl-C to stop them.\n"
             for name, url in shown.items():
                 assert url == f"http://127.0.0.1:{port_base + all_apps()[name].port_offset}"
                 assert httpx.get(f"{url}/check").json() == "service available"
@@ -72,7 +72,7 @@ def test_a_group_that_is_signalled_with_make_leaves_no_process(port_base: int) -
     ) as serve:
         try:
             assert serve.stdout
-            assert any("All are ready" in line for line in serve.stdout)
+            assert any("All services are ready" in line for line in serve.stdout)
             os.killpg(serve.pid, signal.SIGTERM)
             serve.communicate(timeout=60)
             assert processes("sess", serve.pid) == []
@@ -102,3 +102,35 @@ def test_a_service_that_cannot_start_ends_all_with_its_reason(
     assert result.exit_code == 1
     assert result.stderr == "Error: the encoder ended with exit code 3; its log says why\n"
     assert "docs/encoder" in capfd.readouterr().err
+
+
+# `better worker`
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    return CliRunner()
+
+
+def test_worker_without_redis_says_who_runs_the_jobs(runner: CliRunner) -> None:
+    result = runner.invoke(better, ["worker"])
+
+    assert result.exit_code == 1
+    assert "REDIS_URL is not set" in result.output
+
+
+def test_worker_names_a_setting_that_is_wrong_without_its_password(runner: CliRunner) -> None:
+    result = runner.invoke(better, ["worker"], env={"REDIS_URL": "http://:secret@host"})
+
+    assert result.exit_code == 1
+    assert "REDIS_URL: cannot be read" in result.output
+    assert "secret" not in result.output
+
+
+def test_worker_without_a_database_says_what_to_set(runner: CliRunner) -> None:
+    given = {"REDIS_URL": "redis://127.0.0.1:1", "DATABASE_URL": "postgres://host/database"}
+    result = runner.invoke(better, ["worker"], env=given)
+
+    assert result.exit_code == 1
+    assert "DATABASE_URL" in result.output
