@@ -12,7 +12,7 @@ from shared.stop_signals import raise_on_stop_signals
 # Imported when it is asked for: `better serve` need not wait for PyTorch.
 _COMMANDS = {
     "speak": "cli.speak",
-    "voices": "cli.voices_commands",
+    "voices": "cli.voices",
     "verify": "cli.verify",
     "serve": "cli.serve",
     "worker": "cli.serve",

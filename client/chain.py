@@ -78,6 +78,8 @@ class ClipReport:
     level_dbfs: float
     snr_db: float
     warnings: tuple[str, ...]
+    encoder: str = ""
+    """SHA-256 of the encoder's weights; "" if the encoder does not tell."""
 
 
 class Chain:
@@ -146,7 +148,8 @@ class Chain:
         try:
             found = answer["report"]
             numbers = {name: float(found[name]) for name in _REPORT_NUMBERS}
-            return ClipReport(**numbers, warnings=tuple(map(str, found["warnings"])))
+            warnings = tuple(map(str, found["warnings"]))
+            return ClipReport(**numbers, warnings=warnings, encoder=str(answer.get("encoder", "")))
         except (KeyError, TypeError, ValueError):
             raise self._encoder.bad_response("no report of the clip") from None
 

@@ -1,9 +1,7 @@
 """Settings of the client, read from the environment."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 from pydantic import AnyHttpUrl, Field, create_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -32,8 +30,6 @@ class Settings(ServiceUrls):
     """Between two parts of an answer, the first included."""
     deadline_seconds: float = Field(default=600.0, gt=0)
     """For one call with all its retries, to its last byte."""
-    voices_dir: Path = Path(click.get_app_dir("better")) / "voices"
-    """Where `better voices` keeps embeddings."""
 
     def service_url(self, name: str) -> str:
         """The address of a service in the table of services."""
