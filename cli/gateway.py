@@ -64,7 +64,7 @@ class Gateway:
         self._http = httpx.Client(
             base_url=self._url,
             timeout=TIMEOUT,
-            headers={"Authorization": b"Bearer " + key} if key else {},
+            headers=[(b"authorization", b"Bearer " + key)] if key else None,
             # A proxy is for other machines.
             trust_env=settings.gateway_url.host not in _THIS_MACHINE,
         )

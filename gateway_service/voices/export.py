@@ -29,9 +29,9 @@ PRESET_CONSENT = "A preset: a synthetic voice that belongs to no person."
 class Provenance(BaseModel):
     """How a voice was made."""
 
-    created_at: int = Field(0, ge=0, le=MAX_UNIX_SECONDS)
+    created_at: Annotated[int, Field(ge=0, le=MAX_UNIX_SECONDS)] = 0
     """Unix seconds; 0 for a preset."""
-    samples: list[SampleVerdict] = Field(default_factory=list, max_length=MAX_SAMPLES)
+    samples: Annotated[list[SampleVerdict], Field(max_length=MAX_SAMPLES)] = []
     """The verdict on each recording. The recordings are not kept."""
 
 
@@ -49,7 +49,7 @@ class VoiceFile(BaseModel):
     """[256], unit length: the voice."""
     consent: str = Field(max_length=MAX_CONSENT_CHARACTERS)
     """Who allowed this voice to be cloned, and for what."""
-    provenance: Provenance = Field(default_factory=Provenance)
+    provenance: Provenance = Provenance()
     encoder_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the weights of the encoder that made the embedding; null if unknown."""
 
