@@ -32,12 +32,14 @@ serve: .venv/installed
 # The gateway's tests take as long as all others, and both wait for processes much of the time.
 test: .venv/installed-dev
 	@$(MAKE) --no-print-directory -j2 test-gateway test-others
+	@$(BIN)/coverage combine --quiet
+	@echo "Lines that the tests ran: $$($(BIN)/coverage report --format=total) %. By file: $(BIN)/coverage report"
 
 test-gateway: .venv/installed-dev
-	$(BIN)/pytest tests/gateway_service
+	COVERAGE_FILE=.coverage.gateway $(BIN)/pytest --cov --cov-report= tests/gateway_service
 
 test-others: .venv/installed-dev
-	$(BIN)/pytest --ignore=tests/gateway_service
+	COVERAGE_FILE=.coverage.others $(BIN)/pytest --cov --cov-report= --ignore=tests/gateway_service
 
 # Minutes; FUZZ_EXAMPLES sets how many, and FUZZ_FILES of hostile sound files, which take half an hour.
 # What it finds, it prints with the seed and a curl command.
