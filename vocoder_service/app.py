@@ -12,7 +12,7 @@ from shared.http.app import Slot, create_app, get_model
 from shared.http.json_routes import ChunksResponse, HeldResponse
 from shared.http.openapi import BINARY, QUEUED, content
 from vocoder_service import inference
-from vocoder_service.answer import Answer
+from vocoder_service.response_format import AcceptedFormat
 from vocoder_service.schemas import SpecRequest, WavResponse
 from vocoder_service.settings import NETWORK_NAMES, settings
 
@@ -27,21 +27,23 @@ app = create_app(
     threads=settings.compute_threads,
 )
 Network = Annotated[inference.Vocoder, Depends(get_model)]
-_large_answers = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency=2)
-"""That are made and sent whole at a time: a minute of JSON at 48 kHz takes 32 MB."""
+_large_responses = ComputeSlot(settings.queue_limit, settings.queue_seconds, concurrency=2)
+"""Limits large responses in memory: a minute of JSON at 48 kHz takes 32 MB."""
 _SOUND = content(BINARY, *MEDIA_TYPES.values())
 
 
 @app.post("/inference/", response_model=WavResponse, responses=_SOUND | QUEUED)
-async def vocode(request: SpecRequest, answer: Answer, network: Network, slot: Slot) -> Response:
-    """JSON with `wav`; or, by the Accept header, a sound file, sent as it is made."""
-    answer.check_rate(request.sr)
-    work = network, request, answer
+async def vocode(
+    request: SpecRequest, response_format: AcceptedFormat, network: Network, slot: Slot
+) -> Response:
+    """Sound as JSON with `wav`, or as the sound file that the Accept header names."""
+    response_format.check_rate(request.sr)
+    work = network, request, response_format
     if not request.stream:
         async with AsyncExitStack() as hold:
             if inference.is_large(request):
-                await hold.enter_async_context(_large_answers.turn())
+                await hold.enter_async_context(_large_responses.turn())
             body = await slot.run(partial(inference.whole, *work))
-            return HeldResponse(body, answer.media_type, hold.pop_all())
+            return HeldResponse(body, response_format.media_type, hold.pop_all())
     chunks = await slot.stream(partial(inference.stream, *work))
-    return ChunksResponse(chunks, media_type=answer.media_type)
+    return ChunksResponse(chunks, media_type=response_format.media_type)

@@ -32,7 +32,7 @@ def test_vocoder_without_the_weights_of_its_network_names_what_speaks(tmp_path: 
     said = start_that_fails("vocoder", CHECKPOINTS_DIR=str(tmp_path))
     line = line_with(f"{tmp_path}/vocos: cannot open the folder", said)
     assert "copy the repository's checkpoints/vocos there" in line
-    assert f"let {tmp_path}/vocoder speak, with VOCODER=wavernn" in line
+    assert f"use {tmp_path}/vocoder with VOCODER=wavernn" in line
 
 
 def test_vocoder_of_an_unknown_network_names_those_there_are() -> None:
