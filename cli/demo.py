@@ -1,4 +1,4 @@
-"""`better demo`: starts the services, clones a voice, lets it speak, and says what that cost."""
+"""`better demo`: start the services, clone a voice, speak, and show time and memory."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ SEED = 1
 
 @dataclass(frozen=True)
 class Stage:
-    """seconds: that it took. of_seconds: of sound that it worked on."""
+    """The cost of one service: seconds of work, on so many seconds of sound."""
 
     service: str
     seconds: float
@@ -40,10 +40,10 @@ class Stage:
     default=Path("demo/speech.wav"),
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Where to write.",
+    help="Sound file to write.",
 )
 def demo(out: Path) -> None:
-    """Start the services, clone the voice in samples/ and let it speak."""
+    """Start the services, clone a voice of samples/ and speak."""
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         check_output(out)

@@ -1,4 +1,4 @@
-"""`better speak`: a text in a voice, into a sound file."""
+"""`better speak`: write speech to a sound file."""
 
 import sys
 from contextlib import AbstractContextManager, suppress
@@ -26,7 +26,7 @@ _BAR_STEPS = 1000
     metavar="FILE|NAME",
     help="A preset, a sound file, or a voice of the gateway.",
 )
-@click.option("--text", required=True, metavar="TEXT|-", help="What to say; - reads it from stdin.")
+@click.option("--text", required=True, metavar="TEXT|-", help="Text; - reads it from stdin.")
 @click.option(
     "--out", required=True, metavar="FILE|-", help=".wav, .flac, .ogg, .opus or .mp3; - for stdout."
 )
@@ -38,12 +38,12 @@ _BAR_STEPS = 1000
     type=click.Choice(get_args(TextFormat)),
     default="auto",
     show_default=True,
-    help="auto: Markdown with tags, or SSML or HTML that begins as such a document.",
+    help="auto detects SSML and HTML by the start of the text; other text is Markdown with tags.",
 )
 @click.option(
     "--lexicon",
     type=click.File("rb"),
-    help='A JSON file of words and how they are to be said: {"Nguyen": "win"}.',
+    help='A JSON file of words and their respellings: {"Nguyen": "win"}.',
 )
 def speak(
     voice: str,
@@ -53,7 +53,7 @@ def speak(
     text_format: TextFormat,
     lexicon: BinaryIO | None,
 ) -> None:
-    """Say a text in a voice."""
+    """Speak a text in a voice."""
     words = _read_text(text)
     respellings = _read_lexicon(lexicon) if lexicon else None
     try:
@@ -67,7 +67,7 @@ def speak(
         options = {"seed": seed, "text_format": text_format, "lexicon": respellings}
         try:
             _speak_into(out, chain, words, embed, bar, options)
-        except ValueError as error:  # of the text: its script, or a pause in it
+        except ValueError as error:  # the text's script, or a pause in it
             raise click.ClickException(str(error)) from None
 
 
@@ -112,10 +112,10 @@ def _opened(out: str) -> AbstractContextManager[Write]:
 
 
 def _read_text(text: str) -> str:
-    """Raises ClickException for a text that is empty or no UTF-8."""
+    """The text. Raises ClickException if it is empty or not UTF-8."""
     try:
         words = sys.stdin.buffer.read().decode("utf-8-sig") if text == "-" else text
-        words.encode()  # an argument that was no UTF-8 fails here
+        words.encode()  # fails for an argument that was not UTF-8
     except UnicodeError as error:
         raise click.ClickException(f"the text is not UTF-8: {error}") from None
     if not words.strip():
@@ -124,13 +124,13 @@ def _read_text(text: str) -> str:
 
 
 def _read_lexicon(file: BinaryIO) -> dict[str, str]:
-    """Raises ClickException for anything but an object of strings."""
+    """Words and respellings. Raises ClickException unless the file is an object of strings."""
     try:
         entries = orjson.loads(file.read())
     except orjson.JSONDecodeError as error:
         raise click.ClickException(f"{file.name} is not JSON: {error}") from None
     if not (isinstance(entries, dict) and all(isinstance(said, str) for said in entries.values())):
-        raise click.ClickException(f'{file.name} is no object such as {{"Nguyen": "win"}}')
+        raise click.ClickException(f'{file.name} must hold an object such as {{"Nguyen": "win"}}')
     return entries
 
 

@@ -28,7 +28,7 @@ def test_every_command_is_listed_with_what_it_does() -> None:
 
     assert result.exit_code == 0
     for line in [
-        "speak        Say a text in a voice.",
+        "speak        Speak a text in a voice.",
         "voices       Keep voices under a name, in the gateway's library.",
         "serve        Run all services until Ctrl-C.",
         "demo         Start the services",

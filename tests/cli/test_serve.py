@@ -87,7 +87,7 @@ def test_a_port_in_use_is_one_line(port_base: int) -> None:
     assert result.exit_code == 1
     assert result.stderr == (
         f"Error: port {port_base + 2} on 127.0.0.1, for the synthesizer, is taken; "
-        "stop what listens there, or choose others with --port-base\n"
+        "stop the other program, or choose other ports with --port-base\n"
     )
 
 

@@ -150,7 +150,7 @@ def test_the_seed_is_passed_on(stand_ins: StandIns, clip: Path, out: Path) -> No
         ({"--text": "\udcff"}, "not UTF-8"),
         ({"--voice": "nobody"}, "neither a sound file nor a preset"),
         ({"--out": "speech.mid"}, "must end in"),
-        ({"--out": "no/such/speech.wav"}, "there is no folder"),
+        ({"--out": "no/such/speech.wav"}, "does not exist; create it first"),
     ],
 )
 def test_what_cannot_work_is_refused_before_any_call(
