@@ -33,7 +33,7 @@ def engine_for(model: WaveRNN, threads: int, precision: Precision) -> Engine:
     if not built():
         log.warning(
             "the native sample loop was not built, and the loop in torch is several times slower; "
-            "install g++ and run `pip install -e .`"
+            "install a C++ compiler and run `pip install -e .`"
         )
         return TorchEngine(model)
     multiplies_half = built()[0] == "avx512" and "bfloat16" in supported()
