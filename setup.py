@@ -1,6 +1,6 @@
-"""Builds the native loops, each once for every instruction set; pyproject.toml has all the rest.
+"""Build the native loops, one module per instruction set. The rest is in pyproject.toml.
 
-Optional: where one cannot be built, the loop in torch serves.
+The loops are optional: services use slower loops in torch if they are missing.
 """
 
 from pathlib import Path

@@ -127,7 +127,7 @@ def _of_voice(engine: Engine, clip: SpeechClip) -> dict[str, float]:
 def stationary_folds(engine: Engine, mel: Float32Array) -> Labels:
     """[FOLDS, FRAMES * hop] labels of a constant mel. mel: [80] in ±1."""
     held = np.tile(mel, (FRAMES + 2 * PAD, 1))
-    aux = engine.describe(held)
+    aux = engine.aux_features(held)
     uniforms = np.random.default_rng(1).random((FOLDS, FRAMES * HOP), np.float32)
     return engine.run(
         FoldState.at_rest(FOLDS, engine.hparams.rnn_dims),

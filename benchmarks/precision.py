@@ -65,7 +65,7 @@ def nats_of_clips(model: WaveRNN, precision: Precision, clips: Sequence[SpeechCl
     engine = NativeEngine(model, precision=precision)
     nats = []
     for clip in clips:
-        aux = engine.describe(clip.mel)
+        aux = engine.aux_features(clip.mel)
         logits = engine.logits(clip.mel[None], aux[None], clip.labels[None])
         nats.append(float(cross_entropy(torch.from_numpy(logits[0]), clip.labels).mean()))
     return nats

@@ -84,7 +84,7 @@ def plain_loop(model: WaveRNN, mels: Float32Array) -> Callable[[], object]:
 def run(engine: Engine, mels: Float32Array) -> object:
     """Generate the samples of all folds from a zero state."""
     folds = len(mels)
-    aux = np.stack([engine.describe(mel) for mel in mels])  # [F, T, res_out_dims]
+    aux = np.stack([engine.aux_features(mel) for mel in mels])  # [F, T, res_out_dims]
     samples = aux.shape[1] * engine.hparams.hop_length
     uniforms = np.random.default_rng(0).random((folds, samples), np.float32)
     state = FoldState.at_rest(folds, engine.hparams.rnn_dims)

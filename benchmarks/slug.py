@@ -1,4 +1,4 @@
-"""Size of a deployment without an image: source and packages, packed like a Heroku slug.
+"""The size of a service's slug on Heroku: its packages and the source, packed.
 
 Python itself is not counted.
 """
@@ -6,6 +6,7 @@ Python itself is not counted.
 import gzip
 import re
 import tarfile
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -16,12 +17,12 @@ from packaging.requirements import Requirement
 from benchmarks.results import Row, Table
 from shared.settings import REPOSITORY
 
-LIMIT_MB = 500  # Heroku's
+LIMIT_MB = 500  # of Heroku
 _NOT_SOURCE = {".git", ".venv", "__pycache__", "data", "demo", "build"}
 
 
 class _Counter:
-    """A file that counts the bytes written."""
+    """A file that only counts."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -43,11 +44,11 @@ def measure() -> Table:
         Row("slug", "MB", [(packages.bytes + source.bytes) / 1e6], LIMIT_MB),
         Row("unpacked", "MB", [sum(packed) / 1e6]),
     ]
-    return Table("Size", "tar and gzip, level 6, as installed here, without Python itself", rows)
+    return Table("Size", "tar and gzip, level 6, as installed here; without Python itself", rows)
 
 
 def _packed(sink: _Counter, files: Iterator[Path]) -> int:
-    """Pack the files into `sink`; returns their size before packing, in bytes."""
+    """Their bytes before packing."""
     size = 0
     with (
         gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=6) as packing,
@@ -60,9 +61,9 @@ def _packed(sink: _Counter, files: Iterator[Path]) -> int:
 
 
 def _package_files() -> Iterator[Path]:
-    """Files of the packages in requirements.txt and of their dependencies."""
-    lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
-    wanted = [Requirement(line.partition(" #")[0]) for line in lines if line.strip()[:1] not in "#"]
+    """Files of the packages that pyproject.toml names, and of those that they require."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    wanted = [Requirement(line) for line in project["dependencies"]]
     seen: set[str] = set()
     while wanted:
         requirement = wanted.pop()

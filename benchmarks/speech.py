@@ -11,11 +11,12 @@ from benchmarks.baselines import NEEDED, SpeakerProcess, missing, speaking
 from benchmarks.machine import threads_called, usable_cores
 from benchmarks.memory import MB_PER_MIB
 from benchmarks.results import Row, Table, ratios
-from benchmarks.services import SERVICES, running
+from benchmarks.services import running
 from benchmarks.stages import QUICK_SENTENCE, SEED, SENTENCE
 from cli.peak_memory import peak_mib
 from client.chain import SAMPLE_RATE, Chain
 from client.options import SpeechOptions
+from shared.services import SERVICES
 from shared.voices import sample_path
 
 PARAGRAPH = (
@@ -51,7 +52,7 @@ def measure(runs: int, quick: bool) -> Table:
     here = [name for name in NEEDED if not missing(name)]
     with ExitStack() as stack:
         services = stack.enter_context(running(SERVICES))
-        chain = stack.enter_context(Chain(*(services.urls[name] for name in SERVICES)))
+        chain = stack.enter_context(Chain(settings=services.client_settings()))
         others = {name: stack.enter_context(speaking(name, threads)) for name in here}
         speakers: dict[str, Speak] = {OURS: partial(_clone, chain)}
         speakers |= {name: partial(_say, other) for name, other in others.items()}

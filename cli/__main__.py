@@ -1,4 +1,4 @@
-"""`python -m cli`: the `better` command where it is not installed, as in an image."""
+"""`python -m cli`: the `better` command without its installation, as in an image."""
 
 from cli.main import main
 

@@ -18,11 +18,9 @@ import numpy as np
 import soundfile
 
 from cli.sound_output import sound_file
-from cli.speak import read_lexicon, warn
-from cli.voices import VoiceError, VoiceStore
+from cli.speak import find_voice, read_lexicon, warn
 from client.chain import SAMPLE_RATE, Chain
 from client.options import SpeechOptions
-from client.settings import Settings
 from client.wav_stream import Int16Array
 from shared.atomic_files import replacing
 from shared.http.tensors import Float32Array
@@ -97,15 +95,14 @@ def book(
         if only_list:
             _show(read)
             return
-        settings = Settings()
-        found = VoiceStore(settings.voices_dir).find(voice)
-    except (BookError, VoiceError) as error:
+    except BookError as error:
         raise click.ClickException(f"{file}: {error}") from None
     folder = out.with_name(out.name + ".chapters")
     _check_space(out, read)
     options = {"seed": seed, "lexicon": read_lexicon(lexicon) if lexicon else None}
-    with Chain(settings=settings, on_warning=warn) as chain:
-        embed = chain.embed(found) if isinstance(found, Path) else found.embed
+    found = find_voice(voice)
+    with Chain(on_warning=warn) as chain:
+        embed = chain.embed(found) if isinstance(found, Path) else found
         sounds = [*_Speaker(chain, embed, folder, options).speak(read)]
     tags = Tags(title or read.title or file.stem, author or read.author, read.language, read.cover)
     with replacing(out) as path:

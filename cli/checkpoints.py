@@ -1,4 +1,4 @@
-"""`better checkpoints`: fetch, split, join, verify and show the weights of the services."""
+"""`better checkpoints`: fetch, split, join, verify and show weights."""
 
 import sys
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from shared.settings import REPOSITORY
 
 CHECKPOINTS = REPOSITORY / "checkpoints"
 
-force_option = click.option("--force", is_flag=True, help="Replace what is there.")
+force_option = click.option("--force", is_flag=True, help="Replace existing files.")
 folder_argument = click.argument("folder", type=click.Path(path_type=Path))
 
 
 class OneLineErrors(click.Group):
-    """A group whose commands fail with one line on stderr and exit code 1."""
+    """Commands whose errors are one line on stderr, with exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -33,7 +33,7 @@ class OneLineErrors(click.Group):
 
 @click.group(cls=OneLineErrors)
 def checkpoints() -> None:
-    """The weights: one folder a model, one file a parameter."""
+    """Manage weights: one folder per model, one file per parameter."""
 
 
 @checkpoints.command("fetch")
@@ -43,22 +43,22 @@ def checkpoints() -> None:
     "directory",
     type=click.Path(path_type=Path),
     default=CHECKPOINTS,
-    help="Where the folders go.  [default: the repository's checkpoints/]",
+    help="Folder for the models' folders.  [default: the repository's checkpoints/]",
 )
-@click.option("--url", help="Where <model>.pt lies, if not at Hugging Face.")
-@click.option("--sha256", help="What the file must hash to.")
+@click.option("--url", help="Folder of <model>.pt, in place of Hugging Face.")
+@click.option("--sha256", help="Expected SHA-256 of the file.")
 @force_option
 def fetch_command(
     model: str, directory: Path, url: str | None, sha256: str | None, force: bool
 ) -> None:
     """Download RTVC's official weights: encoder 17 MB, synthesizer 371 MB, vocoder 54 MB.
 
-    Run again, it goes on where it was cut off. The vocoder is a WaveRNN, with which the vocoder
-    service speaks if VOCODER is wavernn.
+    An interrupted download continues when you run the command again. The vocoder is a WaveRNN; the
+    vocoder service uses it with VOCODER=wavernn.
     """
     chosen = [name for name in RTVC_MODELS if model in (name, "all")]
     if sha256 and len(chosen) > 1:
-        raise click.UsageError("--sha256 is of one file: name one model")
+        raise click.UsageError("--sha256 belongs to one file; name one model")
     for name in chosen:
         refuse_overwriting(directory / name, force)
     for name in chosen:
@@ -67,7 +67,7 @@ def fetch_command(
             manifest = fetch(name, directory, remote, force=force, progress=progress, say=_say)
         _report(directory / name, manifest)
         if name == "vocoder":
-            click.echo("it is a WaveRNN: the vocoder service speaks with it if VOCODER=wavernn")
+            click.echo("This is a WaveRNN. The vocoder service uses it with VOCODER=wavernn.")
 
 
 @checkpoints.command("split")
@@ -78,11 +78,11 @@ def fetch_command(
     type=click.Choice(get_args(DiskDtype)),
     default="float32",
     show_default=True,
-    help="float16 halves the folder; loaded, it is float32 again.",
+    help="float16 halves the folder's size; services load it as float32.",
 )
-@click.option("--source", help="Where the weights come from.  [default: the file's name]")
+@click.option("--source", help="Origin of the weights.  [default: the file's name]")
 @click.option("--licence", default="not stated", show_default=True)
-@click.option("--notice", type=click.File(), help="Text for the folder's NOTICE.")
+@click.option("--notice", type=click.File(), help="Text of the folder's NOTICE.")
 @force_option
 def split_command(
     file: Path,
@@ -93,10 +93,10 @@ def split_command(
     notice: Any,
     force: bool,
 ) -> None:
-    """Split FILE, a checkpoint of RTVC's, into FOLDER."""
+    """Split FILE, a checkpoint of RTVC, into FOLDER."""
     checkpoint = read_rtvc(file)
     for name in checkpoint.dropped:
-        click.echo(f"{name} left out: only the training loss uses it")
+        click.echo(f"Left out {name}, which only the training loss uses.")
     manifest = write(
         folder,
         checkpoint.state_dict,
@@ -115,7 +115,7 @@ def split_command(
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @force_option
 def join_command(folder: Path, file: Path, force: bool) -> None:
-    """Join FOLDER into FILE, a checkpoint that RTVC loads."""
+    """Join FOLDER into FILE, a checkpoint for RTVC."""
     manifest = join(folder, file, force=force)
     click.echo(f"{file}: {manifest.model}, {len(manifest.parameters)} parameters")
 
@@ -130,12 +130,12 @@ def join_command(folder: Path, file: Path, force: bool) -> None:
     default=CHECKPOINTS,
     show_default=True,
     show_envvar=True,
-    help="Where the models' folders are, if no FOLDERS are named.",
+    help="Folder of the models' folders, if no FOLDERS are given.",
 )
 def verify_command(folders: tuple[Path, ...], directory: Path) -> None:
-    """Check every file of FOLDERS, by default of all models, as a service does at start.
+    """Check all files of FOLDERS, as a service does at start. Default: all models.
 
-    Of the two vocoders, vocoder and vocos, one may be absent.
+    One of the two vocoders, vocoder and vocos, may be absent.
     """
     for folder in folders or _all_models(directory):
         _report(folder, verify(folder))
@@ -144,7 +144,7 @@ def verify_command(folders: tuple[Path, ...], directory: Path) -> None:
 @checkpoints.command("show")
 @folder_argument
 def show_command(folder: Path) -> None:
-    """List what FOLDER holds."""
+    """List the parameters and hyperparameters in FOLDER."""
     manifest = verify(folder)
     width = max(len(entry.name) for entry in manifest.parameters)
     for entry in manifest.parameters:

@@ -1,4 +1,4 @@
-"""`better demo`: starts the services, clones a voice, lets it speak, and says what that cost."""
+"""`better demo`: start the services, clone a voice, speak, and show time and memory."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,19 +14,19 @@ from cli.peak_memory import peak_mib
 from cli.processes import ProcessError, ServiceProcesses, ready_services
 from cli.sound_output import BadOutput, check_output, sound_file
 from client.chain import SAMPLE_RATE, Chain, silence
+from shared.services import SERVICES
 from shared.text.sentences import split_sentences
 from shared.voices import DEFAULT_VOICE, sample_path
 
 T = TypeVar("T")
 
-SERVICES = ["encoder", "synthesizer", "vocoder"]
 TEXT = "Hello! You hear a voice that was cloned from a few seconds of speech, on a small machine."
 SEED = 1
 
 
 @dataclass(frozen=True)
 class Stage:
-    """seconds: that it took. of_seconds: of sound that it worked on."""
+    """The cost of one service: seconds of work, on so many seconds of sound."""
 
     service: str
     seconds: float
@@ -40,10 +40,10 @@ class Stage:
     default=Path("demo/speech.wav"),
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Where to write.",
+    help="Sound file to write.",
 )
 def demo(out: Path) -> None:
-    """Start the services, clone the voice in samples/ and let it speak."""
+    """Start the services, clone a voice of samples/ and speak."""
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         check_output(out)
@@ -60,7 +60,7 @@ def demo(out: Path) -> None:
 
 def _speak(services: ServiceProcesses, clip: Path, out: Path) -> list[Stage]:
     info = soundfile.info(clip)
-    with Chain(*(services.urls[name] for name in SERVICES)) as chain:
+    with Chain(settings=services.client_settings()) as chain:
         embed, embed_seconds = _timed(lambda: chain.embed(clip))
         pieces = split_sentences(TEXT)
         specs, spec_seconds = _timed(

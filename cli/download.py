@@ -1,8 +1,9 @@
-"""Downloads one file, resuming where it was cut off, in this run or an earlier one.
+"""Resumable download of one file.
 
-    FetchError   the file could not be had; the message says why and what to do
+    FetchError   the download failed; the message has the reason and the remedy
 
-What has arrived is kept in a .part file until the caller takes it, unless it is proven wrong.
+Received bytes are kept in a .part file, so that the next try or the next run continues. They are
+deleted if they prove to be wrong.
 """
 
 import errno
@@ -22,25 +23,25 @@ import httpx
 
 from client.retries import RetryPolicy, parse_retry_after
 
-TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds; of silence, not of the whole download
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds without data
 TRIES_WITHOUT_PROGRESS = 5
 MAX_TRIES = 100
-FIRST_PAUSE_SECONDS = 1.0  # doubles after each failure
+FIRST_PAUSE_SECONDS = 1.0  # doubled after each failure
 MAX_PAUSE_SECONDS = 60.0
-MAX_FILE_BYTES = 2**32  # of a server that does not announce a size
+MAX_FILE_BYTES = 2**32  # if the server does not announce a size
 TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 Progress = Callable[[int, int | None], None]
-"""Told the bytes that are there and, where known, the bytes there will be."""
+"""Called with the bytes received and, if known, the bytes in total."""
 Say = Callable[[str], None]
 
 
 class FetchError(Exception):
-    """A download that failed. The message names the URL, the reason and the remedy."""
+    """A failed download. The message has the URL, the reason and the remedy."""
 
 
 class _Interrupted(Exception):
-    """Worth another try, after `pause` seconds if the server said so."""
+    """A failure worth a retry, after `pause` seconds if the server names a time."""
 
     def __init__(self, reason: str, pause: float | None = None) -> None:
         super().__init__(reason)
@@ -49,7 +50,7 @@ class _Interrupted(Exception):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file to download, and what is known of it beforehand."""
+    """A file to download, with its size and hash if they are known."""
 
     url: str
     size: int | None = None  # bytes
@@ -57,9 +58,9 @@ class RemoteFile:
 
 
 def download(remote: RemoteFile, file: BufferedRandom, progress: Progress, say: Say) -> str:
-    """Fill the file, try after try. Returns its SHA-256.
+    """Fill the file, with retries. Returns its SHA-256.
 
-    file: what `opened` gives. Raises FetchError, OSError.
+    file: from `opened`. Raises FetchError, OSError.
     """
     failures = 0
     retries = RetryPolicy(
@@ -85,14 +86,14 @@ def download(remote: RemoteFile, file: BufferedRandom, progress: Progress, say: 
             pause = retries.wait_seconds(failures, asked_pause or None)
             say(f"{reason}; trying again in {pause:.2g} s")
             time.sleep(pause)
-    kept = f"{_size(file)} bytes are kept; run the command again to go on from there"
+    kept = f"{_size(file)} bytes are kept; run the command again to continue"
     raise FetchError(f"{remote.url}: {reason}. {kept}")
 
 
 def _receive(
     client: httpx.Client, remote: RemoteFile, file: BufferedRandom, progress: Progress
 ) -> RemoteFile:
-    """One request for what is missing. Returns what the server says of the file."""
+    """Request the missing bytes. Returns the file's size and hash according to the server."""
     done = _size(file)
     headers = {"Accept-Encoding": "identity"}
     if done:
@@ -103,7 +104,7 @@ def _receive(
             return offer
         if response.status_code == 416 or not _continues(response, done):
             file.truncate(0)
-            raise _Interrupted("what is there does not fit what the server has")
+            raise _Interrupted("the bytes received so far do not match the server's file")
         _check_status(response, remote.url)
         _check_offer(remote, offer)
         if response.status_code == 200:
@@ -114,7 +115,9 @@ def _receive(
             done += file.write(chunk)
             if done > (offer.size or MAX_FILE_BYTES):
                 file.truncate(0)
-                raise FetchError(f"{remote.url}: longer than the {offer.size} bytes announced")
+                raise FetchError(
+                    f"{remote.url}: the server sent more than the {offer.size} bytes it announced"
+                )
             progress(done, offer.size)
     if offer.size is not None and done < offer.size:
         raise _Interrupted(f"the connection closed after {done} of {offer.size} bytes")
@@ -122,10 +125,10 @@ def _receive(
 
 
 def _offer(response: httpx.Response) -> RemoteFile:
-    """Size and SHA-256 as the server states them.
+    """Size and SHA-256 according to the server.
 
-    Hugging Face's answer to /resolve/ is a redirect to a content network; that redirect, not the
-    answer behind it, carries the file's size and SHA-256 (X-Linked-Size, X-Linked-Etag).
+    Hugging Face redirects /resolve/ to a content network. The redirect, not the final response,
+    has the file's size and SHA-256 (X-Linked-Size, X-Linked-Etag).
     """
     size = sha256 = None
     for answer in [response, *response.history]:
@@ -143,7 +146,7 @@ def _offer(response: httpx.Response) -> RemoteFile:
 
 
 def _continues(response: httpx.Response, done: int) -> bool:
-    """Whether a partial answer starts where the file ends; any other answer may be whole."""
+    """Whether a partial response starts at the end of the file; others are whole responses."""
     content_range = response.headers.get("Content-Range", "")
     return response.status_code != 206 or content_range.startswith(f"bytes {done}-")
 
@@ -158,7 +161,7 @@ def _check_status(response: httpx.Response, url: str) -> None:
 
 
 def _check_offer(remote: RemoteFile, offer: RemoteFile) -> None:
-    """Refuse another file than the one wanted before it is downloaded."""
+    """Reject a file of another size or hash before the download."""
     if None not in (remote.size, offer.size) and remote.size != offer.size:
         raise FetchError(f"{remote.url}: is {offer.size} bytes, expected {remote.size}")
     if None not in (remote.sha256, offer.sha256) and remote.sha256 != offer.sha256:
@@ -176,41 +179,41 @@ def _checked_digest(file: BufferedRandom, url: str, expected: str | None) -> str
 
 def _wrong_hash(url: str, digest: str, expected: str) -> FetchError:
     return FetchError(
-        f"{url}: SHA-256 is {digest}, expected {expected}. Nothing of it is kept; run the command "
+        f"{url}: SHA-256 is {digest}, expected {expected}. The file was deleted; run the command "
         "again, or pass --sha256 for another file that you trust"
     )
 
 
 def _check_space(directory: Path, size: int | None, done: int) -> None:
-    """Room for the rest of the file and for its parameters, which are no more than the file."""
+    """Require space for the rest of the file and for its parameters, at most the same size."""
     needed = 2 * (size or 0) - done
     free = shutil.disk_usage(directory).free
     if free < needed:
         raise FetchError(
-            f"{directory}: {free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB needed; free some, or "
-            "choose another place with --dir"
+            f"{directory}: {free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB needed; free some "
+            "space, or choose another folder with --dir"
         )
 
 
 @contextmanager
 def disk_errors(directory: Path) -> Iterator[None]:
-    """OSError as FetchError, with a remedy for a full disk."""
+    """Turn OSError into FetchError, with a remedy for a full disk."""
     try:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "; free some and run the command again, what has arrived is kept" if full else ""
+        remedy = "; free some space and run the command again to continue" if full else ""
         raise FetchError(f"{error.filename or directory}: {error.strerror}{remedy}") from None
 
 
 @contextmanager
 def opened(part: Path) -> Iterator[BufferedRandom]:
-    """The file of what has arrived, for this process alone; an empty one is not left behind."""
+    """The .part file, locked for this process, and removed if it stays empty."""
     with part.open("a+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FetchError(f"{part}: another fetch is at work on it") from None
+            raise FetchError(f"{part}: another fetch writes to it; wait for it") from None
         try:
             yield file
         finally:

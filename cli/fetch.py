@@ -1,4 +1,4 @@
-"""Downloads RTVC's official weights into the checkpoint store."""
+"""Download RTVC's official weights and split them into checkpoint folders."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ OFFICIAL: dict[ModelName, RemoteFile] = {
 def remote_file(
     model: ModelName, base_url: str | None = None, sha256: str | None = None
 ) -> RemoteFile:
-    """The official file; or the one of that name elsewhere, or of another hash, of any size."""
+    """The official file, or one of the same name at `base_url`, or with another hash."""
     official = OFFICIAL[model]
     url = official.url if base_url is None else f"{base_url.rstrip('/')}/{model}.pt"
     if sha256 or url != official.url:
@@ -53,8 +53,8 @@ def fetch(
 ) -> Manifest:
     """Download one model's weights and split them into `directory/<model>`.
 
-    Raises FetchError; CheckpointError when the folder exists and no `force`, or the file is no
-    such model. The folder is then what it was before.
+    Raises FetchError; CheckpointError if the folder exists and `force` is false, or the file holds
+    another model. The folder is then unchanged.
     """
     folder = directory / model
     refuse_overwriting(folder, force)
@@ -66,7 +66,7 @@ def fetch(
             try:
                 manifest = _split(model, part, folder, remote, digest, force)
             except CheckpointError:
-                part.unlink()  # whole, and no checkpoint: of no use to the next try
+                part.unlink()  # complete, but not a checkpoint: useless for a retry
                 raise
             part.unlink()
     return manifest

@@ -10,14 +10,14 @@ from client.errors import ChainError
 from shared import __version__
 from shared.stop_signals import raise_on_stop_signals
 
-# Imported when it is asked for: `better serve` need not wait for PyTorch.
+# Imported on use, so that `better serve` does not load PyTorch.
 _COMMANDS = {
     "speak": "cli.speak",
     "book": "cli.book",
-    "voices": "cli.voices_commands",
+    "voices": "cli.voices",
     "verify": "cli.verify",
     "serve": "cli.serve",
-    "worker": "cli.worker",
+    "worker": "cli.serve",
     "wyoming": "cli.wyoming",
     "mcp": "cli.mcp",
     "demo": "cli.demo",
@@ -37,13 +37,13 @@ class _BetterGroup(click.Group):
         return command
 
     def invoke(self, context: click.Context) -> object:
-        """What goes wrong for a known reason becomes one line and exit code 1."""
+        """Print known errors as one line and exit with code 1."""
         try:
             return super().invoke(context)
         except ChainError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
-            if error.errno == errno.EPIPE:  # click ends quietly then
+            if error.errno == errno.EPIPE:  # click exits silently
                 raise
             where = f"{error.filename}: " if error.filename else ""
             raise click.ClickException(where + (error.strerror or str(error))) from error
@@ -54,7 +54,7 @@ class _BetterGroup(click.Group):
 def _first_line(invalid: ValidationError) -> str:
     first = invalid.errors()[0]
     name = "_".join(map(str, first["loc"])).upper()
-    if first["type"] == "value_error":  # of our own: it shows the value where that is no secret
+    if first["type"] == "value_error":  # our own message, which shows values unless they are secret
         return f"{name}: {first['ctx']['error']}".removeprefix(": ")
     return f"{name} is {first['input']!r}: {first['msg']}"
 
@@ -62,7 +62,7 @@ def _first_line(invalid: ValidationError) -> str:
 @click.group(cls=_BetterGroup)
 @click.version_option(__version__)
 def better() -> None:
-    """Better API: clone a voice and let it speak."""
+    """Better API: clone a voice and speak with it."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""How much memory a service needed at most."""
+"""Peak memory of a service."""
 
 import re
 import subprocess
@@ -8,9 +8,9 @@ _PROC = Path("/proc")
 
 
 def peak_mib(group: int) -> float:
-    """MiB, over all processes of a process group: gunicorn and its workers.
+    """Peak memory in MiB of a process group: gunicorn and its workers.
 
-    Where there is no /proc, what they hold now.
+    Without /proc, their current memory.
     """
     if _PROC.is_dir():
         return sum(_peak_kib(pid) for pid in _members(group)) / 1024
@@ -27,9 +27,9 @@ def _members(group: int) -> list[Path]:
 
 def _group_of(process: Path) -> int | None:
     try:
-        # The command's name, in brackets, may itself hold spaces and brackets.
+        # The command's name, in brackets, may contain spaces and brackets.
         fields = (process / "stat").read_text().rpartition(")")[2].split()
-    except OSError:  # it has ended meanwhile
+    except OSError:  # the process has ended
         return None
     return int(fields[2])
 

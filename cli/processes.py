@@ -1,12 +1,12 @@
-"""The services as child processes, run by the Procfile's `web` line as Heroku does it.
+"""Services as child processes, each run by the `web` line of the Procfile, as on Heroku.
 
-Honcho, which runs Procfiles too, kills after 5 s what still answers a request, and leaves its
-children behind when a signal arrives while it starts them.
+Honcho also runs Procfiles, but it kills requests after 5 s, and leaves children behind if a signal
+arrives while it starts them.
 
 ProcessError
-├── PortTaken       nothing was started
-├── ServiceDied     one ended by itself
-└── ServiceNotReady
+├── PortTaken         a port is in use; nothing was started
+├── ServiceDied       a service ended by itself
+└── ServiceNotReady   a service was not ready in time
 """
 
 import errno
@@ -18,24 +18,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import click
 import httpx
 
 from client.chain import Chain
 from client.errors import ChainError
+from client.settings import Settings as ClientSettings
+from shared.services import SERVICES, url_settings
 from shared.settings import REPOSITORY
 from shared.stop_signals import StopSignalOnce, stop_signals_held
 
-PORT_OFFSETS = {"gateway": 0, "encoder": 1, "synthesizer": 2, "vocoder": 3}
-SERVICES = ["encoder", "synthesizer", "vocoder"]
 GRACE_SECONDS = 30.0
-"""For requests under way, 20 s, and what the apps then close; gunicorn.conf.py ends all at 28."""
+"""For requests under way (20 s) and for closing; gunicorn.conf.py ends a service after 28 s."""
 SHOWN_OF_LOG = 40  # lines
 
 
@@ -55,16 +55,12 @@ class ServiceNotReady(ProcessError):
     pass
 
 
-def installed_services(root: Path = REPOSITORY) -> list[str]:
-    return [name for name in PORT_OFFSETS if (root / f"{name}_service" / "app.py").exists()]
-
-
 class ServiceProcesses:
-    """Runs while the context is open; when it closes, nothing that was started is left.
+    """Services that run while the context is open. No process is left when it closes.
 
-    ports: by service. log: where they write to, as subprocess takes it; standard error if None.
-    root: the folder of the Procfile and the services. checkpoints: a folder of weights other than
-    the one that they are set to. settings: go before those of the environment.
+    ports: by service. log: for their output, as in subprocess; standard error if None.
+    root: the folder of the Procfile and the services. checkpoints: a folder of weights, in place of
+    the configured one. settings: override the environment.
     """
 
     def __init__(
@@ -85,12 +81,12 @@ class ServiceProcesses:
         self._signals = StopSignalOnce()
 
     def __enter__(self) -> Self:
-        """Raises PortTaken before anything is started."""
+        """Start all services. Raises PortTaken before any of them is started."""
         for name, port in self._ports.items():
             _check_port(name, self._host, port)
         self._signals.install()
         try:
-            # A child between its start and its entry in the table would be forgotten.
+            # A signal between the start of a child and its entry here would lose the child.
             with stop_signals_held():
                 for name in self._ports:
                     self._children[name] = self._start(name)
@@ -107,13 +103,18 @@ class ServiceProcesses:
     ) -> None:
         self._stop()
 
+    def client_settings(self) -> ClientSettings:
+        """Settings of a client that calls these services, whatever the environment says."""
+        addresses: dict[str, Any] = url_settings(self.urls)
+        return ClientSettings(**{name.lower(): url for name, url in addresses.items()})
+
     @property
     def groups(self) -> dict[str, int]:
-        """Process group of each service: gunicorn and its workers."""
+        """The process group of each service: gunicorn and its workers."""
         return {name: child.pid for name, child in self._children.items()}
 
     def check_alive(self) -> None:
-        """Raises ServiceDied."""
+        """Raises ServiceDied if a service has ended."""
         for name, child in self._children.items():
             if child.poll() is not None:
                 raise ServiceDied(
@@ -121,7 +122,7 @@ class ServiceProcesses:
                 )
 
     def wait_until_ready(self, seconds: float = 120.0) -> None:
-        """Returns when all answer /health/ready. Raises ServiceDied or ServiceNotReady."""
+        """Wait for /health/ready of every service. Raises ServiceDied or ServiceNotReady."""
         deadline = time.monotonic() + seconds
         with httpx.Client(timeout=5, trust_env=False) as http:
             for name, url in self.urls.items():
@@ -132,14 +133,16 @@ class ServiceProcesses:
                     time.sleep(0.1)
 
     def watch(self) -> None:
-        """Returns never; raises ServiceDied as soon as one ends."""
+        """Wait until a service ends, then raise ServiceDied."""
         while True:
             self.check_alive()
             time.sleep(0.2)
 
     def _stop(self) -> None:
-        """Lets requests under way end; a Ctrl-C or SIGTERM that arrives more than a second after
-        the first does not wait for them."""
+        """Stop all services after their current requests.
+
+        A second Ctrl-C or SIGTERM, more than a second after the first, stops them at once.
+        """
         self._signals.hold()
         try:
             self._end_children()
@@ -153,7 +156,7 @@ class ServiceProcesses:
         while self._any_runs() and not self._signals.is_impatient and time.monotonic() < deadline:
             time.sleep(0.05)
         for child in self._children.values():
-            with suppress(ProcessLookupError):  # workers whose master died stay in its group
+            with suppress(ProcessLookupError):  # orphaned workers stay in the group of their master
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
 
@@ -161,8 +164,7 @@ class ServiceProcesses:
         return any(child.poll() is None for child in self._children.values())
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
-        addresses = {f"{other.upper()}_URL": url for other, url in self.urls.items()}
-        environment = os.environ | addresses | self._chosen
+        environment = os.environ | url_settings(self.urls) | self._chosen
         environment["PATH"] = os.pathsep.join(
             [str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]
         )
@@ -178,18 +180,21 @@ class ServiceProcesses:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            process_group=0,  # so that Ctrl-C reaches us alone, and leftovers can be found
+            process_group=0,  # so that Ctrl-C reaches only us, and the group can be killed
         )
 
 
 @contextmanager
 def ready_services(
-    names: list[str],
+    names: Iterable[str],
     checkpoints: Path | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[ServiceProcesses]:
-    """On free ports, so that others may run beside them; if they fail, the end of their log is
-    shown. checkpoints, settings: as ServiceProcesses takes them. Raises ProcessError."""
+    """Services on free ports, ready for requests.
+
+    If they fail, the end of their log is shown. checkpoints, settings: see ServiceProcesses.
+    Raises ProcessError.
+    """
     with (
         tempfile.TemporaryFile() as log,
         ServiceProcesses(
@@ -208,22 +213,24 @@ def ready_services(
 
 @contextmanager
 def ready_chain(checkpoints: Path, vocoder: str) -> Iterator[Chain]:
-    """A client of the three services, started with a folder of weights and one of the vocoder's
-    networks. Raises ProcessError."""
+    """A client of the services, which run with these checkpoints and this network of the vocoder.
+
+    Raises ProcessError.
+    """
     with (
         ready_services(SERVICES, checkpoints, {"VOCODER": vocoder}) as services,
-        Chain(*(services.urls[name] for name in SERVICES)) as chain,
+        Chain(settings=services.client_settings()) as chain,
     ):
         yield chain
 
 
-def free_ports(names: list[str]) -> dict[str, int]:
-    """Ports of the loopback that nothing listens on, by service."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
-    ports = [taken.getsockname()[1] for taken in sockets]
-    for taken in sockets:
+def free_ports(names: Iterable[str]) -> dict[str, int]:
+    """A free port of the loopback for each service."""
+    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
+    ports = {name: taken.getsockname()[1] for name, taken in sockets.items()}
+    for taken in sockets.values():
         taken.close()
-    return dict(zip(names, ports, strict=True))
+    return ports
 
 
 def _web_command(procfile: Path) -> list[str]:
@@ -245,7 +252,7 @@ def _check_port(name: str, host: str, port: int) -> None:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            reason = "is taken; stop what listens there, or choose others with --port-base"
+            reason = "is taken; stop the other program, or choose other ports with --port-base"
         else:
             reason = f"cannot be used: {os.strerror(error.errno) if error.errno else error}"
         raise PortTaken(f"port {port} on {host}, for the {name}, {reason}") from None

@@ -1,5 +1,4 @@
-"""Where speech goes: a sound file, written as it is made and there only when it is whole, or
-standard output."""
+"""Outputs for speech: a sound file, which appears when it is complete, or standard output."""
 
 import errno
 import os
@@ -27,11 +26,11 @@ Write = Callable[[Int16Array], None]
 
 
 class BadOutput(ValueError):
-    """The speech could not be written there."""
+    """An output that cannot be written."""
 
 
 def check_output(target: Path) -> None:
-    """Before any work is done. Raises BadOutput."""
+    """Raises BadOutput if speech cannot be written there."""
     if target.suffix.lower() not in _FORMATS:
         known = ", ".join(_FORMATS)
         raise BadOutput(f"{target}: the file's name must end in one of {known}")
@@ -39,14 +38,14 @@ def check_output(target: Path) -> None:
         raise BadOutput(f"{target} is not a file; use - for standard output")
     folder = target.resolve().parent
     if not folder.is_dir():
-        raise BadOutput(f"{target}: there is no folder {folder}; make it first")
+        raise BadOutput(f"{target}: the folder {folder} does not exist; create it first")
     if not os.access(folder, os.W_OK):
-        raise BadOutput(f"{target}: nothing can be written into {folder}")
+        raise BadOutput(f"{target}: the folder {folder} is not writable; choose another")
 
 
 @contextmanager
 def sound_file(target: Path) -> Iterator[Write]:
-    """16 kHz mono, in the format that the name ends in. Raises OSError."""
+    """Write 16 kHz mono in the format of the file's suffix. Raises OSError."""
     form, subtype = _FORMATS[target.suffix.lower()]
     with replacing(target) as path:
         try:
@@ -59,7 +58,7 @@ def sound_file(target: Path) -> Iterator[Write]:
 
 @contextmanager
 def wav_stream(out: BinaryIO) -> Iterator[Write]:
-    """A WAV of 16 kHz, 16 bit, mono, whose header leaves its length open."""
+    """Write WAV (16 kHz, 16 bit, mono) with an open length in its header."""
     out.write(endless_wav_header(SAMPLE_RATE))
 
     def write(samples: Int16Array) -> None:

@@ -1,33 +1,37 @@
-"""`better speak`: a text in a voice, into a sound file."""
+"""`better speak`: write speech to a sound file."""
 
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast, get_args
 
 import click
+import numpy as np
 import orjson
 from pydantic import ValidationError
 
+from cli.gateway import Gateway, GatewayError
 from cli.sound_output import BadOutput, Write, check_output, sound_file, wav_stream
-from cli.voices import VoiceError, VoiceStore
 from client.chain import Chain
 from client.options import MAX_SPEED, MIN_SPEED, SpeechOptions
-from client.settings import Settings
 from client.speech import Sentence, timed_sentences
 from shared.captions import MEDIA_TYPES as CAPTION_TYPES
 from shared.captions import CaptionFormat, captions_of, webvtt, written
 from shared.http.tensors import Float32Array
 from shared.text.markup import TextFormat
+from shared.voices import presets
 
 _BAR_STEPS = 1000
 
 
 @click.command()
 @click.option(
-    "--voice", required=True, metavar="FILE|NAME", help="A sound file, a saved voice or a preset."
+    "--voice",
+    required=True,
+    metavar="FILE|NAME",
+    help="A preset, a sound file, or a voice of the gateway.",
 )
-@click.option("--text", required=True, metavar="TEXT|-", help="What to say; - reads it from stdin.")
+@click.option("--text", required=True, metavar="TEXT|-", help="Text; - reads it from stdin.")
 @click.option(
     "--out", required=True, metavar="FILE|-", help=".wav, .flac, .ogg, .opus or .mp3; - for stdout."
 )
@@ -46,12 +50,12 @@ _BAR_STEPS = 1000
     type=click.Choice(get_args(TextFormat)),
     default="auto",
     show_default=True,
-    help="auto: Markdown with tags, or SSML or HTML that begins as such a document.",
+    help="auto detects SSML and HTML by the start of the text; other text is Markdown with tags.",
 )
 @click.option(
     "--lexicon",
     type=click.File("rb"),
-    help='A JSON file of words and how they are to be said: {"Nguyen": "win"}.',
+    help='A JSON file of words and their respellings: {"Nguyen": "win"}.',
 )
 @click.option(
     "--captions",
@@ -70,10 +74,9 @@ def speak(
     captions: Path | None,
     karaoke: bool,
 ) -> None:
-    """Say a text in a voice."""
+    """Speak a text in a voice."""
     if captions:
         _require_caption_suffix(captions)
-    settings = Settings()
     words = _read_text(text)
     respellings = read_lexicon(lexicon) if lexicon else None
     options = _options(
@@ -86,14 +89,14 @@ def speak(
     try:
         if out != "-":
             check_output(Path(out))
-        found = VoiceStore(settings.voices_dir).find(voice)
-    except (BadOutput, VoiceError) as error:
+    except BadOutput as error:
         raise click.ClickException(str(error)) from error
-    with Chain(settings=settings, on_warning=warn) as chain, _progress_bar() as bar:
-        embed = chain.embed(found) if isinstance(found, Path) else found.embed
+    found = find_voice(voice)
+    with Chain(on_warning=warn) as chain, _progress_bar() as bar:
+        embed = chain.embed(found) if isinstance(found, Path) else found
         try:
             sentences = _speak_into(out, chain, words, embed, bar, options)
-        except ValueError as error:  # of the text: its script, or a pause in it
+        except ValueError as error:  # the text's script, or a pause in it
             raise click.ClickException(str(error)) from None
 
     if captions:
@@ -124,6 +127,27 @@ def _options(**values: Any) -> SpeechOptions:
         raise click.ClickException(f"{field}: {first['msg']}") from None
 
 
+def find_voice(voice: str) -> Path | Float32Array:
+    """The clip of a preset or a sound file, else the embedding [256] of a voice of the gateway.
+
+    Raises ClickException.
+    """
+    if preset := presets().get(voice):
+        return preset
+    with suppress(OSError, ValueError):  # no path is so long, or holds a NUL
+        if Path(voice).is_file():
+            return Path(voice)
+    try:
+        with Gateway() as gateway:
+            return np.array(gateway.voice_file(voice)["embedding"], np.float32)
+    except GatewayError as error:
+        shown = voice if len(voice) < 80 else f"{voice[:80]}…"
+        raise click.ClickException(
+            f"{shown} is neither a sound file nor a preset ({', '.join(presets())}), and "
+            f"{error.message}"
+        ) from None
+
+
 def warn(message: str) -> None:
     click.echo(f"Warning: {message}", err=True)
 
@@ -148,10 +172,10 @@ def _opened(out: str) -> AbstractContextManager[Write]:
 
 
 def _read_text(text: str) -> str:
-    """Raises ClickException for a text that is empty or no UTF-8."""
+    """The text. Raises ClickException if it is empty or not UTF-8."""
     try:
         words = sys.stdin.buffer.read().decode("utf-8-sig") if text == "-" else text
-        words.encode()  # an argument that was no UTF-8 fails here
+        words.encode()  # fails for an argument that was not UTF-8
     except UnicodeError as error:
         raise click.ClickException(f"the text is not UTF-8: {error}") from None
     if not words.strip():
@@ -160,13 +184,13 @@ def _read_text(text: str) -> str:
 
 
 def read_lexicon(file: BinaryIO) -> dict[str, str]:
-    """Raises ClickException for anything but an object of strings."""
+    """Words and respellings. Raises ClickException unless the file is an object of strings."""
     try:
         entries = orjson.loads(file.read())
     except orjson.JSONDecodeError as error:
         raise click.ClickException(f"{file.name} is not JSON: {error}") from None
     if not (isinstance(entries, dict) and all(isinstance(said, str) for said in entries.values())):
-        raise click.ClickException(f'{file.name} is no object such as {{"Nguyen": "win"}}')
+        raise click.ClickException(f'{file.name} must hold an object such as {{"Nguyen": "win"}}')
     return entries
 
 

@@ -1,4 +1,4 @@
-"""`better verify`: whether a sound file was made by a Better API gateway."""
+"""`better verify`: detect the watermark of a Better API gateway."""
 
 from pathlib import Path
 
@@ -22,12 +22,12 @@ class Unreadable(click.ClickException):
     "--key",
     envvar="WATERMARK_KEY",
     default=PUBLIC_WATERMARK_KEY,
-    help="The gateway's WATERMARK_KEY, if it has one of its own.",
+    help="The gateway's WATERMARK_KEY, if one is set.",
 )
 def verify(file: Path, key: str) -> None:
-    """Look for the gateway's inaudible mark in FILE.
+    """Look for the gateway's inaudible watermark in FILE.
 
-    Exit code 1 if there is none, 2 if FILE cannot be read.
+    Exit code 1 means that there is none, 2 that FILE cannot be read.
     """
     try:
         finding = find_in_stream(stream_media(file.read_bytes(), SAMPLE_RATE, _MAX_SECONDS), key)
@@ -37,6 +37,7 @@ def verify(file: Path, key: str) -> None:
     if finding.found:
         click.echo(f"{file}: marked ({figures})")
         return
-    short = f"; under {MIN_SECONDS:g} s that says little" if finding.seconds < MIN_SECONDS else ""
-    click.echo(f"{file}: no mark ({figures}{short})")
+    is_short = finding.seconds < MIN_SECONDS
+    note = f"; under {MIN_SECONDS:g} s the result is unreliable" if is_short else ""
+    click.echo(f"{file}: no mark ({figures}{note})")
     raise SystemExit(1)

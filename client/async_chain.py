@@ -68,6 +68,8 @@ class ClipReport:
     offset: float = 0.0
     tone_share: float = 0.0
     part_likeness: float | None = None
+    encoder: str = ""
+    """SHA-256 of the encoder's weights; "" if the encoder does not tell."""
 
 
 class AsyncChain:
@@ -96,12 +98,12 @@ class AsyncChain:
         self._http = httpx.AsyncClient(timeout=timeout, mounts=_DIRECT)
         self._on_warning = on_warning
 
-        def service(name: str, url: str | None, default: Any) -> Service:
-            return Service(name, url or str(default), self._http, retries, on_call)
+        def service(name: str, url: str | None) -> Service:
+            return Service(name, url or settings.service_url(name), self._http, retries, on_call)
 
-        self._encoder = service("encoder", encoder_url, settings.encoder_url)
-        self._synthesizer = service("synthesizer", synthesizer_url, settings.synthesizer_url)
-        self._vocoder = service("vocoder", vocoder_url, settings.vocoder_url)
+        self._encoder = service("encoder", encoder_url)
+        self._synthesizer = service("synthesizer", synthesizer_url)
+        self._vocoder = service("vocoder", vocoder_url)
 
     async def __aenter__(self) -> Self:
         return self
@@ -148,6 +150,7 @@ class AsyncChain:
                 offset=float(found.get("offset", 0)),
                 tone_share=float(found.get("tone_share", 0)),
                 part_likeness=None if likeness is None else float(likeness),
+                encoder=str(response.get("encoder", "")),
             )
         except (KeyError, TypeError, ValueError):
             raise self._encoder.bad_response("no report of the clip") from None

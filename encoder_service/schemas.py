@@ -53,6 +53,8 @@ class EmbedResponse(ResponseModel):
     """[256], unit length, >= 0: the voice."""
     report: ClipReport
     """Quality of the clip."""
+    encoder: str
+    """SHA-256 of the encoder's weights: embeddings of other weights are not comparable."""
 
 
 class WavResponse(ResponseModel):

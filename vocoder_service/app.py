@@ -15,13 +15,13 @@ from shared.http.schemas import Limits
 from shared.http.startup_errors import read_settings
 from shared.http.tensors import Float32Array
 from vocoder_service import inference
-from vocoder_service.answer import Answer
+from vocoder_service.response_format import AcceptedFormat
 from vocoder_service.schemas import SpecRequest, WavResponse, spec_tensor
 from vocoder_service.settings import NETWORK_NAMES, Settings
 
 Network = Annotated[inference.Vocoder, Depends(get_model)]
 _SOUND = content(BINARY, *MEDIA_TYPES.values())
-_MAX_LARGE_ANSWERS = 2  # made whole at a time: a minute of JSON at 48 kHz takes 32 MB
+_MAX_LARGE_RESPONSES = 2  # made whole at a time: a minute of JSON at 48 kHz takes 32 MB
 
 
 def build_app(settings: Settings | None = None) -> FastAPI:
@@ -37,25 +37,30 @@ def build_app(settings: Settings | None = None) -> FastAPI:
         concurrency=settings.concurrency,
         threads=settings.compute_threads,
     )
-    large_answers = ComputeSlot(settings.queue_limit, settings.queue_seconds, _MAX_LARGE_ANSWERS)
+    large_responses = ComputeSlot(
+        settings.queue_limit, settings.queue_seconds, _MAX_LARGE_RESPONSES
+    )
     limits = Limits(spec=Annotated[Float32Array, spec_tensor(settings.max_frames)])
 
     @app.post("/inference/", tags=["speech"], response_model=WavResponse, responses=_SOUND | QUEUED)
     async def vocode(
-        request: Annotated[SpecRequest, limits], answer: Answer, network: Network, slot: Slot
+        request: Annotated[SpecRequest, limits],
+        response_format: AcceptedFormat,
+        network: Network,
+        slot: Slot,
     ) -> Response:
         """Turn a mel spectrogram into sound: JSON with `wav`, or a sound file by the Accept
         header."""
-        answer.check_rate(request.sr)
-        work = network, request, answer
+        response_format.check_rate(request.sr)
+        work = network, request, response_format
         if not request.stream:
             async with AsyncExitStack() as hold:
                 if inference.is_large(request):
-                    await hold.enter_async_context(large_answers.turn())
+                    await hold.enter_async_context(large_responses.turn())
                 body = await slot.run(partial(inference.whole, *work))
-                return HeldResponse(body, answer.media_type, hold.pop_all())
+                return HeldResponse(body, response_format.media_type, hold.pop_all())
         chunks = await slot.stream(partial(inference.stream, *work))
-        return ChunksResponse(chunks, media_type=answer.media_type)
+        return ChunksResponse(chunks, media_type=response_format.media_type)
 
     return app
 

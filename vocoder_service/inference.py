@@ -1,4 +1,4 @@
-"""Request-sized work of the vocoder: a mel spectrogram in, sound out, chunk by chunk."""
+"""The work of one request: a mel spectrogram in, encoded sound out, chunk by chunk."""
 
 import secrets
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from shared.audio.mel import MEL_FORMAT, mel_spectrogram
 from shared.http.process_memory import return_freed_memory
 from shared.http.tensors import Float32Array
 from shared.voices import sample_clip
-from vocoder_service.answer import ResponseFormat
+from vocoder_service.response_format import ResponseFormat
 from vocoder_service.schemas import SpecRequest
 from vocoder_service.settings import Settings
 from vocoder_service.vocos import vocoder as vocos
@@ -24,17 +24,20 @@ _LARGE = 500_000  # samples: half a minute at 16 kHz, 6 MB of JSON
 
 
 class Vocoder(Protocol):
-    """A network that speaks, for many threads."""
+    """A network that vocodes. Thread-safe."""
 
     def generate(self, mel: Float32Array, seed: int, temperature: float) -> Iterator[Float32Array]:
-        """The sound of a mel [80, T] in ±4, in chunks [n] in ±1: `output_length` samples at 16 kHz,
-        the same for the same mel, seed and temperature."""
+        """Sound from a mel [80, T] in ±4.
+
+        Returns chunks [n] in ±1, `output_length` samples at 16 kHz in total. The same mel, seed
+        and temperature give the same samples.
+        """
         ...
 
 
 def load(settings: Settings) -> Vocoder:
-    """The network that VOCODER names. Raises CheckpointError, with the file and the remedy."""
-    return_freed_memory(2**20)  # bodies and mels; with less, each block would pay
+    """The network of the setting VOCODER. Raises CheckpointError, with the file and the remedy."""
+    return_freed_memory(2**20)  # bodies and mels; a lower threshold would slow each block
     torch.set_num_threads(settings.torch_threads)
     if settings.vocoder == "vocos":
         return vocos.load(settings.checkpoints_dir / "vocos")
@@ -46,31 +49,33 @@ def load(settings: Settings) -> Vocoder:
     )
 
 
-def stream(vocoder: Vocoder, request: SpecRequest, answer: ResponseFormat) -> Iterator[bytes]:
-    """The answer's bytes, while the samples are made. Returns when the first samples are there."""
+def stream(
+    vocoder: Vocoder, request: SpecRequest, response_format: ResponseFormat
+) -> Iterator[bytes]:
+    """The response's body while the samples are made. Returns once the first ones are there."""
     wav = _sound(vocoder, request)
     wav = chain([next(wav)], wav)
-    return answer.encode_stream(wav, request.sr, _samples(request))
+    return response_format.encode_stream(wav, request.sr, _samples(request))
 
 
-def whole(vocoder: Vocoder, request: SpecRequest, answer: ResponseFormat) -> bytes:
-    """The answer's bytes, all at once."""
-    return answer.encode(np.concatenate([*_sound(vocoder, request)]), request.sr)
+def whole(vocoder: Vocoder, request: SpecRequest, response_format: ResponseFormat) -> bytes:
+    """The response's body in one piece."""
+    return response_format.encode(np.concatenate([*_sound(vocoder, request)]), request.sr)
 
 
 def is_large(request: SpecRequest) -> bool:
-    """Whether only few answers like this one, made whole, fit in memory at a time."""
+    """Whether memory holds only a few whole responses of this length at a time."""
     return _samples(request) > _LARGE
 
 
 def _samples(request: SpecRequest) -> int:
-    """Of the answer."""
+    """Samples in the response."""
     made = output_length(request.spec.shape[1], MEL_FORMAT.hop_length)
     return resampled_length(made, MEL_FORMAT.sample_rate, request.sr)
 
 
 def _sound(vocoder: Vocoder, request: SpecRequest) -> Iterator[Float32Array]:
-    """[n] chunks at the rate that was asked for."""
+    """Chunks [n] at the requested sample rate."""
     seed = secrets.randbits(63) if request.seed is None else request.seed
     wav = vocoder.generate(request.spec, seed, request.temperature)
     return resample_stream(wav, MEL_FORMAT.sample_rate, request.sr)

@@ -1,4 +1,4 @@
-"""From a network's output to finished sound, for both vocoders."""
+"""Post-processing shared by both vocoders: length, fade-out and de-emphasis."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,19 +15,19 @@ END_FADE = 160  # samples at the end: 10 ms
 
 
 def output_length(frames: int, hop_length: int) -> int:
-    """Samples for a mel of so many frames: (T - 1) * hop, as RTVC; one hop for a single frame.
+    """Samples for a mel of T frames: (T - 1) * hop, as in RTVC; one hop for a single frame.
 
-    The mel of a clip of n samples has 1 + n // hop frames, so the clip's own length comes back.
+    The mel of a clip of n samples has 1 + n // hop frames, so a clip keeps its length.
     """
     return max(1, frames - 1) * hop_length
 
 
 def finished(chunks: Iterable[Wave], total: int) -> Iterator[Wave]:
-    """Cut to `total` samples, faded out at the end, kept within ±1."""
+    """Chunks cut to `total` samples, faded out at the end and clipped to ±1."""
     done = 0
     for chunk in chunks:
         wanted = chunk[: total - done]
-        left = total - done - np.arange(len(wanted))  # samples, 1 at the last
+        left = total - done - np.arange(len(wanted))  # samples left; 1 at the last one
         done += len(wanted)
         if len(wanted):
             yield np.clip(wanted * np.minimum(1, left / END_FADE), -1, 1, dtype=np.float32)
@@ -36,16 +36,16 @@ def finished(chunks: Iterable[Wave], total: int) -> Iterator[Wave]:
 def de_emphasis(
     chunk: NDArray[np.floating], state: NDArray[np.float64]
 ) -> tuple[Wave, NDArray[np.float64]]:
-    """Undo pre-emphasis, y[n] = x[n] + 0.97 y[n - 1], in waves that come in chunks.
+    """Undo pre-emphasis, y[n] = x[n] + 0.97 y[n - 1], chunk by chunk.
 
     Args:
         chunk: [..., N], the next samples.
-        state: [..., 1], what the chunk before returned; zeros at the start.
+        state: [..., 1], returned with the previous chunk; zeros at the start.
 
     Returns:
-        The samples [..., N], the same whatever the chunks, and the state for the next chunk.
+        Samples [..., N], which do not depend on the chunk sizes, and the state for the next chunk.
     """
-    # Sample by sample, all waves at once: scipy's lfilter would cost 77 MB and a second of imports.
+    # A loop over samples for all waves at once: importing scipy's lfilter takes 77 MB and a second.
     wave = np.array(chunk, np.float64)
     last = state[..., 0]
     for n in range(wave.shape[-1]):

@@ -12,6 +12,7 @@ from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.settings import Settings
 from gateway_service.string_limits import MAX_FILE_NAME_CHARACTERS, MAX_VOICE_CHARACTERS
 from gateway_service.voices.consent import MAX_CONSENT_CHARACTERS, require_consent
+from gateway_service.voices.export import VoiceFile, read_voice_file
 from shared.audio.formats import listed
 from shared.audio.media import READ_FORMATS
 from shared.http.errors import InvalidRequest, TooLarge, UnsupportedMediaType
@@ -46,6 +47,9 @@ OPENAPI = _openapi(
         },
     }
 )
+OPENAPI["requestBody"]["content"]["application/json"] = {
+    "schema": {"$ref": "#/components/schemas/VoiceFile"}
+}
 SAMPLES_OPENAPI = _openapi({"audio_sample": _SAMPLE})
 
 
@@ -62,6 +66,16 @@ class VoiceForm:
     name: str
     consent: str
     samples: list[Sample]
+
+
+async def read_new_voice(request: Request, gateway: GatewayState) -> VoiceForm | VoiceFile:
+    """A form with samples, or the file of a voice as JSON.
+
+    Raises UnsupportedMediaType, TooLarge or InvalidRequest, which names the field.
+    """
+    if media_type(request) == "application/json":
+        return await read_voice_file(request)
+    return await read_voice_form(request, gateway)
 
 
 async def read_voice_form(request: Request, gateway: GatewayState) -> VoiceForm:
@@ -87,7 +101,8 @@ async def _open_voice_form(
     """fields: names for the message."""
     if media_type(request) != "multipart/form-data":
         raise UnsupportedMediaType(
-            f"samples come in a form; send multipart/form-data with {fields}, as curl does with -F",
+            f"samples come in a form; send multipart/form-data with {fields}, as curl does with "
+            "-F, or the file of a voice as application/json",
             param="content-type",
         )
     max_files = gateway.settings.max_samples
@@ -157,5 +172,5 @@ def _invalid(problem: str) -> InvalidRequest:
     return InvalidRequest(f"audio_sample: {problem}", param="audio_sample")
 
 
-NewVoice = Annotated[VoiceForm, Depends(read_voice_form)]
+NewVoice = Annotated[VoiceForm | VoiceFile, Depends(read_new_voice)]
 Samples = Annotated[list[Sample], Depends(read_samples)]

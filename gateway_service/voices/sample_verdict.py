@@ -120,6 +120,7 @@ def _verdict(sample: HeardSample) -> SampleVerdict:
         expected_similarity=round(expected_similarity(report), 2),
         warnings=[*sample.file_warnings, *report.warnings],
         notes=list(report.notes),
+        encoder=report.encoder or None,
     )
 
 

@@ -40,6 +40,8 @@ class SampleVerdict(ResponseModel):
     """Faults that make it a worse likeness, each with its remedy."""
     notes: list[str] = Field(default_factory=list)
     """Repairs made to the recording."""
+    encoder: str | None = None
+    """SHA-256 of the weights of the encoder that heard it."""
 
 
 class Check(ResponseModel):

@@ -1,7 +1,7 @@
-"""Which of the models a state dict is, and its hyperparameters, from names and shapes alone.
+"""Recognise a model and its hyperparameters by the names and shapes of its state dict.
 
-RTVC's checkpoints carry no hyperparameters; its code keeps them in `hparams.py` files. What the
-weights cannot tell (dropout, window lengths, the sample rate) is RTVC's constant.
+RTVC's checkpoints hold no hyperparameters; its code keeps them in `hparams.py` files. For those
+that weights do not show (dropout, window lengths, the sample rate), RTVC's constants are used.
 """
 
 import math
@@ -26,41 +26,41 @@ NOT_IN_THE_WEIGHTS = {
     *("mel_window_length", "mel_window_step", "sampling_rate", "partials_n_frames"),
     *("dropout", "sample_rate"),
 }
-"""Hyperparameters that a manifest may state at will."""
+"""Hyperparameters that a manifest states freely, as weights do not show them."""
 
 
 def recognise(state_dict: StateDict) -> ModelName:
-    """Raises CheckpointError when the names are no model's."""
+    """The model of a state dict. Raises CheckpointError if it is none of the models."""
     for model, markers in MARKERS.items():
         if all(name in state_dict for name in markers):
             return model
     names = ", ".join(list(state_dict)[:3]) or "nothing"
     raise CheckpointError(
-        "neither an encoder, a synthesizer nor a vocoder of RTVC's, nor a Vocos: "
-        f"it holds {names}, ..."
+        "the weights are not an encoder, a synthesizer or a vocoder of RTVC, nor a Vocos; "
+        f"they hold {names}, ..."
     )
 
 
 def infer_architecture(model: ModelName, state_dict: StateDict) -> dict[str, Any]:
-    """Hyperparameters by the names of the services' `Hparams`.
+    """Hyperparameters under the names of the services' `Hparams`.
 
-    Raises CheckpointError for a variant of the model that the services do not run.
+    Raises CheckpointError for variants of the model that the services do not support.
     """
     form = "this repository's form" if model == "vocos" else "RTVC's form"
     try:
         return _INFER[model](state_dict)
     except KeyError as error:
-        raise CheckpointError(f"no {model} of {form}: it has no {error.args[0]}") from None
+        raise CheckpointError(f"not a {model} of {form}: {error.args[0]} is missing") from None
     except (IndexError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"no {model} of {form}: {error}") from None
+        raise CheckpointError(f"not a {model} of {form}: {error}") from None
 
 
 def check_architecture(
     model: ModelName, state_dict: StateDict, architecture: Mapping[str, Any]
 ) -> None:
-    """Raises CheckpointError where a manifest's claims are not those of the weights."""
+    """Raises CheckpointError if a manifest and the weights disagree."""
     if (found := recognise(state_dict)) != model:
-        raise CheckpointError(f"the manifest says {model}, the weights are of a {found}")
+        raise CheckpointError(f"the manifest says {model}, but the weights are those of a {found}")
     for name, value in infer_architecture(model, state_dict).items():
         if name not in NOT_IN_THE_WEIGHTS and architecture.get(name) != value:
             claimed = architecture.get(name)
@@ -86,7 +86,7 @@ def _tacotron(state_dict: StateDict) -> dict[str, Any]:
     encoder_dims = state_dict["encoder.pre_net.fc2.weight"].shape[0]
     decoder_dims, memory_dims = state_dict["encoder_proj.weight"].shape
     fft_bins, postnet_dims = state_dict["post_proj.weight"].shape
-    # Older forks differ here: attention over two channels, a stop token by threshold alone.
+    # Older forks differ here: two attention channels, and no trained stop token.
     _expect(state_dict, "decoder.attn_net.conv.weight", (32, 1, 31))
     _expect(state_dict, "postnet.rnn.weight_hh_l0", (3 * postnet_dims // 2, postnet_dims // 2))
     lstm_dims = state_dict["decoder.mel_proj.weight"].shape[1]
@@ -114,7 +114,7 @@ def _wavernn(state_dict: StateDict) -> dict[str, Any]:
     n_classes, fc_dims = state_dict["fc3.weight"].shape
     if n_classes & (n_classes - 1):
         raise ValueError(f"{n_classes} output classes are not mu-law bits (voc_mode RAW)")
-    # Odd places hold the smoothing convolutions, 2 * factor + 1 wide; even ones only repeat.
+    # Odd indices are the smoothing convolutions, 2 * factor + 1 wide; even ones only repeat.
     stages = _count(state_dict, r"upsample\.up_layers\.(\d+)\.weight")
     kernels = [state_dict[f"upsample.up_layers.{2 * i + 1}.weight"] for i in range(stages)]
     upsample_factors = tuple((weight.shape[3] - 1) // 2 for weight in kernels)
@@ -137,7 +137,7 @@ def _wavernn(state_dict: StateDict) -> dict[str, Any]:
 def _vocos(state_dict: StateDict) -> dict[str, Any]:
     dims, n_mels, kernel_size = state_dict["embed.conv.weight"].shape
     hidden_dims = state_dict["blocks.0.pwconv1.weight"].shape[0]
-    n_fft = state_dict["out.weight"].shape[0] - 2  # as many magnitudes and phases: n_fft / 2 + 1
+    n_fft = state_dict["out.weight"].shape[0] - 2  # n_fft / 2 + 1 magnitudes and as many phases
     return {
         "n_mels": n_mels,
         "dims": dims,
@@ -168,5 +168,5 @@ def _expect(state_dict: StateDict, name: str, shape: tuple[int, ...]) -> None:
 
 
 def _short_float(scalar: torch.Tensor) -> float:
-    """The shortest decimal of a float32: -3.4, not -3.4000000953674316."""
+    """A float32 in its shortest decimal form: -3.4, not -3.4000000953674316."""
     return float(f"{scalar.item():.7g}")

@@ -1,4 +1,4 @@
-"""Hyperparameters: frozen dataclasses that travel with the weights, in a checkpoint's manifest."""
+"""Hyperparameters: frozen dataclasses, stored with the weights in a checkpoint's manifest."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -11,9 +11,9 @@ T = TypeVar("T", bound="DataclassInstance")
 
 
 def hparams_from(cls: type[T], values: Mapping[str, Any]) -> T:
-    """Fill the frozen dataclass `cls` from a manifest's architecture; JSON lists become tuples.
+    """The dataclass `cls` filled from a manifest's architecture; JSON lists become tuples.
 
-    Raises ValueError for an unknown or a missing key; the message lists the valid ones.
+    Raises ValueError for an unknown or missing key; the message lists the valid ones.
     """
     valid = {f.name for f in fields(cls)}
     if unknown := sorted(set(values) - valid):

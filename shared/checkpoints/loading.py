@@ -1,4 +1,4 @@
-"""From a checkpoint folder to a model that is ready to serve."""
+"""Load a checkpoint folder into a model that is ready to serve."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from shared.audio.mel import MEL_FORMAT
-from shared.checkpoints.manifest import CheckpointError, broken
+from shared.checkpoints.manifest import MANIFEST_NAME, CheckpointError, broken, parse_manifest
 from shared.checkpoints.reading import load, load_into
 
 M = TypeVar("M", bound=nn.Module, covariant=True)
@@ -19,9 +19,10 @@ _FILLS = {getattr(torch.Tensor, f"{fill}_") for fill in ("uniform", "normal", "z
 
 
 class _WithoutInitialisation(TorchFunctionMode):
-    """Leaves new parameters as they are allocated, so that their memory is never touched before
-    the checkpoint's tensors take their place. (The meta device would do the same, at the price of
-    75 MB of imports.)"""
+    """Skips the initialisation of new parameters, whose memory is then never touched.
+
+    The checkpoint's tensors replace them. The meta device would do the same, but imports 75 MB.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -34,16 +35,31 @@ class Build(Protocol[M]):
     def __call__(self, architecture: Mapping[str, Any], /) -> M: ...
 
 
-def load_model(folder: Path, build: Build[M], *, has_mel_format: bool) -> M:
-    """The folder's weights in the model that `build` makes of the manifest's architecture.
+def weights_sha256(folder: Path) -> str:
+    """The hash of a folder's weights, as its manifest states it. Raises CheckpointError."""
+    try:
+        data = (folder / MANIFEST_NAME).read_bytes()
+    except OSError as error:
+        raise broken(folder, f"{MANIFEST_NAME}: {error.strerror}") from None
+    return parse_manifest(data, folder).weights_sha256
 
-    In eval mode, on the CPU. Raises CheckpointError, which names the file and the remedy: also for
-    a checkpoint of another model, architecture or mel format.
+
+def load_model(folder: Path, build: Build[M], *, has_mel_format: bool) -> M:
+    """The model of a checkpoint, in eval mode, on the CPU.
+
+    Args:
+        folder: named after the model, as `encoder`.
+        build: makes the network from the manifest's architecture.
+        has_mel_format: whether the manifest must state the mel format.
+
+    Raises:
+        CheckpointError: the folder is damaged, or holds another model, architecture or mel format.
+            The message names the file and the remedy.
     """
     checkpoint = load(folder)
     manifest = checkpoint.manifest
     if manifest.model != folder.name:
-        raise broken(folder, f"the manifest is of a {manifest.model}")
+        raise broken(folder, f"the manifest is that of a {manifest.model}")
     try:
         if has_mel_format:
             MEL_FORMAT.check(manifest.mel_format or {})

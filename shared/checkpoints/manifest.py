@@ -1,5 +1,6 @@
-"""A checkpoint folder's manifest.json: what the folder holds, and what each file must hash to."""
+"""The manifest.json of a checkpoint folder: its contents, and the hash of each file."""
 
+import hashlib
 import json
 import math
 import shlex
@@ -26,10 +27,10 @@ DTYPES: dict[DtypeName, torch.dtype] = {
     "int64": torch.int64,
     "int32": torch.int32,
 }
-"""What a file may hold. Half precision is for the disk alone: it becomes float32 in memory."""
+"""Types of stored tensors. Half precision is for the disk only and becomes float32 in memory."""
 
 ModelName = Literal["encoder", "synthesizer", "vocoder", "vocos"]
-"""`vocoder` is RTVC's, a WaveRNN; `vocos` is the other network of the vocoder service."""
+"""`vocoder` is RTVC's WaveRNN; `vocos` is the vocoder service's other network."""
 RTVC_MODELS: tuple[ModelName, ...] = ("encoder", "synthesizer", "vocoder")
 Printable = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=2000)]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
@@ -40,7 +41,7 @@ Value = bool | int | float | Printable | tuple[int, ...] | None
 
 
 class CheckpointError(StartupError):
-    """A checkpoint that cannot be used. The message names the file and the remedy."""
+    """An unusable checkpoint. The message names the file and the remedy."""
 
 
 class _Strict(BaseModel):
@@ -54,9 +55,9 @@ class ParameterEntry(_Strict):
     file: Printable
     shape: Annotated[tuple[Size, ...], Field(max_length=8)]
     dtype: DtypeName
-    """On disk."""
+    """The type on disk."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """Of the whole file."""
+    """Hash of the whole file."""
 
     @property
     def numel(self) -> int:
@@ -64,7 +65,7 @@ class ParameterEntry(_Strict):
 
     @property
     def tensor_bytes(self) -> int:
-        """Bytes of the numbers alone, without the archive around them."""
+        """Bytes of the numbers, without the archive around them."""
         return self.numel * DTYPES[self.dtype].itemsize
 
 
@@ -72,11 +73,11 @@ class Manifest(_Strict):
     format_version: Literal[1]
     model: ModelName
     architecture: dict[Key, Value]
-    """Hyperparameters, as the service's `Hparams` names them."""
+    """Hyperparameters under the names of the service's `Hparams`."""
     mel_format: dict[Key, Value] | None
     """The mel spectrogram between synthesizer and vocoders; None for the encoder."""
     step: Annotated[int, Field(ge=0)] | None
-    """Training steps, where known."""
+    """Training steps, if known."""
     source: Printable
     licence: Printable
     parameters: Annotated[tuple[ParameterEntry, ...], Field(min_length=1, max_length=5000)]
@@ -84,7 +85,7 @@ class Manifest(_Strict):
 
     @model_validator(mode="after")
     def _files_are_ours(self) -> "Manifest":
-        """A file's name follows from place and parameter, so none can point elsewhere."""
+        """File names follow from index and parameter, so none can point outside the folder."""
         if len({entry.name for entry in self.parameters}) < len(self.parameters):
             names = [entry.name for entry in self.parameters]
             twice = next(name for name in names if names.count(name) > 1)
@@ -97,12 +98,18 @@ class Manifest(_Strict):
             largest = max(self.parameters, key=lambda entry: entry.tensor_bytes)
             shape = list(largest.shape)
             raise ValueError(
-                f"over {MAX_TENSOR_BYTES} bytes of parameters; {largest.file} claims shape {shape}"
+                f"over {MAX_TENSOR_BYTES} bytes of parameters; {largest.file} has shape {shape}"
             )
         return self
 
+    @property
+    def weights_sha256(self) -> str:
+        """One hash of all parameters: names, shapes and files, in state-dict order."""
+        listed = [(entry.name, entry.shape, entry.sha256) for entry in self.parameters]
+        return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
     def to_json(self) -> bytes:
-        """One line a parameter, so that a change shows as a short diff."""
+        """JSON with one line per parameter, so that changes make short diffs."""
         fields = self.model_dump(mode="json")
         parameters = [json.dumps(entry) for entry in fields.pop("parameters")]
         head = json.dumps(fields, indent=1, ensure_ascii=False).removesuffix("\n}")
@@ -111,12 +118,12 @@ class Manifest(_Strict):
 
 
 def parameter_file(index: int, name: str) -> str:
-    """`017_encoder.cbhg.rnn.bias_hh_l0.pt`"""
+    """A parameter's file, such as `017_encoder.cbhg.rnn.bias_hh_l0.pt`."""
     return f"{index:03d}_{name}.pt"
 
 
 def parse_manifest(data: bytes, folder: Path) -> Manifest:
-    """Raises CheckpointError for anything but a manifest of this format version."""
+    """The manifest. Raises CheckpointError unless it is one of this format version."""
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
@@ -124,7 +131,7 @@ def parse_manifest(data: bytes, folder: Path) -> Manifest:
 
 
 def first_problem(error: ValidationError) -> str:
-    """One line: the field, what it must be, what it is."""
+    """The first validation error in one line: field, requirement, value."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     got = "" if first["type"] == "value_error" else f", got {_shortened(first['input'])}"
@@ -132,12 +139,12 @@ def first_problem(error: ValidationError) -> str:
 
 
 def broken(folder: Path, problem: str) -> CheckpointError:
-    """A folder that must be restored: what is wrong, then the ways to a whole one."""
+    """The error for a folder that must be restored: the problem, then the remedies."""
     return CheckpointError(f"{folder}: {problem}. To restore it: {_remedy(folder)}")
 
 
 def _remedy(folder: Path) -> str:
-    """The repository's own folders come back out of it; others from where they came."""
+    """Ways to restore a folder: from the repository, a download, or another conversion."""
     directory, name = folder.absolute().parent, folder.name
     ways = []
     if directory.resolve() == (REPOSITORY / "checkpoints").resolve():
@@ -146,7 +153,7 @@ def _remedy(folder: Path) -> str:
         if name in RTVC_MODELS:
             ways.append(f"`better checkpoints fetch --force {name}` (the official weights)")
         elif not ways:
-            ways.append("take the bundled weights from the repository again")
+            ways.append("copy the bundled weights from the repository again")
     else:
         if name in RTVC_MODELS:
             place = f"--dir {shlex.quote(str(directory))}"
@@ -155,9 +162,9 @@ def _remedy(folder: Path) -> str:
         elif name == "vocos":
             ways.append("copy the repository's checkpoints/vocos there (the bundled weights),")
         again = "`better checkpoints split --force` or `better train export --force`"
-        ways.append(f"make it again, with {again}")
+        ways.append(f"make it again with {again}")
     if name == "vocos" and (directory / "vocoder").is_dir():
-        ways.append(f"let {directory / 'vocoder'} speak, with VOCODER=wavernn")
+        ways.append(f"use {directory / 'vocoder'} with VOCODER=wavernn")
     return " or ".join(ways)
 
 

@@ -1,9 +1,10 @@
-"""The checkpoint store: a folder with one file per parameter and a manifest that vouches for them.
+"""Reading checkpoint folders: one file per parameter, and a manifest with their hashes.
 
-Nothing in a folder is trusted before its hash is checked, and nothing but a tensor is unpickled
-after. The bytes that are hashed are the bytes that are loaded: each file is read once.
+All hashes are checked before anything is unpickled, and only tensors are unpickled. Each file is
+read once, so the bytes that are loaded are those that were hashed.
 
-Memory: what the folder holds, plus twice its largest file. A file's bytes go as its tensor comes.
+Peak memory is the size of the folder plus twice its largest file: a file's bytes are freed when its
+tensor is loaded.
 """
 
 import errno
@@ -42,17 +43,17 @@ MAX_ARCHIVE_OVERHEAD = 8192  # bytes that torch.save writes around a tensor: 1.5
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One model's weights, verified, in state-dict order."""
+    """Verified weights of one model, in state-dict order."""
 
     manifest: Manifest
     state_dict: dict[str, torch.Tensor]
 
 
 def load(folder: Path) -> Checkpoint:
-    """The weights of a folder, on the CPU, half precision widened to float32.
+    """The weights of a folder, on the CPU, with half precision widened to float32.
 
-    Raises CheckpointError when a file is missing, extra, changed, not a regular file or not what
-    the manifest says. Every hash is checked before the first tensor is unpickled.
+    Raises CheckpointError if a file is missing, unexpected, changed, not a regular file or not as
+    the manifest describes it.
     """
     manifest, archives = _read_verified(folder)
     state_dict = {}
@@ -67,15 +68,14 @@ def load(folder: Path) -> Checkpoint:
 
 
 def verify(folder: Path) -> Manifest:
-    """All that `load` checks, and nothing kept. Raises CheckpointError."""
+    """Check a folder as `load` does. Raises CheckpointError."""
     return load(folder).manifest
 
 
 def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> None:
-    """Give a model these very tensors: names, shapes and dtypes must be exactly its own.
+    """Replace a model's tensors, without copying. Names, shapes and dtypes must match exactly.
 
-    They take the place of its own, nothing is copied. Raises CheckpointError that names what
-    differs; the model is then as it was.
+    Raises CheckpointError, which names the differences; the model is then unchanged.
     """
     own = model.state_dict()
     problems = [f"{name} is missing" for name in own if name not in state_dict]
@@ -91,12 +91,12 @@ def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> None:
 
 
 def _read_verified(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
-    """The manifest and every file's bytes, all hashes checked, nothing unpickled yet."""
+    """The manifest and the bytes of each file, with all hashes checked."""
     with _opened(folder) as directory:
         with os.scandir(directory) as entries:
             present = {entry.name for entry in entries}
         if MANIFEST_NAME not in present:
-            raise broken(folder, f"no {MANIFEST_NAME}, so it is no checkpoint")
+            raise broken(folder, f"{MANIFEST_NAME} is missing, so this is not a checkpoint")
         manifest = parse_manifest(
             _read_file(directory, folder, MANIFEST_NAME, 1, MAX_MANIFEST_BYTES), folder
         )
@@ -112,7 +112,7 @@ def _read_verified(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[int]:
-    """A descriptor of the folder, so that all files come from one folder, whatever is renamed."""
+    """A descriptor of the folder: files come from one folder even if it is renamed meanwhile."""
     try:
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
@@ -123,9 +123,9 @@ def _opened(folder: Path) -> Iterator[int]:
         os.close(directory)
 
 
-def _read_file(directory: int, folder: Path, name: str, least: int, most: int) -> bytes:
-    """The bytes of a regular file whose size lies between least and most."""
-    # O_NOFOLLOW refuses a link, O_NONBLOCK keeps a fifo from hanging the start.
+def _read_file(directory: int, folder: Path, name: str, min_bytes: int, max_bytes: int) -> bytes:
+    """The bytes of a regular file of `min_bytes` to `max_bytes`."""
+    # O_NOFOLLOW rejects links, and O_NONBLOCK keeps a FIFO from blocking the start.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(name, flags, dir_fd=directory)
@@ -136,8 +136,8 @@ def _read_file(directory: int, folder: Path, name: str, least: int, most: int) -
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise broken(folder, f"{name} is not a regular file")
-        if not least <= status.st_size <= most:
-            size = f"{status.st_size} bytes, expected {least} to {most}"
+        if not min_bytes <= status.st_size <= max_bytes:
+            size = f"{status.st_size} bytes, expected {min_bytes} to {max_bytes}"
             raise broken(folder, f"{name} is truncated or too large: {size}")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(status.st_size)
@@ -148,8 +148,8 @@ def _read_file(directory: int, folder: Path, name: str, least: int, most: int) -
 
 
 def _read_archive(directory: int, folder: Path, entry: ParameterEntry) -> bytes:
-    least = entry.tensor_bytes
-    data = _read_file(directory, folder, entry.file, least, least + MAX_ARCHIVE_OVERHEAD)
+    size = entry.tensor_bytes
+    data = _read_file(directory, folder, entry.file, size, size + MAX_ARCHIVE_OVERHEAD)
     digest = hashlib.sha256(data).hexdigest()
     if digest != entry.sha256:
         changed = f"{entry.file} is corrupt: SHA-256 {digest[:12]}..., the manifest says"
@@ -158,12 +158,12 @@ def _read_archive(directory: int, folder: Path, entry: ParameterEntry) -> bytes:
 
 
 def _unpickle(archive: bytes, entry: ParameterEntry, folder: Path) -> torch.Tensor:
-    """The one tensor of an archive, exactly as the manifest describes it."""
+    """The tensor of an archive. Raises CheckpointError unless it matches the manifest."""
     file = io.BytesIO(archive)
     try:
         refuse_bombs(file)
         tensor = torch.load(file, weights_only=True, map_location="cpu")
-    except Exception as error:  # whatever zipfile and torch raise on a malformed archive
+    except Exception as error:  # zipfile and torch raise many types for malformed archives
         problem = f"{entry.file} is not an archive of one tensor: {why_unreadable(error)}"
         raise broken(folder, problem) from None
     if type(tensor) is not torch.Tensor or tensor.layout != torch.strided:
@@ -172,16 +172,17 @@ def _unpickle(archive: bytes, entry: ParameterEntry, folder: Path) -> torch.Tens
     if _described(tensor) != wanted:
         problem = f"{entry.file} holds {_described(tensor)}, the manifest says {wanted}"
         raise broken(folder, problem)
-    # A view of few numbers may claim any shape: what is claimed must be there.
+    # A view of few numbers can have any shape; the storage must hold them all.
     if not tensor.is_contiguous() or tensor.untyped_storage().nbytes() != entry.tensor_bytes:
         raise broken(folder, f"{entry.file} holds a view, must hold a whole tensor")
     return tensor
 
 
 def refuse_bombs(archive: BinaryIO) -> None:
-    """torch.save stores each record once: one that unpacks to more than there is, is no checkpoint.
+    """Reject zip bombs: torch.save neither compresses records nor stores them twice.
 
-    archive: seekable, at its start; is left there. Raises ValueError, zipfile.BadZipFile.
+    archive: seekable; its position is the start before and after. Raises ValueError or
+    zipfile.BadZipFile.
     """
     with zipfile.ZipFile(archive) as records:
         unpacked = 0
@@ -195,7 +196,7 @@ def refuse_bombs(archive: BinaryIO) -> None:
 
 
 def why_unreadable(error: Exception) -> str:
-    """One line; torch's own on foreign objects goes on to explain how to load them all the same."""
+    """The reason in one line; torch's own message explains how to load unsafe objects."""
     if isinstance(error, pickle.UnpicklingError):
         return "it holds more than tensors, or is damaged"
     return f"{type(error).__name__}: {error}".partition("\n")[0]

@@ -1,7 +1,7 @@
-"""Writing checkpoint folders, and RTVC's one-file checkpoints in and out of them.
+"""Writing checkpoint folders, and converting them from and to RTVC's one-file checkpoints.
 
-A folder appears whole or not at all: it is written beside its place, under another name, and then
-takes its place. The same tensors give the same bytes.
+A folder appears whole or not at all: it is written under another name and then renamed. The same
+tensors give the same bytes.
 """
 
 import hashlib
@@ -37,25 +37,25 @@ from shared.checkpoints.reading import load, refuse_bombs, why_unreadable
 DiskDtype = Literal["float32", "float16"]
 
 UNUSED = {"similarity_weight": 10.0, "similarity_bias": -5.0}
-"""The encoder's parameters that only its training loss uses, with RTVC's starting values."""
+"""Parameters of the encoder's training loss, with RTVC's initial values. Inference needs none."""
 
 ZIP_START = b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
 class RtvcCheckpoint:
-    """What the services use of one of RTVC's .pt files."""
+    """The parts of an RTVC .pt file that the services use."""
 
     state_dict: dict[str, torch.Tensor]
     step: int | None
     dropped: tuple[str, ...]
-    """Names that were left out."""
+    """Names of the parameters that were left out."""
 
 
 def read_rtvc(path: Path) -> RtvcCheckpoint:
     """Read `{"model_state": ...}` (with or without an optimizer's state) or a bare state dict.
 
-    Raises CheckpointError when it holds anything but tensors under names; OSError.
+    Raises CheckpointError if it holds anything but named tensors; OSError.
     """
     with path.open("rb") as file:
         zipped = file.read(4) == ZIP_START
@@ -64,15 +64,15 @@ def read_rtvc(path: Path) -> RtvcCheckpoint:
             if zipped:
                 refuse_bombs(file)
                 _check_sums(path)
-            # Mapped, so that the optimizer's state (two thirds of a file) is never read.
+            # Memory-mapped, so that the optimizer's state (two thirds of the file) is not read.
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
         except Exception as error:  # whatever zipfile and torch raise on a malformed archive
             raise CheckpointError(
-                f"{path}: no checkpoint of RTVC's: {why_unreadable(error)}"
+                f"{path}: not a checkpoint of RTVC: {why_unreadable(error)}"
             ) from None
     tensors = content.get("model_state", content) if isinstance(content, dict) else None
     if not isinstance(tensors, dict) or not tensors:
-        raise CheckpointError(f"{path}: no checkpoint of RTVC's: it holds no model_state")
+        raise CheckpointError(f"{path}: not a checkpoint of RTVC: it holds no model_state")
     for name, tensor in tensors.items():
         _refuse_odd_tensor(path, name, tensor)
     kept = {name: tensor.detach() for name, tensor in tensors.items() if name not in UNUSED}
@@ -93,18 +93,21 @@ def write(
     dropout: float | None = None,
     force: bool = False,
 ) -> Manifest:
-    """Write a checkpoint folder. Which model it is, and its hyperparameters, the weights tell.
+    """Write a checkpoint folder. The model and its hyperparameters follow from the weights.
 
-    Only the dropout of a synthesizer's prenets they do not: at least 0 and below 1, RTVC's 0.5
-    where it is None.
+    Args:
+        dropout: of a synthesizer's prenets, which weights do not show: 0 <= dropout < 1. RTVC's
+            0.5 if None.
+        dtype: with float16, tensors of two or more dimensions are stored in half precision.
+            Vectors and scalars are not: they are small, and a running variance (1e-40 to 136 in
+            the bundled synthesizer) exceeds its range.
+        force: replace an existing checkpoint folder.
 
-    With float16, tensors of two or more dimensions are halved. Vectors and scalars stay as they
-    are: biases and batch-norm statistics are few, and a running variance (1e-40 to 136 in the
-    bundled synthesizer) leaves half precision's range.
-
-    Raises CheckpointError when there is a folder and no `force`, for weights that are not finite
-    or too large for float16, for a model that is none of the three, for a dropout out of range or
-    of another model, for a source or licence with line breaks; OSError.
+    Raises:
+        CheckpointError: the folder exists and `force` is false; the weights are not finite, too
+            large for float16 or of no known model; the dropout is out of range or the model has
+            none; the source or the licence holds line breaks.
+        OSError: the folder cannot be written.
     """
     folder = folder.absolute()
     refuse_overwriting(folder, force)
@@ -148,8 +151,8 @@ def write(
 def join(folder: Path, path: Path, *, force: bool = False) -> Manifest:
     """Write a folder's weights as one .pt that RTVC loads, in float32.
 
-    RTVC's encoder wants two parameters back that only its loss uses: they get its starting values.
-    Raises CheckpointError when `path` exists and no `force`; OSError.
+    RTVC's encoder requires the two parameters of its loss: they get their initial values.
+    Raises CheckpointError if `path` exists and `force` is false; OSError.
     """
     if path.exists() and not force:
         raise CheckpointError(f"{path} exists already; --force replaces it")
@@ -161,7 +164,7 @@ def join(folder: Path, path: Path, *, force: bool = False) -> Manifest:
     staging = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         with staging.open("wb") as file:
-            # RTVC prints the encoder's step, and fails without one.
+            # RTVC prints the encoder's step and fails without one.
             torch.save({"step": manifest.step or 0, "model_state": state_dict}, file)
         staging.replace(path)
     finally:
@@ -170,7 +173,7 @@ def join(folder: Path, path: Path, *, force: bool = False) -> Manifest:
 
 
 def refuse_overwriting(folder: Path, force: bool) -> None:
-    """Raises CheckpointError for a folder that is there; with `force`, for one that is not ours."""
+    """Raises CheckpointError if a folder exists; with `force`, if it is not a checkpoint."""
     if not os.path.lexists(folder):
         return
     if not force:
@@ -180,7 +183,8 @@ def refuse_overwriting(folder: Path, force: bool) -> None:
     for path in folder.iterdir():
         if path.name not in (MANIFEST_NAME, NOTICE_NAME) and path.suffix != ".pt":
             raise CheckpointError(
-                f"{folder} holds {path.name!r}, so it is no checkpoint; --force does not replace it"
+                f"{folder} holds {path.name!r}, so it is not a checkpoint, and --force does not "
+                "replace it; move it away"
             )
 
 
@@ -188,14 +192,14 @@ def _write_parameter(
     folder: Path, index: int, name: str, tensor: torch.Tensor, dtype: DiskDtype
 ) -> ParameterEntry:
     if not torch.isfinite(tensor).all():
-        raise CheckpointError(f"{name} holds NaN or infinity: a training that diverged?")
+        raise CheckpointError(f"{name} holds NaN or infinity; did the training diverge?")
     disk_dtype = tensor.dtype
     if dtype == "float16" and tensor.dtype == torch.float32 and tensor.dim() >= 2:
         disk_dtype = torch.float16
         if tensor.abs().max() > torch.finfo(disk_dtype).max:
             raise CheckpointError(f"{name} exceeds float16's range; write it as float32")
     # A fresh tensor has its own storage, canonical strides and no gradient, so equal numbers give
-    # equal bytes. So does the buffer: into a file, torch.save would write the file's name.
+    # equal bytes. Saved to a file, not to a buffer, the archive would hold the file's name.
     fresh = torch.empty(tensor.shape, dtype=disk_dtype).copy_(tensor.detach())
     buffer = io.BytesIO()
     torch.save(fresh, buffer)
@@ -225,7 +229,7 @@ def _put_in_place(staging: Path, folder: Path) -> None:
 
 
 def _step_of(content: dict[str, Any]) -> int | None:
-    """RTVC's encoder counts beside the weights, the others within them."""
+    """The training step: RTVC's encoder stores it beside the weights, the others among them."""
     step = content.get("step", content.get("model_state", {}).get("step"))
     if isinstance(step, torch.Tensor) and step.numel() == 1:
         step = step.item()
@@ -233,7 +237,7 @@ def _step_of(content: dict[str, Any]) -> int | None:
 
 
 def _check_sums(path: Path) -> None:
-    """torch ignores a zip's check sums; a damaged download shows in them."""
+    """Detect a damaged download by the checksums of the zip archive, which torch ignores."""
     with zipfile.ZipFile(path) as archive:
         if (damaged := archive.testzip()) is not None:
             raise zipfile.BadZipFile(f"{damaged} is damaged")
@@ -241,11 +245,13 @@ def _check_sums(path: Path) -> None:
 
 def _refuse_odd_tensor(path: Path, name: Any, tensor: Any) -> None:
     if not isinstance(name, str) or not re.fullmatch(PARAMETER_NAME, name):
-        raise CheckpointError(f"{path}: {name!r} is no parameter's name")
+        raise CheckpointError(f"{path}: {name!r} is not the name of a parameter")
     if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
         raise CheckpointError(f"{path}: {name} is a {type(tensor).__name__}, must be a tensor")
     if tensor.dtype not in DTYPES.values():
         raise CheckpointError(f"{path}: {name} is {tensor.dtype}, must be one of {list(DTYPES)}")
-    # An expanded view claims more than the file holds.
+    # The shape of an expanded view exceeds the stored numbers.
     if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.itemsize:
-        raise CheckpointError(f"{path}: {name} claims shape {list(tensor.shape)} of fewer numbers")
+        raise CheckpointError(
+            f"{path}: {name} has shape {list(tensor.shape)}, but fewer numbers are stored"
+        )

@@ -58,8 +58,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServ
 def test_split_says_what_it_dropped_and_what_it_made(rtvc_file: Path, tmp_path: Path) -> None:
     result = run("split", rtvc_file, tmp_path / "encoder")
     assert result.exit_code == 0
-    assert "similarity_weight left out" in result.output
-    assert "similarity_bias left out" in result.output
+    assert "Left out similarity_weight" in result.output
+    assert "Left out similarity_bias" in result.output
     assert "encoder, 10 parameters, 524 numbers, 0.0 MB, step 1,564,501" in result.output
 
 

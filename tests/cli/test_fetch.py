@@ -91,7 +91,7 @@ def test_interrupted_fetch_goes_on_where_it_was(server: FileServer, tmp_path: Pa
     ("kind", "message"),
     [
         ("vocoder", "is a checkpoint of the vocoder, not of the encoder"),
-        ("page", "no checkpoint of RTVC's"),
+        ("page", "not a checkpoint of RTVC"),
     ],
 )
 def test_file_that_is_another_thing_is_refused_and_not_kept(

@@ -57,7 +57,7 @@ def test_a_stream_is_a_wav_from_its_first_byte() -> None:
         ("speech", "must end in one of .wav"),
         ("folder.wav", "is not a file"),
         ("pipe.wav", "use - for standard output"),
-        ("missing/speech.wav", "there is no folder"),
+        ("missing/speech.wav", "does not exist; create it first"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_refused_beforehand(
@@ -75,7 +75,7 @@ def test_a_folder_that_is_write_protected_is_refused(
 ) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # nothing is, for root
 
-    with pytest.raises(BadOutput, match="nothing can be written into"):
+    with pytest.raises(BadOutput, match="is not writable; choose another"):
         check_output(tmp_path / "a.wav")
 
 

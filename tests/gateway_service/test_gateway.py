@@ -1,10 +1,11 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 from anyio import to_thread
-from pydantic import AnyHttpUrl, SecretStr
+from pydantic import SecretStr
 
 from gateway_service.gateway import Gateway, close_gateway, open_gateway
 from gateway_service.jobs.queue import QueueUnreachable
@@ -25,10 +26,9 @@ def services() -> Iterator[StubServices]:
 def settings_of(
     services: StubServices, data_dir: Path, redis_url: str = "", database_url: str = ""
 ) -> Settings:
+    urls: dict[str, Any] = {name.lower(): url for name, url in services.environment.items()}
     return Settings(
-        encoder_url=AnyHttpUrl(services.encoder.url),
-        synthesizer_url=AnyHttpUrl(services.synthesizer.url),
-        vocoder_url=AnyHttpUrl(services.vocoder.url),
+        **urls,
         data_dir=data_dir,
         database_url=SecretStr(database_url),
         redis_url=SecretStr(redis_url),

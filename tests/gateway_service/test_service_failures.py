@@ -13,13 +13,14 @@ import httpx
 import pytest
 
 from gateway_service.settings import Settings
+from shared.services import SERVICES
 from tests.conftest import REPOSITORY, free_port
 from tests.support.job_fixtures import wait_until
 from tests.support.job_processes import GatewayProcess
 from tests.support.speech_fixtures import SpeechServer, speech_server
 from tests.support.stub_services import Body, Refusal, Refused, StubService
 
-SERVICE_NAMES = ["encoder", "synthesizer", "vocoder"]
+SERVICE_NAMES = [*SERVICES]
 ATTEMPTS = 2  # the speech server's RetryPolicy
 READ_SECONDS = 1.0
 REQUEST = {"wav": [0.1] * 16_000, "sr": 16_000, "text": "Hello there.", "seed": 1}

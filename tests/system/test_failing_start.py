@@ -32,7 +32,7 @@ def test_missing_weights_name_the_network_that_is_available(tmp_path: Path) -> N
     said = start_that_fails("vocoder", CHECKPOINTS_DIR=str(tmp_path))
     line = line_with(f"{tmp_path}/vocos: cannot open the folder", said)
     assert "copy the repository's checkpoints/vocos there" in line
-    assert f"let {tmp_path}/vocoder speak, with VOCODER=wavernn" in line
+    assert f"use {tmp_path}/vocoder with VOCODER=wavernn" in line
 
 
 def test_unknown_network_names_the_known_ones() -> None:

@@ -18,12 +18,14 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+import cli.gateway
 import client.settings
 import encoder_service.settings
 import gateway_service.settings
 import shared.http.errors
 import synthesizer_service.settings
 import vocoder_service.settings
+from shared.services import DEFAULT_PORT, all_apps, url_settings
 from shared.settings import AppSettings, ServiceSettings
 from synthesizer_service.text import NO_LEXICON
 from tests.conftest import REPOSITORY, Service
@@ -32,8 +34,7 @@ README, KOREAN = REPOSITORY / "README.md", REPOSITORY / "README.ko.md"
 API, GATEWAY = REPOSITORY / "docs/api.md", REPOSITORY / "docs/gateway.md"
 COMPOSE = REPOSITORY / "docs/deploy-compose.md"
 DOCUMENTS = [README, KOREAN, REPOSITORY / "CONTRIBUTING.md", *REPOSITORY.glob("docs/**/*.md")]
-PORTS = {"gateway": 8000, "encoder": 8001, "synthesizer": 8002, "vocoder": 8003}
-SERVICES = ["encoder", "synthesizer", "vocoder"]
+PORTS = {name: DEFAULT_PORT + app.port_offset for name, app in all_apps().items()}
 every_document = pytest.mark.parametrize(
     "document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY))
 )
@@ -128,13 +129,14 @@ def test_python_example_chains_the_services(folder: Path, service: Service) -> N
 
 
 def test_better_examples_speak_and_keep_a_voice(folder: Path, service: Service) -> None:
-    addresses = {f"{name.upper()}_URL": str(service(name).base_url) for name in SERVICES}
+    addresses = url_settings({name: str(service(name).base_url) for name in all_apps()})
     for example in shell_blocks(README, "better"):
-        run_shell(example, folder, VOICES_DIR=str(folder / "voices"), **addresses)
+        run_shell(example, folder, **addresses)
     assert_speech(folder / "hello.wav")
     assert_speech(folder / "story.wav")
-    voices = run_shell("better voices list", folder, VOICES_DIR=str(folder / "voices"))
+    voices = run_shell("better voices list", folder, **addresses)
     assert "mine" in voices.splitlines()
+    run_shell("better voices rm mine", folder, **addresses)
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl on the PATH")
@@ -264,6 +266,7 @@ SETTINGS: list[type[BaseSettings]] = [
     vocoder_service.settings.Settings,
     gateway_service.settings.Settings,
     client.settings.Settings,
+    cli.gateway.Settings,
 ]
 
 
@@ -309,7 +312,7 @@ CODES = r'(?:code=|code = |_refuse\()"(\w+)"'
 
 def test_api_page_lists_every_code() -> None:
     folders = ["shared", *(f"{name}_service" for name in PORTS)]
-    sources = [path.read_text() for name in folders for path in (REPOSITORY / name).glob("*.py")]
+    sources = [path.read_text() for name in folders for path in (REPOSITORY / name).rglob("*.py")]
     raised = {code for text in sources for code in re.findall(CODES, text)}
     assert len(raised) > 8
     text = API.read_text()

@@ -1,16 +1,17 @@
-"""Vocos: a frame's spectrum, magnitudes and phases, from the mel around it.
+"""Vocos: magnitudes and phases of each frame's spectrum, predicted from the mel around it.
 
 H. Siuzdak 2023, "Vocos: Closing the gap between time-domain and Fourier-based neural vocoders for
 high-quality audio synthesis" (arXiv:2306.00814); the blocks are those of Z. Liu et al. 2022, "A
-ConvNet for the 2020s" (arXiv:2201.03545). Layers are named as in the author's code. It differs from
-the paper:
+ConvNet for the 2020s" (arXiv:2201.03545). Layers are named as in the author's code.
+
+Differences from the paper:
 
 - 256 channels of 768 within a block (the paper: 512 and 1,536), and an FFT of four hops: 3.5
   million parameters for 16 kHz.
-- The sound is pre-emphasised, as the mel is. Its spectrum is flat, and so is the work of the loss.
-  `vocoder_service.vocos.vocoder` undoes it.
+- The output is pre-emphasised, as the mel is, so that the loss weighs all frequencies about
+  equally. `vocoder_service.vocos.vocoder` removes the pre-emphasis.
 - GELU is the tanh approximation.
-- A spectrum's log magnitude is limited to 5, the paper's to log 100.
+- The log magnitude is limited to 5 (the paper: log 100).
 
 Shapes: B batch, T frames, C channels, F = n_fft / 2 + 1 bins. The mel is in [-1, 1] (RTVC's ±4
 divided by 4). Layers take frames first [B, T, C].
@@ -27,7 +28,7 @@ INITIAL_STD = 0.02  # of weights
 
 
 class Embedding(nn.Module):
-    """The mel's bands to channels. [B, T + kernel_size - 1, 80] -> [B, T, C]"""
+    """A convolution from mel bands to channels. [B, T + kernel_size - 1, 80] -> [B, T, C]"""
 
     def __init__(self, hparams: Hparams) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class Embedding(nn.Module):
 
 
 class ConvNeXtBlock(nn.Module):
-    """A depthwise convolution, then two layers for each frame, around a skip connection.
+    """A depthwise and two pointwise convolutions with a skip connection.
 
     [B, T + kernel_size - 1, C] -> [B, T, C]
     """
@@ -64,7 +65,7 @@ class ConvNeXtBlock(nn.Module):
 
 
 class Vocos(nn.Module):
-    """An embedding, ConvNeXt blocks, and the spectrum that an inverse STFT makes sound of."""
+    """An embedding, ConvNeXt blocks, and a head that predicts the spectrum for an inverse STFT."""
 
     window: Tensor
 
@@ -81,14 +82,17 @@ class Vocos(nn.Module):
 
     @property
     def layers(self) -> list[nn.Module]:
-        """Those that see the frames around a frame, in their order."""
+        """The layers with context around a frame, in order."""
         return [self.embed, *self.blocks]
 
     def forward(self, mel: Tensor) -> Tensor:
-        """The whole sound at once, each layer's input continued with zeros on both sides.
+        """The whole wave at once, each layer zero-padded on both sides.
 
-        mel: [B, 80, T] in [-1, 1], T > 1. Returns the pre-emphasised wave [B, (T - 1) * hop], whose
-        sample t * hop is the centre of frame t.
+        Args:
+            mel: [B, 80, T] in [-1, 1], T > 1.
+
+        Returns:
+            The pre-emphasised wave [B, (T - 1) * hop]; sample t * hop is the centre of frame t.
         """
         context = self.hparams.context
         x = mel.transpose(1, 2)  # [B, T, 80]
@@ -99,7 +103,7 @@ class Vocos(nn.Module):
         return torch.istft(spectrum, n_fft, hop, n_fft, self.window)
 
     def spectrum(self, x: Tensor) -> Tensor:
-        """Short-time spectra, always of float32. [B, T, C] -> complex [B, T, F]"""
+        """Short-time spectra, in float32 at any precision. [B, T, C] -> complex [B, T, F]"""
         log_magnitude, phase = self.out(self.final_norm(x)).float().chunk(2, dim=-1)
         magnitude = torch.exp(log_magnitude.clamp(max=MAX_LOG_MAGNITUDE))
         return torch.polar(magnitude, phase)

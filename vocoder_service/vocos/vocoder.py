@@ -1,11 +1,11 @@
-"""Vocos as the vocoder service speaks with it: sound from a mel, block by block.
+"""Streaming inference with Vocos: sound from a mel, block by block.
 
-A block is BLOCK frames of the mel. The network's layers see frames on both sides, so each layer
-keeps the last frames of its input for the next block: nothing is computed twice, and what comes out
-is `receptive_field` frames behind what goes in. Before and after the utterance there is silence.
+A block is BLOCK frames of the mel. Layers need context on both sides, so each layer keeps the last
+frames of its input for the next block. Nothing is computed twice, and the output is
+`receptive_field` frames behind the input. The utterance is padded with silence.
 
-All blocks have one shape, and they are the same whoever takes the sound, in whatever chunks: so
-whole and streamed, alone and among other requests, a mel gives the same samples, bit for bit.
+All blocks have the same shape and do not depend on the consumer. So a mel gives the same samples,
+bit for bit, whole or streamed, alone or beside other requests.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,38 +26,38 @@ from vocoder_service.vocos.model import Vocos
 from vocoder_service.waveform import MEL_MAX, PREEMPHASIS, Wave, finished, output_length
 
 BLOCK = 96
-"""Frames: 1.2 s. Smaller ones cost more a second of speech, larger ones a short utterance more."""
-SILENCE = -1.0  # of a mel in ±1
+"""Frames: 1.2 s. Smaller blocks cost more per second, larger ones more for a short utterance."""
+SILENCE = -1.0  # in a mel in ±1
 
 History = list[Tensor]
 """The last frames of each layer's input [1, kernel_size - 1, C]."""
 
 
 class VocosVocoder:
-    """For many threads: a request's state is its own."""
+    """Vocos as a vocoder. Thread-safe: each request has its own state."""
 
     def __init__(self, model: Vocos) -> None:
         """Raises ValueError for a model in training mode."""
         if model.training:
             raise ValueError("the model is in training mode; call its eval() first")
         self._model, self._hparams = model, model.hparams
-        # Every sample lies in n_fft / hop frames, whose squared windows add up to the same.
+        # Every sample lies in n_fft / hop frames, whose squared windows have a constant sum.
         overlap_gain = model.window.square().sum() / model.hparams.hop_length
         self._window = model.window / overlap_gain
         self._after_silence = self._history_of_silence()
 
     def generate(self, mel: Float32Array, seed: int = 0, temperature: float = 1) -> Iterator[Wave]:
-        """The sound of a mel, in chunks that joined are the whole, at the model's sample rate.
+        """Sound from a mel at the model's sample rate, in consecutive chunks.
 
         Args:
             mel: [80, T], T >= 1, in ±4.
-            seed, temperature: without effect, for the network draws nothing at random.
+            seed, temperature: ignored; the network is deterministic.
 
         Returns:
-            Chunks [n] in ±1, none empty, `output_length` samples together.
+            Chunks [n] in ±1, none empty, `output_length` samples in total.
 
         Raises:
-            ValueError: for a mel of another shape.
+            ValueError: the mel has another shape.
         """
         n_mels = self._hparams.n_mels
         if mel.ndim != 2 or mel.shape[0] != n_mels or not mel.shape[1]:
@@ -67,10 +67,10 @@ class VocosVocoder:
         return finished(wave, output_length(mel.shape[1], hop))
 
     def _overlap_added(self, mel: Float32Array) -> Iterator[Wave]:
-        """The pre-emphasised sound from its first sample on, up to or beyond its last."""
+        """The pre-emphasised wave by overlap-add, from its first sample to its last or beyond."""
         n_fft, hop = self._hparams.n_fft, self._hparams.hop_length
-        unfinished = np.zeros(n_fft - hop, np.float32)  # samples that the next frames add to
-        before = n_fft - hop  # samples that come out before the first of the sound
+        unfinished = np.zeros(n_fft - hop, np.float32)  # of the overlap-add
+        before = n_fft - hop  # samples before the first one of the utterance
         for frames in self._windowed_frames(mel):
             done = len(frames) * hop
             added = np.concatenate([unfinished, np.zeros(done, np.float32)])
@@ -82,10 +82,12 @@ class VocosVocoder:
             before = max(0, before - done)
 
     def _windowed_frames(self, mel: Float32Array) -> Iterator[Float32Array]:
-        """Short-time frames [n, n_fft] from the one before the mel's first, which reaches into the
-        sound, to the one after its last."""
+        """Windowed short-time frames [n, n_fft], one more than the mel's at each end.
+
+        Those two reach into the utterance.
+        """
         ahead = self._hparams.receptive_field
-        total = max(1, mel.shape[1] - 1) + 2  # frames with an effect; the last ones are silence
+        total = max(1, mel.shape[1] - 1) + 2  # frames that are heard
         count = -(-(total + ahead) // BLOCK)
         padded = np.full((count * BLOCK, len(mel)), SILENCE, np.float32)
         padded[: mel.shape[1]] = mel.T / MEL_MAX
@@ -99,17 +101,17 @@ class VocosVocoder:
 
     @torch.inference_mode()
     def _step(self, mel: Tensor, history: History) -> tuple[Tensor, History]:
-        """mel: [1, BLOCK, 80] in ±1. Returns frames [1, BLOCK, n_fft] and the history after."""
+        """One block. mel: [1, BLOCK, 80] in ±1. Returns frames [1, BLOCK, n_fft], new history."""
         x, remembered = mel, []
         for layer, before in zip(self._model.layers, history, strict=True):
             x = torch.cat([before, x], dim=1)
-            remembered.append(x[:, -before.shape[1] :].clone())  # a view would keep the rest
+            remembered.append(x[:, -before.shape[1] :].clone())  # a view would keep x alive
             x = layer(x)
         frames = torch.fft.irfft(self._model.spectrum(x), n=self._hparams.n_fft)
         return frames * self._window, remembered
 
     def _history_of_silence(self) -> History:
-        """The history after so much silence that nothing before it matters."""
+        """The history after silence longer than the receptive field."""
         hparams = self._hparams
         channels = [hparams.n_mels] + [hparams.dims] * hparams.blocks
         history = [torch.zeros(1, 2 * hparams.context, each) for each in channels]
@@ -120,11 +122,12 @@ class VocosVocoder:
 
 
 def _de_emphasised(chunks: Iterator[Wave], hop: int) -> Iterator[Wave]:
-    """y[n] = x[n] + 0.97 y[n - 1], from silence on. chunks: of whole hops."""
+    """Undo pre-emphasis, y[n] = x[n] + 0.97 y[n - 1], in chunks of whole hops."""
     decay = PREEMPHASIS ** np.arange(1, hop + 1)
     last = 0.0
     for chunk in chunks:
-        frames = np.cumsum(chunk.reshape(-1, hop) / decay, axis=1) * decay  # each from silence
+        # Each hop first as if it followed silence.
+        frames = np.cumsum(chunk.reshape(-1, hop) / decay, axis=1) * decay
         for frame in frames:
             frame += last * decay
             last = frame[-1]
@@ -132,15 +135,15 @@ def _de_emphasised(chunks: Iterator[Wave], hop: int) -> Iterator[Wave]:
 
 
 def load(folder: Path) -> VocosVocoder:
-    """Raises CheckpointError, which names the file and the remedy."""
+    """Load the checkpoint. Raises CheckpointError, which names the file and the remedy."""
     return VocosVocoder(load_model(folder, _network, has_mel_format=True))
 
 
 def _network(architecture: Mapping[str, Any]) -> Vocos:
-    """Raises ValueError for sizes that do not fit, or do not fit the mel's format."""
+    """The network of a manifest. Raises ValueError for sizes that differ from the mel format."""
     hparams = hparams_from(Hparams, architecture)
     for name in ("n_mels", "n_fft", "hop_length", "sample_rate"):
         own, wanted = getattr(hparams, name), getattr(MEL_FORMAT, name)
         if own != wanted:
-            raise ValueError(f"{name} is {own}, the mel format's is {wanted}")
+            raise ValueError(f"{name} is {own}, must be {wanted}, as in the mel format")
     return Vocos(hparams)

@@ -1,10 +1,10 @@
-"""Requests that are vocoded at the same time share one batch, and wait for nothing to do so.
+"""Continuous batching: concurrent requests share the batches of one engine.
 
-A call is served at once if nobody is at it; else it joins the next batch, which begins as soon as
-the one under way ends: a frame later. An engine's folds do not depend on their batch, so every
-request gets what it would have got alone.
+A run starts at once if the engine is idle. Otherwise it joins the next batch, which starts when the
+current one ends: one frame later. A fold's samples do not depend on its batch, so every request
+gets the same samples as alone.
 
-Who begins its next call before it takes the labels of the last one misses no batch.
+A request that begins its next run before it waits for the labels of the last one joins every batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,14 +22,16 @@ from vocoder_service.wavernn.mu_law import Labels
 Array = NDArray[np.float32]
 
 MAX_FOLDS = 64
-"""In a batch, unless one call alone has more. More gain nothing, and the next call waits longer."""
+"""In a batch, unless a single run has more. More are no faster, and the next run waits longer."""
 
 
-@dataclass(eq=False)  # a call is itself alone: arrays have no one truth to compare by
-class _Call:
+@dataclass(eq=False)  # by identity: comparing arrays gives no single truth value
+class _PendingRun:
+    """The arguments of `Engine.run`, and its labels once they are there."""
+
     state: FoldState
     inputs: Sequence[Array]
-    """mel, aux, uniforms, temperature: one row a fold, as `Engine.run` has them."""
+    """mel, aux, uniforms, temperature: one row per fold, as `Engine.run` takes them."""
     labels: Future[Labels] = field(default_factory=Future)
 
     @property
@@ -42,18 +44,21 @@ class _Call:
 
 
 class SharedEngine(Engine):
-    """An engine for many threads. Calls of the same number of frames are run together, those with
-    one state after each other; one that nobody waits for raises ClientDisconnected."""
+    """An engine that batches the runs of several threads.
+
+    Runs with the same number of frames share a batch; runs with the same state follow each other.
+    A run whose client has disconnected raises ClientDisconnected.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.hparams = engine.hparams
         self._engine = engine
-        self._waiting: list[_Call] = []
+        self._waiting: list[_PendingRun] = []
         self._changed = Condition()
         Thread(target=self._serve, name="vocoder", daemon=True).start()
 
-    def describe(self, mel: Array) -> Array:
-        return self._engine.describe(mel)
+    def aux_features(self, mel: Array) -> Array:
+        return self._engine.aux_features(mel)
 
     def run(
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
@@ -64,11 +69,11 @@ class SharedEngine(Engine):
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
     ) -> Callable[[], Labels]:
         check_connected()
-        call = _Call(state, (mel, aux, uniforms, temperature))
+        run = _PendingRun(state, (mel, aux, uniforms, temperature))
         with self._changed:
-            self._waiting.append(call)
+            self._waiting.append(run)
             self._changed.notify()
-        return call.labels.result
+        return run.labels.result
 
     def _serve(self) -> None:
         while True:
@@ -76,37 +81,37 @@ class SharedEngine(Engine):
             try:
                 self._run(batch)
             except Exception as error:
-                for call in batch:
-                    if not call.labels.done():
-                        call.labels.set_exception(error)
+                for run in batch:
+                    if not run.labels.done():
+                        run.labels.set_exception(error)
 
-    def _next_batch(self) -> list[_Call]:
-        """The call that waits longest, and those behind it that fit beside it, one of a state."""
+    def _next_batch(self) -> list[_PendingRun]:
+        """The oldest run and later ones that fit into its batch, one per state."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
-            first, *behind = self._waiting
+            first, *later = self._waiting
             batch, folds, seen = [first], first.folds, [first.state]
-            for call in behind:
-                fits = folds + call.folds <= MAX_FOLDS and call.frames == first.frames
-                if fits and all(call.state is not state for state in seen):
-                    batch.append(call)
-                    folds += call.folds
-                seen.append(call.state)
-            self._waiting = [call for call in self._waiting if call not in batch]
+            for run in later:
+                fits = folds + run.folds <= MAX_FOLDS and run.frames == first.frames
+                if fits and all(run.state is not state for state in seen):
+                    batch.append(run)
+                    folds += run.folds
+                seen.append(run.state)
+            self._waiting = [run for run in self._waiting if run not in batch]
             return batch
 
-    def _run(self, batch: Sequence[_Call]) -> None:
-        states = [call.state for call in batch]
+    def _run(self, batch: Sequence[_PendingRun]) -> None:
+        states = [run.state for run in batch]
         state = FoldState(
             np.concatenate([each.h1 for each in states]),
             np.concatenate([each.h2 for each in states]),
             np.concatenate([each.x for each in states]),
         )
-        inputs = zip(*(call.inputs for call in batch), strict=True)
+        inputs = zip(*(run.inputs for run in batch), strict=True)
         labels = self._engine.run(state, *(np.concatenate(arrays) for arrays in inputs))
         at = 0
-        for call in batch:
-            own = slice(at, at := at + call.folds)
-            call.state.h1[:], call.state.h2[:] = state.h1[own], state.h2[own]
-            call.state.x[:] = state.x[own]
-            call.labels.set_result(labels[own].copy())
+        for run in batch:
+            own = slice(at, at := at + run.folds)
+            run.state.h1[:], run.state.h2[:] = state.h1[own], state.h2[own]
+            run.state.x[:] = state.x[own]
+            run.labels.set_result(labels[own].copy())

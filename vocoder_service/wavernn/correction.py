@@ -1,11 +1,11 @@
-"""Spectral correction: the network's sound is brought nearer to the mel that it was made from.
+"""Spectral correction: scale the bands of the network's sound to the levels of its mel.
 
-Free-running, a WaveRNN fills the gaps between harmonics with noise, the more the less it has been
-trained. The mel tells how loud each band should be. So each bin of the sound's short-time spectrum
-is scaled by what its bands lack or have too much, phases left alone, and the sound put together
-again by overlap-add. Frames overlap, so one pass gets most of the way, and the next ones further:
+A free-running WaveRNN fills the gaps between harmonics with noise, especially after little
+training. The mel states the level of each band. So each bin of the short-time spectrum is scaled
+by the ratio of wanted to found level, with its phase unchanged, and the frames are overlap-added.
+Because frames overlap, one pass corrects most of the error and further passes the rest. These are
 the iterations of D. Griffin and J. Lim, "Signal estimation from modified short-time Fourier
-transform", 1984, but with gains in place of wanted magnitudes.
+transform", 1984, with gains in place of target magnitudes.
 
 Shapes: T mel frames, K short-time frames, B = 401 bins, 80 bands. A short-time frame is n_fft
 samples around a mel frame's centre.
@@ -21,13 +21,13 @@ from shared.audio.mel import MEL_FORMAT, mel_amplitudes, mel_filterbank
 from shared.http.tensors import Float32Array
 
 PASSES = 3
-"""As many as pay: docs/models/vocoder.md has the words wrong by number of passes."""
-MIN_GAIN, MAX_GAIN = 0.1, 2.0  # of a band, in one pass
-FRAMES_PER_BLOCK = 64  # that are computed at once, so that memory does not grow with the sound
+"""Chosen by word errors per number of passes: docs/models/vocoder.md."""
+MIN_GAIN, MAX_GAIN = 0.1, 2.0  # per band and pass
+FRAMES_PER_BLOCK = 64  # computed at once, so that memory does not grow with the utterance
 
 _HOP, _N_FFT = MEL_FORMAT.hop_length, MEL_FORMAT.n_fft
-_REACH = _N_FFT - _HOP  # samples by which the first short-time frame begins before the sound
-_SILENCE = mel_amplitudes(np.array(-MEL_FORMAT.max_abs, np.float32))  # the least that a mel tells
+_REACH = _N_FFT - _HOP  # samples from the start of the first frame to the utterance
+_SILENCE = mel_amplitudes(np.array(-MEL_FORMAT.max_abs, np.float32))  # the floor of a mel
 _WINDOW = np.hanning(_N_FFT + 1)[:-1].astype(np.float32)
 _OVERLAP_GAIN = np.float32(np.sum(_WINDOW.astype(np.float64) ** 2) / _HOP)
 
@@ -35,15 +35,14 @@ _OVERLAP_GAIN = np.float32(np.sum(_WINDOW.astype(np.float64) ** 2) / _HOP)
 def corrected(
     wave: Iterable[Float32Array], mel: Float32Array, passes: int
 ) -> Iterator[Float32Array]:
-    """The sound in chunks [n], as many samples as came; what goes in comes out 600 to 799 samples a
-    pass later.
+    """The corrected wave in chunks [n], with the same number of samples as the input.
 
-    The same chunks give the same samples; in other chunks they are the same but for rounding.
+    Each pass delays the output by 600 to 799 samples. Other chunk sizes change rounding only.
 
     Args:
         wave: chunks [n] in ±1; sample t * 200 is the centre of mel frame t.
-        mel: [80, T] in ±4, what the sound was made from.
-        passes: 0 or more; 0 leaves the sound as it is.
+        mel: [80, T] in ±4, the mel of the wave.
+        passes: 0 or more; 0 returns the wave unchanged.
     """
     wanted = mel_amplitudes(mel.T)
     for _ in range(passes):
@@ -52,31 +51,33 @@ def corrected(
 
 
 class _Pass:
+    """One pass over a wave, block by block."""
+
     def __init__(self, wanted: Float32Array) -> None:
         """wanted: amplitudes of the mel's bands [T, 80]."""
         self._wanted = wanted
-        self._next_frame = -1  # of the mel; the short-time frames begin one before it
-        self._samples = np.zeros(_REACH, np.float32)  # that the next frames begin with
-        self._sum = np.zeros(_REACH, np.float32)  # of the frames so far, from the same sample on
+        self._next_frame = -1  # of the mel; short-time frames start one earlier
+        self._samples = np.zeros(_REACH, np.float32)  # the start of the next frames
+        self._sum = np.zeros(_REACH, np.float32)  # overlap-added frames, from the same sample on
 
     def sound(self, wave: Iterable[Float32Array]) -> Iterator[Float32Array]:
-        delay, came = _REACH, 0  # samples: that come out before the sound begins; that went in
+        delay, received = _REACH, 0  # samples: before the utterance; of the input so far
         for chunk in wave:
-            came += len(chunk)
+            received += len(chunk)
             for start in range(0, len(chunk), FRAMES_PER_BLOCK * _HOP):
                 made = self._add(chunk[start : start + FRAMES_PER_BLOCK * _HOP])
                 if len(made) > delay:
                     yield made[delay:]
                 delay = max(0, delay - len(made))
         made = self._add(np.zeros(_REACH + _HOP - 1, np.float32))
-        yield made[delay : len(made) - (-came % _HOP)]  # without what fills up the last hop
+        yield made[delay : len(made) - (-received % _HOP)]  # without the padding of the last hop
 
     def _add(self, chunk: Float32Array) -> Float32Array:
-        """The samples that no later frame reaches."""
+        """Add a chunk; returns the samples that no later frame overlaps."""
         samples = np.concatenate([self._samples, chunk])
         count = max(0, (len(samples) - _REACH) // _HOP)
         done = count * _HOP
-        self._samples = samples[done:].copy()  # a view would keep the rest
+        self._samples = samples[done:].copy()  # a copy: a view would keep the whole array alive
         if not count:
             return samples[:0]
         frames = sliding_window_view(samples, _N_FFT)[::_HOP][:count] * _WINDOW
@@ -90,10 +91,10 @@ class _Pass:
         return total[:done]
 
     def _gains(self, magnitudes: Float32Array) -> Float32Array:
-        """Of the next short-time frames. magnitudes: [K, B] -> [K, B]
+        """Gains for the next short-time frames. magnitudes: [K, B] -> [K, B]
 
-        A frame whose centre is outside of the mel sees the edge of the sound alone, at less than
-        its level. So it may make the sound quieter, by the mel's first or last frame, not louder.
+        A frame centred outside the mel holds only the edge of the sound, at a lower level. Its gain
+        follows the mel's first or last frame and may not exceed 1.
         """
         frames = self._next_frame + np.arange(len(magnitudes))
         self._next_frame += len(magnitudes)
@@ -108,10 +109,9 @@ class _Pass:
 
 @cache
 def _banks() -> tuple[Float32Array, Float32Array]:
-    """Bands of the spectrum of sound without pre-emphasis [B, 80]; bins between the bands [80, B].
+    """Matrices from bins to bands [B, 80], without pre-emphasis, and from bands to bins [80, B].
 
-    A bin takes the gains of the two bands that it lies between, by its part in each; outside of all
-    bands, of the nearest.
+    A bin's gain is interpolated between its two bands; outside all bands it is the nearest band's.
     """
     fmt = MEL_FORMAT
     bank = mel_filterbank(fmt.sample_rate, fmt.n_fft, fmt.n_mels, fmt.fmin, fmt.fmax)

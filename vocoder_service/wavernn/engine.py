@@ -1,8 +1,8 @@
-"""The sample loop: the interface that any has, and the one in torch.
+"""The sample loop of WaveRNN: its interface, and the implementation in torch.
 
-A sample loop ("engine") makes the samples of many folds side by side. All that it needs to know of
-a fold is explicit and the caller's: state, conditioning, random numbers, temperature. So a fold's
-samples do not depend on what else is in its batch, and one engine may stand in for another.
+A sample loop ("engine") generates the samples of many folds side by side. The caller passes
+everything that belongs to a fold: state, conditioning, random numbers, temperature. So a fold's
+samples do not depend on the rest of its batch, and engines are interchangeable.
 """
 
 from abc import ABC, abstractmethod
@@ -22,12 +22,12 @@ from vocoder_service.wavernn.mu_law import Labels
 
 Array = NDArray[np.float32]
 
-MIN_BATCH = 4  # folds; BLAS adds a smaller product up in another order
+MIN_BATCH = 4  # folds; BLAS sums smaller products in another order
 
 
 @dataclass(frozen=True, eq=False)
 class FoldState:
-    """What a fold carries from one sample to the next. F folds, R rnn_dims.
+    """The recurrent state of F folds between two samples. R = rnn_dims.
 
     h1, h2: [F, R], the hidden states of the two GRUs.
     x: [F], the last sample, companded, in [-1, 1].
@@ -39,39 +39,40 @@ class FoldState:
 
     @classmethod
     def at_rest(cls, folds: int, rnn_dims: int) -> Self:
-        """Where a fold begins: zeros, as in training."""
+        """The state at the start of a fold: zeros, as in training."""
         h1, h2 = np.zeros((2, folds, rnn_dims), np.float32)
         return cls(h1, h2, np.zeros(folds, np.float32))
 
     def resumed(self, folds: int) -> "FoldState":
-        """A batch whose first fold goes on where the last one here stopped; the others at rest."""
+        """A batch whose first fold continues this state's last one; the others start at rest."""
         state = FoldState.at_rest(folds, self.h1.shape[1])
         state.h1[0], state.h2[0], state.x[0] = self.h1[-1], self.h2[-1], self.x[-1]
         return state
 
 
 class Engine(ABC):
-    """A sample loop. One object serves any number of threads at once."""
+    """A sample loop. Thread-safe."""
 
     hparams: Hparams
 
     @abstractmethod
-    def describe(self, mel: Array) -> Array:
-        """Auxiliary conditioning: mel [T + 2 pad, 80] in [-1, 1] -> [T, res_out_dims]."""
+    def aux_features(self, mel: Array) -> Array:
+        """Auxiliary features of each frame: mel [T + 2 pad, 80] in [-1, 1] -> [T, res_out_dims]."""
 
     @abstractmethod
     def run(
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
     ) -> Labels:
-        """Make the samples of the next T frames of F folds.
+        """Generate the next T frames of F folds.
 
-        The label of a sample is the first class at which the running sum of softmax(logits /
-        temperature), added up from class 0, exceeds its uniform number times the sum of all.
+        Sampling is by inversion: a label is the first class at which the running sum of
+        softmax(logits / temperature), from class 0, exceeds the sample's uniform number times the
+        sum over all classes.
 
         Args:
-            state: of F folds; brought up to date in place.
-            mel: [F, T + 2 pad, 80] in [-1, 1], with the frames around those to be made.
-            aux: [F, T, res_out_dims], what `describe` gave for those frames.
+            state: of F folds; updated in place.
+            mel: [F, T + 2 pad, 80] in [-1, 1], with `pad` frames of context on both sides.
+            aux: [F, T, res_out_dims], the `aux_features` of those frames.
             uniforms: [F, T * hop] in [0, 1).
             temperature: [F], above 0.
 
@@ -82,27 +83,27 @@ class Engine(ABC):
     def begin(
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
     ) -> Callable[[], Labels]:
-        """`run` that may be begun before the labels of an earlier call with this state are there.
+        """Start a `run`, perhaps before an earlier one with this state has ended.
 
-        Returns what waits for the labels. It has to be called for one call after the other, and
-        the state is up to date when it was for the last.
+        Returns a function that waits for the labels. Call these functions in order; after the last
+        one the state is up to date.
         """
         return partial(self.run, state, mel, aux, uniforms, temperature)
 
 
 class TorchEngine(Engine):
-    """The sample loop in torch, with all that is known before a sample taken out of it.
+    """The sample loop in torch, with all products at frame rate hoisted out of it.
 
-    Exact algebra. Aux is constant within a frame: its products are made once a frame. The mel's
-    upsampling is linear and treats all channels alike, so it commutes with the products through I
-    and on through rnn1's input weights: these too are made at frame rate, and brought to the
-    sample rate last, by one row of `UpsampleNetwork.kernel` a sample.
+    The algebra is exact. Aux is constant within a frame, so its products are computed once per
+    frame. The upsampling of the mel is linear and the same for all channels, so it commutes with
+    the products of I and of rnn1's input weights. These are computed at frame rate too, and
+    upsampled last, by one row of `UpsampleNetwork.kernel` per sample.
 
-    Weights that can stay as they are, are views of the model's; nothing here writes to them.
+    Most weights are views of the model's. They are only read.
     """
 
     def __init__(self, model: WaveRNN) -> None:
-        """Raises ValueError for a model in training mode, whose batch norms would learn."""
+        """Raises ValueError for a model in training mode, which would update its batch norms."""
         if model.training:
             raise ValueError("the model is in training mode; call its eval() first")
         self.hparams = model.hparams
@@ -111,7 +112,7 @@ class TorchEngine(Engine):
             self.weights = Weights(model)
 
     @torch.inference_mode()
-    def describe(self, mel: Array) -> Array:
+    def aux_features(self, mel: Array) -> Array:
         aux: Tensor = self._resnet(torch.tensor(mel).T.unsqueeze(0))
         return aux[0].T.contiguous().numpy()
 
@@ -135,26 +136,26 @@ class TorchEngine(Engine):
 
 
 def _batch(array: Array) -> Tensor:
-    """A copy [F, ...] as a tensor; ones added so that no batch is smaller than MIN_BATCH."""
+    """A copy [F, ...] as a tensor, padded with ones to at least MIN_BATCH folds."""
     missing = max(0, MIN_BATCH - len(array))
     widths = [(0, missing), *[(0, 0)] * (array.ndim - 1)]
     return torch.from_numpy(np.pad(array, widths, constant_values=1))
 
 
 class _Conditioned:
-    """A linear layer whose last A inputs are aux. weight: [out, in + A]"""
+    """A linear layer whose last A inputs are aux features. weight: [out, in + A]"""
 
     def __init__(self, weight: Tensor, bias: Tensor, aux_dims: int) -> None:
         self.weight, self.aux = weight.T[:-aux_dims], weight.T[-aux_dims:]  # [in, out], [A, out]
         self.bias = bias
 
     def of_frame(self, aux: Tensor) -> Tensor:
-        """What aux [..., A] and the bias add to each sample of a frame. [..., out]"""
+        """The part of aux [..., A] and the bias, the same for all samples of a frame. [..., out]"""
         return aux @ self.aux + self.bias
 
 
 class Weights:
-    """The model's weights as the loop wants them."""
+    """The model's weights, arranged for the loop."""
 
     def __init__(self, model: WaveRNN) -> None:
         dims = model.hparams.aux_dims
@@ -172,7 +173,7 @@ class Weights:
 
 
 class _Gru:
-    """The recurrent half of a GRU. gates: [F, 3R], the input's product, used up by a step."""
+    """The recurrent half of a GRU. gates: [F, 3R], the input's product; a step overwrites it."""
 
     def __init__(self, weight: Tensor, bias: Tensor, h: Tensor, gates: Tensor) -> None:
         self._weight, self._bias, self.h = weight.T, bias, h
@@ -191,14 +192,14 @@ class _Gru:
 
 
 class _SampleLoop:
-    """A batch of folds under way. Memory is taken at the start and once a frame, none in a step."""
+    """A batch of folds in progress. Allocates at the start and once per frame, not per sample."""
 
     def __init__(self, weights: Weights, state: FoldState, temperature: Array) -> None:
         self._w = w = weights
         h1, h2 = _batch(state.h1), _batch(state.h2)
         folds, size = h1.shape
         self._x = _batch(state.x).unsqueeze(1)  # [F, 1]
-        self._coldness = 1 / _batch(temperature).unsqueeze(1)
+        self._inverse_temperature = 1 / _batch(temperature).unsqueeze(1)
         self._i = torch.empty(folds, 4 * size)
         self._gates2 = torch.empty(folds, 3 * size)
         self._y = self._i[:, :size]
@@ -226,7 +227,7 @@ class _SampleLoop:
         self._fc2_bias = w.fc2.of_frame(aux4)
 
     def step(self, n: int, uniforms: Tensor) -> Tensor:
-        """Make sample n of the frame: labels [F], overwritten by the next step."""
+        """Generate sample n of the frame. Returns labels [F], which the next step overwrites."""
         w, y = self._w, self._y
         torch.mm(w.kernel[n : n + 1], self._in_frame, out=self._i.view(1, -1))
         self._i.addcmul_(self._x, w.i.weight[0])
@@ -235,7 +236,7 @@ class _SampleLoop:
         y.add_(self._gru2.step())
         torch.addmm(self._fc1_bias, y, w.fc1.weight, out=self._fc1).relu_()
         torch.addmm(self._fc2_bias, self._fc1, w.fc2.weight, out=self._fc2).relu_()
-        torch.addmm(w.fc3_bias, self._fc2, w.fc3, out=self._p).mul_(self._coldness)
+        torch.addmm(w.fc3_bias, self._fc2, w.fc3, out=self._p).mul_(self._inverse_temperature)
         return self._draw(uniforms)
 
     def _draw(self, uniforms: Tensor) -> Tensor:

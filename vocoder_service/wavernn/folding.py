@@ -1,22 +1,22 @@
-"""Folding: an utterance cut into overlapping folds that the sample loop makes side by side.
+"""Folding: an utterance cut into overlapping folds that the sample loop generates side by side.
 
-RTVC folds to samples of equal stride (target 4000, overlap 400: fold i holds samples 4400 i to
-4400 i + 4799, zeros past the end), crossfades before mu-law decoding, and its gains leave silence
-in mid-overlap. Here, on purpose, otherwise:
+RTVC cuts folds of equal stride in samples (target 4000, overlap 400: fold i holds samples 4400 i to
+4400 i + 4799, zeros past the end). It crossfades before mu-law decoding, and its gains leave
+silence in mid-overlap. Differences, on purpose:
 
-- The plan is a list of rounds, each a batch of folds, so that sound leaves before all is made.
-  The first round is short, and the next ones grow, so that each is made while the one before is
-  heard. A round's first fold goes on from the last fold of the round before, state and all, so
-  rounds meet without a seam.
-- A fold warms up unheard on the mel of its surroundings. From a state of zeros in mid-speech, the
-  cross-entropy of speech under the first bundled weights was 0.34 nat too high over the first 50
-  samples, 0.05 over the next 50, 0.015 up to 200, 0.001 up to 300.
-- Two folds of one place are uncorrelated (0.01 on average, six voices), so a fade with gains that
-  sum to one lowers the level: by 1.8 to 2.6 dB on stationary mels of six voices. Equal-power gains
-  would mend that, but not the jump in pitch phase. So the later fold is shifted, by 6 ms at most,
-  to where both agree best: a correlation of 0.73, and 0.6 dB at most.
-  `python -m benchmarks.crossfade` measures all of it.
-- Folds meet as finished sound: decoded from mu-law, de-emphasised.
+- The plan is a list of rounds, each a batch of folds, so that sound is sent before all is made. The
+  first round is short and later ones grow: each is made while the one before is played. A round's
+  first fold continues the last fold of the round before, with its state, so rounds need no
+  crossfade.
+- A fold warms up on the mel before its place, and this part is discarded. From a state of zeros in
+  mid-speech, the cross-entropy of speech under the first bundled weights was 0.34 nat too high over
+  the first 50 samples, 0.05 over the next 50, 0.015 up to 200, 0.001 up to 300.
+- Two folds at the same place are uncorrelated (0.01 on average, six voices), so a fade with gains
+  that sum to one lowers the level: by 1.8 to 2.6 dB on stationary mels of six voices. Equal-power
+  gains would keep the level but not the phase of the pitch. So the later fold is shifted, by 6 ms
+  at most, to the best match: a correlation of 0.73, and a loss of 0.6 dB at most.
+  `python -m benchmarks.crossfade` measures these numbers.
+- Folds are crossfaded as finished sound: decoded from mu-law and de-emphasised.
 """
 
 from dataclasses import dataclass
@@ -27,21 +27,21 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from vocoder_service.waveform import Wave
 
-MAX_FOLDS = 16  # a batch: four threads of FOLDS_TOGETHER; more make no sample cheaper
-FOLDS_TOGETHER = 4  # that the native loop takes from one weight to the next
-FRAMES_HEARD = 12  # of a fold, at least: 150 ms
+MAX_FOLDS = 16  # per batch: four threads of FOLDS_TOGETHER; more are no faster per sample
+FOLDS_TOGETHER = 4  # folds that the native loop multiplies with each loaded weight
+FRAMES_HEARD = 12  # of a fold, at least; 150 ms
 FIRST_ROUND = 96  # frames: 1.2 s
-GROWTH = 4  # of a round over the one before: no gap at a real-time factor of 0.25
+GROWTH = 4  # of each round over the one before; gapless at a real-time factor of 0.25
 MAX_ROUND_FRAMES = 768  # frames: 9.6 s, 48 frames heard of each of 16 folds
 
-OVERLAP = 3  # frames: 600 samples, of which the first 240 or more are not heard
+OVERLAP = 3  # frames: 600 samples; the first 240 or more are discarded
 FADE = 160  # samples: 10 ms
-REACH = 100  # samples that a fold may shift either way; both ways, a period of 80 Hz
+REACH = 100  # samples of shift in each direction; in all, one period of 80 Hz
 
 
 @dataclass(frozen=True)
 class Round:
-    """Folds of one length that are made in one batch.
+    """Folds of equal length, generated in one batch.
 
     starts: first frame of each fold; neighbours overlap by `OVERLAP` frames, or one or two more.
     frames: length of each fold.
@@ -52,7 +52,7 @@ class Round:
 
 
 def plan(frames: int) -> list[Round]:
-    """Rounds that cover `frames` frames, in order; a function of nothing else."""
+    """Rounds that cover `frames` frames, in order. They depend on nothing else."""
     if frames < 2 * FIRST_ROUND:
         return [_round(0, frames)]
     left, most = frames - FIRST_ROUND, [FIRST_ROUND]
@@ -74,16 +74,16 @@ def _round(start: int, stop: int) -> Round:
 
 
 def fade_in() -> Wave:
-    """Gains of the later fold [FADE]; the earlier one's are 1 less these."""
+    """Gains of the later fold [FADE]; those of the earlier one are 1 - gains."""
     phase = (np.arange(FADE) + 0.5) / FADE
     gains: Wave = (np.sin(np.pi / 2 * phase) ** 2).astype(np.float32)
     return gains
 
 
 def first_seam(waves: Wave, lag: int) -> int:
-    """Where the first fold's sound begins to fade out; its length if it is alone.
+    """The sample at which the first fold starts to fade out; its length if it is alone.
 
-    waves: [F, N]; lag: the first fold's, in samples.
+    waves: [F, N]; lag: of the first fold, in samples.
     """
     folds, samples = waves.shape
     return int(samples) if folds == 1 else int(samples) - REACH - FADE + lag
@@ -95,15 +95,15 @@ def join(waves: Wave, starts: list[int], lag: int, heard: int) -> tuple[Wave, in
     Args:
         waves: [F, N], finished sound.
         starts: [F], the sample of the utterance at which each fold starts.
-        lag: samples by which the first fold runs ahead of its place.
-        heard: samples of the first fold that are not wanted again.
+        lag: samples by which the first fold is ahead of its place.
+        heard: samples of the first fold that were returned before.
 
     Returns:
         The wave from there to the last fold's end, and the last fold's lag.
     """
     gains = fade_in()
     pieces = []
-    seam = waves.shape[1] - REACH - FADE  # of a fold that is in its place, with the next one
+    seam = waves.shape[1] - REACH - FADE  # with the next fold, at a lag of zero
     for (before, after), (start, next_start) in zip(pairwise(waves), pairwise(starts), strict=True):
         tail = before[seam + lag : seam + lag + FADE]
         pieces.append(before[heard : seam + lag])
@@ -116,11 +116,11 @@ def join(waves: Wave, starts: list[int], lag: int, heard: int) -> tuple[Wave, in
 
 
 def best_lag(tail: Wave, surroundings: Wave) -> int:
-    """The shift, -REACH to REACH, at which `surroundings` continue `tail` best.
+    """The shift, -REACH to REACH, with the highest normalised correlation.
 
-    tail: [FADE]; surroundings: [FADE + 2 REACH]. Best by normalised correlation.
+    tail: [FADE], the end of the earlier fold; surroundings: [FADE + 2 REACH], of the later one.
     """
     windows = sliding_window_view(surroundings, FADE)  # [2 REACH + 1, FADE]
     energies = np.einsum("ln,ln->l", windows, windows)
-    silence = 1e-9  # keeps the lag of digital silence from being chance
+    silence = 1e-9  # makes the lag of digital silence well defined
     return int(np.argmax(windows @ tail / np.sqrt(energies + silence))) - REACH

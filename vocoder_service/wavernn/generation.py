@@ -1,4 +1,4 @@
-"""From a mel to a stream of sound: rounds of folds through an engine, joined as they come."""
+"""Streaming inference with WaveRNN: rounds of folds through an engine, joined to one wave."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -17,8 +17,8 @@ from vocoder_service.wavernn.mu_law import Labels, mu_law_levels
 Array = NDArray[np.float32]
 T = TypeVar("T")
 
-FIRST_CHUNK = 2  # frames: 25 ms; of a fold that is still being made
-HELD_BACK = 10  # frames, of which the correction gives nothing out; the chunks after them double
+FIRST_CHUNK = 2  # frames, 25 ms: sent while its fold is being generated
+HELD_BACK = 10  # frames within the correction's delay; later chunks double in size
 
 
 def generate(
@@ -28,23 +28,23 @@ def generate(
     temperature: float = 1.0,
     passes: int = 0,
 ) -> Iterator[Wave]:
-    """The sound of a mel, in chunks that joined are the whole, at the model's sample rate.
+    """Sound from a mel at the model's sample rate, in consecutive chunks.
 
-    Unlike RTVC, the mel is continued with silence on both sides, not with its mid-level (a click
-    at the start), and the end fades out over 10 ms, not 250.
+    Unlike in RTVC, the mel is padded with silence, not with its mid-level (which clicks at the
+    start), and the end fades out over 10 ms, not 250.
 
     Args:
-        engine: makes the samples.
+        engine: the sample loop.
         mel: [80, T], T >= 1, in ±4.
         seed: any integer; the same mel, seed and temperature give the same samples.
         temperature: divides the logits; below 1 is smoother, above 1 rougher.
-        passes: of the spectral correction; with 0 the sound is the network's alone.
+        passes: of the spectral correction; 0 turns it off.
 
     Returns:
-        Chunks [n] in ±1, none empty, `output_length` samples together.
+        Chunks [n] in ±1, none empty, `output_length` samples in total.
 
     Raises:
-        ValueError: for a mel of another shape, or a temperature that is not above 0.
+        ValueError: the mel has another shape, or the temperature is not above 0.
     """
     hparams = engine.hparams
     if mel.ndim != 2 or mel.shape[0] != hparams.feat_dims or not mel.shape[1]:
@@ -57,7 +57,7 @@ def generate(
 
 
 class _Rounds:
-    """One mel on its way to sound; what a round leaves to the next is kept here."""
+    """The rounds of one utterance, and the state that each leaves to the next."""
 
     def __init__(self, engine: Engine, mel: Array, seed: int, temperature: float) -> None:
         hparams = engine.hparams
@@ -74,7 +74,7 @@ class _Rounds:
         self._folds_begun = 0
 
     def sound(self) -> Iterator[Wave]:
-        """Chunks, up to the end of the last frame."""
+        """Chunks up to the end of the last frame."""
         for part in self._plan:
             waves = np.empty((len(part.starts), part.frames * self._hop), np.float32)
             heard, chunk = 0, FIRST_CHUNK * self._hop
@@ -89,7 +89,7 @@ class _Rounds:
             yield wave
 
     def _make(self, part: Round, waves: Wave) -> Iterator[int]:
-        """Fill waves [F, N], frame after frame; how many samples of each fold are made."""
+        """Fill waves [F, N] frame by frame; yields the samples of each fold that are done."""
         folds, hop = len(part.starts), self._hop
         self._state = self._state.resumed(folds)
         self._emphasis = np.concatenate([self._emphasis[-1:], np.zeros((folds - 1, 1))])
@@ -100,10 +100,10 @@ class _Rounds:
             yield now.stop
 
     def _frames(self, part: Round) -> Iterator[Callable[[], Labels]]:
-        """The frames of all folds, begun one by one."""
+        """Start each frame of all folds; yields functions that wait for its labels."""
         starts, stop = np.array(part.starts), part.starts[-1] + part.frames + 2 * self._pad
         context = np.arange(2 * self._pad + 1)
-        aux = self._engine.describe(self._mel[starts[0] : stop])
+        aux = self._engine.aux_features(self._mel[starts[0] : stop])
         draws = self._draws(len(starts))
         temperature = np.full(len(starts), self._temperature, np.float32)
         for frame in range(part.frames):
@@ -116,14 +116,14 @@ class _Rounds:
             )
 
     def _draws(self, folds: int) -> list[Generator]:
-        """Random numbers of each fold, from the seed and the fold's number in the utterance."""
+        """A random generator per fold, from the seed and the fold's number in the utterance."""
         numbers = range(self._folds_begun, self._folds_begun + folds)
         self._folds_begun += folds
         return [Generator(Philox(key=[self._seed % 2**64, number])) for number in numbers]
 
 
 def _one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, each when the next one is there, too: the engine is never without work."""
+    """The items, each after the next one was started, so that the engine always has work."""
     before = next(items)
     for item in items:
         yield before

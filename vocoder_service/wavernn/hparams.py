@@ -1,4 +1,4 @@
-"""The vocoder's dimensions, fixed by a checkpoint and filled from its manifest."""
+"""Hyperparameters of WaveRNN, filled from a checkpoint's manifest."""
 
 from dataclasses import dataclass
 from math import prod
@@ -6,9 +6,9 @@ from math import prod
 
 @dataclass(frozen=True)
 class Hparams:
-    """WaveRNN's architecture; the defaults are the full size of RTVC.
+    """The dimensions of WaveRNN. The defaults are the full size of RTVC.
 
-    Raises ValueError for a mode other than RAW and for sizes that do not fit one another.
+    Raises ValueError for a mode other than RAW, and for inconsistent sizes.
     """
 
     rnn_dims: int = 512
@@ -47,16 +47,16 @@ class Hparams:
 
     @property
     def classes(self) -> int:
-        """Mu-law levels that a sample may take."""
+        """Mu-law classes of a sample."""
         return 1 << self.bits
 
     @property
     def aux_dims(self) -> int:
-        """Channels of one of the four auxiliary conditioning vectors."""
+        """Channels of each of the four groups of auxiliary features."""
         return self.res_out_dims // 4
 
     @property
     def smoothing_span(self) -> float:
-        """Frames that the upsampling's smoothing reaches to each side of a frame."""
+        """Reach of the upsampling's smoothing in frames, on each side."""
         factors = self.upsample_factors
         return sum(1 / prod(factors[:stage]) for stage in range(len(factors)))

@@ -1,9 +1,11 @@
-"""WaveRNN, the vocoder's network: the probability of each sample given those before it and a mel.
+"""WaveRNN: the distribution of each sample, given the samples before it and a mel.
 
 Kalchbrenner et al. 2018, "Efficient Neural Audio Synthesis" (arXiv:1802.08435), in fatchord's
-variant as RTVC uses it, parameter name for parameter name. It differs from the paper: one softmax
-over mu-law classes in place of coarse and fine bytes, two stacked GRUs with residual connections,
-conditioning from an upsampled mel and from a residual network over its frames.
+variant as RTVC uses it, parameter name for parameter name.
+
+Differences from the paper: one softmax over mu-law classes in place of coarse and fine bytes; two
+stacked GRUs with residual connections; conditioning on an upsampled mel and on auxiliary features
+from a residual network over its frames.
 
 Shapes: B batch, N samples, T frames, N = T * hop_length. The mel is in [-1, 1] (RTVC's ±4 divided
 by 4), the wave is pre-emphasised and mu-law companded.
@@ -17,7 +19,7 @@ from vocoder_service.wavernn.hparams import Hparams
 
 
 class ResBlock(nn.Module):
-    """Two 1x1 convolutions around a skip connection. [B, C, T] -> [B, C, T]"""
+    """Two 1x1 convolutions with a skip connection. [B, C, T] -> [B, C, T]"""
 
     def __init__(self, dims: int) -> None:
         super().__init__()
@@ -33,7 +35,7 @@ class ResBlock(nn.Module):
 
 
 class MelResNet(nn.Module):
-    """Describes each frame in its context. mel [B, 80, T + 2 pad] -> [B, res_out_dims, T]"""
+    """Auxiliary features of each frame. mel [B, 80, T + 2 pad] -> [B, res_out_dims, T]"""
 
     def __init__(self, hparams: Hparams) -> None:
         super().__init__()
@@ -64,7 +66,7 @@ class Stretch(nn.Module):
 
 
 class UpsampleNetwork(nn.Module):
-    """Brings a mel to the sample rate: every factor a stretch and a smoothing convolution."""
+    """Upsamples a mel to the sample rate: per factor a stretch and a smoothing convolution."""
 
     def __init__(self, hparams: Hparams) -> None:
         super().__init__()
@@ -83,7 +85,7 @@ class UpsampleNetwork(nn.Module):
         return self.stretch(mel).transpose(1, 2), aux.transpose(1, 2)
 
     def stretch(self, mel: Tensor) -> Tensor:
-        """[B, C, T + 2 pad] -> [B, C, N], any number of channels: each is smoothed alike."""
+        """Upsample any number of channels, each in the same way. [B, C, T + 2 pad] -> [B, C, N]"""
         x = mel.unsqueeze(1)  # [B, 1, C, T + 2 pad]
         for layer in self.up_layers:
             x = layer(x)
@@ -91,7 +93,7 @@ class UpsampleNetwork(nn.Module):
         return x.squeeze(1)[:, :, indent:-indent]
 
     def kernel(self) -> Tensor:
-        """The same smoothing as one product of a frame's surroundings: [hop, 2 pad + 1].
+        """`stretch` as one matrix over a frame's context: [hop, 2 pad + 1].
 
         stretch(x)[:, :, t * hop + n] == sum over j of kernel[n, j] * x[:, :, t + j]
         """
@@ -100,7 +102,7 @@ class UpsampleNetwork(nn.Module):
 
 
 class WaveRNN(nn.Module):
-    """One sample at a time: I, two GRUs, three linear layers."""
+    """An input layer I, two GRUs and three linear layers."""
 
     def __init__(self, hparams: Hparams) -> None:
         super().__init__()
@@ -116,7 +118,7 @@ class WaveRNN(nn.Module):
         self.fc3 = nn.Linear(fc, hparams.classes)
 
     def forward(self, x: Tensor, mel: Tensor) -> Tensor:
-        """Teacher-forced: logits of each sample given those before it.
+        """Teacher-forced logits of each sample, given the samples before it.
 
         Args:
             x: [B, N] in [-1, 1], companded; x[:, n] is the sample before the one predicted at n.

@@ -1,7 +1,7 @@
-"""The sample loop of WaveRNN in C++ (native/sample_loop.cpp): no Python and no allocation a sample.
+"""The sample loop of WaveRNN in C++ (native/sample_loop.cpp), with no Python per sample.
 
-Built at installation, for several instruction sets (setup.py); the best one that this CPU has is
-taken when the engine is made. Where none was built, `engine_for` gives the loop in torch.
+It is built at installation for several instruction sets (setup.py). The engine uses the best one
+that the CPU supports. If none was built, `engine_for` returns the loop in torch.
 """
 
 import logging
@@ -26,37 +26,37 @@ LOOP = "vocoder_service.wavernn._sample_loop"
 
 
 def engine_for(model: WaveRNN, threads: int, precision: Precision) -> Engine:
-    """The native loop where it was built, else the one in torch.
+    """The native loop if it was built, else the one in torch.
 
-    bfloat16 where the CPU multiplies it, else float32.
+    Uses float32 in place of bfloat16 on CPUs that do not multiply bfloat16.
     """
     if not built():
         log.warning(
-            "the native sample loop was not built: no C++ compiler at installation? The loop in "
-            "torch serves, several times slower; `pip install -e .` with g++ builds the other"
+            "the native sample loop was not built, and the loop in torch is several times slower; "
+            "install a C++ compiler and run `pip install -e .`"
         )
         return TorchEngine(model)
-    best_has_it = built()[0] == "avx512" and "bfloat16" in supported()
-    half = precision == "bfloat16" and best_has_it
+    multiplies_half = built()[0] == "avx512" and "bfloat16" in supported()
+    half = precision == "bfloat16" and multiplies_half
     try:
         return NativeEngine(model, threads, "bfloat16" if half else "float32")
     except ValueError as error:
-        log.warning("%s in the native sample loop: the one in torch serves", error)
+        log.warning("%s by the native sample loop; using the loop in torch", error)
         return TorchEngine(model)
 
 
 def built() -> list[str]:
-    """The instruction sets that were built and that this CPU has, best first."""
+    """Instruction sets that were built and that this CPU supports, best first."""
     return native_modules.built(LOOP)
 
 
 def supported() -> set[str]:
-    """What this CPU has, `bfloat16` for its dot product among them; nothing if nothing is built."""
+    """Features of this CPU, such as `bfloat16` for its dot product; empty if nothing was built."""
     return native_modules.supported(LOOP)
 
 
 class NativeEngine(Engine):
-    """The interface is that of `Engine`. Each thread owns whole folds while a call lasts."""
+    """The sample loop in C++. During a run each thread owns whole folds."""
 
     def __init__(
         self,
@@ -65,8 +65,8 @@ class NativeEngine(Engine):
         precision: Precision = "float32",
         instruction_set: str | None = None,
     ) -> None:
-        """Raises ValueError for a model in training mode, or with sizes of no whole vectors."""
-        self._torch = TorchEngine(model)  # for what is made at frame rate
+        """Raises ValueError for a model in training mode, or sizes that are not whole vectors."""
+        self._torch = TorchEngine(model)  # for products at frame rate
         self.hparams = model.hparams
         self.precision = precision
         self.instruction_set = instruction_set or built()[0]
@@ -79,16 +79,16 @@ class NativeEngine(Engine):
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "samples")
 
-    def describe(self, mel: Array) -> Array:
-        return self._torch.describe(mel)
+    def aux_features(self, mel: Array) -> Array:
+        return self._torch.aux_features(mel)
 
     def run(
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
     ) -> Labels:
         labels = np.empty(uniforms.shape, np.int16)
-        sharpness = 1 / temperature
+        inverse_temperature = 1 / temperature
         per_fold: list[NDArray[Any]] = [state.h1, state.h2, state.x, mel, aux, uniforms]
-        per_fold += [sharpness, labels]
+        per_fold += [inverse_temperature, labels]
         threads = min(self._threads, len(labels))
         shares = zip(*(np.array_split(array, threads) for array in per_fold), strict=True)
         running = [self._pool.submit(self._loop.run, *share) for share in shares]
@@ -97,16 +97,18 @@ class NativeEngine(Engine):
         return labels
 
     def logits(self, mel: Array, aux: Array, labels: Labels) -> Array:
-        """Teacher-forced, from a fold at rest: [F, T * hop, classes], each sample's after `labels`
-        [F, T * hop] before it. mel, aux: as `run` has them."""
+        """Teacher-forced logits [F, T * hop, classes] from a fold at rest.
+
+        labels: [F, T * hop], the true samples. mel, aux: as `run` takes them.
+        """
         state = FoldState.at_rest(len(labels), self.hparams.rnn_dims)
         logits = np.empty((*labels.shape, self.hparams.classes), np.float32)
-        self._loop.teach(state.h1, state.h2, state.x, mel, aux, labels, logits)
+        self._loop.teacher_forced_logits(state.h1, state.h2, state.x, mel, aux, labels, logits)
         return logits
 
 
 def _of_the_loop(w: Weights) -> dict[str, Tensor]:
-    """Weights [out, in] and biases by the loop's names for them."""
+    """Weights [out, in] and biases under the names of sample_loop.cpp."""
     return {
         "hidden1": w.hidden1,
         "hidden1_bias": w.hidden1_bias,

@@ -1,4 +1,4 @@
-"""WaveRNN as the vocoder service speaks with it: from its checkpoint to sound."""
+"""WaveRNN as a vocoder: a checkpoint, an engine and the spectral correction."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,18 +18,21 @@ from vocoder_service.wavernn.native_engine import Precision, engine_for
 
 @dataclass(frozen=True)
 class WaveRNNVocoder:
-    """For many threads. passes: of the spectral correction; 0 leaves the network's own sound."""
+    """WaveRNN as a vocoder. Thread-safe. passes: of the spectral correction; 0 turns it off."""
 
     engine: Engine
     passes: int
 
     def generate(self, mel: Float32Array, seed: int, temperature: float) -> Iterator[Wave]:
-        """As `vocoder_service.wavernn.generation.generate`."""
+        """See `vocoder_service.wavernn.generation.generate`."""
         return generate(self.engine, mel, seed, temperature, self.passes)
 
 
 def load(folder: Path, threads: int, precision: Precision, passes: int) -> WaveRNNVocoder:
-    """threads: of the native sample loop. Raises CheckpointError, with the file and the remedy."""
+    """Load the checkpoint. threads: of the native sample loop.
+
+    Raises CheckpointError, which names the file and the remedy.
+    """
     model = load_model(
         folder,
         lambda architecture: WaveRNN(hparams_from(Hparams, architecture)),

@@ -50,7 +50,7 @@ def test_building_fills_no_parameter_but_only_while_it_builds(folder: Path) -> N
 
 def test_folder_of_another_model_is_refused(folder: Path) -> None:
     renamed = folder.rename(folder.with_name("synthesizer"))
-    with pytest.raises(CheckpointError, match="manifest is of a vocoder"):
+    with pytest.raises(CheckpointError, match="manifest is that of a vocoder"):
         load_model(renamed, build, has_mel_format=True)
 
 

@@ -85,7 +85,7 @@ def test_field_that_is_wrong_is_named(changes: dict[str, Any], message: str) -> 
         ([entry(1, "a")], "must be in '000_a.pt'"),
         ([entry(0, "../a", file="000_../a.pt")], "parameters.0.name"),
         ([entry(0, "a/b", file="000_a/b.pt")], "parameters.0.name"),
-        ([entry(0, "a", shape=[2**20, 2**20])], r"000_a.pt claims shape \[1048576, 1048576\]"),
+        ([entry(0, "a", shape=[2**20, 2**20])], r"000_a.pt has shape \[1048576, 1048576\]"),
         ([entry(0, "a", shape=[10**30])], "parameters.0.shape.0"),
         ([entry(0, "a", shape=[-1])], "parameters.0.shape.0"),
         ([entry(0, "a", shape=[1.5])], "parameters.0.shape.0"),
@@ -150,11 +150,11 @@ def test_vocos_has_no_official_weights_but_another_network_may_speak(
 ) -> None:
     monkeypatch.setattr(checkpoint_manifest, "REPOSITORY", tmp_path)
     bundled, elsewhere = tmp_path / "checkpoints/vocos", tmp_path / "mine/vocos"
-    assert remedy(bundled) == "take the bundled weights from the repository again"
+    assert remedy(bundled) == "copy the bundled weights from the repository again"
     assert "copy the repository's checkpoints/vocos there" in remedy(elsewhere)
     for folder in (bundled, elsewhere):
         folder.with_name("vocoder").mkdir(parents=True)
-        assert f"let {folder.with_name('vocoder')} speak, with VOCODER=wavernn" in remedy(folder)
+        assert f"use {folder.with_name('vocoder')} with VOCODER=wavernn" in remedy(folder)
         assert "fetch" not in remedy(folder)
 
 

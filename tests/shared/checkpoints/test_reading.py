@@ -298,7 +298,7 @@ def test_manifest_that_lies_is_refused(
             r"manifest says float32 \[10",
         ),
         (lambda fields: fields["parameters"][1].update(dtype="float32"), "holds int64"),
-        (lambda fields: fields.update(model="vocoder"), "weights are of a synthesizer"),
+        (lambda fields: fields.update(model="vocoder"), "weights are those of a synthesizer"),
         (lambda fields: fields["architecture"].update(num_highways=10**9), "num_highways is 1000"),
     ],
 )
@@ -478,7 +478,7 @@ def test_full_size_vocoder_is_split_loaded_and_joined_bit_equal(tmp_path: Path) 
 MEMORY_OF_A_LOAD = """
 import sys
 from pathlib import Path
-from shared.checkpoints import load
+from shared.checkpoints.reading import load
 
 def kilobytes(field):
     status = Path("/proc/self/status").read_text()

@@ -33,7 +33,7 @@ def test_hparams_cannot_be_changed() -> None:
     ("values", "message"),
     [
         ({"kernel_size": 6}, "kernel_size 6 must be odd"),
-        ({"hop_length": 256}, "n_fft 800 is not four times the hop_length 256"),
+        ({"hop_length": 256}, "n_fft 800 must be four times the hop_length 256"),
     ],
 )
 def test_hparams_refuse_what_does_not_fit(values: dict[str, Any], message: str) -> None:

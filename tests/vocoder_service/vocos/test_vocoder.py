@@ -164,7 +164,7 @@ def write_vocos(folder: Path, hparams: Hparams) -> None:
 def test_weights_of_another_mel_format_are_refused_in_a_line(tmp_path: Path) -> None:
     folder = tmp_path / "vocos"
     write_vocos(folder, Hparams(dims=8, hidden_dims=8, blocks=1, n_fft=1024, hop_length=256))
-    with pytest.raises(CheckpointError, match="n_fft is 1024, the mel format's is 800"):
+    with pytest.raises(CheckpointError, match="n_fft is 1024, must be 800, as in the mel format"):
         vocos.load(folder)
     write_vocos(tmp_path / "a/vocos", Hparams(dims=8, hidden_dims=8, blocks=1))
     manifest = tmp_path / "a/vocos/manifest.json"
@@ -195,7 +195,7 @@ def test_absent_weights_are_told_with_where_they_are_and_with_what_speaks_withou
     with pytest.raises(CheckpointError, match="copy the repository's checkpoints/vocos there"):
         vocos.load(tmp_path / "vocos")
     (tmp_path / "vocoder").mkdir()
-    with pytest.raises(CheckpointError, match=f"{tmp_path}/vocoder speak, with VOCODER=wavernn"):
+    with pytest.raises(CheckpointError, match=f"use {tmp_path}/vocoder with VOCODER=wavernn"):
         vocos.load(tmp_path / "vocos")
 
 

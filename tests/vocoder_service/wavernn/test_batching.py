@@ -27,8 +27,8 @@ class Watched(Engine):
         self.engine, self.hparams, self.batches = engine, engine.hparams, list[int]()
         self.begun, self.let_go = Event(), Event()
 
-    def describe(self, mel: Array) -> Array:
-        return self.engine.describe(mel)
+    def aux_features(self, mel: Array) -> Array:
+        return self.engine.aux_features(mel)
 
     def run(
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array

@@ -43,7 +43,7 @@ def random_folds(engine: TorchEngine, count: int, frames: int) -> Folds:
     mel = rng.uniform(-1, 1, (count, frames + CONTEXT, 80)).astype(np.float32)
     return Folds(
         mel=mel,
-        aux=np.stack([engine.describe(one) for one in mel]),
+        aux=np.stack([engine.aux_features(one) for one in mel]),
         uniforms=rng.random((count, frames * HOP), dtype=np.float32),
         temperature=np.linspace(0.5, 1.5, count, dtype=np.float32),
     )

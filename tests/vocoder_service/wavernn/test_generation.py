@@ -22,8 +22,8 @@ class CountingEngine(Engine):
         self.hparams, self._engine = engine.hparams, engine
         self.frames = 0
 
-    def describe(self, mel: Array) -> Array:
-        return self._engine.describe(mel)
+    def aux_features(self, mel: Array) -> Array:
+        return self._engine.aux_features(mel)
 
     def run(
         self, state: FoldState, mel: Array, aux: Array, uniforms: Array, temperature: Array
@@ -44,7 +44,7 @@ class KnownEngine(Engine):
         self.continued = 0
         self.first_draws: list[float] = []
 
-    def describe(self, mel: Array) -> Array:
+    def aux_features(self, mel: Array) -> Array:
         return mel[2:-2]
 
     def run(
@@ -97,7 +97,7 @@ def test_sound_of_a_lone_fold_is_the_engines_own(engine: TorchEngine) -> None:
     labels = engine.run(
         FoldState.at_rest(1, engine.hparams.rnn_dims),
         padded[np.newaxis],
-        engine.describe(padded)[np.newaxis],
+        engine.aux_features(padded)[np.newaxis],
         draw.random((1, 6 * HOP), dtype=np.float32),
         np.ones(1, np.float32),
     )

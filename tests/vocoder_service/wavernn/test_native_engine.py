@@ -36,7 +36,7 @@ class Batch:
         random = np.random.default_rng(1)
         mel = random.uniform(-1, 1, (folds, frames + 2 * hparams.pad, hparams.feat_dims))
         self.mel: Array = mel.astype(np.float32)
-        self.aux: Array = np.stack([engine.describe(each) for each in self.mel])
+        self.aux: Array = np.stack([engine.aux_features(each) for each in self.mel])
         self.uniforms: Array = random.random((folds, frames * hparams.hop_length), np.float32)
         self.temperature: Array = np.linspace(0.8, 1.2, folds, dtype=np.float32)
 

@@ -1,9 +1,9 @@
 // The sample loop of WaveRNN: one call runs some folds through some frames, on the calling thread.
 //
-// Everything that does not depend on the last sample comes in at frame rate. What is left for a
-// sample is 9 R^2 + R F + F^2 + 512 F multiply-adds a fold. Weights are packed once, in panels that
-// the inner product reads in order; nothing is allocated for a sample. Every fold's numbers are
-// added up in the same order whatever folds run beside it, so its samples do not depend on them.
+// Everything that does not depend on the last sample is computed at frame rate. Each sample then
+// takes 9 R^2 + R F + F^2 + 512 F multiply-adds per fold. Weights are packed once, in panels that
+// the inner product reads in order; nothing is allocated per sample. The order of a fold's sums
+// does not depend on the other folds, so neither do its samples.
 //
 // The same source is compiled for several instruction sets (see setup.py).
 
@@ -11,9 +11,9 @@
 
 namespace {
 
-constexpr int kMostClasses = 2048;
+constexpr int kMaxClasses = 2048;
 
-// In the order in which the constructor packs them.
+// Indices of matrices and vectors, in the order of the constructor.
 enum { kHidden1, kRnn2, kHidden2, kFc1, kFc2, kFc3, kMel, kAux1, kAux2, kAux3, kAux4 };
 enum { kHidden1Bias, kHidden2Bias, kFc3Bias, kLast, kAux1Bias, kAux2Bias, kAux3Bias, kAux4Bias };
 
@@ -25,9 +25,9 @@ class SampleLoop {
     rnn_ = array("hidden1").shape(1), fc_ = array("fc1").shape(0);
     classes_ = array("fc3").shape(0);
     hop_ = kernel.shape(0), reach_ = kernel.shape(1);
-    if (classes_ > kMostClasses) throw std::invalid_argument("over 2048 classes are not supported");
+    if (classes_ > kMaxClasses) throw std::invalid_argument("over 2048 classes are not supported");
     if (rnn_ % VEC || classes_ % VEC)
-      throw std::invalid_argument("rnn_dims or bits that are no whole vectors are not supported");
+      throw std::invalid_argument("rnn_dims or bits that are not whole vectors are not supported");
     fc_row_ = padded(fc_, kPanel), gate_row_ = padded(3 * rnn_, kPanel);
     class_row_ = padded(classes_, kPanel), first_row_ = padded(4 * rnn_, kPanel);
 #ifndef __AVX512BF16__
@@ -44,7 +44,7 @@ class SampleLoop {
     add("fc1", fc_, rnn_, half);
     add("fc2", fc_, fc_, half);
     add("fc3", classes_, fc_, half);
-    // Made once a frame: nothing to gain from less precision.
+    // Once per frame: lower precision would save nothing.
     add("mel", 4 * rnn_, bands_, false);
     add("aux1", 4 * rnn_, aux_, false);
     add("aux2", 3 * rnn_, aux_, false);
@@ -66,14 +66,14 @@ class SampleLoop {
     kernel_.assign(kernel.data(), kernel.data() + kernel.size());
   }
 
-  // Makes labels [F, T * hop]; h1, h2 [F, R] and last [F] are brought up to date.
+  // Generates labels [F, T * hop] and updates h1, h2 [F, R] and last [F] in place.
   // mel [F, T + 2 pad, bands] and aux [F, T, 4 * aux] are at frame rate.
   void run(Array h1, Array h2, Array last, const Array& mel, const Array& aux,
-           const Array& uniforms, const Array& sharpness, Labels labels) const {
+           const Array& uniforms, const Array& inverse_temperature, Labels labels) const {
     const int folds = h1.shape(0), frames = aux.shape(1), n = frames * hop_;
     const Inputs in = inputs(mel, aux, folds, frames);
     const float* draws = checked(uniforms, {folds, n}, "uniforms");
-    const float* sharp = checked(sharpness, {folds}, "sharpness");
+    const float* scale = checked(inverse_temperature, {folds}, "inverse_temperature");
     const State state = checked_state(h1, h2, last, folds);
     int16_t* out = checked(labels, {folds, n}, "labels");
     py::gil_scoped_release released;
@@ -82,15 +82,15 @@ class SampleLoop {
       step(in, state, s, i);
       for (int f = 0; f < folds; f++) {
         const size_t at = static_cast<size_t>(f) * n + i;
-        out[at] = choose(s.p.get() + f * class_row_, sharp[f], draws[at]);
+        out[at] = choose(s.p.get() + f * class_row_, scale[f], draws[at]);
         state.last[f] = level(out[at]);
       }
     }
   }
 
-  // The logits [F, T * hop, classes] of each sample, when those before it are `labels`.
-  void teach(Array h1, Array h2, Array last, const Array& mel, const Array& aux, Labels labels,
-             Array logits) const {
+  // Logits [F, T * hop, classes] of each sample, given the true samples `labels` before it.
+  void teacher_forced_logits(Array h1, Array h2, Array last, const Array& mel, const Array& aux,
+                             Labels labels, Array logits) const {
     const int folds = h1.shape(0), frames = aux.shape(1), n = frames * hop_;
     const Inputs in = inputs(mel, aux, folds, frames);
     const State state = checked_state(h1, h2, last, folds);
@@ -226,8 +226,8 @@ class SampleLoop {
     for (int j = 0; j < fc_; j++) y[j] = std::max(0.f, y[j] + a[j]);
   }
 
-  // The first label whose share of the probability, with all before it, passes `uniform`.
-  int16_t choose(float* p, float sharpness, float uniform) const {
+  // The first label whose cumulative probability exceeds `uniform`.
+  int16_t choose(float* p, float inverse_temperature, float uniform) const {
     Vec most = load(p) + load(vectors_[kFc3Bias].get());
     for (int i = 0; i < classes_; i += VEC) {
       const Vec logit = load(p + i) + load(vectors_[kFc3Bias].get() + i);
@@ -236,9 +236,9 @@ class SampleLoop {
     }
     float highest = most[0];
     for (int i = 1; i < VEC; i++) highest = std::max(highest, most[i]);
-    float sums[kMostClasses / VEC], total = 0;
+    float sums[kMaxClasses / VEC], total = 0;
     for (int i = 0; i < classes_; i += VEC) {
-      const Vec e = exp((load(p + i) - highest) * sharpness);
+      const Vec e = exp((load(p + i) - highest) * inverse_temperature);
       store(p + i, e);
       total += sums[i / VEC] = sum(e);
     }
@@ -265,12 +265,12 @@ class SampleLoop {
 PYBIND11_MODULE(MODULE, m) {
   py::class_<SampleLoop>(m, "SampleLoop")
       .def(py::init<const py::dict&, bool>(), py::arg("weights"), py::arg("half"))
-      // What is written to must be the caller's own memory, never a converted copy.
+      // Output arrays must be the caller's memory, never a converted copy.
       .def("run", &SampleLoop::run, py::arg("h1").noconvert(), py::arg("h2").noconvert(),
            py::arg("last").noconvert(), py::arg("mel"), py::arg("aux"), py::arg("uniforms"),
-           py::arg("sharpness"), py::arg("labels").noconvert())
-      .def("teach", &SampleLoop::teach, py::arg("h1").noconvert(), py::arg("h2").noconvert(),
-           py::arg("last").noconvert(), py::arg("mel"), py::arg("aux"), py::arg("labels"),
-           py::arg("logits").noconvert());
+           py::arg("inverse_temperature"), py::arg("labels").noconvert())
+      .def("teacher_forced_logits", &SampleLoop::teacher_forced_logits,
+           py::arg("h1").noconvert(), py::arg("h2").noconvert(), py::arg("last").noconvert(),
+           py::arg("mel"), py::arg("aux"), py::arg("labels"), py::arg("logits").noconvert());
   m.def("supported", &supported);
 }

@@ -1,10 +1,10 @@
-"""The forms of the vocoder's answer."""
+"""The formats of the vocoder's response."""
 
 import json
 
 import numpy as np
 
-from vocoder_service.answer import ResponseFormat
+from vocoder_service.response_format import ResponseFormat
 
 
 def test_json_is_clipped_where_resampling_overshoots() -> None:

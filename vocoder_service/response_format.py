@@ -1,4 +1,4 @@
-"""The form of the answer, by the request's Accept header, written while the samples are made."""
+"""The format of a response, chosen by the Accept header: JSON or a sound file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _FORMATS: dict[str, SoundFormat] = {
 
 @dataclass(frozen=True)
 class ResponseFormat:
-    """sound_format: None for JSON."""
+    """Encodes sound as JSON (sound_format None) or as a sound file."""
 
     sound_format: SoundFormat | None
 
@@ -36,11 +36,12 @@ class ResponseFormat:
         return MEDIA_TYPES[self.sound_format] if self.sound_format else "application/json"
 
     def check_rate(self, rate: int) -> None:
-        """Raises InvalidRequest for a rate that the format has not."""
+        """Raises InvalidRequest for a sample rate that the format does not support."""
         if self.sound_format:
             check_writable(rate, self.sound_format)
 
     def encode(self, wav: Float32Array, rate: int) -> bytes:
+        """The body of a whole response. wav: [n] in ±1, rate: Hz."""
         if self.sound_format:
             return encode_sound(wav, rate, self.sound_format)
         return b"".join(wav_json_stream(iter([wav]), rate))
@@ -48,14 +49,17 @@ class ResponseFormat:
     def encode_stream(
         self, chunks: Iterator[Float32Array], rate: int, samples: int
     ) -> Iterator[bytes]:
-        """samples: how many there will be."""
+        """The body, encoded while the chunks [n] arrive. samples: their number in total."""
         if self.sound_format:
             return encode_sound_stream(chunks, rate, samples, self.sound_format)
         return wav_json_stream(chunks, rate)
 
 
-def response_format(request: Request) -> ResponseFormat:
-    """The first media type in Accept that can be had; JSON where sound is not asked for."""
+def accepted_format(request: Request) -> ResponseFormat:
+    """The first supported media type in Accept; JSON if there is none and no audio type.
+
+    Raises InvalidRequest for audio types that are not supported.
+    """
     accepted = request.headers.get("accept", "*/*").lower().split(",")
     kinds = [kind.partition(";")[0].strip() for kind in accepted]
     for kind in kinds:
@@ -65,11 +69,11 @@ def response_format(request: Request) -> ResponseFormat:
             return ResponseFormat(_FORMATS[kind])
     if any(kind.startswith("audio/") for kind in kinds):
         raise InvalidRequest(
-            f"Accept is {request.headers['accept']}; sound is given as "
+            f"Accept is {request.headers['accept']}; the supported audio types are "
             f"{', '.join(MEDIA_TYPES.values())}",
             param="accept",
         )
     return ResponseFormat(None)
 
 
-Answer = Annotated[ResponseFormat, Depends(response_format)]
+AcceptedFormat = Annotated[ResponseFormat, Depends(accepted_format)]
