@@ -30,6 +30,7 @@ from tests.conftest import REPOSITORY, Service
 
 README, KOREAN = REPOSITORY / "README.md", REPOSITORY / "README.ko.md"
 API, GATEWAY = REPOSITORY / "docs/api.md", REPOSITORY / "docs/gateway.md"
+CONFIGURATION = REPOSITORY / "docs/configuration.md"
 COMPOSE = REPOSITORY / "docs/deploy-compose.md"
 DOCUMENTS = [README, KOREAN, REPOSITORY / "CONTRIBUTING.md", *REPOSITORY.glob("docs/**/*.md")]
 PORTS = {"gateway": 8000, "encoder": 8001, "synthesizer": 8002, "vocoder": 8003}
@@ -257,14 +258,16 @@ def tables(document: Path, first_column: str) -> Iterator[dict[str, list[str]]]:
             yield {row[0].strip("|` "): row[1:] for row in cells[1:]}
 
 
-SETTINGS: list[type[BaseSettings]] = [
-    ServiceSettings,
-    encoder_service.settings.Settings,
-    synthesizer_service.settings.Settings,
-    vocoder_service.settings.Settings,
-    gateway_service.settings.Settings,
-    client.settings.Settings,
-]
+INHERITED: dict[type[BaseSettings], list[type[BaseSettings]]] = {
+    AppSettings: [],
+    ServiceSettings: [AppSettings],
+    encoder_service.settings.Settings: [ServiceSettings],
+    synthesizer_service.settings.Settings: [ServiceSettings],
+    vocoder_service.settings.Settings: [ServiceSettings],
+    gateway_service.settings.Settings: [AppSettings, client.settings.Settings],
+    client.settings.Settings: [],
+}
+"""By settings class: the classes whose settings have a table of their own."""
 
 
 def shown(default: object) -> str:
@@ -278,19 +281,21 @@ def shown(default: object) -> str:
     return str(default).rstrip("/") if default not in ("", None, (), NO_LEXICON) else "none"
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=lambda kind: kind.__module__)
-def test_api_page_lists_every_setting_with_its_default(settings: type[BaseSettings]) -> None:
-    above: set[type[BaseSettings]] = {ServiceSettings, AppSettings, client.settings.Settings}
-    above.discard(settings)
-    if settings is ServiceSettings:
-        above = set()
-    inherited = {name for kind in above for name in kind.model_fields}
+def settings_id(settings: type[BaseSettings]) -> str:
+    return f"{settings.__module__}.{settings.__name__}"
+
+
+@pytest.mark.parametrize("settings", INHERITED, ids=settings_id)
+def test_configuration_page_lists_every_setting_with_its_default(
+    settings: type[BaseSettings],
+) -> None:
+    inherited = {name for kind in INHERITED[settings] for name in kind.model_fields}
     own = {
         name.upper(): field.default
         for name, field in settings.model_fields.items()
         if name not in inherited
     }
-    listed = [table for table in tables(API, "variable") if set(table) == set(own)]
+    listed = [table for table in tables(CONFIGURATION, "variable") if set(table) == set(own)]
     assert listed, f"no table has exactly {sorted(own)}"
     for name, default in own.items():
         if isinstance(default, Path) or default is PydanticUndefined:

@@ -1,4 +1,4 @@
-"""The page's files, without a browser: test_page_in_browser.py has the rest."""
+"""The page's files, checked without a browser."""
 
 import re
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ FILES = sorted(str(file.relative_to(STATIC)) for file in STATIC.rglob("*") if fi
 
 
 @pytest.mark.parametrize("path", ["/", *(f"/static/{name}" for name in FILES)])
-def test_every_file_comes_with_the_policy_and_is_asked_for_anew(
+def test_every_file_has_the_security_policy_and_is_revalidated(
     client: TestClient, path: str
 ) -> None:
     response = client.get(path)
@@ -67,7 +67,7 @@ def test_scripts_are_served_as_scripts(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["nothing.js", "../page.py", "%2e%2e/page.py", "strings", ""])
-def test_what_is_no_file_of_the_page_is_not_found(client: TestClient, path: str) -> None:
+def test_path_outside_the_page_is_not_found(client: TestClient, path: str) -> None:
     response = client.get(f"/static/{path}")
     assert response.status_code == 404
     assert response.json()["error"]["code"] == "not_found"
@@ -79,7 +79,7 @@ def test_page_answers_head(client: TestClient) -> None:
     assert not response.content
 
 
-def test_page_holds_nothing_inline_and_loads_nothing_from_elsewhere() -> None:
+def test_page_has_no_inline_code_and_no_foreign_sources() -> None:
     for tag, attributes in Tags().tags:
         assert tag != "style"
         assert "style" not in attributes
@@ -114,16 +114,16 @@ def test_every_line_of_a_language_is_a_string(language: str) -> None:
     assert set(_STRING.sub("", text).split("\n")) == {"export default {", "", "};"}
 
 
-def test_page_uses_the_strings_that_there_are() -> None:
+def test_page_uses_every_string_and_no_unknown_one() -> None:
     scripts = "".join(module.read_text() for module in STATIC.glob("*.js"))
-    there = strings("en").keys()
-    spaces = {key.partition(".")[0] for key in there}
+    defined = strings("en").keys()
+    spaces = {key.partition(".")[0] for key in defined}
     used = {key for key in _IN_SCRIPT.findall(scripts) if key.partition(".")[0] in spaces}
     used |= set(_KEY_IN_HTML.findall((STATIC / "index.html").read_text()))
-    used |= {f"{key}Named" for key in used if f"{key}Named" in there}
-    assert used <= there
+    used |= {f"{key}Named" for key in used if f"{key}Named" in defined}
+    assert used <= defined
     by_template = tuple(_TEMPLATE.findall(scripts))
-    assert [key for key in there - used if not key.startswith(by_template)] == []
+    assert [key for key in defined - used if not key.startswith(by_template)] == []
 
 
 def colours(dark: bool) -> dict[str, str]:
@@ -148,7 +148,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_colours_have_the_contrast_of_aa(dark: bool) -> None:
+def test_colours_have_the_contrast_of_wcag_aa(dark: bool) -> None:
     colour = colours(dark)
     for ground in ("page", "surface", "tint"):
         for text in ("ink", "muted", "accent"):
