@@ -89,7 +89,8 @@ def test_compose_guide_calls_what_there_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("guide", [HEROKU, COMPOSE], ids=["heroku", "compose"])
 def test_every_setting_that_a_guide_names_exists(guide: Path) -> None:
-    known = (REPOSITORY / "docs/configuration.md").read_text() + (REPOSITORY / "app.json").read_text()
+    listed = [REPOSITORY / "docs/configuration.md", REPOSITORY / "app.json"]
+    known = "".join(file.read_text() for file in listed)
     foreign = {"HEAD", "WEB_CONCURRENCY", "DOCKER_DEFAULT_PLATFORM", "SIGTERM"}
     named = set(re.findall(r"`([A-Z][A-Z_]{3,})(?:=[^`]*)?`", guide.read_text())) - foreign
     assert named
