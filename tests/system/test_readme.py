@@ -269,6 +269,13 @@ def test_relative_links_lead_to_something(document: Path) -> None:
 
 
 @every_document
+def test_named_files_of_the_repository_exist(document: Path) -> None:
+    folders = "tests|shared|benchmarks|gateway_service|client|cli|checkpoints|bin"
+    for name in re.findall(rf"`((?:{folders})/[\w/.-]+)`", document.read_text()):
+        assert (REPOSITORY / name).exists() or name == "checkpoints/NAME", name
+
+
+@every_document
 def test_make_commands_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.M))
     code = "\n".join(block.code for block in blocks(document))
