@@ -30,7 +30,7 @@ from tests.conftest import REPOSITORY, Service
 
 README, KOREAN = REPOSITORY / "README.md", REPOSITORY / "README.ko.md"
 API, GATEWAY = REPOSITORY / "docs/api.md", REPOSITORY / "docs/gateway.md"
-CONFIGURATION = REPOSITORY / "docs/configuration.md"
+CONFIGURATION, TEXT = REPOSITORY / "docs/configuration.md", REPOSITORY / "docs/text.md"
 COMPOSE = REPOSITORY / "docs/deploy-compose.md"
 DOCUMENTS = [
     README,
@@ -185,6 +185,17 @@ def test_other_curl_examples_of_the_api_page_respond_as_it_says(
     assert_speech(folder / "speech.flac")
 
 
+# The text page
+
+
+@needs_curl
+def test_curl_examples_of_the_text_page_respond_as_it_says(folder: Path, service: Service) -> None:
+    examples = shell_blocks(TEXT, "curl")
+    pieces, spoken = (run_shell(at_test_addresses(code, service), folder) for code in examples)
+    assert json.loads(pieces) == json.loads(json_block(TEXT, "object"))
+    assert json.loads(spoken)["spoken"] == json.loads(json_block(TEXT, "chars"))["spoken"]
+
+
 # The gateway's page
 
 
@@ -215,8 +226,9 @@ def test_shell_examples_of_the_gateway_page_do_what_it_says(folder: Path, servic
 def test_compose_overrides_of_the_documents_are_accepted(tmp_path: Path) -> None:
     program = shutil.which("docker-compose") or pytest.skip("docker-compose is not on the PATH")
     shutil.copy(REPOSITORY / "docker-compose.yml", tmp_path)
-    overrides = [block.code for block in blocks(COMPOSE) if block.language == "yaml"]
-    assert len(overrides) >= 3
+    pages = (COMPOSE, CONFIGURATION)
+    overrides = [b.code for page in pages for b in blocks(page) if b.language == "yaml"]
+    assert len(overrides) >= 5
     for override in overrides:
         (tmp_path / "docker-compose.override.yml").write_text(override)
         run([program, "config", "--quiet"], tmp_path)
