@@ -1,4 +1,4 @@
-"""The web page at / and its static files, under a strict Content-Security-Policy."""
+"""The web page at / and its files: they load nothing from elsewhere and hold nothing inline."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ STATIC = Path(__file__).parent / "static"
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'self'",
-        # Directives without a fallback to default-src:
+        # What default-src does not stand in for:
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -21,7 +21,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self)",
-    # File names carry no content hash: browsers revalidate each file, mostly with a 304.
+    # The names of the files do not change with their content: ask each time, get 304 mostly.
     "Cache-Control": "no-cache",
 }
 
@@ -36,7 +36,7 @@ async def index(request: Request) -> Response:
 
 @router.get("/static/{path:path}")
 async def static(path: str, request: Request) -> Response:
-    """Serve a file of the page; 404 if it is missing or outside the folder."""
+    """Raises 404 for what is not there, or lies outside of the folder."""
     return await _file(path, request)
 
 
