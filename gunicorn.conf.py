@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parent
-_SERVICES = sorted(p.parent.name.removesuffix("_service") for p in _ROOT.glob("*_service/app.py"))
+sys.path.insert(0, str(_ROOT))
+
+from shared.services import DEFAULT_PORT, installed_apps  # noqa: E402
+
+_SERVICES = installed_apps(_ROOT)
 _SERVICE = os.environ.get("SERVICE", "")
 if _SERVICE not in _SERVICES:
     sys.exit(f"SERVICE is {_SERVICE!r}; set it to one of {', '.join(_SERVICES)}")
@@ -32,7 +36,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 chdir = str(_ROOT)
 wsgi_app = f"{_SERVICE}_service.app:app"
 proc_name = f"better-{_SERVICE}"
-_PORT = _number("PORT", 8000, 65535)
+_PORT = _number("PORT", DEFAULT_PORT, 65535)
 _HOST = os.environ.get("BIND_HOST") or "0.0.0.0"
 os.environ["BIND_HOST"] = _HOST  # the gateway is stricter where others can reach it
 bind = f"[{_HOST}]:{_PORT}" if ":" in _HOST else f"{_HOST}:{_PORT}"

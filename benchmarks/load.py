@@ -30,7 +30,8 @@ from benchmarks.load_client import TIMEOUT, Prober, Request, send
 from benchmarks.loads import JSON, clip_of_the_chain, ordinary
 from benchmarks.machine import load_average, machine_facts
 from benchmarks.results import MEGABYTES, MILLISECONDS, Row, Table
-from benchmarks.services import SERVICES, running
+from benchmarks.services import running
+from shared.services import SERVICES, url_settings
 
 T = TypeVar("T")
 MULTIPLES = (1, 2, 10)
@@ -172,7 +173,7 @@ def started(app: str) -> Iterator[str]:
             yield services.urls[app]
         return
     with running(SERVICES) as services, tempfile.TemporaryDirectory() as folder:
-        urls = {f"{name.upper()}_URL": url for name, url in services.urls.items()}
+        urls = url_settings(services.urls)
         with (
             patch.dict(os.environ, urls | {"DATA_DIR": folder, "DATABASE_URL": ""}),
             running(["gateway"]) as gateway,

@@ -1,6 +1,6 @@
 """Running services to measure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -9,12 +9,10 @@ import click
 
 from cli.processes import ProcessError, ServiceProcesses, ready_services
 
-SERVICES = ["encoder", "synthesizer", "vocoder"]
-
 
 @contextmanager
 def running(
-    names: list[str],
+    names: Iterable[str],
     checkpoints: Path | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[ServiceProcesses]:

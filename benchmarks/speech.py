@@ -10,11 +10,12 @@ from functools import partial
 from benchmarks.baselines import NEEDED, SpeakerProcess, missing, speaking
 from benchmarks.memory import MB_PER_MIB
 from benchmarks.results import Row, Table, ratios
-from benchmarks.services import SERVICES, running
+from benchmarks.services import running
 from benchmarks.stages import QUICK_SENTENCE, SEED, SENTENCE
 from benchmarks.threads import threads_called, usable_cores
 from cli.peak_memory import peak_mib
 from client.chain import SAMPLE_RATE, Chain
+from shared.services import SERVICES
 from shared.voices import sample_path
 
 PARAGRAPH = (
@@ -50,7 +51,7 @@ def measure(runs: int, quick: bool) -> Table:
     here = [name for name in NEEDED if not missing(name)]
     with ExitStack() as stack:
         services = stack.enter_context(running(SERVICES))
-        chain = stack.enter_context(Chain(*(services.urls[name] for name in SERVICES)))
+        chain = stack.enter_context(Chain(settings=services.client_settings()))
         others = {name: stack.enter_context(speaking(name, threads)) for name in here}
         speakers: dict[str, Speak] = {OURS: partial(_clone, chain)}
         speakers |= {name: partial(_say, other) for name, other in others.items()}

@@ -8,8 +8,9 @@ import click
 import soundfile
 
 from benchmarks.results import Row, Table, ratios
-from benchmarks.services import SERVICES, running
+from benchmarks.services import running
 from client.chain import SAMPLE_RATE, Chain
+from shared.services import SERVICES
 from shared.voices import sample_path
 
 SENTENCE = "The north wind blew as hard as he could today."  # ten words
@@ -30,7 +31,7 @@ class Run:
 
 def measure(runs: int, quick: bool) -> Table:
     sentence = QUICK_SENTENCE if quick else SENTENCE
-    with running(SERVICES) as services, Chain(*(services.urls[name] for name in SERVICES)) as chain:
+    with running(SERVICES) as services, Chain(settings=services.client_settings()) as chain:
         _speak(chain, sentence)  # the first request of a process is slower
         measured = [_speak(chain, sentence) for _ in range(runs)]
     clip_seconds = soundfile.info(sample_path()).duration

@@ -14,12 +14,12 @@ from cli.peak_memory import peak_mib
 from cli.processes import ProcessError, ServiceProcesses, ready_services
 from cli.sound_output import BadOutput, check_output, sound_file
 from client.chain import SAMPLE_RATE, Chain, silence
+from shared.services import SERVICES
 from shared.text.sentences import split_sentences
 from shared.voices import DEFAULT_VOICE, sample_path
 
 T = TypeVar("T")
 
-SERVICES = ["encoder", "synthesizer", "vocoder"]
 TEXT = "Hello! You hear a voice that was cloned from a few seconds of speech, on a small machine."
 SEED = 1
 
@@ -60,7 +60,7 @@ def demo(out: Path) -> None:
 
 def _speak(services: ServiceProcesses, clip: Path, out: Path) -> list[Stage]:
     info = soundfile.info(clip)
-    with Chain(*(services.urls[name] for name in SERVICES)) as chain:
+    with Chain(settings=services.client_settings()) as chain:
         embed, embed_seconds = _timed(lambda: chain.embed(clip))
         pieces = split_sentences(TEXT)
         specs, spec_seconds = _timed(

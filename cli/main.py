@@ -12,10 +12,10 @@ from shared.stop_signals import raise_on_stop_signals
 # Imported when it is asked for: `better serve` need not wait for PyTorch.
 _COMMANDS = {
     "speak": "cli.speak",
-    "voices": "cli.voices_commands",
+    "voices": "cli.voices",
     "verify": "cli.verify",
     "serve": "cli.serve",
-    "worker": "cli.worker",
+    "worker": "cli.serve",
     "demo": "cli.demo",
     "checkpoints": "cli.checkpoints",
     "train": "cli.train",

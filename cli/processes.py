@@ -18,22 +18,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import click
 import httpx
 
 from client.chain import Chain
 from client.errors import ChainError
+from client.settings import Settings as ClientSettings
+from shared.services import SERVICES, url_settings
 from shared.settings import REPOSITORY
 from shared.stop_signals import StopSignalOnce, stop_signals_held
 
-PORT_OFFSETS = {"gateway": 0, "encoder": 1, "synthesizer": 2, "vocoder": 3}
-SERVICES = ["encoder", "synthesizer", "vocoder"]
 GRACE_SECONDS = 30.0
 """For requests under way, 20 s, and what the apps then close; gunicorn.conf.py ends all at 28."""
 SHOWN_OF_LOG = 40  # lines
@@ -53,10 +53,6 @@ class ServiceDied(ProcessError):
 
 class ServiceNotReady(ProcessError):
     pass
-
-
-def installed_services(root: Path = REPOSITORY) -> list[str]:
-    return [name for name in PORT_OFFSETS if (root / f"{name}_service" / "app.py").exists()]
 
 
 class ServiceProcesses:
@@ -106,6 +102,11 @@ class ServiceProcesses:
         traceback: TracebackType | None,
     ) -> None:
         self._stop()
+
+    def client_settings(self) -> ClientSettings:
+        """Settings of a client that calls these services, whatever the environment says."""
+        addresses: dict[str, Any] = url_settings(self.urls)
+        return ClientSettings(**{name.lower(): url for name, url in addresses.items()})
 
     @property
     def groups(self) -> dict[str, int]:
@@ -161,8 +162,7 @@ class ServiceProcesses:
         return any(child.poll() is None for child in self._children.values())
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
-        addresses = {f"{other.upper()}_URL": url for other, url in self.urls.items()}
-        environment = os.environ | addresses | self._chosen
+        environment = os.environ | url_settings(self.urls) | self._chosen
         environment["PATH"] = os.pathsep.join(
             [str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]
         )
@@ -184,7 +184,7 @@ class ServiceProcesses:
 
 @contextmanager
 def ready_services(
-    names: list[str],
+    names: Iterable[str],
     checkpoints: Path | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[ServiceProcesses]:
@@ -212,18 +212,18 @@ def ready_chain(checkpoints: Path, vocoder: str) -> Iterator[Chain]:
     networks. Raises ProcessError."""
     with (
         ready_services(SERVICES, checkpoints, {"VOCODER": vocoder}) as services,
-        Chain(*(services.urls[name] for name in SERVICES)) as chain,
+        Chain(settings=services.client_settings()) as chain,
     ):
         yield chain
 
 
-def free_ports(names: list[str]) -> dict[str, int]:
+def free_ports(names: Iterable[str]) -> dict[str, int]:
     """Ports of the loopback that nothing listens on, by service."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
-    ports = [taken.getsockname()[1] for taken in sockets]
-    for taken in sockets:
+    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
+    ports = {name: taken.getsockname()[1] for name, taken in sockets.items()}
+    for taken in sockets.values():
         taken.close()
-    return dict(zip(names, ports, strict=True))
+    return ports
 
 
 def _web_command(procfile: Path) -> list[str]:

@@ -1,26 +1,30 @@
 """`better speak`: a text in a voice, into a sound file."""
 
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, get_args
 
 import click
+import numpy as np
 import orjson
 
+from cli.gateway import Gateway, GatewayError
 from cli.sound_output import BadOutput, Write, check_output, sound_file, wav_stream
-from cli.voices import VoiceError, VoiceStore
 from client.chain import Chain
-from client.settings import Settings
 from shared.http.tensors import Float32Array
 from shared.text.markup import TextFormat
+from shared.voices import presets
 
 _BAR_STEPS = 1000
 
 
 @click.command()
 @click.option(
-    "--voice", required=True, metavar="FILE|NAME", help="A sound file, a saved voice or a preset."
+    "--voice",
+    required=True,
+    metavar="FILE|NAME",
+    help="A preset, a sound file, or a voice of the gateway.",
 )
 @click.option("--text", required=True, metavar="TEXT|-", help="What to say; - reads it from stdin.")
 @click.option(
@@ -50,22 +54,42 @@ def speak(
     lexicon: BinaryIO | None,
 ) -> None:
     """Say a text in a voice."""
-    settings = Settings()
     words = _read_text(text)
     respellings = _read_lexicon(lexicon) if lexicon else None
     try:
         if out != "-":
             check_output(Path(out))
-        found = VoiceStore(settings.voices_dir).find(voice)
-    except (BadOutput, VoiceError) as error:
+    except BadOutput as error:
         raise click.ClickException(str(error)) from error
-    with Chain(settings=settings, on_warning=warn) as chain, _progress_bar() as bar:
-        embed = chain.embed(found) if isinstance(found, Path) else found.embed
+    found = _find_voice(voice)
+    with Chain(on_warning=warn) as chain, _progress_bar() as bar:
+        embed = chain.embed(found) if isinstance(found, Path) else found
         options = {"seed": seed, "text_format": text_format, "lexicon": respellings}
         try:
             _speak_into(out, chain, words, embed, bar, options)
         except ValueError as error:  # of the text: its script, or a pause in it
             raise click.ClickException(str(error)) from None
+
+
+def _find_voice(voice: str) -> Path | Float32Array:
+    """The clip of a preset or a sound file, else the embedding [256] of a voice of the gateway.
+
+    Raises ClickException.
+    """
+    if preset := presets().get(voice):
+        return preset
+    with suppress(OSError, ValueError):  # no path is so long, or holds a NUL
+        if Path(voice).is_file():
+            return Path(voice)
+    try:
+        with Gateway() as gateway:
+            return np.array(gateway.voice_file(voice)["embedding"], np.float32)
+    except GatewayError as error:
+        shown = voice if len(voice) < 80 else f"{voice[:80]}…"
+        raise click.ClickException(
+            f"{shown} is neither a sound file nor a preset ({', '.join(presets())}), and "
+            f"{error.message}"
+        ) from None
 
 
 def warn(message: str) -> None:

@@ -1,143 +1,125 @@
-"""Saved voices: embeddings under a name in the user's data folder, beside the presets of samples/.
+"""`better voices`: the voices of the gateway's library."""
 
-VoiceError
-├── BadVoiceName     a name that cannot be a file's
-├── VoiceExists      saved already, or a preset
-├── UnknownVoice     neither saved, nor a preset, nor a file
-├── PresetVoice      presets stay
-└── BrokenVoice      its file was damaged
-"""
-
-import re
-import unicodedata
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import click
 import orjson
 
-from client.chain import EMBED_SIZE
-from shared.atomic_files import replacing
-from shared.http.tensors import Float32Array
-from shared.voices import presets
+from cli.gateway import Gateway, Settings
 
-# Letters of any script; 60 of them fit every file system.
-_NAME = re.compile(r"\w[\w-]{0,59}")
-
-
-class VoiceError(Exception):
-    pass
+_consent_option = click.option(
+    "--consent",
+    metavar="TEXT",
+    help="Who allowed this voice to be cloned, and for what. The gateway keeps it.",
+)
 
 
-class BadVoiceName(VoiceError):
-    pass
+@click.group()
+def voices() -> None:
+    """Keep voices under a name, in the gateway's library.
+
+    The gateway is that of GATEWAY_URL. If it asks for a key, set API_KEY.
+    """
 
 
-class VoiceExists(VoiceError):
-    pass
+@voices.command("list")
+def list_voices() -> None:
+    """List presets and saved voices."""
+    with Gateway() as gateway:
+        for voice in gateway.voices():
+            click.echo(f"{voice['name']}  (preset)" if voice["preset"] else voice["name"])
+    _mention_old_voices(Settings().voices_dir)
 
 
-class UnknownVoice(VoiceError):
-    pass
-
-
-class PresetVoice(VoiceError):
-    pass
-
-
-class BrokenVoice(VoiceError):
-    pass
-
-
-@dataclass(frozen=True)
-class Voice:
-    """embed: [256], unit length. clips: names of the files it was made of."""
-
-    name: str
-    embed: Float32Array
-    clips: list[str]
-
-
-class VoiceStore:
-    """One JSON file a voice in `folder`, which is made when the first one is saved."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def names(self) -> list[str]:
-        return sorted(path.stem for path in self.folder.glob("*.json"))
-
-    def check_new(self, name: str) -> str:
-        """The name in its normal form. Raises BadVoiceName or VoiceExists."""
-        name = _checked(name)
-        if name in presets():
-            raise VoiceExists(f"{name} is a preset voice; choose another name")
-        if self._path(name).exists():
-            raise VoiceExists(f"{name} is saved already; remove it first: better voices rm {name}")
-        return name
-
-    def save(self, voice: Voice) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        content = {"name": voice.name, "clips": voice.clips, "embed": voice.embed}
-        with replacing(self._path(voice.name)) as path:
-            path.write_bytes(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY))
-
-    def load(self, name: str) -> Voice:
-        """Raises UnknownVoice or BrokenVoice."""
-        path = self._path(_checked(name))
-        try:
-            content = orjson.loads(path.read_bytes())
-            embed = np.array(content["embed"], np.float32)
-            voice = Voice(content["name"], embed, content["clips"])
-        except FileNotFoundError:
-            raise self._unknown(name) from None
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-            raise BrokenVoice(f"{path} is damaged; remove the voice and add it anew") from None
-        if embed.shape != (EMBED_SIZE,):
-            raise BrokenVoice(f"{path} has an embedding of shape {embed.shape}, not {EMBED_SIZE}")
-        return voice
-
-    def remove(self, name: str) -> None:
-        """Raises PresetVoice or UnknownVoice."""
-        name = _checked(name)
-        if name in presets():
-            raise PresetVoice(f"{name} is a preset voice and stays")
-        try:
-            self._path(name).unlink()
-        except FileNotFoundError:
-            raise self._unknown(name) from None
-
-    def find(self, voice: str) -> Voice | Path:
-        """What `--voice` means: a saved voice, a preset's clip, or a sound file's path.
-
-        Raises UnknownVoice.
-        """
-        try:
-            return self.find_named(voice)
-        except (BadVoiceName, UnknownVoice):
-            with suppress(OSError):  # a text given as a voice is too long for a path
-                if Path(voice).is_file():
-                    return Path(voice)
-            raise self._unknown(voice) from None
-
-    def find_named(self, name: str) -> Voice | Path:
-        """A saved voice, or a preset's clip. Raises BadVoiceName, UnknownVoice or BrokenVoice."""
-        return presets().get(name) or self.load(name)
-
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.json"
-
-    def _unknown(self, voice: str) -> UnknownVoice:
-        there_are = ", ".join([*presets(), *self.names()])
-        shown = voice if len(voice) < 80 else f"{voice[:80]}…"
-        return UnknownVoice(f"{shown} is neither a sound file nor a voice; there are {there_are}")
-
-
-def _checked(name: str) -> str:
-    name = unicodedata.normalize("NFC", name)
-    if not _NAME.fullmatch(name):
-        raise BadVoiceName(
-            f"{name!r} cannot be a voice's name; use up to 60 letters, digits, - and _"
+@voices.command()
+@click.argument("name")
+@click.argument(
+    "clips", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@_consent_option
+def add(name: str, clips: tuple[Path, ...], consent: str | None) -> None:
+    """Save the voice of one or more sound files, all of the same speaker."""
+    if not consent:
+        raise click.ClickException(
+            "--consent is missing; say who allowed this voice to be cloned, and for what, such as "
+            "--consent 'I am the speaker, and I want my voice to be cloned.'"
         )
-    return name
+    with Gateway() as gateway:
+        voice = gateway.add_voice(name, clips, consent)
+    for sample in voice["samples"]:
+        for warning in sample["warnings"]:
+            click.echo(f"Warning: {sample['file']}: {warning}", err=True)
+    click.echo(f"saved {voice['name']}")
+
+
+@voices.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print a voice as JSON: its consent, and the verdict on each sample."""
+    with Gateway() as gateway:
+        click.echo(orjson.dumps(gateway.voice(name)))
+
+
+@voices.command("export")
+@click.argument("name")
+def export_voice(name: str) -> None:
+    """Print a voice as a file for `better voices import`."""
+    with Gateway() as gateway:
+        click.echo(orjson.dumps(gateway.voice_file(name)))
+
+
+@voices.command("import")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@_consent_option
+def import_voices(files: tuple[Path, ...], consent: str | None) -> None:
+    """Add voices from files: those of `better voices export`, or of an earlier version.
+
+    A file of an earlier version holds no consent; --consent states it.
+    """
+    documents = [_read_voice_file(file, consent) for file in files]
+    with Gateway() as gateway:
+        for document in documents:
+            click.echo(f"saved {gateway.import_voice(document)['name']}")
+
+
+@voices.command()
+@click.argument("name")
+def rm(name: str) -> None:
+    """Remove a saved voice."""
+    with Gateway() as gateway:
+        gateway.delete_voice(name)
+    click.echo(f"removed {name}")
+
+
+def _read_voice_file(file: Path, consent: str | None) -> dict[str, Any]:
+    """The document of a file, in the form of the gateway. Raises ClickException."""
+    try:
+        document = orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise click.ClickException(f"{file} is not JSON: {error}") from None
+    if not isinstance(document, dict) or not {"embedding", "embed"} & document.keys():
+        raise click.ClickException(f"{file} is not the file of a voice: it has no embedding")
+    if "embed" in document:  # a voice of `better voices` up to version 0.1
+        document = {"name": document.get("name") or file.stem, "embedding": document["embed"]}
+    if consent:
+        document["consent"] = consent
+    if not document.get("consent"):
+        raise click.ClickException(
+            f"{file} states no consent; add --consent with who allowed this voice to be cloned, "
+            "and for what"
+        )
+    return document
+
+
+def _mention_old_voices(folder: Path) -> None:
+    """Name the voices that an earlier version kept on this machine."""
+    if old := sorted(folder.glob("*.json")):
+        names = ", ".join(path.stem for path in old)
+        click.echo(
+            f"{folder} holds voices of an earlier version ({names}). To use them, run: "
+            f"better voices import '{folder}'/*.json --consent 'who allowed it, and for what'",
+            err=True,
+        )

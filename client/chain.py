@@ -25,6 +25,7 @@ from client.wav_stream import Int16Array, NotWav, samples_of_wav
 from shared.audio.files import Clip, encode_float_wav
 from shared.audio.mel import MEL_FORMAT
 from shared.http.tensors import Float32Array
+from shared.services import SERVICES
 from shared.text.markup import TextFormat
 from shared.text.scripts import require_readable, without_unreadable
 from shared.text.sentences import Piece, iter_sentences
@@ -77,6 +78,8 @@ class ClipReport:
     level_dbfs: float
     snr_db: float
     warnings: tuple[str, ...]
+    encoder: str = ""
+    """SHA-256 of the encoder's weights; "" if the encoder does not tell."""
 
 
 class Chain:
@@ -105,11 +108,8 @@ class Chain:
         retries = retries or RetryPolicy(deadline_seconds=settings.deadline_seconds)
         timeout = httpx.Timeout(settings.read_seconds, connect=settings.connect_seconds)
         self._http = httpx.Client(timeout=timeout, mounts=_mounts())
-        urls = {
-            "encoder": encoder_url or str(settings.encoder_url),
-            "synthesizer": synthesizer_url or str(settings.synthesizer_url),
-            "vocoder": vocoder_url or str(settings.vocoder_url),
-        }
+        given = {"encoder": encoder_url, "synthesizer": synthesizer_url, "vocoder": vocoder_url}
+        urls = {name: given.get(name) or settings.service_url(name) for name in SERVICES}
         services = {
             name: Service(name, url, self._http, retries, on_call) for name, url in urls.items()
         }
@@ -148,7 +148,8 @@ class Chain:
         try:
             found = answer["report"]
             numbers = {name: float(found[name]) for name in _REPORT_NUMBERS}
-            return ClipReport(**numbers, warnings=tuple(map(str, found["warnings"])))
+            warnings = tuple(map(str, found["warnings"]))
+            return ClipReport(**numbers, warnings=warnings, encoder=str(answer.get("encoder", "")))
         except (KeyError, TypeError, ValueError):
             raise self._encoder.bad_response("no report of the clip") from None
 

@@ -13,7 +13,7 @@ from encoder_service.preprocess import ClipReport, UnusableClip, usable_voice
 from encoder_service.settings import Settings
 from shared.audio.files import Clip
 from shared.checkpoints.hparams import hparams_from
-from shared.checkpoints.loading import load_model
+from shared.checkpoints.loading import load_model, weights_sha256
 from shared.http.errors import InvalidRequest
 from shared.http.process_memory import return_freed_memory
 from shared.http.tensors import Float32Array
@@ -27,11 +27,14 @@ def load(settings: Settings) -> SpeakerEncoder:
     """Raises CheckpointError, which names the file and the remedy."""
     return_freed_memory(2**20)
     torch.set_num_threads(settings.torch_threads)
-    return load_model(
-        settings.checkpoints_dir / "encoder",
+    folder = settings.checkpoints_dir / "encoder"
+    model = load_model(
+        folder,
         lambda architecture: SpeakerEncoder(hparams_from(Hparams, architecture)),
         has_mel_format=False,
     )
+    model.weights_sha256 = weights_sha256(folder)
+    return model
 
 
 def embed(model: SpeakerEncoder, decode: Decode) -> dict[str, Any]:
@@ -46,7 +49,7 @@ def embed(model: SpeakerEncoder, decode: Decode) -> dict[str, Any]:
         )
     found = asdict(report)
     del found["problem"]  # there is none
-    return {"embed": embed, "report": found}
+    return {"embed": embed, "report": found, "encoder": model.weights_sha256}
 
 
 def clean(decode: Decode) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from encoder_service.hparams import Hparams
 
 
 class SpeakerEncoder(nn.Module):
+    weights_sha256 = ""
+    """Hash of the checkpoint that was loaded; "" for a network without one."""
+
     def __init__(self, hparams: Hparams) -> None:
         super().__init__()
         self.hparams = hparams

@@ -42,6 +42,8 @@ class EmbedResponse(BaseModel):
     embed: Embed
     """[256], unit length, >= 0: the voice."""
     report: ClipReport
+    encoder: str
+    """SHA-256 of the encoder's weights: embeddings of other weights are not comparable."""
 
 
 class WavResponse(BaseModel):

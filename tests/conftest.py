@@ -16,6 +16,7 @@ import torch
 from hypothesis import settings
 
 from shared.http.tensors import Float32Array
+from shared.services import SERVICES, url_settings
 
 REPOSITORY = Path(__file__).parents[1]
 GOLDEN = REPOSITORY / "tests/golden"
@@ -74,7 +75,6 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 Service = Callable[[str], httpx.Client]
-BEHIND_THE_GATEWAY = ["encoder", "synthesizer", "vocoder"]
 
 
 @pytest.fixture(scope="session")
@@ -89,8 +89,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         def settings_of(name: str) -> dict[str, str]:
             if name != "gateway":
                 return {}
-            urls = {f"{n.upper()}_URL": str(client_of(n).base_url) for n in BEHIND_THE_GATEWAY}
-            return urls | {"DATA_DIR": str(tmp_path_factory.mktemp("data")), "DATABASE_URL": ""}
+            urls = {name: str(client_of(name).base_url) for name in SERVICES}
+            return url_settings(urls) | {
+                "DATA_DIR": str(tmp_path_factory.mktemp("data")),
+                "DATABASE_URL": "",
+            }
 
         def client_of(name: str) -> httpx.Client:
             if name not in clients:

@@ -1,13 +1,18 @@
-"""The rules that keep the house simple: who may import whom, and what lies where."""
+"""The rules of the tree: imports, layout, names and sizes of modules."""
 
 import ast
+import re
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError, asdict
 from pathlib import Path
 
 import pytest
 
+from shared import services
+from shared.audio.mel import MEL_FORMAT
+
 REPOSITORY = Path(__file__).parents[1]
-SERVICES = ["encoder_service", "synthesizer_service", "vocoder_service"]
+SERVICES = [service.package for service in services.SERVICES.values()]
 OVER_HTTP = {"client", "gateway_service", "cli", "connectors", "deploy"}
 """Packages that reach the services over HTTP only."""
 PACKAGES = sorted(path.parent.name for path in REPOSITORY.glob("*/__init__.py"))
@@ -19,6 +24,27 @@ NETWORKS = [
     "vocoder_service.vocos",
     "vocoder_service.wavernn",
 ]
+MAX_LINES, MIN_LINES = 400, 30  # of a module
+NAMED_BY_RULE = {"__init__.py", "__main__.py", "settings.py", "hparams.py", "errors.py"}
+"""Modules that other rules ask for, however short they are."""
+SHORT_MODULES = {
+    "shared/atomic_files.py": "one function that packages of every kind use",
+    "shared/http/request_id.py": "a context variable that the log and the client read",
+    "shared/text/lexicon.py": "limits that the gateway and the synthesizer both check",
+    "benchmarks/piper_joe.py": "one of the baselines, each a module of its name",
+    "benchmarks/services.py": "used by most benchmarks",
+    "gateway_service/jobs/redis_pools.py": "used by the queue and by rate limits",
+    "gateway_service/service_metrics.py": "a metric that gateway and app share",
+    "gateway_service/speech/flac_header.py": "knowledge of a file format",
+    "gateway_service/speech/sentence_sound.py": "used by jobs and by speech",
+    "gateway_service/speech/time_stretch.py": "signal processing, apart from routes",
+    "gateway_service/string_limits.py": "limits that voices, jobs and speech share",
+    "training/data/teachers/shift.py": "signal processing, apart from the teachers",
+    "training/half_precision.py": "used by every trainer",
+    "training/memory.py": "used by every trainer",
+    "training/synthesizer/cepstrum.py": "signal processing that two losses share",
+}
+"""Modules of one small subject, with the reason why each stands alone."""
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -131,3 +157,113 @@ def test_app_holds_routes_only(service: str) -> None:
                 for decorator in function.decorator_list
             ), f"{function.name} is not a route"
     assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree))
+
+
+# Models
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_network_keeps_no_state_between_calls(network: str) -> None:
+    """Only constructors assign to `self`, and nothing switches between training and evaluation."""
+    folder = REPOSITORY / network.replace(".", "/")
+    for file in sorted(folder.glob("*.py")):
+        for module in _torch_modules(ast.parse(file.read_text())):
+            for method in module.body:
+                if isinstance(method, ast.FunctionDef) and method.name != "__init__":
+                    place = f"{file}: {module.name}.{method.name}"
+                    assert not [*_assigned_attributes(method)], place
+                    assert not _called_methods(method) & {"train", "eval"}, place
+
+
+def _torch_modules(tree: ast.Module) -> Iterator[ast.ClassDef]:
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and any("Module" in ast.unparse(b) for b in node.bases):
+            yield node
+
+
+def _assigned_attributes(function: ast.FunctionDef) -> Iterator[str]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+
+
+def _called_methods(function: ast.FunctionDef) -> set[str]:
+    calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return {function.attr for function in calls if isinstance(function, ast.Attribute)}
+
+
+def test_mel_format_is_one_frozen_object_with_the_values_of_rtvc() -> None:
+    values = {
+        "sample_rate": 16_000,
+        "n_fft": 800,
+        "hop_length": 200,
+        "win_length": 800,
+        "n_mels": 80,
+        "fmin": 55,
+        "fmax": 7600,
+        "preemphasis": 0.97,
+        "min_level_db": -100,
+        "ref_level_db": 20,
+        "max_abs": 4,
+    }
+    assert values.items() <= asdict(MEL_FORMAT).items()
+    with pytest.raises(FrozenInstanceError):
+        MEL_FORMAT.n_mels = 40  # type: ignore[misc]
+
+
+# One table of services
+
+
+def test_no_module_lists_the_services_once_more() -> None:
+    names = set(services.SERVICES)
+    for file in source_files():
+        if file.parent.name == "checkpoints" or file.name == "services.py":
+            continue  # models that have the names of services; the table itself
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.List | ast.Tuple | ast.Set):
+                listed = {item.value for item in node.elts if isinstance(item, ast.Constant)}
+                assert not names <= listed, f"{file}:{node.lineno}: use shared.services.SERVICES"
+
+
+def test_no_module_repeats_a_port_of_the_services() -> None:
+    table = REPOSITORY / "shared/services.py"
+    ports = [services.DEFAULT_PORT + app.port_offset for app in services.SERVICES.values()]
+    pattern = re.compile("|".join(rf"\b{port}\b" for port in ports))
+    for file in source_files():
+        assert file == table or not pattern.search(file.read_text()), file
+
+
+# Names and sizes of modules
+
+
+def source_files() -> list[Path]:
+    packages = [REPOSITORY / package for package in PACKAGES if package != "tests"]
+    return sorted(file for package in packages for file in package.rglob("*.py"))
+
+
+def test_modules_have_the_size_of_one_subject() -> None:
+    sizes = {file: len(file.read_text().splitlines()) for file in source_files()}
+    assert [file for file, lines in sizes.items() if lines > MAX_LINES] == []
+    short = [file.relative_to(REPOSITORY) for file, lines in sizes.items() if lines < MIN_LINES]
+    unexplained = [
+        file
+        for file in short
+        if file.name not in NAMED_BY_RULE
+        and "migrations" not in file.parts  # as long as the change of the tables
+        and str(file) not in SHORT_MODULES
+    ]
+    assert unexplained == []
+
+
+def test_no_module_has_an_empty_name() -> None:
+    """`utils` and `helpers` say nothing of what lives there."""
+    names = {file.stem for file in source_files()}
+    assert not names & {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+def test_limits_are_named_max_and_min() -> None:
+    other = re.compile(r"_?(MOST|LEAST|LONGEST|SHORTEST|LARGEST|SMALLEST|HIGHEST|LOWEST)_")
+    for file in [*source_files(), *(REPOSITORY / "tests").rglob("*.py")]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                assert not other.match(node.id), f"{file}: {node.id}; use MAX_ or MIN_"

@@ -10,6 +10,7 @@ from gateway_service.gateway import GatewayState
 from gateway_service.settings import Settings
 from gateway_service.string_limits import MAX_FILE_NAME_CHARACTERS, MAX_VOICE_CHARACTERS
 from gateway_service.voices.consent import MAX_CONSENT_CHARACTERS, require_consent
+from gateway_service.voices.export import VoiceFile, read_voice_file
 from shared.audio.files import listed
 from shared.audio.media import READ_FORMATS
 from shared.http.errors import InvalidRequest, TooLarge, UnsupportedMediaType
@@ -41,7 +42,8 @@ OPENAPI: dict[str, Any] = {
                         },
                     },
                 }
-            }
+            },
+            "application/json": {"schema": {"$ref": "#/components/schemas/VoiceFile"}},
         },
     }
 }
@@ -63,12 +65,22 @@ class VoiceForm:
     samples: list[Sample]
 
 
+async def read_new_voice(request: Request, gateway: GatewayState) -> VoiceForm | VoiceFile:
+    """A form with samples, or the file of a voice as JSON.
+
+    Raises UnsupportedMediaType, TooLarge or InvalidRequest, which names the field.
+    """
+    if media_type(request) == "application/json":
+        return await read_voice_file(request)
+    return await read_voice_form(request, gateway)
+
+
 async def read_voice_form(request: Request, gateway: GatewayState) -> VoiceForm:
     """Raises UnsupportedMediaType, TooLarge or InvalidRequest, which names the field."""
     if media_type(request) != "multipart/form-data":
         raise UnsupportedMediaType(
-            "a voice is made from a form; send multipart/form-data with name, audio_sample and "
-            "consent, as curl does with -F",
+            "a voice is made from a form: send multipart/form-data with name, audio_sample and "
+            "consent, as curl does with -F; or send the file of a voice as application/json",
             param="content-type",
         )
     most = gateway.settings.max_samples
@@ -142,4 +154,4 @@ def _invalid(problem: str) -> InvalidRequest:
     return InvalidRequest(f"audio_sample: {problem}", param="audio_sample")
 
 
-NewVoice = Annotated[VoiceForm, Depends(read_voice_form)]
+NewVoice = Annotated[VoiceForm | VoiceFile, Depends(read_new_voice)]

@@ -134,9 +134,18 @@ class VoiceLibrary:
             )
 
     def add(
-        self, name: str, embed: Float32Array, consent: str, samples: Sequence[dict[str, Any]]
+        self,
+        name: str,
+        embed: Float32Array,
+        consent: str,
+        samples: Sequence[dict[str, Any]],
+        created_at: int | None = None,
     ) -> Voice:
-        """embed: [256]. samples: what was found in each. Raises InvalidRequest as `check_new`."""
+        """Store a new voice.
+
+        embed: [256]. samples: the verdict on each. created_at: Unix milliseconds, now if None.
+        Raises InvalidRequest as `check_new`.
+        """
         name = self.check_new(name)
         row = VoiceRow(
             id=f"voice_{secrets.token_hex(8)}",
@@ -145,7 +154,7 @@ class VoiceLibrary:
             embed=embed_bytes(embed),
             consent=consent,
             samples=[*samples],
-            created_at=time.time_ns() // 1_000_000,
+            created_at=time.time_ns() // 1_000_000 if created_at is None else created_at,
         )
         try:
             with self._storage.session() as session:

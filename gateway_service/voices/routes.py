@@ -9,6 +9,7 @@ from gateway_service.storage.database import in_storage_thread
 from gateway_service.string_limits import VoicePath
 from gateway_service.voices import form as voice_form
 from gateway_service.voices.cloning import clone
+from gateway_service.voices.export import VoiceFile, import_voice, voice_file
 from gateway_service.voices.form import NewVoice
 from gateway_service.voices.schemas import (
     VoiceDeleted,
@@ -18,7 +19,7 @@ from gateway_service.voices.schemas import (
     summary_of,
 )
 from shared.http.app import Slot
-from shared.http.json_routes import JsonRoute
+from shared.http.json_routes import ArrayResponse, JsonRoute
 from shared.http.openapi import QUEUED, errors
 
 router = APIRouter(
@@ -28,8 +29,12 @@ router = APIRouter(
 
 @router.post("", openapi_extra=voice_form.OPENAPI, responses=QUEUED | errors(502))
 async def create_voice(form: NewVoice, gateway: GatewayState, slot: Slot) -> VoiceDetails:
-    """A voice from one or several recordings of a person who agreed to it. The recordings are not
-    kept."""
+    """Make a voice from recordings of a person who consents, or import the file of a voice.
+
+    The recordings are not kept.
+    """
+    if isinstance(form, VoiceFile):
+        return details_of(await in_storage_thread(import_voice, gateway.voices, form))
     return details_of(await slot.run(partial(clone, gateway.chain, gateway.voices, form)))
 
 
@@ -44,6 +49,14 @@ async def list_voices(gateway: GatewayState) -> VoiceList:
 async def retrieve_voice(voice: VoicePath, gateway: GatewayState) -> VoiceDetails:
     """By its name or id."""
     return details_of(await in_storage_thread(gateway.voices.find, voice))
+
+
+@router.get("/{voice}/file", response_model=VoiceFile)
+async def export_voice(voice: VoicePath, gateway: GatewayState) -> ArrayResponse:
+    """A voice as a file, by its name or id: POST /v1/audio/voices of another gateway takes it."""
+    found = await in_storage_thread(gateway.voices.find, voice)
+    disposition = f'attachment; filename="{found.id}.json"'
+    return ArrayResponse(voice_file(found), headers={"Content-Disposition": disposition})
 
 
 @router.delete("/{voice}", responses=errors(400))

@@ -109,6 +109,7 @@ def _verdict(sample: HeardSample) -> SampleVerdict:
         snr_db=round(report.snr_db, 1),
         expected_similarity=round(expected_similarity(report), 2),
         warnings=list(report.warnings),
+        encoder=report.encoder or None,
     )
 
 

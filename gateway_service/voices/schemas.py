@@ -33,6 +33,8 @@ class SampleVerdict(BaseModel):
     person."""
     warnings: list[str] = Field(default_factory=list)
     """What makes it a worse likeness, and the remedy."""
+    encoder: str | None = None
+    """SHA-256 of the weights of the encoder that heard it."""
 
 
 class VoiceSummary(BaseModel):

@@ -9,7 +9,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from shared.audio.mel import MEL_FORMAT
-from shared.checkpoints.manifest import CheckpointError, broken
+from shared.checkpoints.manifest import MANIFEST_NAME, CheckpointError, broken, parse_manifest
 from shared.checkpoints.reading import load, load_into
 
 M = TypeVar("M", bound=nn.Module, covariant=True)
@@ -32,6 +32,15 @@ class _WithoutInitialisation(TorchFunctionMode):
 
 class Build(Protocol[M]):
     def __call__(self, architecture: Mapping[str, Any], /) -> M: ...
+
+
+def weights_sha256(folder: Path) -> str:
+    """The hash of a folder's weights, as its manifest states it. Raises CheckpointError."""
+    try:
+        data = (folder / MANIFEST_NAME).read_bytes()
+    except OSError as error:
+        raise broken(folder, f"{MANIFEST_NAME}: {error.strerror}") from None
+    return parse_manifest(data, folder).weights_sha256
 
 
 def load_model(folder: Path, build: Build[M], *, has_mel_format: bool) -> M:

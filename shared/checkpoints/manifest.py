@@ -1,5 +1,6 @@
 """A checkpoint folder's manifest.json: what the folder holds, and what each file must hash to."""
 
+import hashlib
 import json
 import math
 import shlex
@@ -100,6 +101,12 @@ class Manifest(_Strict):
                 f"over {MAX_TENSOR_BYTES} bytes of parameters; {largest.file} claims shape {shape}"
             )
         return self
+
+    @property
+    def weights_sha256(self) -> str:
+        """One hash of all parameters: names, shapes and files, in state-dict order."""
+        listed = [(entry.name, entry.shape, entry.sha256) for entry in self.parameters]
+        return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
     def to_json(self) -> bytes:
         """One line a parameter, so that a change shows as a short diff."""

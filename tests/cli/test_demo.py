@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from cli.demo import Stage, table
 from cli.main import better
 from cli.processes import ServiceProcesses
+from shared.services import SERVICES
 from shared.settings import REPOSITORY
 
 
@@ -42,7 +43,7 @@ def test_the_demo_speaks_measures_and_stops_what_it_started(
     assert rate == 16_000
     assert len(samples) > rate
     assert np.abs(samples).max() > 0.01
-    for service in ["encoder", "synthesizer", "vocoder"]:
+    for service in SERVICES:
         (row,) = [line.split() for line in result.output.splitlines() if line.startswith(service)]
         seconds, of_seconds, factor, peak = (float(row[i]) for i in (1, 2, 4, 5))
         assert factor == pytest.approx(seconds / of_seconds, rel=0.05, abs=0.005)

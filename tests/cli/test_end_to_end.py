@@ -12,6 +12,7 @@ from cli.main import better
 from client.chain import SAMPLE_RATE, Chain
 from client.errors import ServiceError
 from shared.audio.mel import mel_spectrogram
+from shared.services import SERVICES
 from shared.voices import presets
 from tests.conftest import Service
 
@@ -20,8 +21,10 @@ TEXT = "Good day. Bye."
 
 @pytest.fixture(autouse=True)
 def _running_services(service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ["encoder", "synthesizer", "vocoder"]:
+    for name in SERVICES:
         monkeypatch.setenv(f"{name.upper()}_URL", str(service(name).base_url))
+    monkeypatch.setenv("GATEWAY_URL", str(service("gateway").base_url))
+    monkeypatch.delenv("API_KEY", raising=False)
     monkeypatch.setenv("VOICES_DIR", str(tmp_path / "voices"))
 
 
@@ -62,20 +65,34 @@ def test_the_chain_speaks_with_wavernn_too(
 
 def test_a_saved_voice_speaks_as_its_clip_does(tmp_path: Path) -> None:
     clip = str(presets()["elm"])
-    run("voices", "add", "mine", clip)
+    run("voices", "add", "speaks as elm", clip, "--consent", "A preset's clip.")
 
-    for voice, name in [("mine", "a.flac"), (clip, "b.flac")]:
+    for voice, name in [("speaks as elm", "a.flac"), (clip, "b.flac")]:
         out = str(tmp_path / name)
         run("speak", "--voice", voice, "--text", "Hello.", "--out", out, "--seed", "1")
 
+    run("voices", "rm", "speaks as elm")
     saved, heard = (soundfile.read(tmp_path / name)[0] for name in ["a.flac", "b.flac"])
     np.testing.assert_array_equal(saved, heard)
 
 
-def test_an_error_of_a_service_is_its_own_words(tmp_path: Path) -> None:
-    (tmp_path / "noise.wav").write_bytes(b"no sound at all")
+def test_an_error_of_the_gateway_is_its_own_words(tmp_path: Path) -> None:
+    noise = tmp_path / "noise.wav"
+    noise.write_bytes(b"no sound at all")
 
-    result = CliRunner().invoke(better, ["voices", "add", "mine", str(tmp_path / "noise.wav")])
+    result = CliRunner().invoke(better, ["voices", "add", "mine", str(noise), "--consent", "Yes."])
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: the gateway answered 400: audio_sample: noise.wav: ")
+
+
+def test_an_error_of_a_service_is_its_own_words(tmp_path: Path) -> None:
+    noise, out = tmp_path / "noise.wav", str(tmp_path / "out.wav")
+    noise.write_bytes(b"no sound at all")
+
+    result = CliRunner().invoke(
+        better, ["speak", "--voice", str(noise), "--text", TEXT, "--out", out]
+    )
 
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: the encoder answered 415: the sound file cannot be")

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -28,7 +29,7 @@ def test_every_command_is_listed_with_what_it_does() -> None:
     assert result.exit_code == 0
     for line in [
         "speak        Say a text in a voice.",
-        "voices       Keep voices under a name.",
+        "voices       Keep voices under a name, in the gateway's library.",
         "serve        Run all services until Ctrl-C.",
         "demo         Start the services",
         "checkpoints",
@@ -75,10 +76,11 @@ def test_a_pipe_that_closed_ends_quietly(failing_command: list[Exception]) -> No
     assert result.stderr == ""
 
 
-def test_a_setting_that_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_that_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOCODER_URL", "not a url")
 
-    result = CliRunner().invoke(better, ["voices", "list"])
+    options = ["--voice", "ash", "--text", "One.", "--out", str(tmp_path / "out.wav")]
+    result = CliRunner().invoke(better, ["speak", *options])
 
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: VOCODER_URL is 'not a url': ")
@@ -86,7 +88,7 @@ def test_a_setting_that_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_pytorch_is_not_needed_to_speak_or_serve() -> None:
-    modules = "cli.main, cli.speak, cli.serve, cli.voices_commands, cli.demo"
+    modules = "cli.main, cli.speak, cli.serve, cli.voices, cli.demo"
     script = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
 
     subprocess.run([sys.executable, "-c", script], check=True)

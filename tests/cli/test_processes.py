@@ -23,7 +23,6 @@ from cli.processes import (
     ServiceNotReady,
     ServiceProcesses,
     free_ports,
-    installed_services,
 )
 from shared.settings import REPOSITORY
 from shared.stop_signals import STOP_SIGNALS, StopSignal, raise_on_stop_signals
@@ -260,11 +259,6 @@ def test_a_folder_without_a_web_line_is_refused(tmp_path: Path, ports: dict[str,
         ServiceProcesses(ports, root=tmp_path),
     ):
         pass
-
-
-def test_services_that_exist_are_run(folder: Path) -> None:
-    assert installed_services(folder) == ["encoder", "vocoder"]
-    assert {"encoder", "synthesizer", "vocoder"} <= set(installed_services())
 
 
 def test_an_ipv6_address_stands_in_brackets() -> None:

@@ -11,8 +11,13 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from cli.main import better
-from shared.http.tensors import Float32Array
-from tests.support.scripted_server import error_answer
+from tests.support.scripted_server import (
+    Answer,
+    Received,
+    ScriptedServer,
+    error_answer,
+    json_answer,
+)
 from tests.support.stand_ins import SAMPLES_PER_FRAME, MakeServer, StandIns
 
 
@@ -21,9 +26,18 @@ def speak(*arguments: str, stdin: str | bytes = "") -> Result:
 
 
 @pytest.fixture(autouse=True)
-def voices_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VOICES_DIR", str(tmp_path / "voices"))
-    return tmp_path / "voices"
+def library(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> ScriptedServer:
+    """A gateway that has one voice, `mine`."""
+
+    def voice_file(request: Received) -> Answer:
+        if request.path != "/v1/audio/voices/mine/file":
+            return error_answer(404, "voice: there is none of this name")
+        return json_answer({"name": "mine", "embedding": np.eye(256)[0]})
+
+    server = make_server(voice_file)
+    monkeypatch.setenv("GATEWAY_URL", server.url)
+    monkeypatch.setenv("API_KEY", "sk-one")
+    return server
 
 
 @pytest.fixture
@@ -64,16 +78,61 @@ def test_a_preset_is_heard_by_the_encoder(stand_ins: StandIns, out: Path) -> Non
     assert stand_ins.encoder.received[0].body[:4] == b"RIFF"
 
 
-def test_a_saved_voice_needs_no_encoder(
-    stand_ins: StandIns, clip: Path, out: Path, embed: Float32Array
+def test_a_voice_of_the_gateway_needs_no_encoder(
+    stand_ins: StandIns, out: Path, library: ScriptedServer
 ) -> None:
-    assert CliRunner().invoke(better, ["voices", "add", "mine", str(clip)]).exit_code == 0
     result = speak("--voice", "mine", "--text", "One.", "--out", str(out))
 
     assert result.exit_code == 0
-    assert len(stand_ins.encoder.received) == 1
+    assert stand_ins.encoder.received == []
     sent = stand_ins.synthesizer.received[0].json["embed"]
-    np.testing.assert_allclose(sent, embed, rtol=1e-6)
+    np.testing.assert_array_equal(sent, np.eye(256)[0])
+    assert library.received[0].headers["authorization"] == "Bearer sk-one"
+
+
+def test_a_file_and_a_preset_need_no_gateway(
+    stand_ins: StandIns, clip: Path, out: Path, library: ScriptedServer
+) -> None:
+    for voice in ["birch", str(clip)]:
+        assert speak("--voice", voice, "--text", "One.", "--out", str(out)).exit_code == 0
+    assert library.received == []
+
+
+def test_a_preset_comes_before_a_file_of_its_name(
+    stand_ins: StandIns, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ash").touch()
+    Path("mine").write_bytes(b"a clip")  # a file comes before a voice of the gateway
+
+    for voice in ["ash", "mine"]:
+        assert speak("--voice", voice, "--text", "One.", "--out", str(out)).exit_code == 0
+
+    heard = [request.body for request in stand_ins.encoder.received]
+    assert [heard[0][:4], heard[1]] == [b"RIFF", b"a clip"]
+
+
+@pytest.mark.parametrize("voice", ["nobody", "no/such.wav", ".", "x" * 5000, "a\0b"])
+def test_an_unknown_voice_is_told_what_there_is(voice: str, stand_ins: StandIns, out: Path) -> None:
+    result = speak("--voice", voice, "--text", "One.", "--out", str(out))
+
+    assert result.exit_code == 1
+    presets = "(ash, birch, cedar, elm, hazel, rowan)"
+    assert f"is neither a sound file nor a preset {presets}, and " in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert len(result.stderr) < 400
+
+
+def test_without_a_gateway_an_unknown_voice_says_how_to_start_one(
+    stand_ins: StandIns, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_URL", "http://127.0.0.1:9")
+
+    result = speak("--voice", "mine", "--text", "One.", "--out", str(out))
+
+    assert result.exit_code == 1
+    assert "no gateway answers at http://127.0.0.1:9" in result.stderr
+    assert "start one with `better serve`, or set GATEWAY_URL" in result.stderr
 
 
 def test_the_seed_is_passed_on(stand_ins: StandIns, clip: Path, out: Path) -> None:
@@ -89,7 +148,7 @@ def test_the_seed_is_passed_on(stand_ins: StandIns, clip: Path, out: Path) -> No
         ({"--text": ""}, "the text is empty"),
         ({"--text": " \n "}, "the text is empty"),
         ({"--text": "\udcff"}, "not UTF-8"),
-        ({"--voice": "nobody"}, "neither a sound file nor a voice"),
+        ({"--voice": "nobody"}, "neither a sound file nor a preset"),
         ({"--out": "speech.mid"}, "must end in"),
         ({"--out": "no/such/speech.wav"}, "there is no folder"),
     ],

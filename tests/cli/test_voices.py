@@ -1,87 +1,253 @@
+"""`better voices` against a gateway in this process, with SQLite and a fake encoder."""
+
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import orjson
 import pytest
+from click.testing import CliRunner, Result
 
-from cli.voices import (
-    BadVoiceName,
-    BrokenVoice,
-    PresetVoice,
-    UnknownVoice,
-    Voice,
-    VoiceExists,
-    VoiceStore,
-)
+from cli.main import better
+from gateway_service.access.middleware import access_middleware
+from gateway_service.settings import Settings
+from gateway_service.storage.database import Storage
+from gateway_service.voices import routes as voice_routes
+from gateway_service.voices.library import VoiceLibrary
+from shared.http.app import create_app
 from shared.http.tensors import Float32Array
-from shared.voices import mean_embed, presets
+from shared.voices import mean_embed, presets, sample_embeds
+from tests.support.fake_encoder import FakeEncoder
+from tests.support.scripted_server import answer, json_answer
+from tests.support.served_app import served
+from tests.support.stand_ins import MakeServer
+
+KEY = "sk-one"
+CONSENT = ["--consent", "The speaker agreed."]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a gateway with a key, and no voices but the presets."""
+    storage = Storage("", tmp_path_factory.mktemp("data"), 2, min_free_bytes=0)
+    storage.migrate()
+    settings = Settings.model_validate({"api_keys": KEY})
+    state = SimpleNamespace(settings=settings, chain=FakeEncoder(), voices=VoiceLibrary(storage))
+    app = create_app(
+        "gateway",
+        "Voices.",
+        settings,
+        load=lambda: state,
+        middleware=access_middleware(settings),
+    )
+    app.include_router(voice_routes.router)
+    with served(app) as url:
+        yield url
+    storage.close()
+
+
+@pytest.fixture(autouse=True)
+def old_voices(gateway: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an earlier version's voices; the environment names the gateway."""
+    monkeypatch.setenv("GATEWAY_URL", gateway)
+    monkeypatch.setenv("API_KEY", KEY)
+    folder = tmp_path / "voices"
+    monkeypatch.setenv("VOICES_DIR", str(folder))
+    return folder
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> VoiceStore:
-    return VoiceStore(tmp_path / "deep" / "voices")
+def ash(tmp_path: Path) -> str:
+    """What the encoder takes for a recording of ash."""
+    path = tmp_path / "ash.wav"
+    path.write_bytes(b"ash")
+    return str(path)
 
 
-def test_a_saved_voice_is_loaded_as_it_was(store: VoiceStore, embed: Float32Array) -> None:
-    store.save(Voice("mine", embed, ["a.wav", "b.wav"]))
-
-    loaded = store.load("mine")
-
-    assert (loaded.name, loaded.clips) == ("mine", ["a.wav", "b.wav"])
-    np.testing.assert_array_equal(loaded.embed, embed)
-    assert loaded.embed.dtype == np.float32
+@pytest.fixture
+def saved(ash: str) -> Iterator[str]:
+    """The name of a voice in the library."""
+    assert voices("add", "mine", ash, *CONSENT).exit_code == 0
+    yield "mine"
+    voices("rm", "mine")
 
 
-def test_names_are_sorted_and_none_before_the_first(store: VoiceStore, embed: Float32Array) -> None:
-    assert store.names() == []
+def voices(*arguments: str) -> Result:
+    return CliRunner().invoke(better, ["voices", *arguments])
 
-    for name in ["zoe", "목소리", "a-1"]:
-        store.save(Voice(store.check_new(name), embed, []))
 
-    assert store.names() == ["a-1", "zoe", "목소리"]
+def fails(*arguments: str) -> str:
+    """The one line of a command that fails."""
+    result = voices(*arguments)
+    assert result.exit_code == 1, result.output
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_voice_is_added_listed_shown_and_removed(ash: str) -> None:
+    added = voices("add", "mine", ash, *CONSENT)
+    assert added.stdout == "saved mine\n"
+    assert added.stderr == "Warning: ash.wav: a little far away\n"
+    listed = voices("list")
+    assert listed.output.splitlines() == [*(f"{name}  (preset)" for name in presets()), "mine"]
+
+    shown = orjson.loads(voices("show", "mine").output)
+    assert (shown["name"], shown["preset"]) == ("mine", False)
+    assert shown["consent"] == "The speaker agreed."
+    assert [sample["file"] for sample in shown["samples"]] == ["ash.wav"]
+
+    assert voices("rm", "mine").output == "removed mine\n"
+    assert "mine" not in voices("list").output
+
+
+def test_several_clips_become_one_voice(tmp_path: Path, ash: str) -> None:
+    other = tmp_path / "again.wav"
+    other.write_bytes(b"ash 7")
+    assert voices("add", "both", ash, str(other), *CONSENT).exit_code == 0
+    shown = orjson.loads(voices("show", "both").output)
+    assert [sample["file"] for sample in shown["samples"]] == ["ash.wav", "again.wav"]
+    voices("rm", "both")
+
+
+def test_preset_is_shown() -> None:
+    assert orjson.loads(voices("show", "ash").output)["preset"] is True
+
+
+def test_exported_voice_can_be_imported(saved: str, tmp_path: Path) -> None:
+    exported = voices("export", saved)
+    file = tmp_path / "mine.json"
+    file.write_bytes(exported.stdout_bytes)
+    np.testing.assert_allclose(
+        orjson.loads(file.read_bytes())["embedding"], sample_embeds()["ash"], rtol=1e-6
+    )
+    voices("rm", saved)
+
+    assert voices("import", str(file)).output == "saved mine\n"
+
+    assert voices("export", saved).stdout_bytes == exported.stdout_bytes
+
+
+# Voices of an earlier version
+
+
+@pytest.fixture
+def old_file(old_voices: Path) -> Path:
+    old_voices.mkdir()
+    file = old_voices / "grandma.json"
+    embed = sample_embeds()["elm"].tolist()
+    file.write_bytes(orjson.dumps({"name": "grandma", "clips": ["a.wav"], "embed": embed}))
+    return file
+
+
+def test_list_says_where_voices_of_an_earlier_version_lie(old_file: Path) -> None:
+    listed = voices("list")
+    assert "grandma" not in listed.stdout
+    assert f"{old_file.parent} holds voices of an earlier version (grandma)" in listed.stderr
+    assert f"better voices import '{old_file.parent}'/*.json --consent" in listed.stderr
+
+
+def test_voice_of_an_earlier_version_is_imported_with_a_consent(old_file: Path) -> None:
+    assert "states no consent; add --consent" in fails("import", str(old_file))
+
+    assert voices("import", str(old_file), *CONSENT).output == "saved grandma\n"
+
+    embedding = orjson.loads(voices("export", "grandma").output)["embedding"]
+    np.testing.assert_allclose(embedding, sample_embeds()["elm"], rtol=1e-6)
+    voices("rm", "grandma")
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("content", "why"),
     [
-        "",
-        ".",
-        "..",
-        "../up",
-        "a/b",
-        "a\\b",
-        "a.json",
-        "-rf",
-        "a b",
-        "a\n",
-        "x" * 61,
-        "a\0",
-        "é" * 61,
+        (b"", "is not JSON"),
+        (b"{", "is not JSON"),
+        (b"[]", "is not the file of a voice"),
+        (b'{"name": "mine"}', "is not the file of a voice"),
+        (b'{"name": "mine", "embed": [1, 2]}', "embedding"),
     ],
 )
-def test_a_name_that_could_leave_the_folder_or_break_a_command_is_refused(
-    name: str, store: VoiceStore
+def test_file_that_is_no_voice_is_named(content: bytes, why: str, tmp_path: Path) -> None:
+    file = tmp_path / "odd.json"
+    file.write_bytes(content)
+    assert why in fails("import", str(file), *CONSENT)
+
+
+# Failures
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["add", "mine", "CLIP"], "--consent is missing"),
+        (["add", "ash", "CLIP", *CONSENT], "'ash' is a preset voice's; choose another name"),
+        (["add", "../x", "CLIP", *CONSENT], "name: holds a character that cannot be in a name"),
+        (["add", "mine", "CLIP", "--consent", "?"], "consent: has no words"),
+        (["add", "\udcff", "CLIP", *CONSENT], "is not UTF-8"),
+        (["rm", "ash"], "ash is a preset voice and stays"),
+        (["rm", "nobody"], "there is no 'nobody'"),
+        (["show", "nobody"], "there is no 'nobody'"),
+        (["show", "a?b#c d"], "there is no 'a?b#c d'"),
+        (["show", "a/b"], "cannot be a voice's name"),
+        (["show", ".."], "cannot be a voice's name"),
+        (["show", ""], "cannot be a voice's name"),
+        (["show", "\udcff"], "is not UTF-8"),
+        (["show", "x" * 5000], "240"),
+    ],
+)
+def test_what_cannot_work_is_one_line(arguments: list[str], why: str, ash: str) -> None:
+    assert why in fails(*(ash if part == "CLIP" else part for part in arguments))
+
+
+def test_name_is_not_taken_twice(saved: str, ash: str) -> None:
+    assert f"there is a voice '{saved}' already" in fails("add", saved, ash, *CONSENT)
+
+
+@pytest.mark.parametrize("key", ["", "sk-other", "sk-ключ"])
+def test_missing_or_wrong_key_is_named(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEY", key)
+    line = fails("show", "ash")
+    assert "asks for an API key; set API_KEY" in line
+    assert key == "" or key not in line
+
+
+def test_list_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("API_KEY")
+    assert voices("list").exit_code == 0
+
+
+def test_gateway_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_URL", "http://127.0.0.1:9")
+    line = fails("list")
+    assert "no gateway answers at http://127.0.0.1:9" in line
+    assert "start one with `better serve`, or set GATEWAY_URL" in line
+
+
+def test_address_that_is_no_url_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_URL", "not a url")
+    assert "GATEWAY_URL is 'not a url'" in fails("list")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [answer(200, b"<html>"), json_answer([1]), answer(502), json_answer({"detail": "no"}, 404)],
+)
+def test_server_that_is_no_gateway_is_named(
+    reply: Any, make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for use in [store.check_new, store.load, store.remove, store.find_named]:
-        with pytest.raises(BadVoiceName, match="letters, digits"):
-            use(name)
+    monkeypatch.setenv("GATEWAY_URL", make_server(reply).url)
+    assert "which no gateway does; check GATEWAY_URL" in fails("list")
 
 
-def test_the_longest_name_fits_the_file_system(store: VoiceStore, embed: Float32Array) -> None:
-    name = "𐐀" * 60  # four bytes each
-    store.save(Voice(name, embed, []))
+def test_proxy_is_not_asked_for_a_gateway_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    assert voices("list").exit_code == 0
 
-    assert store.names() == [name]
 
-
-def test_the_two_spellings_of_an_accent_are_one_name(
-    store: VoiceStore, embed: Float32Array
-) -> None:
-    store.save(Voice(store.check_new("Jose\u0301"), embed, []))
-
-    assert store.load("Jos\u00e9").embed.shape == (256,)
-    with pytest.raises(VoiceExists, match="better voices rm"):
-        store.check_new("Jos\u00e9")
+# Embeddings
 
 
 def test_presets_are_the_clips_that_ship() -> None:
@@ -89,75 +255,11 @@ def test_presets_are_the_clips_that_ship() -> None:
     assert all(path.is_file() for path in presets().values())
 
 
-def test_presets_can_be_neither_replaced_nor_removed(store: VoiceStore) -> None:
-    with pytest.raises(VoiceExists, match="preset"):
-        store.check_new("ash")
-    with pytest.raises(PresetVoice, match="stays"):
-        store.remove("ash")
-
-
-def test_a_removed_voice_is_gone(store: VoiceStore, embed: Float32Array) -> None:
-    store.save(Voice("mine", embed, []))
-    store.remove("mine")
-
-    assert store.names() == []
-    with pytest.raises(UnknownVoice):
-        store.remove("mine")
-
-
-def test_a_voice_is_found_by_name_then_preset_then_file(
-    store: VoiceStore, embed: Float32Array, clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.save(Voice("mine", embed, []))
-    monkeypatch.chdir(clip.parent)
-    Path("mine").touch()
-    Path("plain").touch()
-
-    assert isinstance(store.find("mine"), Voice)
-    assert store.find("ash") == presets()["ash"]
-    assert store.find("plain") == Path("plain")
-    assert store.find(clip.name) == Path(clip.name)
-
-
-@pytest.mark.parametrize("voice", ["nobody", "no/such.wav", ".", "x" * 5000])
-def test_an_unknown_voice_lists_those_that_there_are(
-    voice: str, store: VoiceStore, embed: Float32Array
-) -> None:
-    store.save(Voice("mine", embed, []))
-
-    with pytest.raises(UnknownVoice, match="ash, birch, cedar, elm, hazel, rowan, mine"):
-        store.find(voice)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"[]", b'{"name": "mine"}', b'{"name": "mine", "clips": [], "embed": [1, 2]}'],
-)
-def test_a_damaged_file_is_named(content: bytes, store: VoiceStore, embed: Float32Array) -> None:
-    store.save(Voice("mine", embed, []))
-    (store.folder / "mine.json").write_bytes(content)
-
-    with pytest.raises(BrokenVoice, match=r"mine\.json"):
-        store.find("mine")
-
-
-def test_a_save_that_fails_leaves_nothing(
-    store: VoiceStore, embed: Float32Array, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object, **__: object) -> bytes:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(orjson, "dumps", fail)
-
-    with pytest.raises(OSError, match="disk full"):
-        store.save(Voice("mine", embed, []))
-
-    assert list(store.folder.iterdir()) == []
-
-
 def test_the_mean_of_several_embeddings_has_unit_length() -> None:
     rng = np.random.default_rng(0)
-    embeds = [e / np.linalg.norm(e) for e in rng.random((3, 256), dtype=np.float32)]
+    embeds: list[Float32Array] = [
+        e / np.linalg.norm(e) for e in rng.random((3, 256), dtype=np.float32)
+    ]
 
     mean = mean_embed(embeds)
 

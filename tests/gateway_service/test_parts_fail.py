@@ -14,13 +14,14 @@ import httpx
 import pytest
 
 from gateway_service.settings import Settings
+from shared.services import SERVICES
 from tests.conftest import REPOSITORY, free_port
 from tests.support.job_fixtures import wait_until
 from tests.support.job_processes import GatewayProcess
 from tests.support.speech_fixtures import SpeechServer, speech_server
 from tests.support.stub_services import Body, Refusal, Refused, StubService
 
-PARTS = ["encoder", "synthesizer", "vocoder"]
+PARTS = [*SERVICES]
 ATTEMPTS = 2  # of the speech server's chain
 READ_SECONDS = 1.0
 THROUGH_ALL = {"wav": [0.1] * 16_000, "sr": 16_000, "text": "Hello there.", "seed": 1}

@@ -6,6 +6,9 @@ from shared.audio.files import READ_HERE
 from shared.http.tensors import Float32Array
 from shared.voices import sample_embeds
 
+WEIGHTS = "e" * 64
+"""The hash of its weights."""
+
 
 class FakeEncoder:
     """b"ash" is a sample of the preset ash; b"ash 7.5" one that holds so many seconds of speech.
@@ -27,5 +30,7 @@ class FakeEncoder:
                 "encoder", 415, f"the sound file cannot be decoded; {READ_HERE}", param="file"
             )
         voiced = float(seconds or 5)
-        report = ClipReport(voiced + 1, voiced, 0.0, -20.0, 40.0, warnings=("a little far away",))
+        report = ClipReport(
+            voiced + 1, voiced, 0.0, -20.0, 40.0, ("a little far away",), encoder=WEIGHTS
+        )
         return sample_embeds()[name], report

@@ -14,6 +14,7 @@ import synthesizer_service.tacotron.hparams
 from encoder_service.model import SpeakerEncoder
 from shared.audio.files import endless_wav_header
 from shared.checkpoints.writing import write
+from shared.services import SERVICES
 from synthesizer_service.tacotron.model import Tacotron
 from tests.conftest import running
 from tests.support.stub_services import StubServices
@@ -23,7 +24,7 @@ from vocoder_service.wavernn.hparams import Hparams as WaveRNNHparams
 from vocoder_service.wavernn.model import WaveRNN
 
 KEY = "sk-of-the-fuzzer"
-APPS = ["encoder", "synthesizer", "vocoder", "gateway"]
+APPS = [*SERVICES, "gateway"]
 
 
 @contextmanager

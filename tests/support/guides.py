@@ -15,7 +15,7 @@ import click
 import httpx
 
 from cli.main import better
-from cli.processes import PORT_OFFSETS
+from shared.services import DEFAULT_PORT, all_apps
 from tests.conftest import REPOSITORY
 from tests.system.test_deployment import APPS
 from tests.system.test_readme import blocks
@@ -74,7 +74,7 @@ def check_of_better(arguments: Sequence[str]) -> None:
 def check_of_curl(arguments: Sequence[str]) -> None:
     """Of addresses on this machine or Heroku: the app there has such a path."""
     (url,) = [httpx.URL(a) for a in arguments if a.startswith("http")]
-    ports = {8000 + offset: name for name, offset in PORT_OFFSETS.items()}
+    ports = {DEFAULT_PORT + app.port_offset: name for name, app in all_apps().items()}
     app = import_module(f"{ports.get(url.port or 0, 'vocoder')}_service.app").app
     assert url.path in {getattr(route, "path", None) for route in app.routes}
     for file in re.findall(r"@(\S+)", " ".join(arguments)):

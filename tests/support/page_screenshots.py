@@ -13,6 +13,7 @@ from typing import Any
 import av
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from shared.services import SERVICES
 from shared.voices import SAMPLES
 from tests.conftest import REPOSITORY, running
 
@@ -34,7 +35,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     expect.set_options(timeout=_MINUTES)
     with ExitStack() as stack:
-        names = ("encoder", "synthesizer", "vocoder")
+        names = tuple(SERVICES)
         urls = {f"{name.upper()}_URL": stack.enter_context(running(name)) for name in names}
         data_dir = stack.enter_context(TemporaryDirectory())
         url = stack.enter_context(running("gateway", DATA_DIR=data_dir, **urls))

@@ -13,10 +13,11 @@ import pytest
 import soundfile
 
 from shared.http.tensors import Float32Array
+from shared.services import SERVICES
 from tests.conftest import Service
 
 MIB = 2**20
-ALL = ["encoder", "synthesizer", "vocoder"]
+ALL = [*SERVICES]
 JSON = {"Content-Type": "application/json"}
 
 Row = list[float]

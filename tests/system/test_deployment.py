@@ -22,12 +22,11 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from cli.processes import PORT_OFFSETS
 from gateway_service.settings import Settings
+from shared.services import DEFAULT_PORT, SERVICES, all_apps
 from tests.conftest import REPOSITORY, START_SECONDS, free_port
 from tests.test_import_rules import PACKAGES, imported
 
-SERVICES = ["encoder", "synthesizer", "vocoder"]
 APPS = ["gateway", *SERVICES]
 RUN_BY_NAME = {"gunicorn", "uvicorn", "uvicorn-worker", "python-multipart", "pymysql"}
 """Requirements that no module of ours imports."""
@@ -364,10 +363,7 @@ def test_torch_is_pinned() -> None:
 
 def third_party_imports() -> set[str]:
     """Canonical names of the distributions that the runtime packages import."""
-    packages = PYPROJECT["tool"]["setuptools"]["packages"]
-    runtime = [
-        name for name in packages if name.split(".")[0] != "training"
-    ]  # has extras of its own
+    runtime = set(PACKAGES) - {"training", "benchmarks", "tests"}  # these have extras of their own
     files = [file for package in runtime for file in (REPOSITORY / package).rglob("*.py")]
     modules = {name.partition(".")[0] for file in files for name in imported(file)}
     modules -= {*PACKAGES, *sys.stdlib_module_names, *OF_EXTRAS, "_typeshed"}
@@ -412,7 +408,7 @@ def test_compose_file_publishes_the_ports_of_make_serve() -> None:
     text = (REPOSITORY / "docker-compose.yml").read_text()
     for service in APPS:
         assert f"SERVICE: {service} " in text
-        assert f'"127.0.0.1:{8000 + PORT_OFFSETS[service]}:8000"' in text
+        assert f'"127.0.0.1:{DEFAULT_PORT + all_apps()[service].port_offset}:8000"' in text
 
 
 def test_compose_file_lets_other_containers_call_the_gateway_by_its_name() -> None:

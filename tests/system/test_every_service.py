@@ -8,10 +8,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from shared.http.app import create_app
+from shared.services import SERVICES
 from shared.settings import AppSettings
 from tests.conftest import Service
 
-SERVICES = ["encoder", "synthesizer", "vocoder"]
 every_service = pytest.mark.parametrize("name", SERVICES)
 every_app = pytest.mark.parametrize("name", [*SERVICES, "gateway"])
 

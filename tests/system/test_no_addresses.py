@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from cli.processes import PORT_OFFSETS
+from shared.services import all_apps
 
 ADDRESS = re.compile(r"url|uri|href|link|path|dir|folder|filename|host|callback|hook|remote", re.I)
 ADDRESS_FORMATS = {"uri", "uri-reference", "url", "path", "file-path", "directory-path", "hostname"}
 
-every_app = pytest.mark.parametrize("name", PORT_OFFSETS)
+every_app = pytest.mark.parametrize("name", all_apps())
 
 
 def document(name: str) -> dict[str, Any]:

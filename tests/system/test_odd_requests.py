@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from shared.services import SERVICES
 from tests.conftest import Service, running
 from tests.support.stub_services import StubServices
 
-APPS = ["encoder", "synthesizer", "vocoder", "gateway"]
+APPS = [*SERVICES, "gateway"]
 LIMIT = 200_000  # bytes of a body, for the small gateway
 every_app = pytest.mark.parametrize("name", APPS)
 

@@ -18,12 +18,14 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+import cli.gateway
 import client.settings
 import encoder_service.settings
 import gateway_service.settings
 import shared.http.errors
 import synthesizer_service.settings
 import vocoder_service.settings
+from shared.services import DEFAULT_PORT, all_apps, url_settings
 from shared.settings import AppSettings, ServiceSettings
 from synthesizer_service.text import NO_LEXICON
 from tests.conftest import REPOSITORY, Service
@@ -38,8 +40,7 @@ DOCUMENTS = [
     *(REPOSITORY / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
     *REPOSITORY.glob("docs/**/*.md"),
 ]
-PORTS = {"gateway": 8000, "encoder": 8001, "synthesizer": 8002, "vocoder": 8003}
-SERVICES = ["encoder", "synthesizer", "vocoder"]
+PORTS = {name: DEFAULT_PORT + app.port_offset for name, app in all_apps().items()}
 every_document = pytest.mark.parametrize(
     "document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY))
 )
@@ -94,6 +95,10 @@ def at_test_addresses(code: str, service: Service) -> str:
     return code
 
 
+def addresses_of(service: Service) -> dict[str, str]:
+    return url_settings({name: str(service(name).base_url) for name in all_apps()})
+
+
 def run(command: list[str], folder: Path, **environment: str) -> str:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
@@ -141,9 +146,9 @@ def test_python_example_of_the_readme_speaks(folder: Path, service: Service) -> 
 
 
 def test_better_examples_of_the_readme_speak(folder: Path, service: Service) -> None:
-    addresses = {f"{name.upper()}_URL": str(service(name).base_url) for name in SERVICES}
     (example,) = shell_blocks(README, "better")
-    run_shell(example, folder, **addresses)
+    said = run_shell(example, folder, **addresses_of(service))
+    assert "ash  (preset)" in said
     assert_speech(folder / "hello.wav")
     assert_speech(folder / "story.wav")
 
@@ -183,6 +188,14 @@ def test_other_curl_examples_of_the_api_page_respond_as_it_says(
     assert json.loads(chars) == json.loads(json_block(API, "chars"))
     assert not sound
     assert_speech(folder / "speech.flac")
+
+
+def test_better_example_of_the_gateway_page_speaks_in_a_saved_voice(
+    folder: Path, service: Service
+) -> None:
+    (example,) = shell_blocks(GATEWAY, "better voices")
+    run_shell(example, folder, **addresses_of(service))
+    assert_speech(folder / "mine.wav")
 
 
 # The text page
@@ -318,6 +331,7 @@ INHERITED: dict[type[BaseSettings], list[type[BaseSettings]]] = {
     vocoder_service.settings.Settings: [ServiceSettings],
     gateway_service.settings.Settings: [AppSettings, client.settings.Settings],
     client.settings.Settings: [],
+    cli.gateway.Settings: [],
 }
 """By settings class: the classes whose settings have a table of their own."""
 

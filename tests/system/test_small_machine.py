@@ -8,11 +8,12 @@ import httpx
 import pytest
 
 from benchmarks.loads import largest, ordinary
+from shared.services import SERVICES
 from tests.support.full_size import random_network, write_full_size
 from tests.support.memory_limit import LIMIT_MIB, small_machine
 from tests.support.stub_services import StubServices
 
-APPS = ["encoder", "synthesizer", "vocoder", "gateway"]
+APPS = [*SERVICES, "gateway"]
 
 
 @contextmanager

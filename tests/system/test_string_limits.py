@@ -21,10 +21,11 @@ from gateway_service.voices import library as voices
 from gateway_service.voices import routes as voice_routes
 from gateway_service.voices.library import VoiceLibrary
 from shared.http.app import create_app
+from shared.services import SERVICES
 from tests.support.fake_encoder import FakeEncoder
 from tests.support.stub_services import stub_embed
 
-APPS = ["encoder", "synthesizer", "vocoder", "gateway"]
+APPS = [*SERVICES, "gateway"]
 FORM, JSON = "multipart/form-data", "application/json"
 HEAVY: dict[str, Callable[[int], str]] = {
     "combining marks": lambda length: "a" + "\u0300" * (length - 1),  # quadratic to normalise

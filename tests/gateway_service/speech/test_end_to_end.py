@@ -10,6 +10,7 @@ import openai
 import pytest
 import soundfile
 
+from shared.services import SERVICES
 from shared.voices import DEFAULT_VOICE, sample_path
 from tests.conftest import Service, running
 from tests.support.stub_services import StubServices
@@ -31,7 +32,7 @@ def stubbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def real(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    names = ["encoder", "synthesizer", "vocoder"]
+    names = [*SERVICES]
     urls = {f"{name.upper()}_URL": str(service(name).base_url) for name in names}
     data = str(tmp_path_factory.mktemp("data"))
     with (

@@ -7,6 +7,7 @@ import pytest
 
 from gateway_service.settings import Settings
 from shared.http.json_routes import wav_json_stream
+from shared.services import SERVICES
 from tests.support.speech_fixtures import SpeechServer, server, server_of_module, speech_server
 from tests.support.stub_services import FRAMES_PER_CHARACTER, Refusal, stub_embed, tone_of
 
@@ -127,7 +128,7 @@ def test_text_that_fails_is_named_as_the_caller_names_it(server: SpeechServer) -
     assert error["message"] == "text: it failed"
 
 
-@pytest.mark.parametrize("name", ["encoder", "synthesizer", "vocoder"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_failing_service_is_named(name: str, server: SpeechServer) -> None:
     getattr(server.services, name).refusal = Refusal(500)
 
