@@ -12,7 +12,8 @@ class Tap extends AudioWorkletProcessor {
   /** @param {Float32Array[][]} inputs */
   process([[channel]]) {
     if (channel) {
-      this.block.set(channel, this.filled); // BLOCK is a multiple of the 128 samples that come at a time
+      // A block fills exactly: it is a multiple of the 128 samples that come at a time.
+      this.block.set(channel, this.filled);
       this.filled += channel.length;
       if (this.filled === BLOCK) {
         this.port.postMessage(this.block, [this.block.buffer]);

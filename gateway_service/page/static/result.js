@@ -106,7 +106,8 @@ export class Result {
     element("result-progress").hidden = true;
     element("download-wav").hidden = false;
     element("download-mp3").hidden = outcome !== "done";
-    const status = seconds < MIN_SECONDS ? "" : `result.${outcome}`; // a rejected request has no result
+    // A request that was rejected has no speech, and so no status.
+    const status = seconds < MIN_SECONDS ? "" : `result.${outcome}`;
     setText(element("result-status"), status, { seconds, first: this.#firstSoundSeconds });
     this.#showPlaying();
   }

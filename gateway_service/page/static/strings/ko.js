@@ -86,7 +86,7 @@ export default {
   "result.wav": "WAV 내려받기",
   "result.mp3": "MP3 내려받기",
   "result.sentences": "문장",
-  "result.sentencesHint": "문장을 고르면 그 문장을 듣고 그림을 볼 수 있습니다.",
+  "result.sentencesHint": "문장을 고르면 그 문장을 듣고 그래프를 볼 수 있습니다.",
   "result.waveform": "파형: {seconds}초, 최대 {level} dBFS",
   "result.mel": "문장 {number}의 멜 스펙트로그램: 왼쪽에서 오른쪽으로 {seconds}초, 아래가 낮은 소리. {hz} Hz 부근이 가장 강함",
   "result.attention": "문장 {number}의 어텐션: 왼쪽에서 오른쪽으로 {steps}단계, 아래에서 위로 {characters}자. 단계의 {forward}%가 머물거나 나아가며, 글의 {reached}%까지 도달",
