@@ -99,7 +99,8 @@ async function speak() {
   abort = new AbortController();
   const { signal } = abort;
   // With the same seed, an MP3 that is requested later is the same speech.
-  const options = { input: text().value, speed: speed(), seed: Math.floor(Math.random() * 2 ** 31) };
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  const options = { input: text().value, speed: speed(), seed };
   try {
     unlockSound();
     const speech = { ...options, voice: await selectedVoice() };

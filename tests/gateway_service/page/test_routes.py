@@ -1,4 +1,4 @@
-"""The page's files, checked without a browser."""
+"""The page's files without a browser; test_in_browser.py tests the rest."""
 
 import re
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ FILES = sorted(str(file.relative_to(STATIC)) for file in STATIC.rglob("*") if fi
 
 
 @pytest.mark.parametrize("path", ["/", *(f"/static/{name}" for name in FILES)])
-def test_every_file_has_the_security_policy_and_is_revalidated(
+def test_each_file_has_the_security_policy_and_is_revalidated(
     client: TestClient, path: str
 ) -> None:
     response = client.get(path)
@@ -79,7 +79,7 @@ def test_page_answers_head(client: TestClient) -> None:
     assert not response.content
 
 
-def test_page_has_no_inline_code_and_no_foreign_sources() -> None:
+def test_page_has_no_inline_code_and_no_foreign_urls() -> None:
     for tag, attributes in Tags().tags:
         assert tag != "style"
         assert "style" not in attributes
@@ -114,7 +114,7 @@ def test_every_line_of_a_language_is_a_string(language: str) -> None:
     assert set(_STRING.sub("", text).split("\n")) == {"export default {", "", "};"}
 
 
-def test_page_uses_every_string_and_no_unknown_one() -> None:
+def test_page_uses_every_string_and_no_other() -> None:
     scripts = "".join(module.read_text() for module in STATIC.glob("*.js"))
     defined = strings("en").keys()
     spaces = {key.partition(".")[0] for key in defined}
@@ -127,7 +127,7 @@ def test_page_uses_every_string_and_no_unknown_one() -> None:
 
 
 def colours(dark: bool) -> dict[str, str]:
-    """Six hexadecimal digits each."""
+    """The colours of a scheme by name, as six hexadecimal digits."""
     parts = (STATIC / "style.css").read_text().split("@media (prefers-color-scheme: dark)")
     found = dict(re.findall(r"--([\w-]+): #(\w+);", parts[dark]))
     return {
