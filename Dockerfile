@@ -14,15 +14,15 @@ FROM python:3.11-slim AS packages
 WORKDIR /app
 RUN useradd --system better
 COPY requirements.txt .
-RUN sed '/^torch==/d' requirements.txt > /tmp/all_but_torch.txt && \
-  pip install --no-cache-dir -r /tmp/all_but_torch.txt
+RUN pip install --no-cache-dir --require-hashes -r requirements.txt
 
 FROM packages AS torch
 # PyTorch's index of builds without CUDA: 200 MB instead of several GB.
 ARG PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
-RUN PIP_EXTRA_INDEX_URL=$PIP_EXTRA_INDEX_URL pip install --no-cache-dir -r requirements.txt
+COPY requirements-torch.txt .
+RUN PIP_EXTRA_INDEX_URL=$PIP_EXTRA_INDEX_URL pip install --no-cache-dir -r requirements-torch.txt
 
-# What one of them has and the others have not.
+# Files that differ between the apps.
 
 FROM torch AS encoder
 COPY checkpoints/encoder checkpoints/encoder
@@ -40,7 +40,7 @@ FROM packages AS gateway
 # A volume mounted here belongs to the user that the folder belongs to.
 RUN mkdir data && chown better data
 
-# What all have. Without --build-arg SERVICE=encoder|synthesizer|vocoder|gateway it ends here.
+# Files of every app. A build without --build-arg SERVICE=encoder|synthesizer|vocoder|gateway ends here.
 FROM ${SERVICE}
 ARG SERVICE
 COPY gunicorn.conf.py .

@@ -1,9 +1,12 @@
-"""What a deployment without an image carries: the packages of requirements.txt and the source,
-packed together as Heroku packs a slug. Python itself is not counted."""
+"""The size of a service's slug on Heroku: its packages and the source, packed.
+
+Python itself is not counted.
+"""
 
 import gzip
 import re
 import tarfile
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -58,9 +61,9 @@ def _packed(sink: _Counter, files: Iterator[Path]) -> int:
 
 
 def _package_files() -> Iterator[Path]:
-    """Of requirements.txt and what they require."""
-    lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
-    wanted = [Requirement(line.partition(" #")[0]) for line in lines if line.strip()[:1] not in "#"]
+    """Files of the packages that pyproject.toml names, and of those that they require."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    wanted = [Requirement(line) for line in project["dependencies"]]
     seen: set[str] = set()
     while wanted:
         requirement = wanted.pop()

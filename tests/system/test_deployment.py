@@ -311,7 +311,8 @@ def test_image_of_the_gateway_alone_is_without_torch() -> None:
     bases = {name: re.findall(r"^FROM (\S+)", text)[0] for name, text in stages().items()}
     assert [bases[name] for name in APPS] == ["packages", "torch", "torch", "torch"]
     assert bases["torch"] == "packages"
-    assert "sed '/^torch==/d' requirements.txt" in stages()["packages"]
+    assert "torch" not in stages()["packages"].partition("\n")[2]
+    assert "pip install --no-cache-dir -r requirements-torch.txt" in stages()["torch"]
 
 
 def test_image_runs_what_the_procfile_runs() -> None:
@@ -329,7 +330,14 @@ def test_python_version_is_the_same_everywhere() -> None:
 
 def test_index_of_cpu_builds_is_the_same_everywhere() -> None:
     pattern = r"https://download\.pytorch\.org/[\w/]+"
-    files = ["Dockerfile", "Makefile", "app.json", "README.md", "docs/deploy-heroku.md"]
+    files = [
+        "Dockerfile",
+        "Makefile",
+        "app.json",
+        "bin/post_compile",
+        "README.md",
+        "docs/deploy-heroku.md",
+    ]
     found = {file: set(re.findall(pattern, (REPOSITORY / file).read_text())) for file in files}
     assert set().union(*found.values()) == {"https://download.pytorch.org/whl/cpu"}
     assert all(found.values()), found
@@ -354,11 +362,113 @@ def requirements(lines: list[str]) -> dict[str, Requirement]:
     return {canonicalize_name(requirement.name): requirement for requirement in parsed}
 
 
-RUNTIME = requirements((REPOSITORY / "requirements.txt").read_text().splitlines())
+RUNTIME = requirements(PYPROJECT["project"]["dependencies"])
+LOCKS = ["requirements.txt", "requirements-torch.txt", "requirements-dev.txt"]
+
+
+def locked(file: str) -> dict[str, list[Requirement]]:
+    """Requirements of a lock file by canonical name; several where they depend on the platform."""
+    lines = re.findall(r"^([a-z][^\\\n]*)", (REPOSITORY / file).read_text(), re.M)
+    found: dict[str, list[Requirement]] = {}
+    for requirement in map(Requirement, lines):
+        found.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return found
 
 
 def test_torch_is_pinned() -> None:
     assert str(RUNTIME["torch"]) == "torch==2.13.0"
+    assert "torch==2.13.0" in PYPROJECT["dependency-groups"]["torch"]
+    assert [str(pin) for pin in locked("requirements-torch.txt")["torch"]] == ["torch==2.13.0"]
+
+
+@pytest.mark.parametrize("file", LOCKS)
+def test_lock_pins_one_version_of_everything(file: str) -> None:
+    for pins in locked(file).values():
+        for pin in pins:
+            assert re.fullmatch(r"==[\w.]+", str(pin.specifier)), pin
+        valid = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+        assert len(valid) <= 1
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_lock_has_hashes_of_everything(file: str) -> None:
+    entries = (REPOSITORY / file).read_text().replace(" \\\n", " ").splitlines()
+    for entry in entries:
+        assert entry.startswith("#") or "--hash=sha256:" in entry, entry
+
+
+def test_lock_holds_what_pyproject_asks_for() -> None:
+    pins = locked("requirements.txt") | locked("requirements-torch.txt")
+    dev = requirements(PYPROJECT["project"]["optional-dependencies"]["dev"])
+    assert_met(RUNTIME, pins)
+    assert_met(dev, locked("requirements-dev.txt"))
+    assert_met(requirements(PYPROJECT["dependency-groups"]["torch"]), pins)
+
+
+def assert_met(wanted: dict[str, Requirement], pins: dict[str, list[Requirement]]) -> None:
+    for name, requirement in wanted.items():
+        for pin in pins[name]:
+            (specifier,) = pin.specifier
+            assert requirement.specifier.contains(specifier.version), (requirement, pin)
+
+
+def test_locks_agree_with_each_other() -> None:
+    all_pins = [locked(file) for file in LOCKS]
+    for name in set().union(*all_pins):
+        versions = [
+            sorted(str(pin.specifier) for pin in pins[name]) for pins in all_pins if name in pins
+        ]
+        assert versions.count(versions[0]) == len(versions), name
+
+
+def test_lock_of_the_gateway_is_without_torch() -> None:
+    assert not locked("requirements.txt").keys() & {"torch", "sympy", "networkx"}
+
+
+# Heroku's hook
+
+
+def post_compile(folder: Path, service: str, pip: str = "exit 0") -> tuple[int, list[str]]:
+    """Its exit code and the calls of pip, by a pip that does what `pip` says."""
+    for native in (REPOSITORY / f"{service}_service").rglob("native"):
+        (folder / native.relative_to(REPOSITORY)).mkdir(parents=True)
+    (folder / f"{service}_service").mkdir(exist_ok=True)
+    (folder / "bin").mkdir()
+    (folder / "bin/pip").write_text(f'#!/bin/sh\necho "$@" >> {folder}/calls\n{pip}\n')
+    (folder / "bin/python").write_text("#!/bin/sh\n")
+    for program in (folder / "bin").iterdir():
+        program.chmod(0o755)
+    ended = subprocess.run(
+        [REPOSITORY / "bin/post_compile"],
+        cwd=folder,
+        env={"PATH": f"{folder}/bin{os.pathsep}{os.defpath}", "SERVICE": service},
+        capture_output=True,
+        check=False,
+    )
+    calls = folder / "calls"
+    return ended.returncode, calls.read_text().splitlines() if calls.exists() else []
+
+
+def test_heroku_installs_torch_for_the_services_alone(tmp_path: Path) -> None:
+    for service in SERVICES:
+        (folder := tmp_path / service).mkdir()
+        code, calls = post_compile(folder, service)
+        assert code == 0
+        assert calls[0] == "install --quiet --requirement requirements-torch.txt"
+        assert ("pybind11" in calls[-1]) == (service != "encoder")
+    (folder := tmp_path / "gateway").mkdir()
+    assert post_compile(folder, "gateway") == (0, [])
+
+
+def test_heroku_build_fails_without_torch(tmp_path: Path) -> None:
+    code, calls = post_compile(tmp_path, "vocoder", pip="exit 1")
+    assert (code, len(calls)) == (1, 1)
+
+
+def test_heroku_build_goes_on_without_native_loops(tmp_path: Path) -> None:
+    only_torch = 'case "$*" in *requirements-torch*) exit 0;; esac; exit 1'
+    code, calls = post_compile(tmp_path, "vocoder", pip=only_torch)
+    assert (code, len(calls)) == (0, 2)
 
 
 def third_party_imports() -> set[str]:
