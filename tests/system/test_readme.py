@@ -194,7 +194,8 @@ def test_better_example_of_the_gateway_page_speaks_in_a_saved_voice(
     folder: Path, service: Service
 ) -> None:
     (example,) = shell_blocks(GATEWAY, "better voices")
-    run_shell(example, folder, **addresses_of(service))
+    said = run_shell(example, folder, **addresses_of(service))
+    assert "mine" in said.splitlines()
     assert_speech(folder / "mine.wav")
 
 
