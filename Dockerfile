@@ -37,8 +37,6 @@ COPY checkpoints/vocoder checkpoints/vocoder
 COPY --from=native /app/vocoder_service/ vocoder_service/
 
 FROM packages AS gateway
-COPY client client
-COPY cli cli
 # A volume mounted here belongs to the user that the folder belongs to.
 RUN mkdir data && chown better data
 
@@ -59,6 +57,9 @@ FROM ${SERVICE}
 ARG SERVICE
 COPY gunicorn.conf.py .
 COPY shared shared
+# `python -m cli`, the better command: a worker in the gateway's image, checkpoints in the others.
+COPY client client
+COPY cli cli
 COPY samples samples
 COPY ${SERVICE}_service ${SERVICE}_service
 

@@ -88,6 +88,7 @@ def check_of_docker(arguments: Sequence[str]) -> None:
         "compose ps": [],
         "compose logs": ["--follow"],
         "compose down": ["--volumes"],
+        "compose run": ["--rm"],
         "build": ["--build-arg=", "--tag="],
         "run": ["--rm", "--init", "--read-only", "--memory=", "--tmpfs=", "--publish="],
     }
@@ -100,7 +101,7 @@ def check_of_docker(arguments: Sequence[str]) -> None:
     parser.add_argument("rest", nargs="*")
     given = parser.parse_args(arguments[words:])
     if kind.startswith("compose"):
-        assert set(given.rest) <= set(APPS)
+        assert set(given.rest) <= {*APPS, "fetch"}
     elif kind == "build":
         assert (given.build_arg, given.rest) == ("SERVICE=vocoder", ["."])
     else:

@@ -1,6 +1,6 @@
-"""Makes docs/screenshots anew, of the whole system with the bundled weights:
+"""Takes the screenshots in docs/screenshots, of the whole system with the bundled weights:
 
-python -m tests.gateway_service.page_screenshots
+python -m tests.support.page_screenshots
 """
 
 import io

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -9,9 +11,10 @@ import httpx
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.support.file_server import file_server
 from tests.support.guides import KEYS, check_of_better, check_of_curl, check_of_docker, walk
 from tests.support.heroku_platform import Platform, check_of_git
-from tests.system.test_deployment import APPS, dyno, source
+from tests.system.test_deployment import APPS, dyno, environment, source
 
 __all__ = ["source"]  # a fixture
 
@@ -87,9 +90,33 @@ def test_compose_guide_calls_what_there_is(tmp_path: Path) -> None:
     assert set(called) == {"docker", "better", "curl"}
 
 
+@pytest.mark.parametrize("source", ["synthesizer"], indirect=True)
+def test_image_of_the_compose_guide_fetches_weights_that_all_users_can_read(
+    source: Path, golden: Path, tmp_path: Path
+) -> None:
+    (listed,) = re.findall(r'command: (\[.*"fetch".*\])', COMPOSE.read_text())
+    weights = tmp_path / "weights"
+    arguments = {"/weights": str(weights), "all": "vocoder"}
+    _, *command = [arguments.get(word, word) for word in json.loads(listed)]
+    with file_server() as server:
+        server.files["vocoder.pt"] = (golden / "wavernn_tiny.pt").read_bytes()
+        subprocess.run(
+            [sys.executable, *command, "--url", server.url],
+            cwd=source,
+            env=environment(),
+            check=True,
+            timeout=300,
+        )
+    manifest = weights / "vocoder/manifest.json"
+    for path in (manifest, *manifest.parent.glob("*.pt")):
+        assert path.stat().st_mode & 0o004, path
+    assert manifest.parent.stat().st_mode & 0o005 == 0o005
+
+
 @pytest.mark.parametrize("guide", [HEROKU, COMPOSE], ids=["heroku", "compose"])
 def test_every_setting_that_a_guide_names_exists(guide: Path) -> None:
-    known = (REPOSITORY / "docs/api.md").read_text() + (REPOSITORY / "app.json").read_text()
+    listed = [REPOSITORY / "docs/configuration.md", REPOSITORY / "app.json"]
+    known = "".join(file.read_text() for file in listed)
     foreign = {"HEAD", "WEB_CONCURRENCY", "DOCKER_DEFAULT_PLATFORM", "SIGTERM"}
     named = set(re.findall(r"`([A-Z][A-Z_]{3,})(?:=[^`]*)?`", guide.read_text())) - foreign
     assert named

@@ -32,8 +32,14 @@ from tests.conftest import REPOSITORY, Service
 
 README, KOREAN = REPOSITORY / "README.md", REPOSITORY / "README.ko.md"
 API, GATEWAY = REPOSITORY / "docs/api.md", REPOSITORY / "docs/gateway.md"
+CONFIGURATION, TEXT = REPOSITORY / "docs/configuration.md", REPOSITORY / "docs/text.md"
 COMPOSE = REPOSITORY / "docs/deploy-compose.md"
-DOCUMENTS = [README, KOREAN, REPOSITORY / "CONTRIBUTING.md", *REPOSITORY.glob("docs/**/*.md")]
+DOCUMENTS = [
+    README,
+    KOREAN,
+    *(REPOSITORY / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
+    *REPOSITORY.glob("docs/**/*.md"),
+]
 PORTS = {name: DEFAULT_PORT + app.port_offset for name, app in all_apps().items()}
 every_document = pytest.mark.parametrize(
     "document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY))
@@ -57,6 +63,15 @@ def shell_blocks(document: Path, *programs: str) -> list[str]:
     return [code for code in shell if code.startswith(programs)]
 
 
+def python_blocks(document: Path) -> list[str]:
+    return [block.code for block in blocks(document) if block.language == "python"]
+
+
+def json_block(document: Path, field: str) -> str:
+    """The code block of a JSON object that begins with the field."""
+    return next(b.code for b in blocks(document) if b.code.startswith(f'{{"{field}"'))
+
+
 def prose(document: Path) -> str:
     return re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.M | re.S)
 
@@ -78,6 +93,10 @@ def at_test_addresses(code: str, service: Service) -> str:
         if (address := f"http://127.0.0.1:{port}") in code:
             code = code.replace(address, str(service(name).base_url).rstrip("/"))
     return code
+
+
+def addresses_of(service: Service) -> dict[str, str]:
+    return url_settings({name: str(service(name).base_url) for name in all_apps()})
 
 
 def run(command: list[str], folder: Path, **environment: str) -> str:
@@ -106,58 +125,96 @@ def assert_speech(file: Path, of_rate: int = 16_000) -> None:
     assert 0.001 < np.abs(wav).max() <= 1
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="no curl on the PATH")
-def test_curl_examples_give_embedding_spectrogram_and_sound(folder: Path, service: Service) -> None:
-    examples = shell_blocks(README, "curl")
-    assert len(examples) == 4, "one example for each app"
-    for example in examples:
-        run_shell(at_test_addresses(example, service), folder)
+needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="no curl on the PATH")
+
+
+@needs_curl
+def test_curl_example_of_the_readme_makes_a_voice_that_speaks(
+    folder: Path, service: Service
+) -> None:
+    (example,) = shell_blocks(README, "curl")
+    said = run_shell(at_test_addresses(example, service), folder)
+    assert '"name":"mine"' in said
     assert_speech(folder / "morning.mp3", of_rate=24_000)
-    embed = json.loads((folder / "embed.json").read_text())["embed"]
-    assert np.shape(embed) == (256,)
-    assert np.linalg.norm(embed) == pytest.approx(1, abs=1e-4)
+    service("gateway").delete("/v1/audio/voices/mine").raise_for_status()
+
+
+def test_python_example_of_the_readme_speaks(folder: Path, service: Service) -> None:
+    (example,) = python_blocks(README)
+    run([sys.executable, "-c", at_test_addresses(example, service)], folder)
+    assert_speech(folder / "morning.wav", of_rate=24_000)
+
+
+def test_better_examples_of_the_readme_speak(folder: Path, service: Service) -> None:
+    (example,) = shell_blocks(README, "better")
+    said = run_shell(example, folder, **addresses_of(service))
+    assert "ash  (preset)" in said
+    assert_speech(folder / "hello.wav")
+    assert_speech(folder / "story.wav")
+
+
+# The API page
+
+
+@needs_curl
+def test_curl_chain_of_the_api_page_gives_embedding_spectrogram_and_sound(
+    folder: Path, service: Service
+) -> None:
+    for example in shell_blocks(API, "curl")[:3]:
+        run_shell(at_test_addresses(example, service), folder)
+    answer = json.loads((folder / "embed.json").read_text())
+    assert np.shape(answer["embed"]) == (256,)
+    assert np.linalg.norm(answer["embed"]) == pytest.approx(1, abs=1e-4)
+    promised = json.loads(json_block(API, "embed"))
+    assert list(answer["report"]) == list(promised["report"])
     spec = json.loads((folder / "spec.json").read_text())["spec"]
     assert len(spec) == 80
     assert_speech(folder / "speech.wav")
 
 
-def test_python_example_chains_the_services(folder: Path, service: Service) -> None:
-    (example,) = [block.code for block in blocks(README) if block.language == "python"]
+def test_python_chain_of_the_api_page_speaks(folder: Path, service: Service) -> None:
+    (example,) = python_blocks(API)
     assert len([line for line in example.splitlines() if line]) <= 20
     run([sys.executable, "-c", at_test_addresses(example, service)], folder)
     assert_speech(folder / "speech.wav")
 
 
-def test_better_examples_speak_and_keep_a_voice(folder: Path, service: Service) -> None:
-    addresses = url_settings({name: str(service(name).base_url) for name in all_apps()})
-    for example in shell_blocks(README, "better"):
-        run_shell(example, folder, **addresses)
-    assert_speech(folder / "hello.wav")
-    assert_speech(folder / "story.wav")
-    voices = run_shell("better voices list", folder, **addresses)
-    assert "mine" in voices.splitlines()
-    run_shell("better voices rm mine", folder, **addresses)
-
-
-@pytest.mark.skipif(not shutil.which("curl"), reason="no curl on the PATH")
-def test_curl_examples_of_the_api_page_answer_as_it_says(folder: Path, service: Service) -> None:
-    examples = shell_blocks(API, "curl")
-    clip, chars, sound = (run_shell(at_test_addresses(code, service), folder) for code in examples)
-    promised = {
-        "clip": next(block.code for block in blocks(API) if block.code.startswith('{"embed"')),
-        "chars": next(block.code for block in blocks(API) if block.code.startswith('{"chars"')),
-    }
-    assert list(json.loads(clip)["report"]) == list(json.loads(promised["clip"])["report"])
-    assert json.loads(chars) == json.loads(promised["chars"])
+@needs_curl
+def test_other_curl_examples_of_the_api_page_respond_as_it_says(
+    folder: Path, service: Service
+) -> None:
+    examples = shell_blocks(API, "curl")[3:]
+    chars, sound = (run_shell(at_test_addresses(code, service), folder) for code in examples)
+    assert json.loads(chars) == json.loads(json_block(API, "chars"))
     assert not sound
     assert_speech(folder / "speech.flac")
+
+
+def test_better_example_of_the_gateway_page_speaks_in_a_saved_voice(
+    folder: Path, service: Service
+) -> None:
+    (example,) = shell_blocks(GATEWAY, "better voices")
+    said = run_shell(example, folder, **addresses_of(service))
+    assert "mine" in said.splitlines()
+    assert_speech(folder / "mine.wav")
+
+
+# The text page
+
+
+@needs_curl
+def test_curl_examples_of_the_text_page_respond_as_it_says(folder: Path, service: Service) -> None:
+    examples = shell_blocks(TEXT, "curl")
+    pieces, spoken = (run_shell(at_test_addresses(code, service), folder) for code in examples)
+    assert json.loads(pieces) == json.loads(json_block(TEXT, "object"))
+    assert json.loads(spoken)["spoken"] == json.loads(json_block(TEXT, "chars"))["spoken"]
 
 
 # The gateway's page
 
 
 def test_python_examples_of_the_gateway_page_speak(folder: Path, service: Service) -> None:
-    examples = [block.code for block in blocks(GATEWAY) if block.language == "python"]
+    examples = python_blocks(GATEWAY)
     assert len(examples) == 2
     for example in examples:
         run([sys.executable, "-c", at_test_addresses(example, service)], folder)
@@ -165,7 +222,7 @@ def test_python_examples_of_the_gateway_page_speak(folder: Path, service: Servic
     assert_speech(folder / "evening.flac", of_rate=24_000)
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="no curl on the PATH")
+@needs_curl
 def test_shell_examples_of_the_gateway_page_do_what_it_says(folder: Path, service: Service) -> None:
     examples = [at_test_addresses(code, service) for code in shell_blocks(GATEWAY, "curl", "job=")]
     said = [run_shell(example, folder, KEY="any") for example in examples]
@@ -183,8 +240,9 @@ def test_shell_examples_of_the_gateway_page_do_what_it_says(folder: Path, servic
 def test_compose_overrides_of_the_documents_are_accepted(tmp_path: Path) -> None:
     program = shutil.which("docker-compose") or pytest.skip("docker-compose is not on the PATH")
     shutil.copy(REPOSITORY / "docker-compose.yml", tmp_path)
-    overrides = [block.code for block in blocks(COMPOSE) if block.language == "yaml"]
-    assert len(overrides) >= 3
+    pages = (COMPOSE, CONFIGURATION)
+    overrides = [b.code for page in pages for b in blocks(page) if b.language == "yaml"]
+    assert len(overrides) >= 5
     for override in overrides:
         (tmp_path / "docker-compose.override.yml").write_text(override)
         run([program, "config", "--quiet"], tmp_path)
@@ -237,6 +295,13 @@ def test_relative_links_lead_to_something(document: Path) -> None:
 
 
 @every_document
+def test_named_files_of_the_repository_exist(document: Path) -> None:
+    folders = "tests|shared|benchmarks|gateway_service|client|cli|checkpoints|bin"
+    for name in re.findall(rf"`((?:{folders})/[\w/.-]+)`", document.read_text()):
+        assert (REPOSITORY / name).exists() or name == "checkpoints/NAME", name
+
+
+@every_document
 def test_make_commands_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.M))
     code = "\n".join(block.code for block in blocks(document))
@@ -246,7 +311,7 @@ def test_make_commands_exist(document: Path) -> None:
     assert set(named) <= targets
 
 
-# The tables of docs/api.md
+# The tables of docs/configuration.md and docs/api.md
 
 
 def tables(document: Path, first_column: str) -> Iterator[dict[str, list[str]]]:
@@ -259,15 +324,17 @@ def tables(document: Path, first_column: str) -> Iterator[dict[str, list[str]]]:
             yield {row[0].strip("|` "): row[1:] for row in cells[1:]}
 
 
-SETTINGS: list[type[BaseSettings]] = [
-    ServiceSettings,
-    encoder_service.settings.Settings,
-    synthesizer_service.settings.Settings,
-    vocoder_service.settings.Settings,
-    gateway_service.settings.Settings,
-    client.settings.Settings,
-    cli.gateway.Settings,
-]
+INHERITED: dict[type[BaseSettings], list[type[BaseSettings]]] = {
+    AppSettings: [],
+    ServiceSettings: [AppSettings],
+    encoder_service.settings.Settings: [ServiceSettings],
+    synthesizer_service.settings.Settings: [ServiceSettings],
+    vocoder_service.settings.Settings: [ServiceSettings],
+    gateway_service.settings.Settings: [AppSettings, client.settings.Settings],
+    client.settings.Settings: [],
+    cli.gateway.Settings: [],
+}
+"""By settings class: the classes whose settings have a table of their own."""
 
 
 def shown(default: object) -> str:
@@ -281,19 +348,21 @@ def shown(default: object) -> str:
     return str(default).rstrip("/") if default not in ("", None, (), NO_LEXICON) else "none"
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=lambda kind: kind.__module__)
-def test_api_page_lists_every_setting_with_its_default(settings: type[BaseSettings]) -> None:
-    above: set[type[BaseSettings]] = {ServiceSettings, AppSettings, client.settings.Settings}
-    above.discard(settings)
-    if settings is ServiceSettings:
-        above = set()
-    inherited = {name for kind in above for name in kind.model_fields}
+def settings_id(settings: type[BaseSettings]) -> str:
+    return f"{settings.__module__}.{settings.__name__}"
+
+
+@pytest.mark.parametrize("settings", INHERITED, ids=settings_id)
+def test_configuration_page_lists_every_setting_with_its_default(
+    settings: type[BaseSettings],
+) -> None:
+    inherited = {name for kind in INHERITED[settings] for name in kind.model_fields}
     own = {
         name.upper(): field.default
         for name, field in settings.model_fields.items()
         if name not in inherited
     }
-    listed = [table for table in tables(API, "variable") if set(table) == set(own)]
+    listed = [table for table in tables(CONFIGURATION, "variable") if set(table) == set(own)]
     assert listed, f"no table has exactly {sorted(own)}"
     for name, default in own.items():
         if isinstance(default, Path) or default is PydanticUndefined:
@@ -314,6 +383,6 @@ def test_api_page_lists_every_code() -> None:
     folders = ["shared", *(f"{name}_service" for name in PORTS)]
     sources = [path.read_text() for name in folders for path in (REPOSITORY / name).rglob("*.py")]
     raised = {code for text in sources for code in re.findall(CODES, text)}
-    assert len(raised) > 8
+    assert len(raised) > 50
     text = API.read_text()
     assert {code for code in raised if f"| `{code}` |" not in text} == set()

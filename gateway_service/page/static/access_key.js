@@ -1,35 +1,32 @@
-/** The field for the API key, which appears when the server asks for one. */
+/** The field for the API key. It appears when the server asks for a key. */
 
 import { KEY } from "./api.js";
-import { hideProblem, hideProblems, showAdvice } from "./problems.js";
-import { remember } from "./remembered.js";
+import { element, input } from "./dom.js";
+import { hideError, hideErrors, showHint } from "./errors.js";
+import { store } from "./storage.js";
 
-/** @param {() => void} onKey called when there is a new key to try. */
+/** @param {() => void} onKey called when the user enters a key. */
 export function setUpAccessKey(onKey) {
-  const section = /** @type {HTMLElement} */ (document.getElementById("access"));
-  const field = /** @type {HTMLInputElement} */ (document.getElementById("access-key"));
-  const forever = /** @type {HTMLInputElement} */ (document.getElementById("access-remember"));
-
-  const refusal = /** @type {HTMLElement} */ (document.getElementById("access-refused"));
+  const field = input("access-key");
   let tried = false;
 
   document.addEventListener("keyneeded", () => {
-    section.hidden = false;
+    element("access").hidden = false;
     if (tried) {
-      showAdvice(refusal, "access.refused");
+      showHint(element("access-refused"), "access.refused");
     }
-    // Who pressed a button is led to the field; who just opened the page is not thrown about.
+    // Move the focus only in answer to a user's action, not while the page loads.
     if (navigator.userActivation?.isActive) {
       field.focus();
     }
   });
-  document.getElementById("access-form")?.addEventListener("submit", (event) => {
+  element("access-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    remember(KEY, field.value.trim(), { forever: forever.checked });
+    store(KEY, field.value.trim(), { persistent: input("access-remember").checked });
     field.value = "";
-    section.hidden = true;
-    hideProblem(refusal);
-    hideProblems("key");
+    element("access").hidden = true;
+    hideError(element("access-refused"));
+    hideErrors("key");
     tried = true;
     onKey();
   });

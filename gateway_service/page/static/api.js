@@ -1,15 +1,15 @@
-/** Calls to the gateway, and what can go wrong with them. */
+/** Calls to the gateway, and their errors. */
 
-import { remembered } from "./remembered.js";
+import { stored } from "./storage.js";
 
 export const KEY = "api-key";
-export const MAX_CHARACTERS = 4096; // of one call to /v1/audio/speech
+export const MAX_CHARACTERS = 4096; // in one call to /v1/audio/speech
 
-/** An error of the API, or of the way to it. */
-export class Problem extends Error {
+/** An error of the API, or of the connection to it. */
+export class ApiError extends Error {
   /**
-   * @param {string} kind a key of the strings is `problem.${kind}`.
-   * @param {string} [message] the server's own words, in English.
+   * @param {string} kind its headline is the string `error.${kind}`.
+   * @param {string} [message] the server's message, in English.
    */
   constructor(kind, message = "") {
     super(message);
@@ -30,7 +30,7 @@ const KINDS = new Map([
   [503, "down"],
   [504, "slow"],
 ]);
-/** Of errors that end a stream; those bear no status. */
+/** For errors inside a stream, which have a code but no status. */
 const KINDS_BY_CODE = new Map([
   ["service_unavailable", "down"],
   ["service_failed", "down"],
@@ -41,12 +41,12 @@ const KINDS_BY_CODE = new Map([
 /**
  * @param {string} path relative to the page.
  * @param {RequestInit} [options]
- * @returns {Promise<Response>} of status 2xx.
- * @throws {Problem}
+ * @returns {Promise<Response>} with a status of 2xx.
+ * @throws {ApiError}
  */
 export async function call(path, options = {}) {
   const headers = new Headers(options.headers);
-  const key = remembered(KEY);
+  const key = stored(KEY);
   if (key) {
     headers.set("Authorization", `Bearer ${key}`);
   }
@@ -54,10 +54,10 @@ export async function call(path, options = {}) {
   try {
     response = await fetch(path, { ...options, headers });
   } catch (error) {
-    throw isAbort(error) ? error : new Problem("unreachable");
+    throw isAbort(error) ? error : new ApiError("unreachable");
   }
   if (!response.ok) {
-    throw await problemOf(response);
+    throw await errorOf(response);
   }
   return response;
 }
@@ -77,21 +77,24 @@ export function isAbort(error) {
   return error instanceof DOMException && error.name === "AbortError";
 }
 
-/** @param {Response} response */
-async function problemOf(response) {
+/**
+ * @param {Response} response with an error status.
+ * @returns {Promise<ApiError>}
+ */
+async function errorOf(response) {
   const kind = KINDS.get(response.status) ?? "other";
   const body = await response.json().catch(() => ({}));
   if (kind === "key") {
     document.dispatchEvent(new Event("keyneeded"));
   }
-  return new Problem(kind, body.error?.message);
+  return new ApiError(kind, body.error?.message);
 }
 
 /**
- * Server-sent events as they arrive.
+ * Reads server-sent events as they arrive.
  * @param {Response} response
- * @returns {AsyncGenerator<any>} the JSON of each event's data.
- * @throws {Problem} for an event that is an error, or when the connection breaks.
+ * @returns {AsyncGenerator<any>} the parsed data of each event.
+ * @throws {ApiError} for an error event, or if the connection breaks.
  */
 export async function* eventsOf(response) {
   const body = /** @type {ReadableStream<any>} */ (response.body);
@@ -118,7 +121,7 @@ async function read(reader) {
   try {
     return await reader.read();
   } catch (error) {
-    throw isAbort(error) ? error : new Problem("cut");
+    throw isAbort(error) ? error : new ApiError("cut");
   }
 }
 
@@ -126,11 +129,11 @@ async function read(reader) {
 function dataOf(event) {
   const lines = event.split(/\r?\n/).filter((line) => line.startsWith("data:"));
   if (lines.length === 0) {
-    return null; // a comment that keeps the connection open
+    return null; // a comment, sent to keep the connection open
   }
   const data = JSON.parse(lines.map((line) => line.slice(5)).join("\n"));
   if (data.error) {
-    throw new Problem(KINDS_BY_CODE.get(data.error.code) ?? "cut", data.error.message);
+    throw new ApiError(KINDS_BY_CODE.get(data.error.code) ?? "cut", data.error.message);
   }
   return data;
 }

@@ -1,7 +1,7 @@
-/** A job in the list. The row stays while the job changes, so that nobody's focus is lost. */
+/** A job's row in the list. It is updated in place, so that it keeps the keyboard focus. */
 
+import { serverMessage } from "./errors.js";
 import { setLabel, setText, setTime } from "./language.js";
-import { serverWords } from "./problems.js";
 
 /**
  * @typedef {{id: string, state: string, created_at: number, voice: string,
@@ -10,7 +10,7 @@ import { serverWords } from "./problems.js";
  * @typedef {(row: JobRow) => void} Action
  */
 
-const PREVIEW = 80; // characters; a longer text is cut there
+const PREVIEW_LENGTH = 80; // characters; the server cuts a longer text there
 const FINAL = new Set(["completed", "failed", "cancelled"]);
 
 export class JobRow {
@@ -48,10 +48,10 @@ export class JobRow {
     this.update(job);
   }
 
-  /** The first words of its text. */
+  /** The start of the job's text. */
   get name() {
     const { preview } = this.job;
-    return preview.length < PREVIEW ? preview : `${preview.trim()}…`;
+    return preview.length < PREVIEW_LENGTH ? preview : `${preview.trim()}…`;
   }
 
   get isFinal() {
@@ -67,8 +67,8 @@ export class JobRow {
     this.#progress.value = done;
     this.#progress.hidden = this.isFinal;
     const reason = job.error?.message ?? job.waiting_for;
-    this.#reason.className = job.error ? "problem" : "muted";
-    this.#reason.replaceChildren(serverWords(reason ?? ""));
+    this.#reason.className = job.error ? "error" : "muted";
+    this.#reason.replaceChildren(serverMessage(reason ?? ""));
     this.#reason.hidden = !reason;
     const focused = /** @type {HTMLElement} */ (document.activeElement);
     this.#download.hidden = job.state !== "completed";
@@ -79,7 +79,7 @@ export class JobRow {
     }
   }
 
-  /** @param {boolean} busy while its sound is fetched. */
+  /** @param {boolean} busy whether the sound is being fetched. */
   set downloading(busy) {
     this.#download.ariaBusy = String(busy);
   }

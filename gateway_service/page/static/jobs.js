@@ -1,26 +1,24 @@
-/** The list of jobs: texts of any length, made in the background. */
+/** The list of jobs: texts of any length, spoken in the background. */
 
 import { call, eventsOf, postJson } from "./api.js";
-import { confirmed } from "./confirm.js";
-import { download } from "./download.js";
-import { element, input } from "./elements.js";
+import { confirmed, download, element, input } from "./dom.js";
+import { hideError, showError } from "./errors.js";
 import { JobRow } from "./job_row.js";
 import { setText } from "./language.js";
-import { hideProblem, showProblem } from "./problems.js";
-import { chosenVoice } from "./voices.js";
+import { selectedVoice } from "./voices.js";
 
 /** @typedef {import("./job_row.js").Job} Job */
 
 const JOBS = "v1/jobs";
-const PAGE = 20;
-const MAX_FOLLOWED = 3; // a browser has six connections to a server, and there is more to do
+const PAGE_SIZE = 20;
+const MAX_FOLLOWED = 3; // browsers open six connections to a server; leave some for other calls
 const RETRY_MILLISECONDS = 5000;
 
 const pathOf = (/** @type {JobRow} */ { job }) => `${JOBS}/${encodeURIComponent(job.id)}`;
 
-/** @type {JobRow[]} The newest first. */
+/** @type {JobRow[]} Newest first. */
 let rows = [];
-/** @type {Set<string>} Ids of jobs whose events are being read. */
+/** @type {Set<string>} Ids of the jobs whose events are being read. */
 const followed = new Set();
 
 export function setUpJobs() {
@@ -33,14 +31,14 @@ export async function showJobs() {
   await addPage();
 }
 
-/** @param {string} [after] id of the job after which the list goes on. */
+/** @param {string} [after] id of the last job on the page before. */
 async function addPage(after) {
-  const query = new URLSearchParams({ limit: String(PAGE), ...(after && { after }) });
-  await orProblem(async () => {
+  const query = new URLSearchParams({ limit: String(PAGE_SIZE), ...(after && { after }) });
+  await showErrorOf(async () => {
     const page = await (await call(`${JOBS}?${query}`)).json();
-    const made = /** @type {Job[]} */ (page.data).map(row);
-    rows.push(...made);
-    element("jobs").append(...made.map(({ item }) => item));
+    const added = /** @type {Job[]} */ (page.data).map(newRow);
+    rows.push(...added);
+    element("jobs").append(...added.map(({ item }) => item));
     element("jobs-more").hidden = !page.has_more;
     setText(element("jobs-status"), rows.length ? "" : "jobs.none");
     follow();
@@ -52,29 +50,29 @@ async function addPage(after) {
  * @param {number} speed
  */
 export async function startJob(text, speed) {
-  const place = element("later-problem");
+  const alert = element("later-error");
   const format = input("job-format").value;
-  hideProblem(place);
+  hideError(alert);
   setText(element("jobs-status"), rows.length ? "" : "jobs.none");
   try {
-    const order = { input: text, speed, voice: await chosenVoice(), response_format: format };
-    const made = row(await (await postJson(JOBS, order)).json());
-    rows.unshift(made);
-    element("jobs").prepend(made.item);
+    const spec = { input: text, speed, voice: await selectedVoice(), response_format: format };
+    const row = newRow(await (await postJson(JOBS, spec)).json());
+    rows.unshift(row);
+    element("jobs").prepend(row.item);
     setText(element("jobs-status"), "jobs.taken");
     element("jobs-title").focus();
     follow();
   } catch (error) {
-    showProblem(place, error);
+    showError(alert, error);
   }
 }
 
 /** @param {Job} job */
-function row(job) {
+function newRow(job) {
   return new JobRow(job, { onDownload: save, onCancel: cancel, onDelete: remove });
 }
 
-/** Reads the events of the oldest that are not final: those are next. */
+/** Follows the oldest jobs that are not final: the server works on those next. */
 function follow() {
   const active = rows.filter(({ isFinal }) => !isFinal).reverse();
   for (const next of active.slice(0, MAX_FOLLOWED)) {
@@ -84,14 +82,17 @@ function follow() {
   }
 }
 
-/** @param {JobRow} row */
+/**
+ * Follows a job until it is final, and reconnects when the connection breaks.
+ * @param {JobRow} row
+ */
 async function readEvents(row) {
   const { id } = row.job;
   followed.add(id);
   while (rows.includes(row) && !row.isFinal) {
-    await orProblem(async () => {
+    await showErrorOf(async () => {
       for await (const job of eventsOf(await call(`${pathOf(row)}/events`))) {
-        hideProblem(element("jobs-problem"));
+        hideError(element("jobs-error"));
         update(row, job);
       }
     });
@@ -118,7 +119,7 @@ function update(row, job) {
 /** @param {JobRow} row */
 async function save(row) {
   row.downloading = true;
-  await orProblem(async () => {
+  await showErrorOf(async () => {
     const sound = await (await call(`${pathOf(row)}/audio`)).blob();
     download(sound, `${row.job.id}.${row.job.response_format}`);
   });
@@ -140,14 +141,14 @@ async function remove(row) {
 }
 
 /**
- * The server cancels what is not final yet, and deletes what is.
+ * Sends DELETE: the server cancels a job that is not final, and deletes one that is.
  * @param {JobRow} row
  */
 async function end(row) {
-  await orProblem(async () => {
-    const answer = await (await call(pathOf(row), { method: "DELETE" })).json();
-    if (!answer.deleted) {
-      update(row, answer);
+  await showErrorOf(async () => {
+    const response = await (await call(pathOf(row), { method: "DELETE" })).json();
+    if (!response.deleted) {
+      update(row, response);
       return;
     }
     row.item.remove();
@@ -158,11 +159,11 @@ async function end(row) {
 }
 
 /** @param {() => Promise<void>} work */
-async function orProblem(work) {
+async function showErrorOf(work) {
   try {
     await work();
-    hideProblem(element("jobs-problem"));
+    hideError(element("jobs-error"));
   } catch (error) {
-    showProblem(element("jobs-problem"), error);
+    showError(element("jobs-error"), error);
   }
 }

@@ -1,15 +1,15 @@
 /**
- * The page's words. Each element says by attributes which words it shows, so that all of them can
- * be said again in another language:
- *   data-text    key of its text
- *   data-label   key of its aria-label
- *   data-values  JSON of the values in both
- *   data-time    Unix milliseconds, shown as a date and time
+ * The page's language. An element's attributes hold the keys of its strings, so that the whole page
+ * can switch to another language:
+ *   data-text    string key of the text
+ *   data-label   string key of the aria-label
+ *   data-values  JSON of the values in both strings
+ *   data-time    Unix time in milliseconds, shown as date and time
  */
 
+import { store, stored } from "./storage.js";
 import english from "./strings/en.js";
 import korean from "./strings/ko.js";
-import { remember, remembered } from "./remembered.js";
 
 /** @typedef {Record<string, string | number>} Values */
 
@@ -20,10 +20,10 @@ let language = "en";
 
 /**
  * @param {string} key
- * @param {Values} [values] for the {names} in the string; numbers are written as the language does.
+ * @param {Values} [values] for the {names} in the string; numbers get the language's format.
  * @returns {string}
  */
-export function words(key, values = {}) {
+export function translate(key, values = {}) {
   const template = STRINGS[language][key];
   if (template === undefined) {
     throw new Error(`no string ${key}`);
@@ -32,7 +32,7 @@ export function words(key, values = {}) {
     if (!(name in values)) {
       throw new Error(`no value ${name} in ${key}`);
     }
-    return written(values[name]);
+    return formatted(values[name]);
   });
 }
 
@@ -40,17 +40,17 @@ export function words(key, values = {}) {
  * @param {string | number} value
  * @returns {string}
  */
-function written(value) {
+function formatted(value) {
   if (typeof value === "string") {
     return value;
   }
-  const style = /** @type {const} */ ({ maximumFractionDigits: 1, signDisplay: "negative" });
-  return new Intl.NumberFormat(language, style).format(value).replace("-", "−");
+  const options = /** @type {const} */ ({ maximumFractionDigits: 1, signDisplay: "negative" });
+  return new Intl.NumberFormat(language, options).format(value).replace("-", "−");
 }
 
 /**
  * @param {Element | null} element
- * @param {string} key "" for no text.
+ * @param {string} key string key; "" for no text.
  * @param {Values} [values]
  */
 export function setText(element, key, values = {}) {
@@ -85,16 +85,16 @@ export function setTime(element, milliseconds) {
 /** @param {HTMLElement} element */
 function show(element) {
   const { text, label, values, time } = element.dataset;
-  const given = JSON.parse(values ?? "{}");
+  const parsed = JSON.parse(values ?? "{}");
   if (text !== undefined) {
-    element.textContent = text && words(text, given);
+    element.textContent = text && translate(text, parsed);
   }
   if (label !== undefined) {
-    element.setAttribute("aria-label", words(label, given));
+    element.setAttribute("aria-label", translate(label, parsed));
   }
   if (time !== undefined) {
-    const style = /** @type {const} */ ({ dateStyle: "medium", timeStyle: "short" });
-    element.textContent = new Intl.DateTimeFormat(language, style).format(Number(time));
+    const options = /** @type {const} */ ({ dateStyle: "medium", timeStyle: "short" });
+    element.textContent = new Intl.DateTimeFormat(language, options).format(Number(time));
   }
 }
 
@@ -120,10 +120,10 @@ export function setUpLanguage() {
   for (const button of buttons()) {
     button.addEventListener("click", () => {
       const chosen = /** @type {string} */ (button.dataset.language);
-      remember("language", chosen, { forever: true });
+      store("language", chosen, { persistent: true });
       setLanguage(chosen);
     });
   }
-  const wished = remembered("language") ?? navigator.language.slice(0, 2);
-  setLanguage(wished in STRINGS ? wished : "en");
+  const preferred = stored("language") ?? navigator.language.slice(0, 2);
+  setLanguage(preferred in STRINGS ? preferred : "en");
 }

@@ -1,11 +1,11 @@
-/** Starts the page. */
+/** The entry point: sets up each part of the page. */
 
 import { setUpAccessKey } from "./access_key.js";
 import { setUpJobs, showJobs, startJob } from "./jobs.js";
 import { setUpLanguage } from "./language.js";
 import { setUpNewVoice } from "./new_voice.js";
 import { setUpResult } from "./result.js";
-import { setUpSpeaking } from "./speaking.js";
+import { setUpSpeechForm } from "./speech_form.js";
 import { showVoices } from "./voices.js";
 
 setUpLanguage();
@@ -15,7 +15,7 @@ setUpAccessKey(() => {
 });
 setUpNewVoice();
 setUpResult();
-setUpSpeaking(startJob);
+setUpSpeechForm(startJob);
 setUpJobs();
 showVoices();
 showJobs();

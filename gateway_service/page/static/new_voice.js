@@ -1,9 +1,9 @@
-/** The form for a new voice: samples, recorded or from files; a name; the speaker's consent. */
+/** The form for a new voice: samples, a name, and the speaker's consent. */
 
-import { element, input } from "./elements.js";
-import { setLabel, setText, words } from "./language.js";
-import { hideProblem, showAdvice, showProblem } from "./problems.js";
-import { CannotRecord, MAX_SECONDS, Recording } from "./recorder.js";
+import { element, input } from "./dom.js";
+import { hideError, showError, showHint } from "./errors.js";
+import { setLabel, setText, translate } from "./language.js";
+import { MAX_SECONDS, Recording, RecordingError } from "./recorder.js";
 import { showVerdict } from "./verdict.js";
 import { saveVoice, showVoices } from "./voices.js";
 
@@ -13,7 +13,7 @@ import { saveVoice, showVoices } from "./voices.js";
 let samples = [];
 /** @type {Recording | null} */
 let recording = null;
-let recorded = 0; // recordings so far, to name them
+let recordings = 0; // numbers the recordings' names
 
 export function setUpNewVoice() {
   element("record").addEventListener("click", () => (recording ? stopRecording() : record()));
@@ -22,27 +22,27 @@ export function setUpNewVoice() {
     event.preventDefault();
     save();
   });
-  // The statement is offered in the page's language, until somebody writes another.
-  document.addEventListener("languagechange", offerStatement);
+  // The suggested statement follows the page's language until the user edits it.
+  document.addEventListener("languagechange", suggestStatement);
   element("consent-statement").addEventListener("input", () =>
-    document.removeEventListener("languagechange", offerStatement),
+    document.removeEventListener("languagechange", suggestStatement),
   );
-  offerStatement();
+  suggestStatement();
 }
 
-function offerStatement() {
-  input("consent-statement").value = words("new.offeredStatement");
+function suggestStatement() {
+  input("consent-statement").value = translate("new.suggestedStatement");
 }
 
 async function record() {
-  hideProblem(element("record-problem"));
+  hideError(element("record-error"));
   try {
     recording = await Recording.start(showLevel);
   } catch (error) {
-    if (error instanceof CannotRecord) {
-      showAdvice(element("record-problem"), `record.${error.reason}`);
+    if (error instanceof RecordingError) {
+      showHint(element("record-error"), `record.${error.reason}`);
     } else {
-      showProblem(element("record-problem"), error);
+      showError(element("record-error"), error);
     }
     return;
   }
@@ -72,8 +72,8 @@ async function stopRecording() {
   recording = null;
   element("recording").hidden = true;
   setText(element("record"), "new.record");
-  recorded += 1;
-  samples.push({ name: `recording-${recorded}.wav`, blob: await ending });
+  recordings += 1;
+  samples.push({ name: `recording-${recordings}.wav`, blob: await ending });
   setText(element("record-status"), "record.recorded", { seconds });
   showSamples();
 }
@@ -104,8 +104,8 @@ function sampleItem(sample) {
 }
 
 /**
- * @param {string} text
- * @param {string} label says also which.
+ * @param {string} text string key of the text.
+ * @param {string} label string key of the label, which includes the name.
  * @param {string} name
  * @param {() => void} onClick
  */
@@ -130,29 +130,29 @@ async function play({ blob }) {
     source.start();
   } catch {
     await context.close();
-    showAdvice(element("record-problem"), "record.cannotPlay");
+    showHint(element("record-error"), "record.cannotPlay");
   }
 }
 
-/** What is still missing, in the order of the form: the strings' key and the field to go to. */
-function missing() {
+/** The first missing entry of the form: the string key of a hint, and the field's id. */
+function missingEntry() {
   const statement = input("consent-statement").value.trim();
-  const first = [
-    { lacks: samples.length === 0, key: "new.needsSample", field: "record" },
-    { lacks: !input("voice-name").value.trim(), key: "new.needsName", field: "voice-name" },
-    { lacks: !statement, key: "new.needsStatement", field: "consent-statement" },
-    { lacks: !input("consent").checked, key: "new.needsConsent", field: "consent" },
+  const entries = [
+    { missing: samples.length === 0, key: "new.needsSample", field: "record" },
+    { missing: !input("voice-name").value.trim(), key: "new.needsName", field: "voice-name" },
+    { missing: !statement, key: "new.needsStatement", field: "consent-statement" },
+    { missing: !input("consent").checked, key: "new.needsConsent", field: "consent" },
   ];
-  return first.find(({ lacks }) => lacks);
+  return entries.find(({ missing }) => missing);
 }
 
 async function save() {
-  const problem = element("new-voice-problem");
-  hideProblem(problem);
+  const alert = element("new-voice-error");
+  hideError(alert);
   await stopRecording();
-  const lack = missing();
-  if (lack) {
-    showAdvice(problem, lack.key, element(lack.field));
+  const entry = missingEntry();
+  if (entry) {
+    showHint(alert, entry.key, element(entry.field));
     return;
   }
   const button = element("save-voice");
@@ -172,7 +172,7 @@ async function save() {
     input("consent").checked = false;
     await showVoices(voice.id);
   } catch (error) {
-    showProblem(problem, error);
+    showError(alert, error);
   }
   setText(element("record-status"), "");
   button.ariaBusy = "false";

@@ -1,39 +1,39 @@
-/** Plays a track while it is still arriving. */
+/** Plays a track while it is still being received. */
 
 import { RATE } from "./track.js";
 
 /** @typedef {import("./track.js").Track} Track */
 
-const LEAD_SECONDS = 0.2; // of sound at hand before it begins
-const MAX_LEAD_SECONDS = 4;
-const SOON_SECONDS = 0.03; // the audio thread needs so long to take up what is scheduled
-const BLOCK = RATE; // samples of one source
+const MIN_BUFFER_SECONDS = 0.2; // of sound received before playing starts
+const MAX_BUFFER_SECONDS = 4;
+const SCHEDULING_SECONDS = 0.03; // the audio thread's delay before it starts a source
+const BLOCK_SAMPLES = RATE; // in one source
 
 /** @type {AudioContext | undefined} */
-let shared;
+let audioContext;
 
-/** To be called in a handler of a click or key: elsewhere browsers let no sound begin. */
+/** Call in a click or key handler: elsewhere browsers do not allow sound to start. */
 export function unlockSound() {
-  // At the sound's own rate: resampled block by block it would click at the seams.
-  shared ??= new AudioContext({ sampleRate: RATE });
-  shared.resume(); // not waited for: what is silent can still be seen and downloaded
+  // The track's sample rate: resampling block by block would click at the joins.
+  audioContext ??= new AudioContext({ sampleRate: RATE });
+  audioContext.resume(); // not awaited: without sound, plots and downloads still work
 }
 
 export class Player {
   #track;
   #onChange;
-  #context = /** @type {AudioContext} */ (shared);
+  #context = /** @type {AudioContext} */ (audioContext);
   /** @type {Set<AudioBufferSourceNode>} */
   #sources = new Set();
-  #next = 0; // the first sample that is not scheduled
-  #anchorSample = 0; // this sample sounds at #anchorTime
+  #next = 0; // first sample that is not scheduled
+  #anchorSample = 0; // plays at #anchorTime
   #anchorTime = 0;
-  #lead = LEAD_SECONDS;
+  #bufferSeconds = MIN_BUFFER_SECONDS;
   playing = false;
 
   /**
    * @param {Track} track
-   * @param {() => void} onChange called when it begins and when it ends.
+   * @param {() => void} onChange called when playing starts and when it ends.
    */
   constructor(track, onChange) {
     this.#track = track;
@@ -44,7 +44,7 @@ export class Player {
   play(from = 0) {
     this.#silence();
     this.#next = from;
-    this.#hold();
+    this.#setAnchor();
     this.playing = true;
     this.#onChange();
     this.feed();
@@ -56,52 +56,53 @@ export class Player {
     this.#onChange();
   }
 
-  /** The sample that sounds now. */
+  /** Index of the sample that is playing. */
   get position() {
     const since = Math.max(0, this.#context.currentTime - this.#anchorTime);
     return Math.min(this.#anchorSample + since * RATE, this.#next);
   }
 
-  /** Schedules what has arrived; to be called whenever more has, and at its end. */
+  /** Schedules the sound received so far. Call it after each part, and at the end of the track. */
   feed() {
     if (!this.playing) {
       return;
     }
     const { length, ended } = this.#track;
-    this.#endIfOver();
-    if (this.#isDry() && !this.#restart(length, ended)) {
+    this.#endIfFinished();
+    if (this.#isDrained() && !this.#restart(length, ended)) {
       return;
     }
     while (this.#next < length) {
-      this.#schedule(Math.min(this.#next + BLOCK, length));
+      this.#schedule(Math.min(this.#next + BLOCK_SAMPLES, length));
     }
   }
 
-  #isDry() {
-    return this.#timeOf(this.#next) < this.#context.currentTime + SOON_SECONDS;
+  #isDrained() {
+    return this.#timeOf(this.#next) < this.#context.currentTime + SCHEDULING_SECONDS;
   }
 
   /**
-   * Begins, or begins again after the sound ran out, once enough is at hand. One long wait is
-   * easier to listen to than many short ones, so each is twice as long as the one before.
-   * @param {number} length
+   * Starts playing, or resumes after the sound ran out, once enough is buffered. One long pause is
+   * easier to listen to than many short ones, so each buffer is twice as long as the one before.
+   * @param {number} length samples received.
    * @param {boolean} ended
+   * @returns {boolean} whether enough is buffered.
    */
   #restart(length, ended) {
-    const atHand = length - this.#next;
-    if (atHand === 0 || (!ended && atHand < this.#lead * RATE)) {
+    const buffered = length - this.#next;
+    if (buffered === 0 || (!ended && buffered < this.#bufferSeconds * RATE)) {
       return false;
     }
-    this.#hold();
-    this.#lead = Math.min(2 * this.#lead, MAX_LEAD_SECONDS);
+    this.#setAnchor();
+    this.#bufferSeconds = Math.min(2 * this.#bufferSeconds, MAX_BUFFER_SECONDS);
     return true;
   }
 
-  #hold() {
+  #setAnchor() {
     this.#anchorSample = this.#next;
-    // A whole sample, so that the seams of the blocks fall between two.
-    const soon = (this.#context.currentTime + SOON_SECONDS) * RATE;
-    this.#anchorTime = Math.ceil(soon) / RATE;
+    // Rounded to a whole sample, so that blocks join between two samples.
+    const sample = (this.#context.currentTime + SCHEDULING_SECONDS) * RATE;
+    this.#anchorTime = Math.ceil(sample) / RATE;
   }
 
   /** @param {number} sample */
@@ -126,10 +127,10 @@ export class Player {
   /** @param {AudioBufferSourceNode} source */
   #finish(source) {
     this.#sources.delete(source);
-    this.#endIfOver();
+    this.#endIfFinished();
   }
 
-  #endIfOver() {
+  #endIfFinished() {
     const { ended, length } = this.#track;
     if (this.#sources.size === 0 && ended && this.#next === length) {
       this.playing = false;

@@ -2,23 +2,23 @@
 
 import { toInt16, wavFile } from "./wav.js";
 
-export const MAX_SECONDS = 60; // as the encoder takes
+export const MAX_SECONDS = 60; // the encoder's limit
 
 /** @type {AudioWorkletNodeOptions} */
 const ONE_CHANNEL = { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" };
-/** What makes calls clearer makes a voice less like itself. */
-const AS_IT_IS = {
+/** No processing: it makes calls clearer, but a voice less like itself. */
+const UNPROCESSED = {
   channelCount: 1,
   echoCancellation: false,
   noiseSuppression: false,
   autoGainControl: false,
 };
-/** @type {Record<string, string>} By what the browser calls them. */
+/** @type {Record<string, string>} By the name of the browser's error. */
 const REASONS = { NotAllowedError: "denied", NotFoundError: "noMicrophone" };
 
-/** Why a recording cannot be made. */
-export class CannotRecord extends Error {
-  /** @param {string} reason a key of the strings is `record.${reason}`. */
+/** The microphone cannot be used. */
+export class RecordingError extends Error {
+  /** @param {string} reason its message is the string `record.${reason}`. */
   constructor(reason) {
     super(reason);
     this.reason = reason;
@@ -41,10 +41,10 @@ export class Recording {
   }
 
   /**
-   * Asks for the microphone, and records until stopped.
+   * Asks for the microphone and starts recording.
    * @param {(level: number, seconds: number) => void} onBlock level: peak of the block, 0 to 1.
    * @returns {Promise<Recording>}
-   * @throws {CannotRecord}
+   * @throws {RecordingError}
    */
   static async start(onBlock) {
     const stream = await microphone();
@@ -74,11 +74,11 @@ export class Recording {
 
 async function microphone() {
   if (!navigator.mediaDevices) {
-    throw new CannotRecord("insecure");
+    throw new RecordingError("insecure");
   }
   try {
-    return await navigator.mediaDevices.getUserMedia({ audio: AS_IT_IS });
+    return await navigator.mediaDevices.getUserMedia({ audio: UNPROCESSED });
   } catch (error) {
-    throw new CannotRecord(REASONS[/** @type {DOMException} */ (error).name] ?? "failed");
+    throw new RecordingError(REASONS[/** @type {DOMException} */ (error).name] ?? "failed");
   }
 }

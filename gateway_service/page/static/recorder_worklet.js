@@ -1,4 +1,4 @@
-/** Runs in the audio thread: passes on what the microphone hears, in blocks of 2048 samples. */
+/** Runs in the audio thread: posts the microphone's sound in blocks of 2048 samples. */
 
 const BLOCK = 2048;
 
@@ -12,7 +12,8 @@ class Tap extends AudioWorkletProcessor {
   /** @param {Float32Array[][]} inputs */
   process([[channel]]) {
     if (channel) {
-      this.block.set(channel, this.filled); // 128 samples at a time, of which BLOCK is a multiple
+      // A block fills exactly: it is a multiple of the 128 samples that come at a time.
+      this.block.set(channel, this.filled);
       this.filled += channel.length;
       if (this.filled === BLOCK) {
         this.port.postMessage(this.block, [this.block.buffer]);

@@ -1,21 +1,20 @@
-/** What is heard and seen of one text: its sentences, its sound, its pictures. */
+/** The speech of one text: its sound, sentences and plots. */
 
 import { postJson } from "./api.js";
-import { download } from "./download.js";
-import { canvas, element } from "./elements.js";
+import { canvas, download, element } from "./dom.js";
+import { hideError, showError } from "./errors.js";
 import { setText } from "./language.js";
-import { drawWaveform } from "./pictures.js";
 import { Player } from "./player.js";
-import { hideProblem, showProblem } from "./problems.js";
-import { Sentence } from "./sentence.js";
+import { drawWaveform } from "./plots.js";
+import { SentenceItem } from "./sentence_item.js";
 import { RATE, Track } from "./track.js";
 import { wavFile } from "./wav.js";
 
 /** @typedef {{input: string, voice: string, speed: number, seed: number}} Speech */
 
-const MIN_SECONDS = 0.05; // of sound that there is anything to show of
+const MIN_SECONDS = 0.05; // a shorter result is not shown
 
-/** @type {Result | undefined} The one that is shown. */
+/** @type {Result | undefined} The result on the page. */
 let shown;
 
 export function setUpResult() {
@@ -31,20 +30,20 @@ export class Result {
   #onBusy;
   #track = new Track();
   #player = new Player(this.#track, () => this.#showPlaying());
-  /** @type {Sentence[]} */
+  /** @type {SentenceItem[]} */
   #sentences = [];
-  /** @type {Sentence | undefined} The one whose pictures are shown. */
-  #chosen;
-  #position = 0; // sample at which playing goes on
-  #making = true;
-  #frame = 0; // requested from the browser, if not 0
-  #asked = performance.now();
+  /** @type {SentenceItem | undefined} The sentence whose plots are shown. */
+  #selected;
+  #position = 0; // sample at which playing resumes
+  #receiving = true;
+  #frame = 0; // id of the pending animation frame; 0 if none is pending
+  #requestedAt = performance.now();
   #firstSoundSeconds = 0;
 
   /**
-   * Takes the place of the result that was shown before.
-   * @param {Speech} speech what was asked for.
-   * @param {(busy: boolean) => void} onBusy busy: while it is made or played.
+   * Replaces the result on the page.
+   * @param {Speech} speech the request.
+   * @param {(busy: boolean) => void} onBusy busy: whether the speech is being received or played.
    */
   constructor(speech, onBusy) {
     this.#speech = speech;
@@ -60,42 +59,42 @@ export class Result {
       canvas(id).width = 0;
       setText(element(`${id}-caption`), "");
     }
-    hideProblem(element("download-problem"));
+    hideError(element("download-error"));
     setText(element("result-status"), "result.waiting");
     element("result-progress").hidden = false;
     this.#player.play();
     this.draw();
   }
 
-  /** @param {any} details a speech.sentence.details event: it comes before the sentence's sound. */
+  /** @param {any} details a speech.sentence.details event; it precedes the sentence's sound. */
   addSentence(details) {
     const start = this.#track.length;
-    const sentence = new Sentence(details, start, () => {
-      this.#choose(sentence);
+    const sentence = new SentenceItem(details, start, () => {
+      this.#select(sentence);
       this.#player.play(start);
     });
     this.#sentences.push(sentence);
     element("sentences").append(sentence.item);
     if (this.#sentences.length === 1) {
-      this.#choose(sentence);
+      this.#select(sentence);
     }
     const { index, count } = details;
     setText(element("result-status"), "result.sentence", { number: index + 1, count });
-    this.#drawSoon();
+    this.#requestDraw();
   }
 
   /** @param {string} base64 */
   addSound(base64) {
-    this.#firstSoundSeconds ||= (performance.now() - this.#asked) / 1000;
+    this.#firstSoundSeconds ||= (performance.now() - this.#requestedAt) / 1000;
     this.#track.add(base64);
     this.#player.feed();
-    this.#describe();
-    this.#drawSoon();
+    this.#showLevel();
+    this.#requestDraw();
   }
 
-  /** @param {"done" | "stopped" | "failed"} how */
-  end(how) {
-    this.#making = false;
+  /** @param {"done" | "stopped" | "failed"} outcome */
+  end(outcome) {
+    this.#receiving = false;
     this.#track.end();
     this.#player.feed();
     if (shown !== this) {
@@ -106,8 +105,9 @@ export class Result {
     element("result").hidden = seconds < MIN_SECONDS;
     element("result-progress").hidden = true;
     element("download-wav").hidden = false;
-    element("download-mp3").hidden = how !== "done";
-    const status = seconds < MIN_SECONDS ? "" : `result.${how}`; // what was refused never began
+    element("download-mp3").hidden = outcome !== "done";
+    // A request that was rejected has no speech, and so no status.
+    const status = seconds < MIN_SECONDS ? "" : `result.${outcome}`;
     setText(element("result-status"), status, { seconds, first: this.#firstSoundSeconds });
     this.#showPlaying();
   }
@@ -126,23 +126,23 @@ export class Result {
   }
 
   saveWav() {
-    download(wavFile(this.#track.heard, RATE), "speech.wav");
+    download(wavFile(this.#track.received, RATE), "speech.wav");
   }
 
-  /** Asks for the same speech again: it is the server that has an MP3 encoder. */
+  /** Requests the same speech again as MP3: the browser has no MP3 encoder. */
   async saveMp3() {
     const button = element("download-mp3");
     if (button.ariaBusy === "true") {
       return;
     }
     const body = { model: "tts-1", response_format: "mp3", ...this.#speech };
-    hideProblem(element("download-problem"));
+    hideError(element("download-error"));
     button.ariaBusy = "true";
     try {
       const response = await postJson("v1/audio/speech", body);
       download(await response.blob(), "speech.mp3");
     } catch (error) {
-      showProblem(element("download-problem"), error);
+      showError(element("download-error"), error);
     }
     button.ariaBusy = "false";
   }
@@ -151,64 +151,64 @@ export class Result {
     if (shown !== this || element("result").hidden) {
       return;
     }
-    const at = this.#player.playing ? this.#player.position : this.#position;
+    const position = this.#player.playing ? this.#player.position : this.#position;
     const seconds = this.#expectedSeconds() || 1;
-    const playedSeconds = at ? at / RATE : null;
+    const playedSeconds = position ? position / RATE : null;
     drawWaveform(canvas("waveform"), this.#track, { seconds, playedSeconds });
     const progress = /** @type {HTMLProgressElement} */ (element("result-progress"));
     progress.value = Math.min(1, this.#track.seconds / seconds);
-    if (this.#chosen) {
-      const { start } = this.#chosen;
-      const share = (at - start) / (this.#endOf(this.#chosen) - start);
-      this.#chosen.draw(at && share >= 0 && share <= 1 ? share : null);
+    if (this.#selected) {
+      const { start } = this.#selected;
+      const share = (position - start) / (this.#endOf(this.#selected) - start);
+      this.#selected.draw(position && share >= 0 && share <= 1 ? share : null);
     }
   }
 
-  /** @param {Sentence} sentence */
+  /** @param {SentenceItem} sentence */
   #endOf(sentence) {
     const next = this.#sentences[this.#sentences.indexOf(sentence) + 1];
     return next?.start ?? Math.max(sentence.end, this.#track.length);
   }
 
-  /** Of the whole text: what is spoken of it tells how long the rest will be. */
+  /** Length of the whole speech, estimated from the sentences received so far. */
   #expectedSeconds() {
     const last = this.#sentences.at(-1);
-    if (!this.#making || !last) {
+    if (!this.#receiving || !last) {
       return this.#track.seconds;
     }
     const spoken = this.#sentences.reduce((sum, { text }) => sum + text.length, 0);
-    const all = this.#speech.input.trim().length;
-    return (this.#endOf(last) / RATE) * Math.max(1, all / spoken);
+    const total = this.#speech.input.trim().length;
+    return (this.#endOf(last) / RATE) * Math.max(1, total / spoken);
   }
 
-  #drawSoon() {
+  #requestDraw() {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
-      this.#followSound();
+      this.#selectPlaying();
       this.draw();
       if (this.#player.playing && shown === this) {
-        this.#drawSoon();
+        this.#requestDraw();
       }
     });
   }
 
-  #followSound() {
+  #selectPlaying() {
     if (this.#player.playing) {
       const { position } = this.#player;
-      this.#choose(this.#sentences.findLast(({ start }) => start <= position));
+      this.#select(this.#sentences.findLast(({ start }) => start <= position));
     }
   }
 
-  /** @param {Sentence | undefined} sentence */
-  #choose(sentence) {
-    if (sentence && !sentence.isChosen) {
-      this.#chosen?.leave();
-      this.#chosen = sentence;
-      sentence.choose();
+  /** @param {SentenceItem | undefined} sentence */
+  #select(sentence) {
+    if (sentence && !sentence.isSelected) {
+      this.#selected?.deselect();
+      this.#selected = sentence;
+      sentence.select();
     }
   }
 
-  #describe() {
+  #showLevel() {
     const level = 20 * Math.log10(Math.max(this.#track.peak, 1e-5));
     const { seconds } = this.#track;
     setText(element("waveform-caption"), "result.waveform", { seconds, level });
@@ -218,8 +218,8 @@ export class Result {
     if (shown === this) {
       const { playing } = this.#player;
       setText(element("play"), playing ? "result.pause" : "result.play");
-      this.#onBusy(playing || this.#making);
-      this.#drawSoon();
+      this.#onBusy(playing || this.#receiving);
+      this.#requestDraw();
     }
   }
 }

@@ -1,37 +1,37 @@
-/** The sound of one text, as far as it has arrived. */
+/** The sound of one text, as far as it was received. */
 
-export const RATE = 24_000; // samples a second of response_format pcm
+export const RATE = 24_000; // samples per second of response_format pcm
 const PEAK_SAMPLES = 240; // 10 ms
 
 export class Track {
   /** One channel; only the first `length` samples are filled. */
   samples = new Int16Array(10 * RATE);
   length = 0;
-  /** Whether no more will come. */
+  /** Whether the whole track was received. */
   ended = false;
-  /** @type {number[]} Loudest sample of each 10 ms, 0 to 1. */
+  /** @type {number[]} Peak level of each 10 ms, 0 to 1. */
   peaks = [];
-  /** Of all. */
+  /** Peak level of the track, 0 to 1. */
   peak = 0;
-  /** @type {number | null} The first half of a sample whose other half has not arrived. */
+  /** @type {number | null} First byte of a sample whose second byte is still to come. */
   #half = null;
 
   get seconds() {
     return this.length / RATE;
   }
 
-  /** @param {string} base64 of little-endian samples, cut anywhere. */
+  /** @param {string} base64 of little-endian 16-bit samples; a part may end within a sample. */
   add(base64) {
-    const bytes = bytesOf(base64);
+    const bytes = decodeBase64(base64);
     this.#reserve(this.length + bytes.length);
-    const into = new Uint8Array(this.samples.buffer);
+    const target = new Uint8Array(this.samples.buffer);
     let at = this.length * 2;
     if (this.#half !== null) {
-      into[at++] = this.#half;
+      target[at++] = this.#half;
     }
-    into.set(bytes, at);
+    target.set(bytes, at);
     const end = at + bytes.length;
-    this.#half = end % 2 ? into[end - 1] : null;
+    this.#half = end % 2 ? target[end - 1] : null;
     this.length = Math.floor(end / 2);
     this.#measure();
   }
@@ -40,8 +40,8 @@ export class Track {
     this.ended = true;
   }
 
-  /** The part that has arrived. */
-  get heard() {
+  /** The samples received so far. */
+  get received() {
     return this.samples.subarray(0, this.length);
   }
 
@@ -69,6 +69,6 @@ export class Track {
  * @param {string} base64
  * @returns {Uint8Array}
  */
-export function bytesOf(base64) {
+export function decodeBase64(base64) {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }

@@ -1,26 +1,26 @@
-/** What the server found in each sample of a new voice. */
+/** The server's verdict on each sample of a new voice. */
 
+import { serverMessage } from "./errors.js";
 import { setText } from "./language.js";
-import { serverWords } from "./problems.js";
 
 /**
- * Numbers are null where nothing could be read.
+ * Numbers are null for a file that could not be read.
  * @typedef {{file: string, usable: boolean, voiced_seconds: number | null,
  *   clipped_share: number | null, level_dbfs: number | null, snr_db: number | null,
  *   similarity: number | null, expected_similarity: number | null, warnings: string[]}} Verdict
  */
 
 /**
- * @param {HTMLElement} place a live region.
+ * @param {HTMLElement} region a live region.
  * @param {{name: string, samples: Verdict[]}} voice
  */
-export function showVerdict(place, voice) {
+export function showVerdict(region, voice) {
   const saved = document.createElement("strong");
   setText(saved, "verdict.saved", { name: voice.name });
   const list = document.createElement("ul");
   list.className = "plain";
   list.append(...voice.samples.map(item));
-  place.replaceChildren(saved, list);
+  region.replaceChildren(saved, list);
 }
 
 /** @param {Verdict} verdict */
@@ -35,7 +35,7 @@ function item(verdict) {
   const warnings = verdict.warnings.map((warning) => {
     const paragraph = document.createElement("p");
     paragraph.className = "warning";
-    paragraph.append(serverWords(warning));
+    paragraph.append(serverMessage(warning));
     return paragraph;
   });
   const all = document.createElement("li");

@@ -1,32 +1,30 @@
-/** The list of voices: one is chosen, one's own can be deleted. */
+/** The list of voices: one is selected; all but the presets can be deleted. */
 
-import { call, Problem } from "./api.js";
-import { confirmed } from "./confirm.js";
-import { element } from "./elements.js";
+import { ApiError, call } from "./api.js";
+import { confirmed, element } from "./dom.js";
+import { hideError, showError } from "./errors.js";
 import { setLabel, setText } from "./language.js";
-import { hideProblem, showProblem } from "./problems.js";
-import { remember, remembered } from "./remembered.js";
+import { store, stored } from "./storage.js";
 
 /** @typedef {{id: string, name: string, preset: boolean}} Voice */
 
 const VOICES = "v1/audio/voices";
-const CHOSEN = "voice";
-
+const SELECTED = "voice";
 
 /** @type {Voice[]} */
 let voices = [];
 
 /**
  * @returns {Promise<string>} id
- * @throws {Problem} if the list could not be had.
+ * @throws {ApiError} if the list could not be had.
  */
-export async function chosenVoice() {
+export async function selectedVoice() {
   if (!checked()) {
     await showVoices();
   }
   const radio = checked();
   if (!radio) {
-    throw new Problem("voices");
+    throw new ApiError("voices");
   }
   return radio.value;
 }
@@ -36,30 +34,30 @@ function checked() {
   return document.querySelector("input[name=voice]:checked");
 }
 
-/** @param {string} [chosen] id; without one, the choice stays. */
-export async function showVoices(chosen = checked()?.value ?? remembered(CHOSEN) ?? "") {
+/** @param {string} [selected] id of the voice to select; by default the selection stays. */
+export async function showVoices(selected = checked()?.value ?? stored(SELECTED) ?? "") {
   const list = element("voices");
   list.ariaBusy = "true";
-  hideProblem(element("voices-problem"));
+  hideError(element("voices-error"));
   try {
     voices = (await (await call(VOICES)).json()).voices;
-    const known = voices.some(({ id }) => id === chosen) ? chosen : voices[0]?.id;
-    list.replaceChildren(...voices.map((voice) => row(voice, voice.id === known)));
+    const existing = voices.some(({ id }) => id === selected) ? selected : voices[0]?.id;
+    list.replaceChildren(...voices.map((voice) => row(voice, voice.id === existing)));
   } catch (error) {
-    showProblem(element("voices-problem"), error);
+    showError(element("voices-error"), error);
   }
   list.ariaBusy = "false";
 }
 
 /**
  * @param {Voice} voice
- * @param {boolean} isChosen
+ * @param {boolean} isSelected
  */
-function row({ id, name, preset }, isChosen) {
+function row({ id, name, preset }, isSelected) {
   const label = document.createElement("label");
   const radio = document.createElement("input");
-  Object.assign(radio, { type: "radio", name: "voice", value: id, checked: isChosen });
-  radio.addEventListener("change", () => remember(CHOSEN, id, { forever: true }));
+  Object.assign(radio, { type: "radio", name: "voice", value: id, checked: isSelected });
+  radio.addEventListener("change", () => store(SELECTED, id, { persistent: true }));
   const title = document.createElement("span");
   title.textContent = name;
   label.append(radio, title);
@@ -100,7 +98,7 @@ function deleteButton(id, name) {
  * @param {string} name
  */
 async function deleteVoice(id, name) {
-  hideProblem(element("voices-problem"));
+  hideError(element("voices-error"));
   setText(element("voices-status"), "");
   try {
     await call(`${VOICES}/${encodeURIComponent(id)}`, { method: "DELETE" });
@@ -108,7 +106,7 @@ async function deleteVoice(id, name) {
     setText(element("voices-status"), "voices.deleted", { name });
     checked()?.focus();
   } catch (error) {
-    showProblem(element("voices-problem"), error);
+    showError(element("voices-error"), error);
   }
 }
 
@@ -116,7 +114,7 @@ async function deleteVoice(id, name) {
  * @param {string} name
  * @param {string} consent
  * @param {{name: string, blob: Blob}[]} samples
- * @returns {Promise<any>} the voice, with what was found in each sample.
+ * @returns {Promise<any>} the voice, with a verdict on each sample.
  */
 export async function saveVoice(name, consent, samples) {
   const form = new FormData();

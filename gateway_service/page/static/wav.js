@@ -1,10 +1,10 @@
-/** WAV files, made here: the services do not read what MediaRecorder makes. */
+/** WAV files. MediaRecorder writes formats that the encoder does not read. */
 
 const HEADER_BYTES = 44;
 
 /**
  * @param {Int16Array<ArrayBuffer>} samples one channel
- * @param {number} rate samples a second
+ * @param {number} rate samples per second
  * @returns {Blob}
  */
 export function wavFile(samples, rate) {
@@ -18,16 +18,16 @@ export function wavFile(samples, rate) {
   header.setUint16(20, 1, true); // PCM
   header.setUint16(22, 1, true); // channels
   header.setUint32(24, rate, true);
-  header.setUint32(28, rate * 2, true); // bytes a second
-  header.setUint16(32, 2, true); // bytes a frame
-  header.setUint16(34, 16, true); // bits a sample
+  header.setUint32(28, rate * 2, true); // bytes per second
+  header.setUint16(32, 2, true); // bytes per frame
+  header.setUint16(34, 16, true); // bits per sample
   text(36, "data");
   header.setUint32(40, samples.byteLength, true);
   return new Blob([header, samples], { type: "audio/wav" });
 }
 
 /**
- * @param {Float32Array[]} blocks in ±1; what overshoots is clipped.
+ * @param {Float32Array[]} blocks samples in ±1; values beyond are clipped.
  * @returns {Int16Array<ArrayBuffer>}
  */
 export function toInt16(blocks) {

@@ -1,4 +1,4 @@
-"""The page as people use it, in Chromium."""
+"""The page in Chromium, used as a person would."""
 
 import io
 import itertools
@@ -68,7 +68,7 @@ def expect_finished(page: Page) -> None:
 
 @contextmanager
 def held(stub: StubService, path: str, allowed: int) -> Iterator[threading.Event]:
-    """The stub answers `allowed` calls of the path; the next waits until the event is set."""
+    """Let the stub answer `allowed` calls of the path; the next waits until the event is set."""
     gate, calls = threading.Event(), iter(range(allowed))
 
     def wait(called: str) -> None:
@@ -98,7 +98,7 @@ def test_sentence_sounds_before_the_rest_is_made(visits: Visits, site: Site) -> 
         expect_finished(page)
     expect(page.locator("#made")).to_have_attribute("aria-busy", "false")
     expect(result(page).get_by_role("listitem")).to_have_count(2)
-    # What sounds is followed.
+    # The selection follows the sound.
     expect(result(page).get_by_role("button", name="The second one")).to_have_attribute(
         "aria-current", "true"
     )
@@ -120,14 +120,14 @@ def test_blocks_of_sound_join_without_a_gap(visits: Visits, tmp_path: Path) -> N
     assert sum(block["samples"] for block in blocks) == soundfile.info(io.BytesIO(wav)).frames
 
 
-def test_pictures_are_drawn_and_said_in_words(visits: Visits) -> None:
+def test_plots_are_drawn_and_described_in_words(visits: Visits) -> None:
     page = visits.open()
     speak(page)
     expect_finished(page)
     for name in ("Waveform: ", "Mel spectrogram of sentence 1: ", "Attention in sentence 1: "):
-        picture = result(page).get_by_role("img", name=name)
-        expect(picture).to_be_visible()
-        assert colours_in(picture) > 1
+        plot = result(page).get_by_role("img", name=name)
+        expect(plot).to_be_visible()
+        assert colours_in(plot) > 1
     attention = result(page).get_by_role("img", name="100% of the text is reached")
     expect(attention).to_be_visible()
     result(page).get_by_role("button", name="The second one").click()
@@ -142,7 +142,7 @@ def colours_in(canvas: Locator) -> int:
     return count
 
 
-def test_stop_ends_it_and_leaves_what_was_made(visits: Visits, site: Site) -> None:
+def test_stop_ends_speech_and_keeps_the_part_received(visits: Visits, site: Site) -> None:
     page = visits.open()
     with held(site.services.vocoder, "inference", allowed=1):
         speak(page)
@@ -155,7 +155,7 @@ def test_stop_ends_it_and_leaves_what_was_made(visits: Visits, site: Site) -> No
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_downloads_are_the_speech_that_was_heard(visits: Visits, tmp_path: Path) -> None:
+def test_downloads_hold_the_speech_that_was_played(visits: Visits, tmp_path: Path) -> None:
     page = visits.open()
     speak(page)
     expect_finished(page)
@@ -202,8 +202,8 @@ def test_voice_is_recorded_and_saved_with_consent(visits: Visits) -> None:
     assert len(details["samples"]) == 1
 
 
-def test_recorded_voice_is_the_one_that_was_heard(visits: Visits) -> None:
-    """The microphone heard a preset's clip: likeness tells that the WAV holds it undamaged."""
+def test_recording_keeps_the_voice_of_the_microphone(visits: Visits) -> None:
+    """The fake microphone plays a preset's clip: its likeness shows that the WAV is undamaged."""
     page = visits.open()
     page.get_by_text("Add a voice").click()
     page.get_by_role("button", name="Record", exact=True).click()
@@ -242,7 +242,7 @@ def test_voice_of_files_speaks_and_is_deleted(visits: Visits, site: Site) -> Non
     expect(page.get_by_role("radio", name="ash")).to_be_focused()
 
 
-def test_file_that_is_no_sound_is_refused_beside_the_form(visits: Visits, tmp_path: Path) -> None:
+def test_file_without_sound_shows_an_error_in_the_form(visits: Visits, tmp_path: Path) -> None:
     visits.expected = (REFUSED,)
     page = visits.open()
     page.get_by_text("Add a voice").click()
@@ -252,11 +252,11 @@ def test_file_that_is_no_sound_is_refused_beside_the_form(visits: Visits, tmp_pa
     save_voice(page, "None")
     alert = page.locator("form").filter(has_text="Consent").get_by_role("alert")
     expect(alert).to_contain_text("notes.wav")
-    # What was filled in is still there.
+    # The form keeps its entries.
     expect(page.get_by_label("Name of the voice")).to_have_value("None")
 
 
-def test_error_is_said_when_a_service_is_down(visits: Visits, site: Site) -> None:
+def test_error_is_shown_when_a_service_is_down(visits: Visits, site: Site) -> None:
     visits.expected = (REFUSED,)
     page = visits.open()
     site.services.synthesizer.refusal = Refusal(503)
@@ -270,7 +270,7 @@ def test_error_is_said_when_a_service_is_down(visits: Visits, site: Site) -> Non
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_error_in_mid_speech_keeps_what_was_heard(visits: Visits, site: Site) -> None:
+def test_error_in_mid_speech_keeps_the_part_received(visits: Visits, site: Site) -> None:
     page = visits.open()
     with held(site.services.vocoder, "inference", allowed=1) as gate:
         speak(page)
@@ -283,7 +283,7 @@ def test_error_in_mid_speech_keeps_what_was_heard(visits: Visits, site: Site) ->
     expect(page.get_by_role("button", name="Download MP3")).to_be_hidden()
 
 
-def test_gateway_out_of_reach_is_said(visits: Visits) -> None:
+def test_error_is_shown_when_the_gateway_is_unreachable(visits: Visits) -> None:
     visits.expected = (REFUSED,)
     page = visits.open()
     page.context.set_offline(True)
@@ -291,14 +291,14 @@ def test_gateway_out_of_reach_is_said(visits: Visits) -> None:
     expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
 
 
-def test_empty_text_is_asked_for(visits: Visits) -> None:
+def test_empty_text_shows_a_hint(visits: Visits) -> None:
     page = visits.open()
     page.get_by_role("button", name="Speak").click()
     expect(page.get_by_role("alert")).to_have_text("Write some text first.")
     expect(text_field(page)).to_be_focused()
 
 
-def test_keyboard_is_enough(visits: Visits) -> None:
+def test_page_works_with_the_keyboard_alone(visits: Visits) -> None:
     page = visits.open()
     keyboard = page.keyboard
     keyboard.press("Tab")
@@ -326,14 +326,14 @@ def test_keyboard_is_enough(visits: Visits) -> None:
     expect_finished(page)
 
 
-def test_skip_link_leads_to_the_text(visits: Visits) -> None:
+def test_skip_link_focuses_the_text(visits: Visits) -> None:
     page = visits.open()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(text_field(page)).to_be_focused()
 
 
-def test_everything_has_a_name_for_a_screen_reader(visits: Visits) -> None:
+def test_every_control_has_an_accessible_name(visits: Visits) -> None:
     page = visits.open()
     page.get_by_text("Add a voice").click()
     page.get_by_label("Choose files").set_input_files(SAMPLES / "ash.wav")
@@ -342,7 +342,7 @@ def test_everything_has_a_name_for_a_screen_reader(visits: Visits) -> None:
     assert NAMELESS.findall(page.locator("body").aria_snapshot()) == []
 
 
-def test_korean_is_spoken_to_who_reads_it(visits: Visits) -> None:
+def test_page_is_korean_for_a_korean_browser(visits: Visits) -> None:
     page = visits.open(locale="ko-KR")
     expect(page.locator("html")).to_have_attribute("lang", "ko")
     page.get_by_role("textbox", name="글").fill(TWO_SENTENCES)
@@ -359,7 +359,7 @@ def test_korean_is_spoken_to_who_reads_it(visits: Visits) -> None:
 
 
 @pytest.mark.parametrize("locale", ["en-US", "ko-KR"])
-def test_phone_needs_no_sideways_scrolling(visits: Visits, locale: str) -> None:
+def test_page_fits_the_width_of_a_phone(visits: Visits, locale: str) -> None:
     page = visits.open(locale=locale, **PHONE)
     page.locator("summary").click()
     page.locator("#text").fill(f"{'Long' * 40}. {TWO_SENTENCES}")
@@ -379,7 +379,7 @@ def test_too_long_text_is_sent_as_a_job(visits: Visits, site: Site) -> None:
         expect(jobs(page).get_by_text("1 of 160 sentences")).to_be_visible()
 
 
-def test_refused_job_leaves_no_word_of_the_one_before(visits: Visits, site: Site) -> None:
+def test_rejected_job_clears_the_status_of_the_job_before(visits: Visits, site: Site) -> None:
     visits.expected = (REFUSED,)
     page = visits.open()
     make_later = page.get_by_role("button", name="Make in the background")
@@ -389,11 +389,11 @@ def test_refused_job_leaves_no_word_of_the_one_before(visits: Visits, site: Site
         expect(page.locator("#jobs-status")).to_contain_text("has begun")
         page.context.set_offline(True)
         make_later.click()
-        expect(page.locator("#later-problem")).to_contain_text("The server does not answer.")
+        expect(page.locator("#later-error")).to_contain_text("The server does not answer.")
         expect(page.locator("#jobs-status")).to_have_text("")
 
 
-def test_job_is_followed_fetched_and_deleted(visits: Visits, site: Site, tmp_path: Path) -> None:
+def test_job_is_followed_downloaded_and_deleted(visits: Visits, site: Site, tmp_path: Path) -> None:
     page = visits.open()
     with held(site.services.vocoder, "inference", allowed=1) as gate:
         text_field(page).fill(TWO_SENTENCES)
@@ -427,7 +427,7 @@ def test_job_is_cancelled(visits: Visits, site: Site) -> None:
     expect(jobs(page).get_by_role("button", name="Delete")).to_be_focused()
 
 
-def test_key_is_asked_for_and_kept_as_long_as_wished(
+def test_key_is_asked_for_and_stored_as_chosen(
     chromium: Browser, site: Site, tmp_path: Path
 ) -> None:
     environment = {**site.services.environment, "DATA_DIR": str(tmp_path), "API_KEYS": "secret-key"}
@@ -438,7 +438,7 @@ def test_key_is_asked_for_and_kept_as_long_as_wished(
         expect(field).to_be_visible()
         speak(page)
         expect(field).to_be_focused()
-        expect(page.locator("#speech-problem")).to_contain_text("The server asks for an API key")
+        expect(page.locator("#speech-error")).to_contain_text("The server asks for an API key")
         field.fill("another-key")
         page.get_by_role("button", name="Use this key").click()
         expect(page.locator("#access-refused")).to_contain_text("does not take that key")

@@ -1,27 +1,27 @@
-/** What is drawn: waveform, mel spectrogram, attention; and what it shows, in numbers. */
+/** Plots of the waveform, the mel spectrogram and the attention, and numbers that describe them. */
 
 const BANDS = 80;
-const LOWEST_HZ = 55;
-const HIGHEST_HZ = 7600;
-const LINEAR_UP_TO_HZ = 1000; // Slaney's mel scale: linear to here, logarithmic above
+const MIN_HZ = 55;
+const MAX_HZ = 7600;
+const MAX_LINEAR_HZ = 1000; // Slaney's mel scale is linear up to here, logarithmic above
 const HZ_PER_MEL = 200 / 3;
 const LOG_STEP = Math.log(6.4) / 27;
 
 /**
- * A picture whose pixels are bytes, 0 to 255.
+ * A plot of one byte per value, 0 to 255.
  * @typedef {{bytes: Uint8Array, rows: number, columns: number}} Matrix
  */
 
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {import("./track.js").Track} track
- * @param {{seconds: number, playedSeconds: number | null}} how seconds: what the whole width stands
- *   for; playedSeconds: where the sound is, if it plays.
+ * @param {{seconds: number, playedSeconds: number | null}} options seconds: length of the x axis;
+ *   playedSeconds: position of the sound, null before it starts.
  */
 export function drawWaveform(canvas, track, { seconds, playedSeconds }) {
   const { context, width, height } = prepare(canvas);
   const colour = colours(canvas);
-  const perColumn = (seconds * 100) / width; // peaks, of 10 ms each
+  const perColumn = (seconds * 100) / width; // peaks of 10 ms
   const playedUpTo = ((playedSeconds ?? 0) / seconds) * width;
   for (let x = 0; x < width; x++) {
     const from = Math.floor(x * perColumn);
@@ -29,31 +29,31 @@ export function drawWaveform(canvas, track, { seconds, playedSeconds }) {
     if (peaks.length === 0) {
       break;
     }
-    const tall = Math.max(1, Math.max(...peaks) * height);
+    const barHeight = Math.max(1, Math.max(...peaks) * height);
     context.fillStyle = x < playedUpTo ? colour.accent : colour.wave;
-    context.fillRect(x, (height - tall) / 2, 1, tall);
+    context.fillRect(x, (height - barHeight) / 2, 1, barHeight);
   }
   if (playedSeconds !== null) {
-    line(context, playedUpTo, height, colour.ink);
+    drawLine(context, playedUpTo, height, colour.ink);
   }
 }
 
 /**
  * @param {HTMLCanvasElement} canvas
- * @param {Matrix} matrix first row at the bottom.
- * @param {number | null} played 0 to 1, where in its width the sound is, if it is there.
+ * @param {Matrix} matrix drawn with its first row at the bottom.
+ * @param {number | null} played position of the sound on the x axis, 0 to 1; null draws no line.
  */
 export function drawMatrix(canvas, matrix, played) {
   const { context, width, height } = prepare(canvas);
   context.imageSmoothingEnabled = matrix.columns > width || matrix.rows > height;
-  context.drawImage(painting(matrix, canvas), 0, 0, width, height);
+  context.drawImage(imageOf(matrix, canvas), 0, 0, width, height);
   if (played !== null) {
-    line(context, played * width, height, colours(canvas).accent);
+    drawLine(context, played * width, height, colours(canvas).accent);
   }
 }
 
 /**
- * @param {Uint8Array} bytes [rows, columns] as the API sends it.
+ * @param {Uint8Array} bytes [rows, columns]
  * @param {number} rows
  * @param {number} columns
  * @returns {Uint8Array} [columns, rows]
@@ -64,17 +64,17 @@ export function transposed(bytes, rows, columns) {
 
 /**
  * @param {Uint8Array} bytes
- * @returns {Uint8Array} the same, its least at 0 and its most at 255.
+ * @returns {Uint8Array} the same values, scaled to 0 to 255.
  */
-export function stretched(bytes) {
-  const least = bytes.reduce((one, other) => Math.min(one, other), 255);
-  const most = bytes.reduce((one, other) => Math.max(one, other), 0);
-  return bytes.map((value) => (255 * (value - least)) / (most - least || 1));
+export function normalized(bytes) {
+  const min = bytes.reduce((lowest, value) => Math.min(lowest, value), 255);
+  const max = bytes.reduce((highest, value) => Math.max(highest, value), 0);
+  return bytes.map((value) => (255 * (value - min)) / (max - min || 1));
 }
 
 /**
  * @param {Matrix} mel
- * @returns {number} Hz of the band that holds most of the sound.
+ * @returns {number} centre of the band with the most energy, in Hz, rounded to tens.
  */
 export function strongestHz(mel) {
   const sums = new Float64Array(BANDS);
@@ -82,26 +82,26 @@ export function strongestHz(mel) {
     sums[Math.floor(index / mel.columns)] += value;
   });
   const band = sums.indexOf(Math.max(...sums));
-  const low = melOf(LOWEST_HZ);
-  const hz = hzOf(low + ((melOf(HIGHEST_HZ) - low) * (band + 1)) / (BANDS + 1));
+  const low = melOf(MIN_HZ);
+  const hz = hzOf(low + ((melOf(MAX_HZ) - low) * (band + 1)) / (BANDS + 1));
   return Math.round(hz / 10) * 10;
 }
 
 /**
- * What a good attention does: it goes through the text from its first character to its last.
+ * How well the attention moves through the text, from its first character to its last.
  * @param {Matrix} attention [characters, steps]
- * @returns {{forward: number, reached: number}} percent of the steps that stay or go on, percent of
- *   the characters up to the furthest that was attended to.
+ * @returns {{forward: number, reached: number}} forward: percentage of steps that stay or move on;
+ *   reached: percentage of the characters up to the furthest one attended to.
  */
 export function attentionPath({ bytes, rows, columns }) {
   const path = Array.from({ length: columns }, (_, step) => {
-    let most = 0;
+    let strongest = 0;
     for (let character = 1; character < rows; character++) {
-      if (bytes[character * columns + step] > bytes[most * columns + step]) {
-        most = character;
+      if (bytes[character * columns + step] > bytes[strongest * columns + step]) {
+        strongest = character;
       }
     }
-    return most;
+    return strongest;
   });
   const forward = path.filter((character, step) => character >= (path[step - 1] ?? 0)).length;
   return {
@@ -112,19 +112,19 @@ export function attentionPath({ bytes, rows, columns }) {
 
 /** @param {number} hz */
 function melOf(hz) {
-  return hz < LINEAR_UP_TO_HZ
+  return hz < MAX_LINEAR_HZ
     ? hz / HZ_PER_MEL
-    : LINEAR_UP_TO_HZ / HZ_PER_MEL + Math.log(hz / LINEAR_UP_TO_HZ) / LOG_STEP;
+    : MAX_LINEAR_HZ / HZ_PER_MEL + Math.log(hz / MAX_LINEAR_HZ) / LOG_STEP;
 }
 
 /** @param {number} mel */
 function hzOf(mel) {
-  const above = mel - LINEAR_UP_TO_HZ / HZ_PER_MEL;
-  return above < 0 ? mel * HZ_PER_MEL : LINEAR_UP_TO_HZ * Math.exp(above * LOG_STEP);
+  const above = mel - MAX_LINEAR_HZ / HZ_PER_MEL;
+  return above < 0 ? mel * HZ_PER_MEL : MAX_LINEAR_HZ * Math.exp(above * LOG_STEP);
 }
 
 /**
- * Clears the canvas, and gives it a pixel for each of the screen's.
+ * Clears the canvas, and sets its size to the screen's pixels.
  * @param {HTMLCanvasElement} canvas
  */
 function prepare(canvas) {
@@ -146,10 +146,10 @@ function prepare(canvas) {
  * @param {number} height
  * @param {string} colour
  */
-function line(context, x, height, colour) {
-  const thick = Math.max(1, Math.round(devicePixelRatio * 1.5));
+function drawLine(context, x, height, colour) {
+  const thickness = Math.max(1, Math.round(devicePixelRatio * 1.5));
   context.fillStyle = colour;
-  context.fillRect(Math.round(x), 0, thick, height);
+  context.fillRect(Math.round(x), 0, thickness, height);
 }
 
 /** @param {Element} element */
@@ -160,31 +160,31 @@ function colours(element) {
 }
 
 /** @type {WeakMap<Matrix, {scale: string, image: HTMLCanvasElement}>} */
-const paintings = new WeakMap();
+const images = new WeakMap();
 
 /**
- * Painted once for each scale of colours, and not for each frame.
+ * The matrix as an image, cached until the colour scale changes.
  * @param {Matrix} matrix
- * @param {Element} element whose style has the scale.
+ * @param {Element} element its style defines the colour scale.
  */
-function painting(matrix, element) {
+function imageOf(matrix, element) {
   const style = getComputedStyle(element);
   const scale = [0, 1, 2, 3].map((stop) => style.getPropertyValue(`--shade-${stop}`).trim());
-  const known = paintings.get(matrix);
-  if (known?.scale === scale.join()) {
-    return known.image;
+  const cached = images.get(matrix);
+  if (cached?.scale === scale.join()) {
+    return cached.image;
   }
-  const image = painted(matrix, shades(scale));
-  paintings.set(matrix, { scale: scale.join(), image });
+  const image = rendered(matrix, shades(scale));
+  images.set(matrix, { scale: scale.join(), image });
   return image;
 }
 
 /**
- * @param {string[]} scale colours from nothing to most.
+ * @param {string[]} scale colours, from the lowest value to the highest.
  * @returns {Uint8ClampedArray} [256 * 4] red, green, blue, alpha
  */
 function shades(scale) {
-  const context = plain(256, 1);
+  const context = newContext(256, 1);
   const gradient = context.createLinearGradient(0, 0, 256, 0);
   scale.forEach((colour, stop) => gradient.addColorStop(stop / (scale.length - 1), colour));
   context.fillStyle = gradient;
@@ -197,8 +197,8 @@ function shades(scale) {
  * @param {Uint8ClampedArray} shade
  * @returns {HTMLCanvasElement} a pixel for each value.
  */
-function painted({ bytes, rows, columns }, shade) {
-  const context = plain(columns, rows);
+function rendered({ bytes, rows, columns }, shade) {
+  const context = newContext(columns, rows);
   const image = context.createImageData(columns, rows);
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
@@ -215,7 +215,7 @@ function painted({ bytes, rows, columns }, shade) {
  * @param {number} width
  * @param {number} height
  */
-function plain(width, height) {
+function newContext(width, height) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;

@@ -1,12 +1,12 @@
-/** The text and its button: sends the text, and passes on what comes back as it comes. */
+/** The form for the text: sends it, and shows the speech while it is received. */
 
-import { eventsOf, MAX_CHARACTERS, postJson, Problem } from "./api.js";
-import { element, input } from "./elements.js";
+import { ApiError, eventsOf, MAX_CHARACTERS, postJson } from "./api.js";
+import { element, input } from "./dom.js";
+import { hideError, showError, showHint } from "./errors.js";
 import { setText } from "./language.js";
-import { hideProblem, showAdvice, showProblem } from "./problems.js";
 import { unlockSound } from "./player.js";
 import { Result } from "./result.js";
-import { chosenVoice } from "./voices.js";
+import { selectedVoice } from "./voices.js";
 
 /** @typedef {import("./result.js").Speech} Speech */
 
@@ -19,8 +19,8 @@ const speed = () => Number(input("speed").value);
 let result;
 let abort = new AbortController();
 
-/** @param {(text: string, speed: number) => void} onLater takes a text that is to be a job. */
-export function setUpSpeaking(onLater) {
+/** @param {(text: string, speed: number) => void} onJob called with a text for the background. */
+export function setUpSpeechForm(onJob) {
   element("speech-form").addEventListener("submit", (event) => {
     event.preventDefault();
     speak();
@@ -36,23 +36,23 @@ export function setUpSpeaking(onLater) {
   element("speed").addEventListener("input", showSpeed);
   element("text-file").addEventListener("change", openFile);
   element("later").addEventListener("click", () => {
-    if (hasText("later-problem")) {
-      onLater(text().value, speed());
+    if (hasText("later-error")) {
+      onJob(text().value, speed());
     }
   });
   showLength();
   showSpeed();
 }
 
-/** The text as it is sent, counted as the server counts: in code points. */
+/** Length of the text in code points, as the server counts it. */
 function length() {
   return [...text().value].length;
 }
 
 function showLength() {
   const tooLong = length() > MAX_CHARACTERS;
-  setText(element("text-count"), "text.count", { count: length(), most: MAX_CHARACTERS });
-  setText(element("text-long"), tooLong ? "text.tooLong" : "", { most: MAX_CHARACTERS });
+  setText(element("text-count"), "text.count", { count: length(), max: MAX_CHARACTERS });
+  setText(element("text-long"), tooLong ? "text.tooLong" : "", { max: MAX_CHARACTERS });
   element("speak").classList.toggle("primary", !tooLong);
   element("later").classList.toggle("primary", tooLong);
 }
@@ -72,11 +72,11 @@ async function openFile(event) {
   }
 }
 
-/** @param {string} place of the advice, if there is none. */
-function hasText(place) {
-  hideProblem(element(place));
+/** @param {string} alert id of the element for a hint, if there is no text. */
+function hasText(alert) {
+  hideError(element(alert));
   if (!text().value.trim()) {
-    showAdvice(element(place), "text.empty", text());
+    showHint(element(alert), "text.empty", text());
   }
   return Boolean(text().value.trim());
 }
@@ -87,67 +87,68 @@ function stop() {
 }
 
 async function speak() {
-  if (!hasText("speech-problem")) {
+  if (!hasText("speech-error")) {
     return;
   }
   if (length() > MAX_CHARACTERS) {
-    const most = { most: MAX_CHARACTERS };
-    showAdvice(element("speech-problem"), "text.tooLong", element("later"), most);
+    const max = { max: MAX_CHARACTERS };
+    showHint(element("speech-error"), "text.tooLong", element("later"), max);
     return;
   }
   stop();
   abort = new AbortController();
   const { signal } = abort;
-  // The seed makes the file that is asked for afterwards the same speech.
-  const asked = { input: text().value, speed: speed(), seed: Math.floor(Math.random() * 2 ** 31) };
+  // With the same seed, an MP3 that is requested later is the same speech.
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  const options = { input: text().value, speed: speed(), seed };
   try {
     unlockSound();
-    const speech = { ...asked, voice: await chosenVoice() };
+    const speech = { ...options, voice: await selectedVoice() };
     result = new Result(speech, showStop);
-    await fill(result, speech, signal);
+    await receive(result, speech, signal);
   } catch (error) {
-    showProblem(element("speech-problem"), error);
+    showError(element("speech-error"), error);
   }
 }
 
 /**
- * @param {Result} filled
+ * @param {Result} target
  * @param {Speech} speech
  * @param {AbortSignal} signal
- * @throws {Problem}
+ * @throws {ApiError}
  */
-async function fill(filled, speech, signal) {
-  const wanted = { model: "tts-1", response_format: "pcm", stream_format: "sse", details: true };
+async function receive(target, speech, signal) {
+  const options = { model: "tts-1", response_format: "pcm", stream_format: "sse", details: true };
   try {
-    await take(filled, await postJson(SPEECH, { ...wanted, ...speech }, signal));
-    filled.end("done");
+    await addEvents(target, await postJson(SPEECH, { ...options, ...speech }, signal));
+    target.end("done");
   } catch (error) {
-    filled.end(signal.aborted ? "stopped" : "failed");
+    target.end(signal.aborted ? "stopped" : "failed");
     throw signal.aborted ? signal.reason : error;
   }
 }
 
 /**
- * @param {Result} filled
+ * @param {Result} target
  * @param {Response} response
  */
-async function take(filled, response) {
+async function addEvents(target, response) {
   for await (const event of eventsOf(response)) {
     switch (event.type) {
       case "speech.sentence.details":
-        filled.addSentence(event);
+        target.addSentence(event);
         break;
       case "speech.audio.delta":
-        filled.addSound(event.audio);
+        target.addSound(event.audio);
         break;
       case "speech.audio.done":
         return;
     }
   }
-  throw new Problem("cut");
+  throw new ApiError("cut");
 }
 
-/** @param {boolean} busy whether there is anything to stop. */
+/** @param {boolean} busy whether there is speech to stop. */
 function showStop(busy) {
   const button = /** @type {HTMLButtonElement} */ (element("stop"));
   if (!busy && document.activeElement === button) {
