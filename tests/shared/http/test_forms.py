@@ -44,7 +44,11 @@ FILE, TEXT = part(b'name="clip"; filename="a.wav"'), part(b'name="text"')
     [
         (FILE * 3, "clip", "clip: the form has over 2 files, the limit; send fewer"),
         (TEXT * 3, "body", "the form has over 2 fields besides its files, the limit; send"),
-        (part(b'name="text"', b"a" * 11), "body", "a field of the form is over 10 bytes, the limit"),
+        (
+            part(b'name="text"', b"a" * 11),
+            "body",
+            "a field of the form is over 10 bytes, the limit",
+        ),
         (part(b'nome="text"'), "body", "the form cannot be read ("),
     ],
     ids=["files", "fields", "size", "nameless"],
@@ -61,7 +65,7 @@ def test_form_without_a_boundary_gets_the_remedy(
     refusal: Callable[..., tuple[str, str | None]],
 ) -> None:
     said, _ = refusal(FILE, {"Content-Type": "multipart/form-data"})
-    assert "send it as multipart/form-data with its boundary" in said
+    assert "send multipart/form-data with its boundary" in said
 
 
 @pytest.mark.parametrize("charset", ["punycode", "utf-7", "undefined", "unicode_escape", "a\\\0b"])
