@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
 
 from encoder_service.embedding import embed_utterance
@@ -12,13 +11,13 @@ from encoder_service.hparams import SAMPLING_RATE, Hparams
 from encoder_service.model import SpeakerEncoder
 from encoder_service.preprocess import ClipReport, UnusableClip, usable_voice
 from encoder_service.settings import Settings
-from shared.audio.files import MIN_RATE, Clip, resample_stream
+from shared.audio.files import Clip
 from shared.checkpoints.hparams import hparams_from
 from shared.checkpoints.loading import load_model
 from shared.http.errors import InvalidRequest
 from shared.http.process_memory import return_freed_memory
 from shared.http.tensors import Float32Array
-from shared.voices import sample_clip
+from shared.voices import example_wav
 
 Decode = Callable[[], Clip]
 """Gives the clip of a request; decoding a sound file is work for the compute thread."""
@@ -64,7 +63,5 @@ def _voice_in(clip: Clip) -> tuple[Float32Array, ClipReport]:
 
 
 def example() -> dict[str, Any]:
-    """A body for POST /inference/: a short clip at a low rate, to be read in the browser."""
-    clip = sample_clip(seconds=1.5)
-    wav = np.concatenate([*resample_stream([clip.wav], clip.rate, MIN_RATE)])
-    return {"wav": [round(sample, 3) + 0.0 for sample in wav.tolist()], "sr": MIN_RATE}
+    """A body for POST /inference/."""
+    return example_wav()

@@ -3,7 +3,7 @@
 A voice is a tone: the loudest band of every mel spectrogram follows from the embedding, and the
 vocoder plays that band's middle as a sine. A character lasts FRAMES_PER_CHARACTER frames.
 
-`python -m tests.gateway_service.stub_services vocoder 8003` runs one until it is killed.
+`python -m tests.support.stub_services vocoder 8003` runs one until it is killed.
 """
 
 import sys
