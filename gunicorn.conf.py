@@ -12,8 +12,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from shared.http.startup_errors import read_settings
-
 _ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(_ROOT))
 
@@ -70,4 +68,7 @@ logconfig_dict = {
 
 def on_starting(_: Any) -> None:
     """Exit with a line for each invalid setting, before any worker starts."""
+    # Imported here, since the console script has the source folder on its path only by now.
+    from shared.http.startup_errors import read_settings
+
     read_settings(import_module(f"{_SERVICE}_service.settings").Settings)

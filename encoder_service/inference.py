@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from encoder_service.embedding import embed_utterance, part_likeness
@@ -13,13 +12,12 @@ from encoder_service.model import SpeakerEncoder
 from encoder_service.preprocess import ClipReport, UnusableClip, usable_voice
 from encoder_service.recordings import Recording
 from encoder_service.settings import Settings
-from shared.audio.files import MIN_RATE, resample_stream
 from shared.checkpoints.hparams import hparams_from
 from shared.checkpoints.loading import load_model, weights_sha256
 from shared.http.errors import InvalidRequest
 from shared.http.process_memory import return_freed_memory
 from shared.http.tensors import Float32Array
-from shared.voices import sample_clip
+from shared.voices import example_wav
 
 Decode = Callable[[], Recording]
 """Gives the clip of a request. It decodes a sound file, so it runs in the compute thread."""
@@ -89,7 +87,5 @@ def _with_speakers(report: ClipReport, likeness: float | None) -> ClipReport:
 
 
 def example() -> dict[str, Any]:
-    """A body for POST /inference/: a short clip at a low rate, to be read in the browser."""
-    clip = sample_clip(seconds=1.5)
-    wav = np.concatenate([*resample_stream([clip.wav], clip.rate, MIN_RATE)])
-    return {"wav": [round(sample, 3) + 0.0 for sample in wav.tolist()], "sr": MIN_RATE}
+    """A body for POST /inference/."""
+    return example_wav()

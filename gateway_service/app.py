@@ -1,9 +1,7 @@
 """The gateway: the three services as people use them. It holds no model and no torch."""
 
 from functools import partial
-from typing import Any
 
-import numpy as np
 from fastapi import FastAPI
 
 from gateway_service.access.middleware import access_middleware, describe_access
@@ -17,12 +15,10 @@ from gateway_service.speech import captioned_routes, legacy_routes, verify_route
 from gateway_service.speech import routes as speech_routes
 from gateway_service.storage.database import Storage
 from gateway_service.voices import routes as voice_routes
-from shared.audio.files import MIN_RATE, resample_stream
 from shared.http.app import app_on_demand, create_app
 from shared.http.app_state import AppState, state_of
-from shared.http.openapi import extend_openapi
 from shared.http.startup_errors import read_settings
-from shared.voices import DEFAULT_VOICE, sample_clip, sample_embeds
+from shared.voices import example_embed, example_wav
 
 _ROUTERS = [
     page.router,
@@ -34,6 +30,7 @@ _ROUTERS = [
     legacy_routes.router,
 ]
 """In the order of the page at /docs."""
+_TEXT_EXAMPLE = {"text": "Hello, this is my voice.", "consent": "A voice of this project."}
 
 
 def build_app(settings: Settings | None = None) -> FastAPI:
@@ -51,6 +48,10 @@ def build_app(settings: Settings | None = None) -> FastAPI:
         load=partial(open_gateway, settings),
         unload=close_gateway,
         check_ready=Gateway.check_ready,
+        examples={
+            "/inference-c/": lambda: _TEXT_EXAMPLE | example_wav(),
+            "/inference-w/": lambda: _TEXT_EXAMPLE | {"embed": example_embed(), "sr": 16_000},
+        },
         concurrency=settings.concurrency,
         caller_share=settings.caller_share,
         middleware=access_middleware(settings),
@@ -59,27 +60,7 @@ def build_app(settings: Settings | None = None) -> FastAPI:
     describe_access(app, settings)
     for router in _ROUTERS:
         app.include_router(router)
-    extend_openapi(app, {"/inference-c/": _clip_example, "/inference-w/": _embed_example})
     return app
-
-
-_TEXT_EXAMPLE = {"text": "Hello, this is my voice.", "consent": "A voice of this project."}
-
-
-def _clip_example() -> dict[str, Any]:
-    """A clip at a low rate, short enough for a browser's text field."""
-    clip = sample_clip(seconds=1.5)
-    wav = np.concatenate([*resample_stream([clip.wav], clip.rate, MIN_RATE)])
-    return {
-        **_TEXT_EXAMPLE,
-        "wav": [round(sample, 3) + 0.0 for sample in wav.tolist()],
-        "sr": MIN_RATE,
-    }
-
-
-def _embed_example() -> dict[str, Any]:
-    embed = [round(value, 4) for value in sample_embeds()[DEFAULT_VOICE].tolist()]
-    return {**_TEXT_EXAMPLE, "embed": embed, "sr": 16_000}
 
 
 __getattr__ = app_on_demand(build_app)

@@ -4,10 +4,11 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from shared.audio.files import Clip, read_sound
+from shared.audio.files import MIN_RATE, Clip, read_sound, resample_stream
 from shared.http.tensors import Float32Array
 from shared.settings import REPOSITORY
 
@@ -30,6 +31,18 @@ def sample_embeds() -> dict[str, Float32Array]:
     """[256] by voice: the encoder's embedding of each clip in samples/."""
     stored = json.loads((SAMPLES / "embeds.json").read_text())
     return {voice: np.array(embed, np.float32) for voice, embed in stored.items()}
+
+
+def example_wav() -> dict[str, Any]:
+    """`wav` and `sr` of an example request: short and at a low rate, for a browser's text field."""
+    clip = sample_clip(seconds=1.5)
+    wav = np.concatenate([*resample_stream([clip.wav], clip.rate, MIN_RATE)])
+    return {"wav": [round(sample, 3) + 0.0 for sample in wav.tolist()], "sr": MIN_RATE}
+
+
+def example_embed() -> list[float]:
+    """[256] `embed` of an example request."""
+    return [round(value, 4) for value in sample_embeds()[DEFAULT_VOICE].tolist()]
 
 
 def mean_embed(

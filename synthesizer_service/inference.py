@@ -16,7 +16,7 @@ from shared.http.deadlines import check_connected
 from shared.http.errors import InvalidRequest, TooLarge, TooSlow
 from shared.http.process_memory import return_freed_memory
 from shared.http.tensors import Float32Array, Int64Array
-from shared.voices import DEFAULT_VOICE, sample_embeds
+from shared.voices import example_embed
 from synthesizer_service.schemas import CharsRequest, TextRequest, TextsRequest
 from synthesizer_service.settings import Settings
 from synthesizer_service.tacotron.alignment import divided, word_spans
@@ -167,8 +167,7 @@ def _word_times(text: str, reading: Reading, speech: Speech, r: int) -> list[dic
 
 def example() -> dict[str, Any]:
     """A body for POST /inference/."""
-    embed = [round(value, 4) for value in sample_embeds()[DEFAULT_VOICE].tolist()]
-    return {"text": "Hello, this is my voice.", "embed": embed}
+    return {"text": "Hello, this is my voice.", "embed": example_embed()}
 
 
 def _require_speakable(ids: Sequence[int] | Int64Array, name: str, param: str) -> None:

@@ -1,6 +1,7 @@
 """The rules of the tree: imports, layout, names and sizes of modules, library internals."""
 
 import ast
+import inspect
 import os
 import re
 import subprocess
@@ -196,24 +197,24 @@ EVERY_FILE = [file for package in PACKAGES for file in (REPOSITORY / package).rg
 
 def private_names(tree: ast.Module) -> Iterator[str]:
     """Private names of LIBRARIES that a module imports, reads, sets or overrides."""
-    of_library: dict[str, str] = {}  # library by the name that the module has for a part of it
+    imported_as: dict[str, str] = {}  # full name of each part of a library, by its name here
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             for name, alias in names_of(node):
                 library, *rest = name.split(".")
                 if library in LIBRARIES:
-                    of_library[alias] = library
+                    imported_as[alias] = name
                     yield from (name for part in rest if PRIVATE.fullmatch(part))
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and PRIVATE.fullmatch(node.attr):
-            root = ast.unparse(node.value).partition(".")[0]
-            if root in of_library:
+            if ast.unparse(node.value).partition(".")[0] in imported_as:
                 yield ast.unparse(node)
-        if isinstance(node, ast.ClassDef):
-            bases = {ast.unparse(base).partition("[")[0].partition(".")[0] for base in node.bases}
-            if libraries := {of_library[base] for base in bases & of_library.keys()}:
-                inherited = inherited_private_names(node, libraries)
-                yield from (f"{node.name}.{name}" for name in inherited)
+        elif isinstance(node, ast.ClassDef):
+            for base in node.bases:
+                first, *rest = ast.unparse(base).partition("[")[0].split(".")
+                if first in imported_as:
+                    known = names_inside(".".join([imported_as[first], *rest]))
+                    yield from (f"{node.name}.{name}" for name in own_names(node) & known)
 
 
 def names_of(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
@@ -225,30 +226,35 @@ def names_of(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
             yield f"{node.module}.{alias.name}", alias.asname or alias.name
 
 
-def inherited_private_names(node: ast.ClassDef, libraries: set[str]) -> set[str]:
-    """Private names of `self` that a class uses, and that its library defines as well."""
+def own_names(node: ast.ClassDef) -> set[str]:
+    """Private names that a class defines, and those of `self` that it uses."""
     used = {
         inner.attr
         for inner in ast.walk(node)
-        if isinstance(inner, ast.Attribute)
-        and ast.unparse(inner.value) in ("self", "super()")
-        and PRIVATE.fullmatch(inner.attr)
+        if isinstance(inner, ast.Attribute) and ast.unparse(inner.value) in ("self", "super()")
     }
-    used |= {
+    defined = {
         inner.name
         for inner in node.body
         if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)
-        and PRIVATE.fullmatch(inner.name)
     }
-    return {name for name in used if any(name in words_of(library) for library in libraries)}
+    return {name for name in used | defined if PRIVATE.fullmatch(name)}
 
 
 @cache
-def words_of(library: str) -> frozenset[str]:
-    """Every private name in the source of a library."""
-    folder = Path(import_module(library).__file__ or "").parent
-    sources = (file.read_text(errors="replace") for file in folder.rglob("*.py"))
-    return frozenset(name for source in sources for name in re.findall(r"\b_[a-zA-Z]\w*", source))
+def names_inside(class_name: str) -> set[str]:
+    """Private names that a library's class, or one of its bases, has inside."""
+    module, _, name = class_name.rpartition(".")
+    kind = getattr(import_module(module), name)
+    of_library = [base for base in kind.__mro__ if base.__module__.partition(".")[0] in LIBRARIES]
+    return {name for base in of_library for name in re.findall(r"\b_[a-zA-Z]\w*", source_of(base))}
+
+
+def source_of(kind: type) -> str:
+    try:
+        return inspect.getsource(kind)
+    except OSError:  # a class without a statement of its own
+        return inspect.getsource(import_module(kind.__module__))
 
 
 def test_no_module_uses_a_private_name_of_a_library() -> None:

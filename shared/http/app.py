@@ -7,9 +7,10 @@ slash. The model is loaded in the lifespan: in the worker process, never before 
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -23,10 +24,10 @@ from starlette.middleware import Middleware
 from shared import __version__
 from shared.http.admission import ComputeSlot, set_switch_interval
 from shared.http.app_state import AppState, get_model, get_slot, state_of
+from shared.http.availability import ConnectionLimit, Draining
 from shared.http.bodies import BodyLimit
 from shared.http.browser_guard import BrowserGuard, describe_guard
 from shared.http.deadlines import CancelOnDisconnect, SendDeadline
-from shared.http.draining import ConnectionLimit, Draining
 from shared.http.error_handlers import add_error_handlers
 from shared.http.errors import NotReady
 from shared.http.index_page import service_page
@@ -53,6 +54,7 @@ def create_app(
     settings: AppSettings,
     load: Callable[[], Any],
     example: Callable[[], dict[str, Any]] | None = None,
+    examples: Mapping[str, Callable[[], Any]] = MappingProxyType({}),
     concurrency: int = 1,
     caller_share: float = 1.0,
     threads: int | None = None,
@@ -68,6 +70,7 @@ def create_app(
     check_ready: gets the model at each readiness probe. Raises NotReady; must not block.
     example: returns a body for POST /inference/, which the page at / shows. Without it the app has
         a page of its own.
+    examples: by path, functions that return bodies for /docs.
     concurrency, threads: requests that compute at a time, and threads that they share; one for each
         if None.
     caller_share: fraction of concurrency and queue that one caller may hold, 0 to 1.
@@ -93,7 +96,7 @@ def create_app(
     )
     app.state = state  # type: ignore[assignment]  # typed, where Starlette's is not
     app.router.route_class = JsonRoute
-    extend_openapi(app, {"/inference/": example} if example else None)
+    extend_openapi(app, {**({"/inference/": example} if example else {}), **examples})
     if isinstance(settings, ServiceSettings):
         describe_guard(app)
     add_error_handlers(app)

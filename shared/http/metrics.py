@@ -46,6 +46,6 @@ class Metrics:
         self._requests.labels(method, route, status).inc()
         self._seconds.labels(method, route).observe(seconds)
 
-    def count_problem(self, route: str, code: str) -> None:
+    def count_error(self, route: str, code: str) -> None:
         """Count an error by its code; docs/api.md lists the codes."""
         self._errors.labels(route, code).inc()

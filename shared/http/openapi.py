@@ -77,7 +77,7 @@ QUEUED = errors(429, 504)
 """Errors of a route that waits for a compute slot."""
 
 
-def extend_openapi(app: FastAPI, examples: Mapping[str, Callable[[], Any]] | None = None) -> None:
+def extend_openapi(app: FastAPI, examples: Mapping[str, Callable[[], Any]]) -> None:
     """Add to the app's document: errors of each call, examples, and the order of tags.
 
     examples: by path, a function that returns a JSON body; it is called when the document is first
@@ -92,7 +92,7 @@ def extend_openapi(app: FastAPI, examples: Mapping[str, Callable[[], Any]] | Non
         for path in document["paths"].values():
             for method, operation in path.items():
                 _add_errors(operation, method)
-        _add_examples(document, examples or {})
+        _add_examples(document, examples)
         used = {tag for operation in _operations(document) for tag in operation.get("tags", ())}
         document["tags"] = [{"name": tag} for tag in _TAGS if tag in used]
         _make_limits_exact(document)

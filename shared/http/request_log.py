@@ -67,10 +67,10 @@ class RequestLog:
             route = getattr(scope.get("route"), "path", "none")
             method = scope["method"] if scope["method"] in _METHODS else "other"
             seconds = time.perf_counter() - started
-            note(self.metrics, method, route, status, seconds, sent, problem.code)
+            log_request(self.metrics, method, route, status, seconds, sent, problem.code)
 
 
-def note(
+def log_request(
     metrics: Metrics,
     method: str,
     route: str,
@@ -84,6 +84,6 @@ def note(
     fields = {"method": method, "route": route, "status": status}
     fields |= {"seconds": round(seconds, 4), "bytes": sent}
     if problem:
-        metrics.count_problem(route, problem)
+        metrics.count_error(route, problem)
         fields["code"] = problem
     log.info("%s %s %s", method, route, status, extra={"fields": fields})

@@ -26,8 +26,10 @@ class ResponseModel(BaseModel):
 
 
 def with_limits(model: type[ModelT], **annotations: Any) -> type[ModelT]:
-    """A subclass of a model with other annotations for some fields, which keep their defaults and
-    descriptions."""
+    """A subclass of a model in which some fields have other annotations.
+
+    Their defaults and descriptions stay.
+    """
     fields: dict[str, Any] = {
         name: (annotation, model.model_fields[name]) for name, annotation in annotations.items()
     }
@@ -41,7 +43,7 @@ def with_limits(model: type[ModelT], **annotations: Any) -> type[ModelT]:
 
 
 class Limits:
-    """Annotation of a request model in a route: `with_limits` of it is read there."""
+    """Annotation of a request model in a route: narrows fields, as `with_limits` does."""
 
     def __init__(self, **annotations: Any) -> None:
         self._annotations = annotations

@@ -33,7 +33,7 @@ from shared.http.errors import ApiError, InvalidRequest
 from shared.http.json_routes import ErrorResponse
 from shared.http.process_memory import freeze_gc
 from shared.http.request_id import HEADER, accepted_or_new, request_id
-from shared.http.request_log import note
+from shared.http.request_log import log_request
 
 ARRIVAL_FACTOR = 1.5
 """A request has this many times RECEIVE_SECONDS to arrive. Where an app reads the body,
@@ -200,7 +200,7 @@ class TimeoutProtocol(H11Protocol):
         # This may run in the context of the previous request, which is yet to be logged.
         token = request_id.set(current)
         sent = len(response.body)
-        note(self.state.metrics, "other", "none", error.status, seconds, sent, error.code)
+        log_request(self.state.metrics, "other", "none", error.status, seconds, sent, error.code)
         request_id.reset(token)
 
     def make_room(self) -> None:

@@ -27,7 +27,7 @@ def test_origins_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("origins", ["*", "https://*.example", "example.org", "https://a/path"])
 def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
     monkeypatch.setenv("CORS_ORIGINS", origins)
-    with pytest.raises(ValidationError, match="no origin; write each out"):
+    with pytest.raises(ValidationError, match="not an origin; write each in full"):
         Settings()
 
 
@@ -39,7 +39,7 @@ def test_host_names_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("hosts", ["*", "https://a.example", "a.example:80", "a.example/"])
 def test_what_is_no_host_name_is_refused(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
     monkeypatch.setenv("ALLOWED_HOSTS", hosts)
-    with pytest.raises(ValidationError, match="no host name; write each out"):
+    with pytest.raises(ValidationError, match="not a host name; write each in full"):
         Settings()
 
 

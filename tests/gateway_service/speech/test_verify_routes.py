@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, get_args
 
+import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
@@ -24,6 +25,8 @@ from shared.http.app import Slot, create_app
 from shared.settings import PUBLIC_WATERMARK_KEY
 from shared.voices import sample_path
 from tests.support.job_fixtures import wait_until
+from tests.support.speech_fixtures import speech_server
+from tests.support.stub_services import stub_embed
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +145,19 @@ def test_long_files_leave_slots_to_others(monkeypatch: pytest.MonkeyPatch) -> No
         assert api.post("/speak").text == '"spoken"'
         is_over.set()
         assert [file.result().status_code for file in files] == [200] * len(files)
+
+
+@pytest.mark.parametrize("path", ["/v1/audio/speech", "/inference-w/"])
+def test_settings_decide_about_the_mark_of_each_route(path: str) -> None:
+    body = {
+        "/v1/audio/speech": {"input": "Hello there.", "voice": "low", "response_format": "pcm"},
+        "/inference-w/": {"text": "Hello there.", "embed": stub_embed().tolist(), "sr": 16_000},
+    }[path]
+
+    def sound(**settings: Any) -> bytes:
+        with speech_server(Settings(**settings)) as server:
+            answer = httpx.post(server.url + path, json={**body, "seed": 1}, timeout=60)
+            return answer.raise_for_status().content
+
+    public, own, none = sound(), sound(watermark_key=SecretStr("our own")), sound(watermark=False)
+    assert len({public, own, none}) == 3

@@ -65,7 +65,7 @@ def test_form_without_a_boundary_gets_the_remedy(
     refusal: Callable[..., tuple[str, str | None]],
 ) -> None:
     said, _ = refusal(FILE, {"Content-Type": "multipart/form-data"})
-    assert "send it as multipart/form-data with its boundary" in said
+    assert "send multipart/form-data with its boundary" in said
 
 
 @pytest.mark.parametrize("charset", ["punycode", "utf-7", "undefined", "unicode_escape", "a\\\0b"])

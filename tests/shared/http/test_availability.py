@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from shared.http.availability import Draining
 from shared.http.deadlines import CancelOnDisconnect, caller_state
-from shared.http.draining import Draining
 
 pytestmark = pytest.mark.anyio
 
