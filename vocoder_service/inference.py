@@ -82,7 +82,6 @@ def _sound(vocoder: Vocoder, request: SpecRequest) -> Iterator[Float32Array]:
 
 
 def example() -> dict[str, Any]:
-    """A request body that works: one second of the default voice."""
     clip = sample_clip(seconds=1)
     resampled = np.concatenate([*resample_stream([clip.wav], clip.rate, MEL_FORMAT.sample_rate)])
     return {"spec": mel_spectrogram(resampled), "sr": MEL_FORMAT.sample_rate}

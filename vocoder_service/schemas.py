@@ -31,17 +31,16 @@ class SpecRequest(BaseModel):
     spec: Spec
     """[80][T] mel spectrogram, 80 frames a second; clipped to ±4."""
     sr: int = Field(MEL_FORMAT.sample_rate, ge=MIN_OUTPUT_RATE, le=MAX_OUTPUT_RATE)
-    """Sample rate of the response, in Hz."""
+    """Samples a second that the answer is to have."""
     seed: int | None = Field(None, ge=0, lt=2**63)
-    """The same request and seed give the same sound. Vocos ignores it."""
+    """The same request and seed give the same sound; Vocos makes no use of it."""
     temperature: float = Field(1.0, ge=0.1, le=2.0)
-    """Below 1 the sound is smoother and duller, above 1 rougher. Vocos ignores it."""
+    """Below 1 is smoother and duller, above 1 is rougher; Vocos makes no use of it."""
     stream: bool = True
-    """Send sound while it is made; false sends it whole, with its length in the headers."""
+    """Send the answer as it is made; false sends it whole, with its length in the headers."""
 
 
 class WavResponse(BaseModel):
     wav: Wav
     """[n] samples in ±1."""
     sr: int
-    """Sample rate in Hz."""

@@ -1,4 +1,4 @@
-"""Settings of the vocoder service, read from the environment."""
+"""What a deployment of the vocoder sets through the environment."""
 
 import os
 from typing import Literal
@@ -11,27 +11,27 @@ from vocoder_service.wavernn.correction import PASSES
 
 NetworkName = Literal["vocos", "wavernn"]
 NETWORK_NAMES: dict[NetworkName, str] = {"vocos": "Vocos", "wavernn": "WaveRNN"}
-"""Display names of the networks."""
+"""Their names for people."""
 
 
 class Settings(ServiceSettings):
     vocoder: NetworkName = "vocos"
-    """The network: Vocos (checkpoints/vocos/) or RTVC's WaveRNN (checkpoints/vocoder/)."""
+    """The network that speaks: checkpoints/vocos/, or with wavernn RTVC's, checkpoints/vocoder/."""
     max_frames: int = Field(default=4_800, gt=0)
-    """Longest mel spectrogram in frames of 12.5 ms."""
+    """Longest mel spectrogram, in frames of 12.5 ms."""
     concurrency: int = Field(default=16, gt=0)
-    """Requests that are vocoded at a time; WaveRNN computes them in one batch."""
+    """Requests that are vocoded at a time; WaveRNN makes them in one batch."""
     vocoder_threads: int = Field(default_factory=lambda: min(4, len(os.sched_getaffinity(0))), gt=0)
-    """Vocos: threads that the requests share, block by block. WaveRNN: threads of the native sample
-    loop, which share the folds of a batch."""
+    """Vocos: threads that the requests share, each for a block at a time. WaveRNN: threads of the
+    native sample loop, each for some of the batch's folds."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
-    """WaveRNN: precision of the sample loop; bfloat16 only on CPUs that multiply it."""
+    """WaveRNN: of the sample loop's products; bfloat16 only where the CPU multiplies it."""
     correction_passes: int = Field(default=PASSES, ge=0, le=10)
-    """WaveRNN: passes of the spectral correction; 0 turns it off."""
+    """WaveRNN: times that the sound is brought nearer to its mel; 0 leaves it alone."""
 
     @property
     def compute_threads(self) -> int | None:
-        """Threads that the requests share; None for a thread each, as WaveRNN's batch needs."""
+        """Threads that the requests share; None for one each, which WaveRNN's batch needs."""
         return self.vocoder_threads if self.vocoder == "vocos" else None
 
 
