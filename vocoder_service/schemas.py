@@ -32,7 +32,7 @@ class SpecRequest(RequestModel):
     sr: int = Field(MEL_FORMAT.sample_rate, ge=MIN_OUTPUT_RATE, le=MAX_OUTPUT_RATE)
     """Sampling rate of the sound in Hz."""
     seed: int | None = Field(None, ge=0, lt=2**63)
-    """The same request and seed give the same sound. Vocos ignores it."""
+    """The same request and seed give the same sound; Vocos makes no use of it."""
     temperature: float = Field(1.0, ge=0.1, le=2.0)
     """Below 1 is smoother and duller, above 1 is rougher. Vocos ignores it."""
     stream: bool = True

@@ -17,7 +17,7 @@ class Settings(ServiceSettings):
     vocoder: NetworkName = "vocos"
     """The network: vocos from checkpoints/vocos/, or RTVC's wavernn from checkpoints/vocoder/."""
     max_frames: int = Field(default=4_800, gt=0)
-    """Longest mel spectrogram in frames of 12.5 ms."""
+    """Longest mel spectrogram, in frames of 12.5 ms."""
     concurrency: int = Field(default=16, gt=0)
     """Requests vocoded at a time; WaveRNN runs them in one batch."""
     vocoder_threads: int = Field(default_factory=lambda: min(4, len(os.sched_getaffinity(0))), gt=0)
