@@ -56,7 +56,7 @@ def read_recording(data: bytes, max_seconds: float) -> Recording:
 
 
 def shortened(clip: Clip, max_seconds: float) -> Recording:
-    """The best `max_seconds` of a clip."""
+    """The best `max_seconds` of a clip; the clip itself if it is no longer."""
     if len(clip.wav) <= max_seconds * clip.rate:
         return Recording(clip.wav, clip.rate)
     best, note = best_part(_at_16_khz([(clip.rate, clip.wav)], clip.rate), max_seconds)
@@ -99,7 +99,7 @@ def _at_16_khz(blocks: Iterable[Block], rate: int) -> Array:
 
 
 def _score(wav: Array) -> float:
-    """Windows with voice in a few seconds of sound, weighted by their clearness."""
+    """Windows with voice in a second of sound, weighted by their clearness."""
     voiced = voiced_windows(normalise_volume(remove_offset(wav)))
     clearness = min(snr_db(wav, voiced), FULL_SNR_DB) / FULL_SNR_DB
     unclipped = 1 - min(1.0, 10 * clipped_share(wav))

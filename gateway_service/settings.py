@@ -55,7 +55,7 @@ class Settings(AppSettings, ClientSettings):
     max_voices: int = Field(default=1000, gt=0)
     """That people may make."""
     max_samples: int = Field(default=10, gt=0)
-    """Of one voice; each must be no longer than the encoder's MAX_CLIP_SECONDS."""
+    """Of one voice. Of each, the encoder uses the best MAX_CLIP_SECONDS."""
     max_sample_bytes: int = Field(default=10 * MIB, gt=0)
     """Of one sample, where MAX_BODY_BYTES is the most for all of them together."""
     concurrency: int = Field(default=4, gt=0)
