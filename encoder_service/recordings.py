@@ -11,14 +11,18 @@ from encoder_service.hparams import SAMPLING_RATE
 from encoder_service.measures import Array, clipped_share, snr_db
 from encoder_service.preprocess import normalise_volume, remove_offset, voiced_windows
 from shared.audio.decoding import Block
-from shared.audio.files import Clip, joined, readable_blocks, resample_stream
+from shared.audio.files import (
+    MAX_READ_SECONDS,
+    Clip,
+    joined,
+    readable_blocks,
+    resample_stream,
+)
 from shared.http.errors import TooLarge
 
-MAX_READ_SECONDS = 600.0
-"""Of a longer file only the beginning is read: at 16 kHz these are 38 MB."""
-STEP_SECONDS = 3  # a score for each: long enough for a pause, from which noise is measured
+STEP_SECONDS = 1  # a score for each
 MAX_WHOLE_RATE = 48_000  # Hz; sound at higher rates is resampled while it is read
-FULL_SNR_DB = 30.0  # more makes no better likeness
+FULL_SNR_DB = 20.0  # fluent speech has no more within a second
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def read_recording(data: bytes, max_seconds: float) -> Recording:
 
 
 def shortened(clip: Clip, max_seconds: float) -> Recording:
-    """The best `max_seconds` of a clip."""
+    """The best `max_seconds` of a clip; the clip itself if it is no longer."""
     if len(clip.wav) <= max_seconds * clip.rate:
         return Recording(clip.wav, clip.rate)
     best, note = best_part(_at_16_khz([(clip.rate, clip.wav)], clip.rate), max_seconds)
@@ -85,7 +89,7 @@ def _until_limit(blocks: Iterator[Block], notes: list[str]) -> Iterator[Block]:
 
 
 def _at_16_khz(blocks: Iterable[Block], rate: int) -> Array:
-    """[n]. One array from the start, because a list and its sum would take twice the memory."""
+    """[n], at most MAX_READ_SECONDS: 38 MB. A list of blocks and its sum would take twice that."""
     wav, n = np.empty(int(MAX_READ_SECONDS * SAMPLING_RATE), np.float32), 0
     for chunk in resample_stream((block for _, block in blocks), rate, SAMPLING_RATE):
         kept = chunk[: len(wav) - n]
@@ -95,7 +99,7 @@ def _at_16_khz(blocks: Iterable[Block], rate: int) -> Array:
 
 
 def _score(wav: Array) -> float:
-    """Windows with voice in a few seconds of sound, weighted by their clearness."""
+    """Windows with voice in a second of sound, weighted by their clearness."""
     voiced = voiced_windows(normalise_volume(remove_offset(wav)))
     clearness = min(snr_db(wav, voiced), FULL_SNR_DB) / FULL_SNR_DB
     unclipped = 1 - min(1.0, 10 * clipped_share(wav))

@@ -56,7 +56,7 @@ class Settings(AppSettings, ClientSettings):
     max_voices: int = Field(default=1000, gt=0)
     """Voices that users may create."""
     max_samples: int = Field(default=10, gt=0)
-    """Samples of a voice, each within the encoder's MAX_CLIP_SECONDS."""
+    """Samples of a voice. Of each, the encoder uses the best MAX_CLIP_SECONDS."""
     max_sample_bytes: int = Field(default=10 * MIB, gt=0)
     """Size of one sample; MAX_BODY_BYTES limits all of them together."""
     concurrency: int = Field(default=4, gt=0)

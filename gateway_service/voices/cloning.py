@@ -11,13 +11,11 @@ from gateway_service.voices.sample_checks import checked
 from gateway_service.voices.sample_verdict import HeardSample, judge, mean_embed
 from gateway_service.voices.schemas import SampleCheck
 from shared.audio import files as audio
-from shared.audio.files import encode_flac
+from shared.audio.files import MAX_READ_SECONDS, encode_flac
 from shared.audio.media import READ_HERE, stream_media
 from shared.http.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.http.tensors import Float32Array
 
-MAX_READ_SECONDS = 600.0
-"""Of a sample in a format that the encoder does not read. The encoder uses the best minute."""
 _FIELDS = dict.fromkeys(["wav", "file", "body", "sr"], "audio_sample")
 """The encoder's names for a sample and its parts."""
 _MEDIA_STARTS = (

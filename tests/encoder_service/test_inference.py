@@ -141,26 +141,3 @@ def test_best_minute_of_a_long_clip_is_used(model: SpeakerEncoder) -> None:
     assert report["warnings"] == ()
     (note,) = report["notes"]
     assert "235 s long; the best 60 s of it are used, from 1:4" in note
-
-
-@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG"])
-def test_best_minute_of_a_long_file_is_used(kind: str) -> None:
-    voice = np.concatenate([np.zeros(100 * RATE, np.float32), *[preset("ash")] * 10])
-    file = io.BytesIO()
-    with soundfile.SoundFile(file, "w", RATE, 1, format=kind) as writer:
-        for second in np.array_split(voice, len(voice) // RATE):
-            writer.write(second)
-    recording = read_recording(file.getvalue(), 60)
-    assert len(recording.wav) == 60 * RATE
-    assert np.abs(recording.wav[: 20 * RATE]).max() > 0.1
-    assert "the best 60 s" in recording.notes[0]
-
-
-def test_only_the_first_ten_minutes_of_a_file_are_read() -> None:
-    quiet = 0.01 * np.ones(4_000 * 700, np.float32)
-    file = io.BytesIO()
-    soundfile.write(file, quiet, 4_000, format="FLAC")
-    recording = read_recording(file.getvalue(), 60)
-    assert len(recording.wav) == 60 * RATE
-    assert "first 10 minutes" in recording.notes[0]
-    assert "600 s long" in recording.notes[1]

@@ -1,12 +1,73 @@
-import asyncio
-from contextlib import AsyncExitStack
+"""Bodies in JSON, as clients send them."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
 import pytest
+from pydantic import BaseModel
 from starlette.types import Message
 
+from gateway_service.settings import Settings
+from shared.http.app import create_app
+from shared.http.app_state import state_of
 from shared.http.json_routes import HeldResponse
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": []}
+
+
+class Body(BaseModel):
+    name: str
+    speed: float = 1.0
+    tags: list[str | None] = []
+    options: dict[str, int | None] = {}
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app("gateway", "", Settings(), load=lambda: None)
+    state_of(app).ready = True
+
+    @app.post("/echo")
+    async def echo(body: Body) -> Body:
+        return body
+
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+@pytest.mark.anyio
+async def test_field_of_null_is_absent(client: httpx.AsyncClient) -> None:
+    nulls: dict[str, Any] = {"speed": None, "tags": None, "options": None, "unknown": None}
+    answer = await client.post("/echo", json={"name": "a", **nulls})
+    assert answer.json() == {"name": "a", "speed": 1.0, "tags": [], "options": {}}
+
+
+@pytest.mark.anyio
+async def test_required_field_of_null_is_missing(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/echo", json={"name": None})
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["param"], error["code"]) == ("name", "missing")
+
+
+@pytest.mark.anyio
+async def test_null_within_a_value_stays(client: httpx.AsyncClient) -> None:
+    body = {"name": "a", "tags": ["b", None], "options": {"c": None}}
+    answer = await client.post("/echo", json=body)
+    assert answer.json() == {**body, "speed": 1.0}
+
+
+@pytest.mark.anyio
+async def test_byte_order_mark_is_skipped(client: httpx.AsyncClient) -> None:
+    kind = {"content-type": "application/json"}
+    answer = await client.post("/echo", content=b'\xef\xbb\xbf{"name": "a"}', headers=kind)
+    assert answer.json()["name"] == "a"
+    broken = await client.post("/echo", content=b'{"name": \xef\xbb\xbf"a"}', headers=kind)
+    assert broken.json()["error"]["code"] == "invalid_json"
 
 
 async def _receive() -> Message:
