@@ -1,7 +1,7 @@
-"""The native loops of the services: C++ that setup.py builds once for each instruction set.
+"""Native loops of the services: C++ modules that setup.py builds, one per instruction set.
 
-A loop `vocoder_service.wavernn._sample_loop` is the modules
-`vocoder_service.wavernn._sample_loop_avx512` and so on, none of them where no compiler was found.
+The loop `vocoder_service.wavernn._sample_loop` consists of the modules
+`vocoder_service.wavernn._sample_loop_avx512` and so on. Without a compiler there are none.
 """
 
 import importlib
@@ -12,18 +12,18 @@ INSTRUCTION_SETS = ("avx512", "avx2", "portable")
 
 
 def built(loop: str) -> list[str]:
-    """The instruction sets for which the loop was built and that this CPU has, best first."""
+    """Instruction sets that were built and that this CPU supports, best first."""
     return [name for name in INSTRUCTION_SETS if name in supported(loop) and _module(loop, name)]
 
 
 def supported(loop: str) -> set[str]:
-    """What this CPU has, `bfloat16` for its dot product among them; nothing if nothing is built."""
+    """Features of this CPU, such as `bfloat16` for its dot product; empty if nothing was built."""
     portable = _module(loop, "portable")
     return set(portable.supported()) if portable else set()
 
 
 def native_module(loop: str, instruction_set: str | None = None) -> Any:
-    """The loop for an instruction set, by default the best one there is.
+    """The loop for an instruction set, by default the best one.
 
     Raises ImportError if it was not built.
     """
