@@ -411,7 +411,7 @@ def test_absent_service_is_unavailable() -> None:
     with (
         speech_server(VOCODER_URL="http://127.0.0.1:9") as server,
         server.openai as client,
-        pytest.raises(openai.InternalServerError, match="the vocoder cannot be reached") as caught,
+        pytest.raises(openai.InternalServerError, match="the vocoder is unreachable") as caught,
     ):
         client.audio.speech.create(model="tts-1", voice="low", input=TEXT)
 
