@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import anyio
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
@@ -24,6 +25,7 @@ def client() -> TestClient:
         async def endless() -> AsyncIterator[bytes]:
             while True:
                 yield b"chunk"
+                await anyio.sleep(0)  # as a server does while it sends
 
         return StreamingResponse(endless())
 
