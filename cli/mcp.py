@@ -1,5 +1,6 @@
 """`better mcp`: the gateway's voices as tools of assistants, over the Model Context Protocol."""
 
+import sys
 from pathlib import Path
 
 import anyio
@@ -28,7 +29,8 @@ def mcp(folder: Path, port: int | None, voice: str) -> None:
         from connectors.mcp import build_server
     except ModuleNotFoundError as error:
         raise click.ClickException(
-            f"{error.name} is missing; install it: pip install 'better-api[mcp]'"
+            f"the package {error.name} is missing; in the folder of Better API, run: "
+            f"{sys.executable} -m pip install -e '.[mcp]'"
         ) from None
     from connectors.gateway import Gateway, Settings
 

@@ -1,6 +1,7 @@
 """`better wyoming`: the gateway's voices for Home Assistant, over the Wyoming protocol."""
 
 import asyncio
+import sys
 
 import click
 
@@ -24,7 +25,8 @@ def wyoming(uri: str, voice: str, zeroconf: bool) -> None:
         from connectors.wyoming import serve
     except ModuleNotFoundError as error:
         raise click.ClickException(
-            f"{error.name} is missing; install it: pip install 'better-api[wyoming]'"
+            f"the package {error.name} is missing; in the folder of Better API, run: "
+            f"{sys.executable} -m pip install -e '.[wyoming]'"
         ) from None
     from connectors.gateway import Gateway, Settings
 
