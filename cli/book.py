@@ -69,7 +69,7 @@ class Chapters(click.ParamType[set[int]]):
 @click.option("--lexicon", type=click.File("rb"), help='A JSON file: {"Nguyen": "win"}.')
 @click.option("--title", help="[default: the book's]")
 @click.option("--author", help="[default: the book's]")
-@click.option("--keep-chapters", is_flag=True, help="Leave the FLAC of each chapter there.")
+@click.option("--keep-chapters", is_flag=True, help="Keep the folder of finished chapters.")
 def book(
     file: Path,
     voice: str | None,
@@ -82,7 +82,10 @@ def book(
     author: str | None,
     keep_chapters: bool,
 ) -> None:
-    """Read FILE aloud: EPUB, HTML, Markdown or text to an audiobook with chapters."""
+    """Make an audiobook with chapters.
+
+    FILE is an EPUB, HTML, Markdown or text file. The services must run: start `better serve`.
+    """
     from gateway_service.books.audiobook import Tags, write_audiobook
     from gateway_service.books.book import BookError
     from gateway_service.books.reading import read_book

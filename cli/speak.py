@@ -60,9 +60,9 @@ _BAR_STEPS = 1000
 @click.option(
     "--captions",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Subtitles too, into this .srt, .vtt or .json file.",
+    help="Also write captions to this .srt, .vtt or .json file.",
 )
-@click.option("--karaoke", is_flag=True, help="In a .vtt file, the time of each word.")
+@click.option("--karaoke", is_flag=True, help="Add the time of each word to a .vtt file.")
 def speak(
     voice: str,
     text: str,
@@ -74,7 +74,11 @@ def speak(
     captions: Path | None,
     karaoke: bool,
 ) -> None:
-    """Speak a text in a voice."""
+    """Speak a text in a voice.
+
+    The services must run: start `better serve`, or set ENCODER_URL, SYNTHESIZER_URL and
+    VOCODER_URL.
+    """
     if captions:
         _check_captions(captions)
     if karaoke and (captions is None or captions.suffix.lower() != ".vtt"):

@@ -15,12 +15,17 @@ DEFAULT_URI = "tcp://127.0.0.1:10200"
     "--uri",
     default=DEFAULT_URI,
     show_default=True,
-    help="Where to listen; tcp://0.0.0.0:10200 for other machines.",
+    help="Address to listen on; tcp://0.0.0.0:10200 lets other machines in.",
 )
-@click.option("--voice", default=DEFAULT_VOICE, show_default=True, help="Where none is asked for.")
+@click.option(
+    "--voice", default=DEFAULT_VOICE, show_default=True, help="Used if Home Assistant names none."
+)
 @click.option("--zeroconf", is_flag=True, help="Let Home Assistant find it by itself.")
 def wyoming(uri: str, voice: str, zeroconf: bool) -> None:
-    """Speak for Home Assistant, through the gateway at GATEWAY_URL."""
+    """Speak for Home Assistant.
+
+    GATEWAY_URL is the gateway's address. If it asks for a key, set API_KEY.
+    """
     try:
         from connectors.wyoming import serve
     except ModuleNotFoundError as error:
