@@ -6,6 +6,7 @@ chapter is the only one that is made again.
 """
 
 import hashlib
+import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -59,20 +60,20 @@ class Chapters(click.ParamType[set[int]]):
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--voice", required=True, metavar="FILE|NAME", help="A sound file, a saved voice or a preset."
+    "--voice", metavar="FILE|NAME", help="A preset, a sound file, or a voice of the gateway."
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help=".m4b, .mp3 or .zip.")
+@click.option("--out", type=click.Path(path_type=Path), help=".m4b, .mp3 or .zip.")
 @click.option("--chapters", type=Chapters(), help="Only these, such as 1-3,7.")
 @click.option("--list", "only_list", is_flag=True, help="Show the chapters and stop.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
 @click.option("--lexicon", type=click.File("rb"), help='A JSON file: {"Nguyen": "win"}.')
 @click.option("--title", help="[default: the book's]")
 @click.option("--author", help="[default: the book's]")
-@click.option("--keep-chapters", is_flag=True, help="Leave the FLAC of each chapter there.")
+@click.option("--keep-chapters", is_flag=True, help="Keep the folder of finished chapters.")
 def book(
     file: Path,
-    voice: str,
-    out: Path,
+    voice: str | None,
+    out: Path | None,
     chapters: set[int] | None,
     only_list: bool,
     seed: int,
@@ -81,14 +82,14 @@ def book(
     author: str | None,
     keep_chapters: bool,
 ) -> None:
-    """Read FILE aloud: EPUB, HTML, Markdown or text to an audiobook with chapters."""
+    """Make an audiobook with chapters.
+
+    FILE is an EPUB, HTML, Markdown or text file. The services must run: start `better serve`.
+    """
     from gateway_service.books.audiobook import Tags, write_audiobook
     from gateway_service.books.book import BookError
     from gateway_service.books.reading import read_book
 
-    kind = FORMATS.get(out.suffix.lower())
-    if kind is None:
-        raise click.ClickException(f"{out}: the file's name must end in {', '.join(FORMATS)}")
     try:
         read = read_book(file.read_bytes(), file.name)
         read = read.chosen(chapters) if chapters else read
@@ -97,6 +98,11 @@ def book(
             return
     except BookError as error:
         raise click.ClickException(f"{file}: {error}") from None
+    if voice is None or out is None:
+        raise click.UsageError("--voice and --out are needed to speak; --list needs neither")
+    kind = FORMATS.get(out.suffix.lower())
+    if kind is None:
+        raise click.ClickException(f"{out}: the file's name must end in {', '.join(FORMATS)}")
     folder = out.with_name(out.name + ".chapters")
     _check_space(out, read)
     options = {"seed": seed, "lexicon": read_lexicon(lexicon) if lexicon else None}
@@ -110,7 +116,7 @@ def book(
     length = _clock(sum(sound.seconds for sound in sounds))
     if not keep_chapters:
         shutil.rmtree(folder)
-    click.echo(f"{out}: {length}, {len(sounds)} chapters")
+    click.echo(f"{out}: {length}, {_chapters(len(sounds))}")
 
 
 @dataclass(frozen=True)
@@ -199,10 +205,16 @@ def _check_space(out: Path, book: "Book") -> None:
     seconds = sum(len(chapter.text) for chapter in book.chapters) / CHARACTERS_A_SECOND
     needed = round(seconds * (_FLAC_BYTES_A_SECOND + 8_000))
     free = shutil.disk_usage(folder).free
-    size = f"about {_clock(seconds)} of speech, {needed / 1e6:.0f} MB on disk while it is made"
+    size = (
+        f"about {_clock(seconds)} of speech, {math.ceil(needed / 1e6)} MB on disk while it is made"
+    )
     if free < needed:
         raise click.ClickException(f"{folder} has {free / 1e6:.0f} MB free; {size}")
-    click.echo(f"{len(book.chapters)} chapters, {size}", err=True)
+    click.echo(f"{_chapters(len(book.chapters))}, {size}", err=True)
+
+
+def _chapters(count: int) -> str:
+    return "1 chapter" if count == 1 else f"{count} chapters"
 
 
 def _clock(seconds: float) -> str:

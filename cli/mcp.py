@@ -1,5 +1,6 @@
 """`better mcp`: the gateway's voices as tools of assistants, over the Model Context Protocol."""
 
+import sys
 from pathlib import Path
 
 import anyio
@@ -13,7 +14,7 @@ from shared.voices import DEFAULT_VOICE
     "--folder",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Files are read and written below it alone.",
+    help="Files are read and written only below this folder.",
 )
 @click.option(
     "--http",
@@ -21,14 +22,20 @@ from shared.voices import DEFAULT_VOICE
     type=click.IntRange(1, 65535),
     help="Serve streamable HTTP at 127.0.0.1 and this port, instead of stdio.",
 )
-@click.option("--voice", default=DEFAULT_VOICE, show_default=True, help="Where none is asked for.")
+@click.option(
+    "--voice", default=DEFAULT_VOICE, show_default=True, help="Used if the assistant names none."
+)
 def mcp(folder: Path, port: int | None, voice: str) -> None:
-    """Serve speech as tools of an assistant, through the gateway at GATEWAY_URL."""
+    """Offer speech to assistants, over MCP.
+
+    GATEWAY_URL is the gateway's address. If it asks for a key, set API_KEY.
+    """
     try:
         from connectors.mcp import build_server
     except ModuleNotFoundError as error:
         raise click.ClickException(
-            f"{error.name} is missing; install it: pip install 'better-api[mcp]'"
+            f"the package {error.name} is missing; in the folder of Better API, run: "
+            f"{sys.executable} -m pip install -e '.[mcp]'"
         ) from None
     from connectors.gateway import Gateway, Settings
 

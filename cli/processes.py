@@ -117,9 +117,7 @@ class ServiceProcesses:
         """Raises ServiceDied if a service has ended."""
         for name, child in self._children.items():
             if child.poll() is not None:
-                raise ServiceDied(
-                    f"the {name} ended with exit code {child.returncode}; its log says why"
-                )
+                raise ServiceDied(f"the {name} {_ending(child.returncode)}")
 
     def wait_until_ready(self, seconds: float = 120.0) -> None:
         """Wait for /health/ready of every service. Raises ServiceDied or ServiceNotReady."""
@@ -182,6 +180,12 @@ class ServiceProcesses:
             stderr=self._log,
             process_group=0,  # so that Ctrl-C reaches only us, and the group can be killed
         )
+
+
+def _ending(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "was killed (SIGKILL); free memory if the machine ran out of it"
+    return f"ended with exit code {code}; its log says why"
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from contextlib import suppress
 import click
 
 from cli.processes import ProcessError, ServiceProcesses
-from shared.services import DEFAULT_PORT, SERVICES, all_apps, installed_apps
+from shared.services import DEFAULT_PORT, SERVICES, all_apps, installed_apps, url_settings
 from shared.settings import REPOSITORY
 from shared.stop_signals import StopSignal
 
@@ -30,6 +30,9 @@ def serve(host: str, port_base: int) -> None:
             for name, url in services.urls.items():
                 click.echo(f"{name:12} {url}")
             click.echo("All services are ready. Press Ctrl-C to stop them.")
+            if port_base != DEFAULT_PORT:
+                addresses = " ".join(f"{k}={v}" for k, v in url_settings(services.urls).items())
+                click.echo(f"For `better` in another terminal: export {addresses}")
             services.watch()
     except ProcessError as error:
         raise click.ClickException(str(error)) from error

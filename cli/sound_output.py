@@ -36,6 +36,11 @@ def check_output(target: Path) -> None:
         raise BadOutput(f"{target}: the file's name must end in one of {known}")
     if target.exists() and not target.is_file():
         raise BadOutput(f"{target} is not a file; use - for standard output")
+    check_folder(target)
+
+
+def check_folder(target: Path) -> None:
+    """Raises BadOutput unless the folder of a file to be written exists and is writable."""
     folder = target.resolve().parent
     if not folder.is_dir():
         raise BadOutput(f"{target}: the folder {folder} does not exist; create it first")

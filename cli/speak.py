@@ -11,7 +11,7 @@ import orjson
 from pydantic import ValidationError
 
 from cli.gateway import Gateway, GatewayError
-from cli.sound_output import BadOutput, Write, check_output, sound_file, wav_stream
+from cli.sound_output import BadOutput, Write, check_folder, check_output, sound_file, wav_stream
 from client.chain import Chain
 from client.options import MAX_SPEED, MIN_SPEED, SpeechOptions
 from client.speech import Sentence, timed_sentences
@@ -60,9 +60,9 @@ _BAR_STEPS = 1000
 @click.option(
     "--captions",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Subtitles too, into this .srt, .vtt or .json file.",
+    help="Also write captions to this .srt, .vtt or .json file.",
 )
-@click.option("--karaoke", is_flag=True, help="In a .vtt file, the time of each word.")
+@click.option("--karaoke", is_flag=True, help="Add the time of each word to a .vtt file.")
 def speak(
     voice: str,
     text: str,
@@ -74,9 +74,15 @@ def speak(
     captions: Path | None,
     karaoke: bool,
 ) -> None:
-    """Speak a text in a voice."""
+    """Speak a text in a voice.
+
+    The services must run: start `better serve`, or set ENCODER_URL, SYNTHESIZER_URL and
+    VOCODER_URL.
+    """
     if captions:
-        _require_caption_suffix(captions)
+        _check_captions(captions)
+    if karaoke and (captions is None or captions.suffix.lower() != ".vtt"):
+        raise click.ClickException("--karaoke needs WebVTT; add --captions with the name of a .vtt")
     words = _read_text(text)
     respellings = read_lexicon(lexicon) if lexicon else None
     options = _options(
@@ -103,11 +109,15 @@ def speak(
         _write_captions(captions, sentences, karaoke)
 
 
-def _require_caption_suffix(path: Path) -> None:
-    """Raises ClickException."""
+def _check_captions(path: Path) -> None:
+    """Raises ClickException if captions cannot be written there."""
     if path.suffix.removeprefix(".").lower() not in CAPTION_TYPES:
         known = ", ".join(f".{name}" for name in CAPTION_TYPES)
         raise click.ClickException(f"{path}: the captions' name must end in one of {known}")
+    try:
+        check_folder(path)
+    except BadOutput as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _write_captions(path: Path, sentences: list[Sentence], karaoke: bool) -> None:

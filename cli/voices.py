@@ -19,7 +19,7 @@ _consent_option = click.option(
 def voices() -> None:
     """Keep voices under a name, in the gateway's library.
 
-    The gateway is that of GATEWAY_URL. If it asks for a key, set API_KEY.
+    GATEWAY_URL is the gateway's address. If it asks for a key, set API_KEY.
     """
 
 

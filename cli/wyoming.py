@@ -1,6 +1,7 @@
 """`better wyoming`: the gateway's voices for Home Assistant, over the Wyoming protocol."""
 
 import asyncio
+import sys
 
 import click
 
@@ -14,17 +15,23 @@ DEFAULT_URI = "tcp://127.0.0.1:10200"
     "--uri",
     default=DEFAULT_URI,
     show_default=True,
-    help="Where to listen; tcp://0.0.0.0:10200 for other machines.",
+    help="Address to listen on; tcp://0.0.0.0:10200 lets other machines in.",
 )
-@click.option("--voice", default=DEFAULT_VOICE, show_default=True, help="Where none is asked for.")
+@click.option(
+    "--voice", default=DEFAULT_VOICE, show_default=True, help="Used if Home Assistant names none."
+)
 @click.option("--zeroconf", is_flag=True, help="Let Home Assistant find it by itself.")
 def wyoming(uri: str, voice: str, zeroconf: bool) -> None:
-    """Speak for Home Assistant, through the gateway at GATEWAY_URL."""
+    """Speak for Home Assistant.
+
+    GATEWAY_URL is the gateway's address. If it asks for a key, set API_KEY.
+    """
     try:
         from connectors.wyoming import serve
     except ModuleNotFoundError as error:
         raise click.ClickException(
-            f"{error.name} is missing; install it: pip install 'better-api[wyoming]'"
+            f"the package {error.name} is missing; in the folder of Better API, run: "
+            f"{sys.executable} -m pip install -e '.[wyoming]'"
         ) from None
     from connectors.gateway import Gateway, Settings
 

@@ -39,7 +39,9 @@ def test_epub_becomes_an_m4b_with_its_chapters(book: Path, stand_ins: StandIns) 
 
 
 def test_chosen_chapters_alone_are_read(book: Path, stand_ins: StandIns) -> None:
-    assert run(book, "--chapters", "2").exit_code == 0
+    result = run(book, "--chapters", "2")
+    assert result.exit_code == 0
+    assert "1 chapter, about" in result.output
     assert "Morning." in spoken(stand_ins)
     assert not any("Storm" in text for text in spoken(stand_ins))
 
@@ -48,6 +50,18 @@ def test_list_shows_chapters_and_speaks_nothing(book: Path, stand_ins: StandIns)
     result = run(book, "--list")
     assert "2  The Lamp" in result.output
     assert not stand_ins.synthesizer.received
+
+
+def test_list_needs_neither_voice_nor_output(book: Path) -> None:
+    result = CliRunner().invoke(better, ["book", str(book), "--list"])
+    assert result.exit_code == 0
+    assert "3  The Storm" in result.output
+
+
+def test_voice_and_output_are_needed_to_speak(book: Path) -> None:
+    result = CliRunner().invoke(better, ["book", str(book)])
+    assert result.exit_code == 2
+    assert "--voice and --out are needed" in result.output
 
 
 def test_changed_chapter_alone_is_made_again(book: Path, stand_ins: StandIns) -> None:

@@ -92,3 +92,19 @@ def test_pytorch_is_not_needed_to_speak_or_serve() -> None:
     script = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
 
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "package"),
+    [(["wyoming"], "wyoming"), (["mcp", "--folder", "."], "mcp")],
+)
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(
+    arguments: list[str], package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, f"connectors.{package}", raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+
+    result = CliRunner().invoke(better, arguments)
+
+    assert result.exit_code == 1
+    assert f"{sys.executable} -m pip install -e '.[{package}]'" in result.output

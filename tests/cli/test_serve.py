@@ -44,6 +44,7 @@ def test_all_services_run_until_ctrl_c(port_base: int) -> None:
             assert serve.stdout
             shown = dict(serve.stdout.readline().split() for _ in installed_apps(REPOSITORY))
             assert serve.stdout.readline() == "All services are ready. Press Ctrl-C to stop them.\n"
+            assert f"GATEWAY_URL={shown['gateway']} " in serve.stdout.readline()
             for name, url in shown.items():
                 assert url == f"http://127.0.0.1:{port_base + all_apps()[name].port_offset}"
                 assert httpx.get(f"{url}/check").json() == "service available"

@@ -241,3 +241,21 @@ def test_captions_of_another_kind_are_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(better, ["speak", "--voice", "ash", "--text", "Good.", *options])
     assert result.exit_code != 0
     assert ".srt, .vtt, .json" in result.output
+
+
+def test_captions_without_a_folder_are_refused_before_speaking(
+    stand_ins: StandIns, tmp_path: Path
+) -> None:
+    options = ["--out", str(tmp_path / "out.wav"), "--captions", str(tmp_path / "no" / "out.srt")]
+    result = CliRunner().invoke(better, ["speak", "--voice", "ash", "--text", "Good.", *options])
+    assert result.exit_code == 1
+    assert "does not exist; create it first" in result.output
+    assert not stand_ins.synthesizer.received
+
+
+@pytest.mark.parametrize("captions", [[], ["--captions", "out.srt"]])
+def test_karaoke_without_webvtt_is_refused(captions: list[str], tmp_path: Path) -> None:
+    options = ["--out", str(tmp_path / "out.wav"), "--karaoke", *captions]
+    result = CliRunner().invoke(better, ["speak", "--voice", "ash", "--text", "Good.", *options])
+    assert result.exit_code == 1
+    assert "--karaoke needs WebVTT" in result.output

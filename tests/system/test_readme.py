@@ -29,9 +29,11 @@ from shared.services import DEFAULT_PORT, all_apps, url_settings
 from shared.settings import AppSettings, ServiceSettings
 from synthesizer_service.text import NO_LEXICON
 from tests.conftest import REPOSITORY, Service
+from tests.support.epubs import epub3
 
 README, KOREAN = REPOSITORY / "README.md", REPOSITORY / "README.ko.md"
 API, GATEWAY = REPOSITORY / "docs/api.md", REPOSITORY / "docs/gateway.md"
+BOOKS = REPOSITORY / "docs/books.md"
 CONFIGURATION, TEXT = REPOSITORY / "docs/configuration.md", REPOSITORY / "docs/text.md"
 COMPOSE = REPOSITORY / "docs/deploy-compose.md"
 DOCUMENTS = [
@@ -84,6 +86,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder to run examples in, with what they expect to find."""
     (tmp_path / "samples").symlink_to(REPOSITORY / "samples")
     (tmp_path / "story.txt").write_text("Once upon a time.")
+    (tmp_path / "novel.epub").write_bytes(epub3())
     shutil.copy(REPOSITORY / "samples/elm.wav", tmp_path / "recording.wav")
     return tmp_path
 
@@ -151,6 +154,26 @@ def test_better_examples_of_the_readme_speak(folder: Path, service: Service) -> 
     assert "ash  (preset)" in said
     assert_speech(folder / "hello.wav")
     assert_speech(folder / "story.wav")
+    assert "Good morning." in (folder / "hello.srt").read_text()
+    assert (folder / "novel.m4b").stat().st_size > 1000
+
+
+# The page of captions and audiobooks
+
+
+@needs_curl
+def test_examples_of_the_books_page_write_captions_and_books(
+    folder: Path, service: Service
+) -> None:
+    for example in shell_blocks(BOOKS, "better", "job="):
+        run_shell(at_test_addresses(example, service), folder, **addresses_of(service))
+        if example.startswith("better speak"):
+            assert "The ticket costs $5." in (folder / "ticket.srt").read_text()
+            assert "<00:00:0" in (folder / "ticket.vtt").read_text()
+            (folder / "ticket.srt").unlink()
+    assert "The ticket costs $5." in (folder / "ticket.srt").read_text()
+    for book in ("novel.m4b", "sample.mp3"):
+        assert (folder / book).stat().st_size > 1000
 
 
 # The API page
