@@ -12,7 +12,8 @@ RUN python setup.py build_ext --inplace
 
 FROM python:3.11-slim AS packages
 WORKDIR /app
-RUN useradd --system better
+# A number, since Kubernetes checks that it is not root's.
+RUN useradd --system --uid 999 better
 COPY requirements.txt .
 RUN sed '/^torch==/d' requirements.txt > /tmp/all_but_torch.txt && \
   pip install --no-cache-dir -r /tmp/all_but_torch.txt
