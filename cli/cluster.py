@@ -79,6 +79,11 @@ def running_cluster(
         # Ray runs the code of whoever connects: not that of other users of this machine.
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        # Ray's defaults are niceness 15 for the replicas, and 5 s for a proxy to start, else it is
+        # killed: on a busy machine it never starts.
+        "RAY_worker_niceness": "0",
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
         **(settings or {}),
     }
     children: dict[str, subprocess.Popen[bytes]] = {}
