@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ import httpx
 
 from cli.processes import SERVICES, ProcessError, ServiceDied, ServiceNotReady, check_port
 from shared.settings import REPOSITORY
-from shared.stop_signals import StopSignal
+from shared.stop_signals import StopSignal, stop_signals_held
 
 HOST = "127.0.0.1"
 NODE = "127.0.0.2"
@@ -140,8 +141,6 @@ def _check_alive(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
 
 
 def _wait_for_port(port: int, children: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    import socket
-
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         _check_alive(children)
@@ -175,12 +174,11 @@ def _is_ready(http: httpx.Client, url: str) -> bool:
 
 def _stop(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
     """Serve first, which drains its replicas, then Ray's processes."""
-    for child, first in zip(
-        reversed(list(children.values())), (signal.SIGINT, signal.SIGTERM), strict=False
-    ):
-        child.send_signal(first if len(children) > 1 else signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(STOP_SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+    with stop_signals_held():
+        for name, child in reversed(list(children.items())):
+            child.send_signal(signal.SIGINT if name == "Ray Serve" else signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(STOP_SECONDS)
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()

@@ -311,6 +311,64 @@ def test_images_are_those_that_compose_builds() -> None:
     assert json.loads(command)[0] == "gunicorn"
 
 
+# Ray
+
+
+def ray_service() -> Manifest:
+    return of_kind("overlays/ray", "RayService")["better"]["spec"]
+
+
+def ray_groups() -> list[Manifest]:
+    """The pod templates of the head and of the workers."""
+    cluster = ray_service()["rayClusterConfig"]
+    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+    return [group["template"] for group in groups]
+
+
+def test_rayservice_deploys_what_serve_yaml_says() -> None:
+    config = yaml.safe_load((REPOSITORY / "deploy/ray/serve.yaml").read_text())
+    assert yaml.safe_load(ray_service()["serveConfigV2"]) == config
+
+
+def test_pods_of_ray_are_valid_and_run_the_image_without_root() -> None:
+    (uid,) = re.findall(r"useradd --system --uid (\d+) better", DOCKERFILE)
+    assert "\nFROM torch AS ray\n" in DOCKERFILE
+    for template in ray_groups():
+        pod_manifest = {"apiVersion": "v1", "kind": "Pod", **template}
+        pod_manifest["metadata"] = {"name": "ray", **template["metadata"]}
+        kubernetes_validate.validate(pod_manifest, VERSION, strict=True)
+        (ray,) = template["spec"]["containers"]
+        assert ray["image"] == "better-ray"
+        assert template["spec"]["securityContext"]["runAsUser"] == int(uid)
+        assert template["spec"]["securityContext"]["runAsNonRoot"] is True
+        assert ray["securityContext"]["readOnlyRootFilesystem"] is True
+        assert ray["envFrom"] == [{"secretRef": {"name": secret()["metadata"]["name"]}}]
+
+
+def test_replicas_of_ray_fit_a_node_with_the_measured_memory() -> None:
+    config = yaml.safe_load((REPOSITORY / "deploy/ray/serve.yaml").read_text())
+    rows = {
+        "encoder": "encoder (bundled is full-size)",
+        "synthesizer": "synthesizer, bundled",
+        "vocoder": "vocoder (Vocos), bundled",
+        "gateway": "gateway",
+    }
+    for app in config["applications"]:
+        (deployment,) = app["deployments"]
+        _, largest = measured(rows[app["name"]])
+        assert deployment["ray_actor_options"]["memory"] >= largest * 1_000_000
+        assert 0 < deployment["ray_actor_options"]["num_cpus"] < 1
+
+
+def test_outsiders_reach_ray_through_the_ingress_alone() -> None:
+    policy = of_kind("overlays/ray", "NetworkPolicy")["ray"]["spec"]
+    own, outside = policy["ingress"]
+    assert policy["podSelector"] in [peer.get("podSelector") for peer in own["from"]]
+    assert outside["ports"] == [{"port": 8000}]
+    of_pods = {template["metadata"]["labels"][NAME] for template in ray_groups()}
+    assert set(policy["podSelector"]["matchExpressions"][0]["values"]) == of_pods
+
+
 def test_every_manifest_file_is_in_an_overlay() -> None:
     listed = {KUBERNETES / "secret.example.yaml"}
     for file in KUBERNETES.rglob("kustomization.yaml"):

@@ -31,8 +31,8 @@ SERVICES = ["encoder", "synthesizer", "vocoder"]
 APPS = ["gateway", *SERVICES]
 RUN_BY_NAME = {"gunicorn", "uvicorn", "uvicorn-worker", "python-multipart", "pymysql"}
 """Requirements that no module of ours imports."""
-OF_EXTRAS = {"matplotlib"}
-"""What `better train` imports; its extra brings it."""
+OF_EXTRAS = {"matplotlib", "ray", "yaml"}
+"""What `better train` and `better cluster` import; their extras bring it."""
 
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
