@@ -315,7 +315,8 @@ def test_images_are_those_that_compose_builds() -> None:
 
 
 def ray_service() -> Manifest:
-    return of_kind("overlays/ray", "RayService")["better"]["spec"]
+    spec: Manifest = of_kind("overlays/ray", "RayService")["better"]["spec"]
+    return spec
 
 
 def ray_groups() -> list[Manifest]:

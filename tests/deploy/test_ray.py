@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,13 @@ from client.chain import Chain
 from shared.voices import DEFAULT_VOICE, sample_path
 from tests.conftest import free_port
 
-pytest.importorskip("ray", reason="ray is not installed: pip install 'better-api[cluster]'")
-pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("default::ResourceWarning")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(
+        find_spec("ray") is None,
+        reason="ray is not installed: pip install 'better-api[cluster]'",
+    ),
+]
 
 SERVICES = ["encoder", "synthesizer", "vocoder"]
 
@@ -135,7 +141,7 @@ def test_killed_replica_costs_no_answer_of_the_gateway(http: httpx.Client) -> No
         answers = pool.map(speak, range(6))
         os.kill(pid, signal.SIGKILL)
         statuses = [answer.status_code for answer in answers]
-    assert set(statuses) <= {200, 502, 503}  # those on their way to the dead replica may fail
+    assert statuses == [200] * 6  # the gateway sends again what was at the dead replica
     deadline = time.monotonic() + 120
     while not http.get("/synthesizer/health/ready").is_success:
         assert time.monotonic() < deadline
