@@ -43,7 +43,7 @@ def cluster() -> None:
     "--cpus", default=2, show_default=True, type=click.IntRange(2), help="CPUs that Ray may use."
 )
 def up(port: int, ray_port: int, cpus: int) -> None:
-    """Start Ray and the four apps on this machine, reachable from it alone, until Ctrl-C."""
+    """Run Ray and the four apps on this machine, for callers on it alone, until Ctrl-C."""
     try:
         with suppress(StopSignal), running_cluster(port, ray_port, cpus) as children:
             click.echo(f"gateway      http://{HOST}:{port}")
@@ -77,7 +77,7 @@ def running_cluster(
         "RAY_ADDRESS": address,
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": CALLBACK,
         "RAY_USAGE_STATS_ENABLED": "0",
-        # Ray runs the code of whoever connects: not that of other users of this machine.
+        # Ray runs the code of whoever connects, and its agents listen on all addresses.
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         # Ray's defaults are niceness 15 for the replicas, and 5 s for a proxy to start, else it is
