@@ -31,8 +31,8 @@ SERVICES = ["encoder", "synthesizer", "vocoder"]
 APPS = ["gateway", *SERVICES]
 RUN_BY_NAME = {"gunicorn", "uvicorn", "uvicorn-worker", "python-multipart", "pymysql"}
 """Requirements that no module of ours imports."""
-OF_EXTRAS = {"matplotlib", "ray", "yaml"}
-"""What `better train` and `better cluster` import; their extras bring it."""
+OF_EXTRAS = {"matplotlib", "mcp", "ray", "wyoming", "yaml"}
+"""Modules that the extras bring: train, mcp, cluster, wyoming."""
 
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
@@ -364,10 +364,8 @@ def test_torch_is_pinned() -> None:
 
 def third_party_imports() -> set[str]:
     """Canonical names of the distributions that the runtime packages import."""
-    packages = PYPROJECT["tool"]["setuptools"]["packages"]
-    runtime = [
-        name for name in packages if name.split(".")[0] != "training"
-    ]  # has extras of its own
+    included = PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    runtime = {pattern.removesuffix("*") for pattern in included} - {"training"}  # has its extra
     files = [file for package in runtime for file in (REPOSITORY / package).rglob("*.py")]
     modules = {name.partition(".")[0] for file in files for name in imported(file)}
     modules -= {*PACKAGES, *sys.stdlib_module_names, *OF_EXTRAS, "_typeshed"}
