@@ -12,7 +12,8 @@ RUN python setup.py build_ext --inplace
 
 FROM python:3.11-slim AS packages
 WORKDIR /app
-RUN useradd --system better
+# A number, since Kubernetes checks that it is not root's.
+RUN useradd --system --uid 999 better
 COPY requirements.txt .
 RUN pip install --no-cache-dir --require-hashes -r requirements.txt
 
@@ -51,6 +52,26 @@ COPY samples samples
 USER better
 EXPOSE 10200
 CMD ["python", "-m", "cli", "wyoming", "--uri", "tcp://0.0.0.0:10200"]
+
+# docker build --target ray: the four apps in one image, for Ray Serve (docs/deploy-cluster.md).
+FROM torch AS ray
+RUN pip install --no-cache-dir 'ray[serve]>=2.60,<3'
+COPY --from=native /app/synthesizer_service/ synthesizer_service/
+COPY --from=native /app/vocoder_service/ vocoder_service/
+COPY shared shared
+COPY client client
+COPY cli cli
+COPY samples samples
+COPY checkpoints checkpoints
+COPY encoder_service encoder_service
+COPY synthesizer_service synthesizer_service
+COPY vocoder_service vocoder_service
+COPY gateway_service gateway_service
+COPY deploy deploy
+USER better
+ENV HOME=/tmp PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+  RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=deploy.ray.proxy:middleware
+EXPOSE 8000
 
 # Files of every app. A build without --build-arg SERVICE=encoder|synthesizer|vocoder|gateway ends here.
 FROM ${SERVICE}

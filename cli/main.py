@@ -18,6 +18,7 @@ _COMMANDS = {
     "verify": "cli.verify",
     "serve": "cli.serve",
     "worker": "cli.serve",
+    "cluster": "cli.cluster",
     "wyoming": "cli.wyoming",
     "mcp": "cli.mcp",
     "demo": "cli.demo",

@@ -83,7 +83,7 @@ class ServiceProcesses:
     def __enter__(self) -> Self:
         """Start all services. Raises PortTaken before any of them is started."""
         for name, port in self._ports.items():
-            _check_port(name, self._host, port)
+            check_port(f"the {name}", self._host, port, "--port-base")
         self._signals.install()
         try:
             # A signal between the start of a child and its entry here would lose the child.
@@ -250,16 +250,17 @@ def _url(host: str, port: int) -> str:
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
-def _check_port(name: str, host: str, port: int) -> None:
+def check_port(what: str, host: str, port: int, option: str) -> None:
+    """Raises PortTaken, with the option that sets another port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            reason = "is taken; stop the other program, or choose other ports with --port-base"
+            reason = f"is taken; stop the other program, or choose another with {option}"
         else:
             reason = f"cannot be used: {os.strerror(error.errno) if error.errno else error}"
-        raise PortTaken(f"port {port} on {host}, for the {name}, {reason}") from None
+        raise PortTaken(f"port {port} on {host}, for {what}, {reason}") from None
 
 
 def _is_ready(http: httpx.Client, url: str) -> bool:

@@ -33,6 +33,8 @@ REPOSITORY = Path(__file__).parents[1]
 SERVICES = [service.package for service in services.SERVICES.values()]
 OVER_HTTP = {"client", "gateway_service", "cli", "connectors", "deploy"}
 """Packages that reach the services over HTTP only."""
+BUILDS_THE_APPS = "deploy/ray/apps.py"
+"""A replica of Ray Serve is the app itself, as a gunicorn worker is."""
 PACKAGES = sorted(path.parent.name for path in REPOSITORY.glob("*/__init__.py"))
 SERVICE_MODULES = {"app", "settings", "schemas", "inference"}
 NETWORK_MODULES = {"hparams", "model"}
@@ -98,7 +100,13 @@ def test_shared_imports_only_itself() -> None:
 @pytest.mark.parametrize("package", sorted(OVER_HTTP & set(PACKAGES)))
 def test_package_reaches_the_services_over_http_only(package: str) -> None:
     for file, packages in imported_packages(package).items():
-        assert not packages & set(SERVICES), file
+        assert not packages & set(SERVICES) or file == str(REPOSITORY / BUILDS_THE_APPS), file
+
+
+def test_apps_on_ray_import_only_the_factory_of_each_service() -> None:
+    names = set(imported(REPOSITORY / BUILDS_THE_APPS))
+    services = {name for name in names if name.partition(".")[0].endswith("_service")}
+    assert services == {f"{name}.app.build_app" for name in [*SERVICES, "gateway_service"]}
 
 
 def test_client_imports_only_itself_and_shared() -> None:

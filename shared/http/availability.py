@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared.http.app_state import AppState
 from shared.http.errors import NotReady
 from shared.http.json_routes import ErrorResponse, ResponseTracker
+from shared.http.routing import route_path
 
 _WORK = {"POST", "PUT", "PATCH", "DELETE"}
 _ALWAYS_SERVED = ("/health/", "/check", "/metrics")
@@ -67,7 +68,7 @@ class ConnectionLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_beyond_limit = scope.get("state", {}).get("is_beyond_limit", False)
-        if not is_beyond_limit or scope["path"].startswith(_ALWAYS_SERVED):
+        if not is_beyond_limit or route_path(scope).startswith(_ALWAYS_SERVED):
             return await self.app(scope, receive, send)
         error = NotReady(
             f"{self.state.settings.max_connections} connections are busy, which is the limit; "

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared.http.errors import ApiError, Forbidden
 from shared.http.json_routes import ErrorResponse
 from shared.http.openapi import add_error
+from shared.http.routing import route_path
 
 OPEN_PATHS = frozenset({"/", "/check", "/docs", "/openapi.json", "/health/live", "/health/ready"})
 """Paths of every app that reveal nothing. Probes may call them by any host name."""
@@ -79,7 +80,7 @@ def describe_guard(app: FastAPI) -> None:
 def is_open(
     scope: Scope, paths: Collection[str] = OPEN_PATHS, folders: tuple[str, ...] = OPEN_FOLDERS
 ) -> bool:
-    path: str = scope["path"]
+    path = route_path(scope)
     return (path in paths or path.startswith(folders)) and scope["method"] in {"GET", "HEAD"}
 
 

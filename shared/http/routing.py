@@ -7,6 +7,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _MAX_KNOWN_PATHS = 64
 
 
+def route_path(scope: Scope) -> str:
+    """The path within the app, without the prefix under which a proxy mounts it."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path.removeprefix(root) if path.startswith(f"{root}/") or path == root else path
+
+
 class HeadAsGet:
     """Responds to HEAD with the route of GET, without the body.
 

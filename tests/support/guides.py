@@ -20,7 +20,7 @@ from tests.conftest import REPOSITORY
 from tests.system.test_deployment import APPS
 from tests.system.test_readme import blocks
 
-PROGRAMS = ["heroku", "docker", "git", "better", "curl"]
+PROGRAMS = ["heroku", "docker", "git", "better", "curl", "kubectl", "pip", "ray", "serve"]
 KEYS = "ab" * 24
 NOTE = """#!{python}
 import json, os, pathlib, sys
@@ -89,7 +89,7 @@ def check_of_docker(arguments: Sequence[str]) -> None:
         "compose logs": ["--follow"],
         "compose down": ["--volumes"],
         "compose run": ["--rm"],
-        "build": ["--build-arg=", "--tag="],
+        "build": ["--build-arg=", "--target=", "--tag="],
         "run": ["--rm", "--init", "--read-only", "--memory=", "--tmpfs=", "--publish="],
     }
     words = 2 if arguments[0] == "compose" else 1
@@ -102,8 +102,13 @@ def check_of_docker(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments[words:])
     if kind.startswith("compose"):
         assert set(given.rest) <= {*APPS, "fetch"}
+    elif kind == "build" and given.target:
+        assert f" AS {given.target}\n" in (REPOSITORY / "Dockerfile").read_text()
+        assert (given.tag, given.rest) == (f"better-{given.target}", ["."])
     elif kind == "build":
-        assert (given.build_arg, given.rest) == ("SERVICE=vocoder", ["."])
+        service = given.tag.removeprefix("better-")
+        assert service in APPS
+        assert (given.build_arg, given.rest) == (f"SERVICE={service}", ["."])
     else:
         assert given.rest == ["better-vocoder"]
         assert given.publish.endswith(":8000")

@@ -18,7 +18,9 @@ from tests.system.test_deployment import APPS, dyno, environment, source
 
 __all__ = ["source"]  # a fixture
 
-HEROKU, COMPOSE = (REPOSITORY / f"docs/deploy-{name}.md" for name in ("heroku", "compose"))
+HEROKU, COMPOSE, CLUSTER = (
+    REPOSITORY / f"docs/deploy-{name}.md" for name in ("heroku", "compose", "cluster")
+)
 
 
 @pytest.fixture(scope="module")
@@ -113,11 +115,40 @@ def test_image_of_the_compose_guide_fetches_weights_that_all_users_can_read(
     assert manifest.parent.stat().st_mode & 0o005 == 0o005
 
 
-@pytest.mark.parametrize("guide", [HEROKU, COMPOSE], ids=["heroku", "compose"])
+def test_cluster_guide_calls_what_there_is(tmp_path: Path) -> None:
+    called: dict[str, list[list[str]]] = defaultdict(list)
+    for program, *arguments in walk(CLUSTER, tmp_path):
+        called[program].append(arguments)
+    for arguments in called["docker"]:
+        check_of_docker(arguments)
+    for arguments in called["better"]:
+        check_of_better(arguments)
+    for arguments in called["kubectl"]:
+        folders = [a for a in arguments if a.startswith("deploy/")]
+        assert all((REPOSITORY / folder / "kustomization.yaml").is_file() for folder in folders)
+    assert ["deploy", "deploy/ray/serve.yaml"] in called["serve"]
+    (extra,) = re.findall(r"better-api\[(\w+)\]", called["pip"][0][-1])
+    assert f"\n{extra} = " in (REPOSITORY / "pyproject.toml").read_text()
+    assert set(called) == {"docker", "kubectl", "pip", "better", "ray", "serve"}
+
+
+def test_cluster_guide_names_files_that_exist() -> None:
+    named = re.findall(r"`(deploy/[\w./-]+)`", CLUSTER.read_text())
+    assert {"deploy/kubernetes", "deploy/ray/serve.yaml"} <= set(named)
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
+
+
+def test_cluster_guide_lists_every_overlay() -> None:
+    text = CLUSTER.read_text()
+    for folder in (REPOSITORY / "deploy/kubernetes/overlays").iterdir():
+        assert f"`deploy/kubernetes/overlays/{folder.name}`" in text
+
+
+@pytest.mark.parametrize("guide", [HEROKU, COMPOSE, CLUSTER], ids=["heroku", "compose", "cluster"])
 def test_every_setting_that_a_guide_names_exists(guide: Path) -> None:
     listed = [REPOSITORY / "docs/configuration.md", REPOSITORY / "app.json"]
     known = "".join(file.read_text() for file in listed)
-    foreign = {"HEAD", "WEB_CONCURRENCY", "DOCKER_DEFAULT_PLATFORM", "SIGTERM"}
+    foreign = {"HEAD", "WEB_CONCURRENCY", "DOCKER_DEFAULT_PLATFORM", "SIGTERM", "RAY_AUTH_MODE"}
     named = set(re.findall(r"`([A-Z][A-Z_]{3,})(?:=[^`]*)?`", guide.read_text())) - foreign
     assert named
     assert {name for name in named if name not in known} == set()

@@ -150,3 +150,14 @@ def test_services_reject_a_rebound_name_and_a_foreign_form(
     form = {"file": ("clip.wav", b"RIFF", "audio/wav")}
     headers = {"Sec-Fetch-Site": "cross-site"}
     assert service(name).request(method, path, files=form, headers=headers).status_code == 403
+
+
+async def test_probe_below_a_path_prefix_is_served_by_any_name() -> None:
+    app = create_app("encoder", "", ServiceSettings(), load=lambda: None)
+    app.state.ready = True  # the lifespan does not run
+    transport = httpx.ASGITransport(app, root_path="/encoder")
+    async with httpx.AsyncClient(transport=transport, base_url="http://tts.example.org") as client:
+        probed = await client.get("/encoder/health/live")
+        other = await client.get("/encoder/metrics")
+    assert (probed.status_code, probed.json()) == (200, {"status": "live"})
+    assert other.status_code == 403
