@@ -48,11 +48,16 @@ def read_markup(text: str, text_format: TextFormat = "auto") -> Iterator[Block]:
     """
     if text_format == "plain":
         blocks: Iterable[Block] = _paragraphs(text)
-    elif text_format == "ssml" or (text_format == "auto" and _DOCUMENT.match(text)):
+    elif text_format == "ssml" or (text_format == "auto" and is_document(text)):
         blocks = _TagReader(folds_lines=True).read([Block(SpannedText.plain(text), 0.0)])
     else:
         blocks = _TagReader().read(_markdown(text))
     return _tidy(blocks)
+
+
+def is_document(text: str) -> bool:
+    """True for a text that begins as an SSML, HTML or XML document."""
+    return _DOCUMENT.match(text) is not None
 
 
 def _tidy(blocks: Iterable[Block]) -> Iterator[Block]:
