@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gateway_service.speech.speaking import pieces_of
+from gateway_service.speech.speaking import pieces_of, too_many_sentences
 from shared.http.errors import InvalidRequest, TooLarge
 from shared.text.markup import TextFormat, is_document
 from shared.text.sentences import Piece
@@ -43,17 +43,19 @@ class Dialogue:
 
         max_pieces: the limit of all texts together.
         """
+        count = len(self.pieces)
         parts = list(_parts(text, text_format))
         for name, part in parts:
             if len(parts) > 1 and not part.strip():
                 continue
-            room = None if max_pieces is None else max_pieces - len(self.pieces)
             speaker = None if name is None else self._speaker(name, param)
-            pieces = pieces_of(part, param, room, text_format)
+            pieces = pieces_of(part, param, max_pieces, text_format)
+            if max_pieces is not None and len(self.pieces) + len(pieces) > max_pieces:
+                raise too_many_sentences(param, max_pieces)
             self.pieces += pieces
             self.speakers += [speaker] * len(pieces)
             self.sources += [part[slice(*piece.content.source)] for piece in pieces]
-        if not self.pieces:
+        if len(self.pieces) == count:
             raise InvalidRequest(f"{param}: is blank; send some text", param=param, code="empty")
 
     def _speaker(self, name: str, param: str) -> int:
