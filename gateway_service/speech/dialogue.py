@@ -65,7 +65,7 @@ class Dialogue:
                 raise TooLarge(
                     f"{param}: has over {MAX_VOICES} voices, the limit of one text; use fewer",
                     param=param,
-                    code="too_many_voices",
+                    code="too_many_speakers",
                 )
             self.asked.append(asked)
         return self.asked.index(asked)

@@ -64,6 +64,10 @@ def wait_for(http: httpx.Client, job_id: str) -> dict[str, Any]:
     return job()
 
 
+def wait_for_other_jobs(http: httpx.Client) -> None:
+    wait_until(lambda: all(job["state"] in FINAL for job in http.get("/v1/jobs").json()["data"]))
+
+
 def audio(http: httpx.Client, job_id: str, path: str = "") -> httpx.Response:
     return http.get(f"/v1/jobs/{job_id}{path}/audio").raise_for_status()
 
@@ -95,10 +99,10 @@ def test_epub_becomes_a_file_with_chapters_tags_and_cover(
 
     assert done["state"] == "completed"
     assert {chapter["state"] for chapter in done["chapters"]} == {"completed"}
-    assert sum(chapter["sentences"] for chapter in done["chapters"]) == 10
+    assert sum(chapter["sentences"] for chapter in done["chapters"]) == 13
     response = audio(http, job["id"])
     assert response.headers["content-type"] == media_type
-    with av.open(io.BytesIO(response.content)) as book:
+    with av.open(io.BytesIO(response.content), "r") as book:
         marks = [mark["metadata"]["title"] for mark in book.chapters()]
         assert marks == ["The Ferry", "The Lamp", "The Storm"]
         assert book.metadata["title"] == "The Quiet Harbour"
@@ -145,6 +149,7 @@ def test_text_file_without_chapters_is_one_text(http: httpx.Client) -> None:
 def test_zip_holds_a_file_for_each_chosen_chapter(
     http: httpx.Client, services: StubServices
 ) -> None:
+    wait_for_other_jobs(http)
     services.synthesizer.requests.clear()
     job = create(http, MARKDOWN, "book.md", response_format="zip", chapters="2, 4")
     wait_for(http, job["id"])
@@ -177,7 +182,7 @@ def test_finished_chapter_is_heard_while_the_rest_is_made(
             held.set()
             released.wait(60)
 
-    wait_until(lambda: all(job["state"] in FINAL for job in http.get("/v1/jobs").json()["data"]))
+    wait_for_other_jobs(http)
     before = len(services.vocoder.requests)
     services.vocoder.before_part = hold
     try:
@@ -263,7 +268,7 @@ def test_chapter_in_another_script_is_named(http: httpx.Client) -> None:
 
 
 def test_lines_name_the_voices_of_a_job(http: httpx.Client, services: StubServices) -> None:
-    wait_until(lambda: all(job["state"] in FINAL for job in http.get("/v1/jobs").json()["data"]))
+    wait_for_other_jobs(http)
     services.synthesizer.requests.clear()
     text = "It rained.\n\n[voice: Ada]\nWho is there?\n\n[voice: elm]\nNobody."
 
@@ -299,3 +304,20 @@ def test_unknown_voice_is_refused_before_the_job(
 ) -> None:
     error = error_of(post(http, text, "book.txt", voice=voice), status)
     assert (error["param"], error["code"]) == ("voice", code)
+
+
+def test_list_of_jobs_leaves_chapters_out(http: httpx.Client) -> None:
+    job = create(http, MARKDOWN, "book.md")
+
+    listed = http.get("/v1/jobs", params={"limit": 1}).json()["data"][0]
+
+    assert (listed["id"], listed["chapters"]) == (job["id"], None)
+
+
+def test_book_is_deleted_with_its_job(http: httpx.Client) -> None:
+    job = create(http, MARKDOWN, "book.md")
+    wait_for(http, job["id"])
+
+    assert http.delete(f"/v1/jobs/{job['id']}").json()["deleted"]
+
+    error_of(http.get(f"/v1/jobs/{job['id']}/chapters/1/audio"), 404)

@@ -59,4 +59,4 @@ def test_too_many_voices_are_refused() -> None:
     lines = "\n".join(f"[voice: v{n}]\nHello." for n in range(MAX_VOICES + 1))
     with pytest.raises(TooLarge, match="over 16 voices") as refused:
         dialogue_of(lines)
-    assert refused.value.code == "too_many_voices"
+    assert refused.value.code == "too_many_speakers"
