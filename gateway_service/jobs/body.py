@@ -168,12 +168,13 @@ async def _book_job(request: JobRequest, data: bytes, name: str, settings: Setti
         if book is None:
             return NewJob(request) if chosen is None else _text_job(request)
         numbers = sorted(chosen or range(1, len(book.chapters) + 1))
-        new = NewJob(request, book.chosen(set(numbers)), tuple(numbers))
+        chosen_book = book.chosen(set(numbers))
     except BookError as error:
         code = "protected_book" if isinstance(error, ProtectedBook) else "invalid_book"
         raise InvalidRequest(f"file: {error}", param="file", code=code) from None
-    _require_short(new.text, "file", settings)
-    return new
+    characters = sum(len(chapter.text) for chapter in chosen_book.chapters)
+    _require_short(characters, "file", settings)
+    return NewJob(request, chosen_book, tuple(numbers))
 
 
 def _chosen(chapters: str | None) -> set[int] | None:
@@ -213,15 +214,15 @@ def _validated(fields: Any, settings: Settings, strict: bool | None = None) -> J
     """strict: False for a form, whose values are all strings; None for the model's own setting."""
     text = fields.get("input") if isinstance(fields, dict) else None
     if isinstance(text, str):
-        _require_short(text, "input", settings)
+        _require_short(len(text), "input", settings)
     with body_validation():
         return JobRequest.model_validate(fields, strict=strict)
 
 
-def _require_short(text: str, param: str, settings: Settings) -> None:
-    if len(text) > settings.max_job_characters:
+def _require_short(characters: int, param: str, settings: Settings) -> None:
+    if characters > settings.max_job_characters:
         raise TooLarge(
-            f"{param}: has {len(text)} characters, the limit is {settings.max_job_characters}; "
+            f"{param}: has {characters} characters, the limit is {settings.max_job_characters}; "
             "send it in parts, or raise MAX_JOB_CHARACTERS",
             param=param,
             code="too_long",
