@@ -1,5 +1,7 @@
 """Parses the body of POST /v1/jobs: JSON, a form with a text or a book, or either itself."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -118,7 +120,8 @@ async def _form_job(request: Request, given: dict[str, Any], settings: Settings)
                 fields[name] = _parsed(name, meaning, fields[name])
         file = form.get("file")
         if isinstance(file, UploadFile):
-            data, name = await file.read(), _name_of(file)
+            data = await file.read()
+            name = _name_of(file, data)
             text = "" if name.endswith(_BOOK_SUFFIXES) else _decoded(data, "file")
             job = _validated({**fields, "input": text}, settings, strict=False)
             return await _book_job(job, data, name, settings)
@@ -130,9 +133,10 @@ async def _form_job(request: Request, given: dict[str, Any], settings: Settings)
     return _text_job(_validated(fields, settings, strict=False))
 
 
-def _name_of(file: UploadFile) -> str:
+def _name_of(file: UploadFile, data: bytes) -> str:
+    """The file's name in lower case, with the suffix of an EPUB if it is one."""
     name = (file.filename or "").lower()
-    is_epub = file.content_type == EPUB and not name.endswith(".epub")
+    is_epub = file.content_type == EPUB or data.startswith(b"PK\x03\x04")
     return f"{name}.epub" if is_epub else name
 
 
@@ -162,24 +166,25 @@ def _text_job(request: JobRequest) -> NewJob:
 
 async def _book_job(request: JobRequest, data: bytes, name: str, settings: Settings) -> NewJob:
     """name: of the file, in lower case. Raises InvalidRequest and TooLarge."""
-    chosen = _chosen(request.chapters)
+    with _chapter_errors():
+        chosen = None if request.chapters is None else chapter_numbers(request.chapters)
     try:
         book = await to_thread.run_sync(_read_book, data, name, request, limiter=_threads)
         if book is None:
             return NewJob(request) if chosen is None else _text_job(request)
-        numbers = sorted(chosen or range(1, len(book.chapters) + 1))
-        chosen_book = book.chosen(set(numbers))
     except BookError as error:
         code = "protected_book" if isinstance(error, ProtectedBook) else "invalid_book"
         raise InvalidRequest(f"file: {error}", param="file", code=code) from None
-    characters = sum(len(chapter.text) for chapter in chosen_book.chapters)
-    _require_short(characters, "file", settings)
-    return NewJob(request, chosen_book, tuple(numbers))
+    with _chapter_errors():
+        book = book.chosen(chosen) if chosen else book
+    _require_short(sum(len(chapter.text) for chapter in book.chapters), "file", settings)
+    return NewJob(request, book, tuple(sorted(chosen or range(1, len(book.chapters) + 1))))
 
 
-def _chosen(chapters: str | None) -> set[int] | None:
+@contextmanager
+def _chapter_errors() -> Iterator[None]:
     try:
-        return None if chapters is None else chapter_numbers(chapters)
+        yield
     except BookError as error:
         raise InvalidRequest(f"chapters: {error}", param="chapters") from None
 
