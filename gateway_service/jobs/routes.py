@@ -205,7 +205,9 @@ async def _in_threads(first: bytes, parts: Generator[bytes]) -> AsyncGenerator[b
 async def get_captions(
     job_id: JobId,
     gateway: GatewayState,
-    caption_format: Annotated[CaptionFormat, Query(alias="format")] = "srt",
+    caption_format: Annotated[
+        CaptionFormat, Query(alias="format", description="The kind of file.")
+    ] = "srt",
     words: Annotated[
         bool, Query(description="With vtt: the time of each word, for karaoke.")
     ] = False,

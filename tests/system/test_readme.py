@@ -309,7 +309,7 @@ CODES = r'(?:code=|code = |_refuse\()"(\w+)"'
 
 def test_api_page_lists_every_code() -> None:
     folders = ["shared", *(f"{name}_service" for name in PORTS)]
-    sources = [path.read_text() for name in folders for path in (REPOSITORY / name).glob("*.py")]
+    sources = [path.read_text() for name in folders for path in (REPOSITORY / name).rglob("*.py")]
     raised = {code for text in sources for code in re.findall(CODES, text)}
     assert len(raised) > 8
     text = API.read_text()
