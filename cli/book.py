@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 FORMATS = {".m4b": "m4b", ".mp3": "mp3", ".zip": "zip"}
 CHAPTER_PAUSE = 1.0  # seconds
-MAX_CHAPTER_NUMBER = 10_000
 CHARACTERS_A_SECOND = 15
 """Of English as it is read aloud, for the size that is stated before the work."""
 _FLAC_BYTES_A_SECOND = 18_000
@@ -45,16 +44,12 @@ class Chapters(click.ParamType[set[int]]):
     name = "chapters"
 
     def convert(self, value: Any, param: click.Parameter | None, context: Any) -> set[int]:
-        numbers: set[int] = set()
-        for part in str(value).split(","):
-            first, dash, last = part.strip().partition("-")
-            if not (first.isdigit() and (last.isdigit() or not dash)):
-                self.fail(f"{part!r} is no chapter or range of chapters, such as 3 or 5-7", param)
-            start, stop = int(first), int(last or first)
-            if not 1 <= start <= stop <= MAX_CHAPTER_NUMBER:
-                self.fail(f"{part!r}: chapters are counted from 1, the lower number first", param)
-            numbers.update(range(start, stop + 1))
-        return numbers
+        from gateway_service.books.book import BookError, chapter_numbers
+
+        try:
+            return chapter_numbers(str(value))
+        except BookError as error:
+            self.fail(str(error), param)
 
 
 @click.command()

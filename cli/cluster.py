@@ -17,7 +17,8 @@ from typing import Any
 import click
 import httpx
 
-from cli.processes import SERVICES, ProcessError, ServiceDied, ServiceNotReady, check_port
+from cli.processes import ProcessError, ServiceDied, ServiceNotReady, check_port
+from shared.services import SERVICES, url_settings
 from shared.settings import REPOSITORY
 from shared.stop_signals import StopSignal, stop_signals_held
 
@@ -114,7 +115,7 @@ def _local_config(port: int) -> str:
     config["http_options"] |= {"host": HOST, "port": port}
     for app in config["applications"]:
         if app["name"] == "gateway":
-            urls = {f"{name.upper()}_URL": f"http://{HOST}:{port}/{name}" for name in SERVICES}
+            urls = url_settings({name: f"http://{HOST}:{port}/{name}" for name in SERVICES})
             app["runtime_env"]["env_vars"] |= {"BIND_HOST": HOST, **urls}
     written: str = yaml.safe_dump(config, sort_keys=False)
     return written

@@ -116,26 +116,32 @@ async def synthesize(
 ) -> AsyncGenerator[Sentence]:
     """The sentences one by one. The next is synthesized while the caller uses one.
 
-    embed: [256]. attention: request it too. Raises ChainError.
+    embed: [256], or [n, 256] with one for each piece. attention: request it too. Raises ChainError.
     """
+    embeds = np.broadcast_to(embed, (len(pieces), embed.shape[-1]))
     seed = options.with_seed().seed
 
     # A task of its own, and no task group: a generator may be resumed by another task.
-    def start(piece: Piece) -> asyncio.Task[Synthesis]:
+    def start(position: int) -> asyncio.Task[Synthesis]:
         task = asyncio.create_task(
             chain.synthesize(
-                piece.text, embed, seed, attention, options.lexicon, options.timestamps
+                pieces[position].text,
+                embeds[position],
+                seed,
+                attention,
+                options.lexicon,
+                options.timestamps,
             )
         )
         task.add_done_callback(_retrieve_error)
         return task
 
-    ahead = start(pieces[0])
+    ahead = start(0)
     try:
-        for piece, following in zip(pieces, [*pieces[1:], None], strict=True):
+        for position, piece in enumerate(pieces):
             synthesis = await ahead
-            if following:
-                ahead = start(following)
+            if position + 1 < len(pieces):
+                ahead = start(position + 1)
             mel = stretch(synthesis.spec, options.speed)
             words = synthesis.words and tuple(shifted(synthesis.words, 0, options.speed))
             pause = piece.pause / options.speed

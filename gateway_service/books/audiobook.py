@@ -2,12 +2,14 @@
 
 import io
 import re
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 import av
 import numpy as np
@@ -22,7 +24,11 @@ _COVER_CODECS = {b"\x89PNG": "png", b"\xff\xd8\xff": "mjpeg"}
 
 
 class ChapterSound(NamedTuple):
-    """samples: how many `blocks` gives in all, at 16 kHz; it is called once."""
+    """A chapter's title and sound.
+
+    samples: the number that `blocks` yields in total, at the rate of the book; `blocks` is called
+    once.
+    """
 
     title: str
     samples: int
@@ -40,27 +46,44 @@ class Tags:
 def write_audiobook(
     path: Path, chapters: Sequence[ChapterSound], tags: Tags, book_format: AudiobookFormat
 ) -> None:
-    """Raises OSError. The file is whole or not there: write it under another name first."""
-    if book_format == "zip":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-            for number, chapter in enumerate(chapters, start=1):
-                name = f"{number:03} {_file_name(chapter.title)}".strip() + ".mp3"
-                with archive.open(name, "w") as member:
-                    track = Tags(chapter.title, tags.author, tags.language, tags.cover)
-                    member.write(_encoded([chapter], track))
-    else:
-        with path.open("wb") as file:
-            _encode(file, chapters, tags, book_format)
+    """Write the file of 16 kHz sound. Raises OSError, and may leave a part of the file."""
+    with path.open("wb") as file:
+        encode_audiobook(file, chapters, tags, book_format)
 
 
-def _encoded(chapters: Sequence[ChapterSound], tags: Tags) -> bytes:
-    file = io.BytesIO()
-    _encode(file, chapters, tags, "mp3")
-    return file.getvalue()
+def encode_audiobook(
+    file: IO[bytes],
+    chapters: Sequence[ChapterSound],
+    tags: Tags,
+    book_format: AudiobookFormat,
+    rate: int = SAMPLE_RATE,
+) -> None:
+    """Write to an open file that can seek. The same sound gives the same bytes. Raises OSError.
+
+    rate: of the chapters' sound, in Hz.
+    """
+    if book_format != "zip":
+        _encode(file, chapters, tags, book_format, rate)
+        return
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for number, chapter in enumerate(chapters, start=1):
+            name = f"{number:03} {_file_name(chapter.title)}".strip() + ".mp3"
+            track = Tags(chapter.title, tags.author, tags.language, tags.cover)
+            # A file on the disk, as the writer seeks and a chapter may be hours long.
+            with tempfile.TemporaryFile() as encoded:
+                _encode(encoded, [chapter], track, "mp3", rate)
+                encoded.seek(0)
+                member = zipfile.ZipInfo(name)  # without the time, so that equal books are equal
+                with archive.open(member, "w", force_zip64=True) as copy:
+                    shutil.copyfileobj(encoded, copy)
 
 
 def _encode(
-    file: io.IOBase, chapters: Sequence[ChapterSound], tags: Tags, kind: Literal["m4b", "mp3"]
+    file: IO[bytes],
+    chapters: Sequence[ChapterSound],
+    tags: Tags,
+    kind: Literal["m4b", "mp3"],
+    rate: int,
 ) -> None:
     container = av.open(
         file,
@@ -70,11 +93,11 @@ def _encode(
     )
     with container:
         container.metadata.update(_metadata(tags))
-        stream = container.add_stream("aac" if kind == "m4b" else "libmp3lame", rate=SAMPLE_RATE)
+        stream = container.add_stream("aac" if kind == "m4b" else "libmp3lame", rate=rate)
         stream.layout = "mono"
         stream.bit_rate = BITS_PER_SECOND
         cover = _add_cover(container, tags.cover)
-        container.set_chapters(_marks(chapters))
+        container.set_chapters(_marks(chapters, rate))
         container.start_encoding()
         if cover:
             container.mux(cover)
@@ -82,11 +105,7 @@ def _encode(
         for chapter in chapters:
             for block in chapter.blocks():
                 frame = av.AudioFrame.from_ndarray(block[None], format="s16", layout="mono")
-                frame.sample_rate, frame.pts, frame.time_base = (
-                    SAMPLE_RATE,
-                    at,
-                    Fraction(1, SAMPLE_RATE),
-                )
+                frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
                 container.mux(stream.encode(frame))
                 at += len(block)
         container.mux(stream.encode(None))
@@ -104,8 +123,8 @@ def _metadata(tags: Tags) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _marks(chapters: Sequence[ChapterSound]) -> list[Any]:
-    ends = np.cumsum([chapter.samples for chapter in chapters]) * 1000 // SAMPLE_RATE
+def _marks(chapters: Sequence[ChapterSound], rate: int) -> list[Any]:
+    ends = np.cumsum([chapter.samples for chapter in chapters]) * 1000 // rate
     starts = [0, *ends[:-1]]
     return [
         {

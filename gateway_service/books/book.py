@@ -55,6 +55,24 @@ class Book:
         return replace(self, chapters=kept)
 
 
+def chapter_numbers(chosen: str) -> set[int]:
+    """The numbers in a list such as "1-3,7". Raises BookError."""
+    numbers: set[int] = set()
+    for part in chosen.split(","):
+        first, dash, last = (word.strip() for word in part.partition("-"))
+        if not (_NUMBER.fullmatch(first) and (_NUMBER.fullmatch(last) or not dash)):
+            raise BookError(f"{part[:40]!r} is no chapter or range of chapters, such as 3 or 5-7")
+        start, stop = int(first), int(last or first)
+        if not 1 <= start <= stop <= MAX_CHAPTERS:
+            raise BookError(
+                f"{part[:40]!r}: chapters are counted from 1 to at most {MAX_CHAPTERS}, the lower "
+                "number first"
+            )
+        numbers.update(range(start, stop + 1))
+    return numbers
+
+
+_NUMBER = re.compile(r"[0-9]{1,4}")
 _HEADING = re.compile(
     r"(?:chapter|part|book|canto|act|letter|stave)\s+(?:\d{1,3}|[ivxlc]{1,8}|[a-z]{3,12})\b.{0,60}"
     r"|(?:prologue|epilogue|preface|introduction|foreword|afterword|conclusion)\b.{0,40}",

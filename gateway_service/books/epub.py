@@ -23,8 +23,8 @@ from gateway_service.books.html_text import HtmlText, read_html
 
 MAX_MEMBER_BYTES = 16 * 2**20
 """Of one unpacked document or image."""
-MAX_UNPACKED_BYTES = 128 * 2**20
-"""Of all documents that are read."""
+MAX_UNPACKED_BYTES = 48 * 2**20
+"""Of all documents that are read. As text they take several times as much memory."""
 MAX_MEMBERS = 20_000
 MAX_COVER_BYTES = 4 * 2**20
 

@@ -20,7 +20,14 @@ from gateway_service.jobs.sound import Digest, JobSounds, delete_last_blocks
 from gateway_service.jobs.store import final_values, now, retention_now, update_one
 from gateway_service.speech.flac import length_of
 from gateway_service.storage.database import Storage, StorageUnavailable
-from gateway_service.storage.tables import UNFINISHED, JobRow, SentenceRow, SoundRow
+from gateway_service.storage.tables import (
+    UNFINISHED,
+    BookRow,
+    ChapterRow,
+    JobRow,
+    SentenceRow,
+    SoundRow,
+)
 from shared.text.sentences import Piece
 
 _MAX_CODE_CHARACTERS = 64
@@ -102,14 +109,19 @@ class Leases:
 
     def pieces(self, job: JobRow) -> Iterator[Piece]:
         """The unfinished sentences, read from the database in batches."""
+        return (piece for piece, _ in self.voiced_pieces(job))
+
+    def voiced_pieces(self, job: JobRow) -> Iterator[tuple[Piece, int | None]]:
+        """As `pieces`, each with the position of its voice in `JobRow.voices`, or None."""
         for first, last in _batches(job.done, job.sentences):
             query = (
-                select(SentenceRow.text, SentenceRow.pause)
+                select(SentenceRow.text, SentenceRow.pause, SentenceRow.voice)
                 .where(SentenceRow.job_id == job.id, SentenceRow.position.between(first, last))
                 .order_by(SentenceRow.position)
             )
             with self.storage.read_session() as session:
-                pieces = [Piece(text, pause) for text, pause in session.execute(query)]
+                rows = session.execute(query).all()
+                pieces = [(Piece(text, pause), voice) for text, pause, voice in rows]
             yield from pieces
 
     def save_sentence(
@@ -120,18 +132,22 @@ class Leases:
         *,
         skipped: bool = False,
         words: str | None = None,
+        seconds: float = 0.0,
     ) -> bool:
         """Store the sound of a sentence and the progress in one transaction, exactly once.
 
         words: their times, as SentenceRow has them. skipped: the sound is silence in place of a
-        sentence that cannot be spoken.
+        sentence that cannot be spoken. seconds: that it took to make.
         False if the lease is lost or the sentence is not the next one.
         """
         advance = (
             update(JobRow)
             .where(_is_owned(job), JobRow.done == position)
             .values(done=position + 1, due_at=self._lease_end(), attempts=1, error_message=None)
-            .values(skipped=JobRow.skipped + int(skipped))
+            .values(
+                skipped=JobRow.skipped + int(skipped),
+                spent_ms=JobRow.spent_ms + int(seconds * 1000),
+            )
         )
         store = (
             update(SentenceRow)
@@ -229,6 +245,8 @@ class Leases:
             with self.storage.session() as session:
                 session.execute(delete(SentenceRow).where(of_job, SentenceRow.position <= last))
         with self.storage.session() as session:
+            for rows in (ChapterRow, BookRow):
+                session.execute(delete(rows).where(rows.job_id == job_id))
             session.execute(delete(JobRow).where(JobRow.id == job_id))
 
     def _last_of_next_batch(self, job_id: str) -> int | None:

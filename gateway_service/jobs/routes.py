@@ -1,29 +1,42 @@
 """/v1/jobs: speech of any length, made in the background."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import closing
 from hashlib import sha256
 from typing import Annotated, Any
 
 import anyio
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from client.options import seed_or_new
+from gateway_service.books.book import MAX_CHAPTERS
 from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.jobs import body as job_body
-from gateway_service.jobs.body import JobBody
+from gateway_service.jobs.body import JobBody, NewJob
+from gateway_service.jobs.books import (
+    JOB_MEDIA_TYPES,
+    JobContents,
+    NewBook,
+    chapter_format,
+    disk_bytes,
+    finished_chapter,
+    read_chapters,
+)
 from gateway_service.jobs.captions import captions_file, require_captions
-from gateway_service.jobs.schemas import DeletedJob, JobList, JobObject, JobRequest
+from gateway_service.jobs.schemas import DeletedJob, JobList, JobObject
 from gateway_service.jobs.sound import BLOCK_BYTES, JobSounds
 from gateway_service.jobs.store import JobSpec
 from gateway_service.speech.byte_ranges import asked_range, is_unchanged
+from gateway_service.speech.dialogue import Dialogue
 from gateway_service.speech.responses import abort_on_error
-from gateway_service.speech.speaking import left_out, pieces_of
-from gateway_service.speech.stream import MEDIA_TYPES
+from gateway_service.speech.speaking import left_out
+from gateway_service.speech.stream import MEDIA_TYPES, encode
 from gateway_service.storage.database import StorageUnavailable, in_storage_thread
 from gateway_service.storage.tables import UNFINISHED, JobRow
 from gateway_service.string_limits import MAX_ID_CHARACTERS, JobId
+from gateway_service.voices.blend import find_voice_or_blend
 from shared.captions import MEDIA_TYPES as CAPTION_TYPES
 from shared.captions import CaptionFormat
 from shared.http.errors import Conflict, NotFound
@@ -33,13 +46,14 @@ from shared.http.openapi import BINARY, Responses, content, errors
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=JsonRoute, responses=errors(503))
 
-_WHOLE_FILE = content(BINARY, *MEDIA_TYPES.values())
+_WHOLE_FILE = content(BINARY, *JOB_MEDIA_TYPES.values())
 _FILE: Responses = {
     **_WHOLE_FILE,
     206: {**_WHOLE_FILE[200], "description": "the bytes of Range"},
     304: {"description": "the file has the ETag of If-None-Match"},
     **errors(409, 416),
 }
+_CHAPTER = content(BINARY, *MEDIA_TYPES.values()) | errors(409)
 _CAPTIONS = content({"type": "string"}, *CAPTION_TYPES.values()) | errors(409)
 _EVENTS = content({}, events=True)
 _POLL_SECONDS = 0.5  # between two reads of a job whose events are streamed
@@ -49,23 +63,27 @@ _create_threads = CapacityLimiter(2)
 
 
 @router.post("", status_code=202, openapi_extra=job_body.OPENAPI, responses=errors(404, 429))
-async def create_job(request: JobBody, gateway: GatewayState) -> JobObject:
-    """Queue a text of any length. Responds at once; the sound is made in the background."""
-    job = await to_thread.run_sync(_create, request, gateway, limiter=_create_threads)
+async def create_job(new: JobBody, gateway: GatewayState) -> JobObject:
+    """Queue a text or a book of any length. Responds at once; the sound is made in the
+    background."""
+    job, contents = await to_thread.run_sync(_create, new, gateway, limiter=_create_threads)
     gateway.job_queue.wake()
-    notes = await to_thread.run_sync(left_out, request.input)
-    return gateway.job_object(job).model_copy(update={"notes": notes})
+    notes = await to_thread.run_sync(left_out, new.text)
+    return gateway.job_object(job, contents).model_copy(update={"notes": notes})
 
 
-def _create(request: JobRequest, gateway: Gateway) -> JobRow:
-    voice = gateway.voices.find(request.voice)
-    pieces = pieces_of(
-        request.input,
-        max_pieces=gateway.settings.max_job_sentences,
-        text_format=request.text_format,
-    )
+def _create(new: NewJob, gateway: Gateway) -> tuple[JobRow, JobContents]:
+    request = new.request
+    voice = find_voice_or_blend(gateway.voices, request.voice)
+    dialogue, book = _dialogue_and_book(new, gateway.settings.max_job_sentences)
+    others = [find_voice_or_blend(gateway.voices, asked) for asked in dialogue.asked]
+    characters = sum(len(piece.text) for piece in dialogue.pieces)
     spec = JobSpec(
-        pieces=pieces,
+        pieces=dialogue.pieces,
+        speakers=dialogue.speakers,
+        voices=[(other.name, other.embed) for other in others],
+        book=book,
+        disk_bytes=disk_bytes(characters, request.speed, request.response_format),
         voice=voice.name,
         embed=voice.embed,
         response_format=request.response_format,
@@ -75,7 +93,19 @@ def _create(request: JobRequest, gateway: Gateway) -> JobRow:
         lexicon=request.lexicon,
         timestamps=request.timestamps,
     )
-    return gateway.jobs.create(spec)
+    job = gateway.jobs.create(spec)
+    return job, gateway.jobs.contents(job.id) if book else JobContents()
+
+
+def _dialogue_and_book(new: NewJob, max_pieces: int) -> tuple[Dialogue, NewBook | None]:
+    voices = new.request.voices or {}
+    if new.book is None:
+        dialogue = Dialogue(voices)
+        dialogue.add(new.request.input, max_pieces=max_pieces, text_format=new.request.text_format)
+        return dialogue, None
+    dialogue, chapters = read_chapters(new.book, new.numbers, voices, max_pieces)
+    tags = new.book.title, new.book.author, new.book.language, new.book.cover
+    return dialogue, NewBook(*tags, chapters)
 
 
 def _anonymised(caller: str) -> str:
@@ -101,14 +131,15 @@ def list_jobs(
 @router.get("/{job_id}")
 def get_job(job_id: JobId, gateway: GatewayState) -> JobObject:
     """Get the state and progress of a job."""
-    return gateway.job_object(gateway.jobs.find(job_id))
+    job = gateway.jobs.find(job_id)
+    return gateway.job_object(job, gateway.jobs.contents(job.id))
 
 
 @router.delete("/{job_id}")
 def cancel_or_delete_job(job_id: JobId, gateway: GatewayState) -> JobObject | DeletedJob:
     """Cancel a queued or running job, or delete a completed, failed or cancelled one."""
     if cancelled := gateway.jobs.cancel(job_id):
-        return JobObject.of(cancelled)
+        return JobObject.of(cancelled, gateway.jobs.contents(job_id))
     gateway.jobs.delete(job_id)
     gateway.job_queue.wake()
     return DeletedJob(id=job_id)
@@ -136,11 +167,47 @@ async def get_audio(job_id: JobId, request: Request, gateway: GatewayState) -> R
     return response
 
 
+@router.get("/{job_id}/chapters/{number}/audio", response_class=Response, responses=_CHAPTER)
+async def get_chapter_audio(
+    job_id: JobId,
+    number: Annotated[int, Path(ge=1, le=MAX_CHAPTERS, description="Number in the book.")],
+    gateway: GatewayState,
+) -> Response:
+    """Download a finished chapter while the job is still being made; 409 before and after that.
+
+    The format is that of the job, or mp3 for m4b and zip.
+    """
+    job = await in_storage_thread(gateway.jobs.find, job_id)
+    contents = await in_storage_thread(gateway.jobs.contents, job_id)
+    chapter = finished_chapter(job, contents, number)
+    sounds = gateway.jobs.sounds
+    positions = range(chapter.first, chapter.first + chapter.sentences)
+    sound_format = chapter_format(job)
+    samples = await in_storage_thread(sounds.length, job, positions)
+    parts = encode(
+        sounds.sentences(job, positions), sound_format, samples, gateway.settings.mark_with
+    )
+    first = await in_storage_thread(next, parts)  # an error of it still has a status
+    response = ChunksResponse(abort_on_error(_in_threads(first, parts)), MEDIA_TYPES[sound_format])
+    name = f'attachment; filename="{job.id}-{number}.{sound_format}"'
+    response.headers["Content-Disposition"] = name
+    return response
+
+
+async def _in_threads(first: bytes, parts: Generator[bytes]) -> AsyncGenerator[bytes]:
+    with closing(parts):
+        yield first
+        while (part := await in_storage_thread(next, parts, None)) is not None:
+            yield part
+
+
 @router.get("/{job_id}/captions", response_class=Response, responses=_CAPTIONS)
 async def get_captions(
     job_id: JobId,
     gateway: GatewayState,
-    caption_format: Annotated[CaptionFormat, Query(alias="format")] = "srt",
+    caption_format: Annotated[
+        CaptionFormat, Query(alias="format", description="The kind of file.")
+    ] = "srt",
     words: Annotated[
         bool, Query(description="With vtt: the time of each word, for karaoke.")
     ] = False,
@@ -171,7 +238,7 @@ async def _download(sounds: JobSounds, job: JobRow, part: range) -> ChunksRespon
     blocks = _blocks(sounds, job.id, part)
     await anext(blocks)  # before the response starts, so that an error still has a status
     response_format = JobObject.of(job).response_format
-    response = ChunksResponse(abort_on_error(blocks), MEDIA_TYPES[response_format])
+    response = ChunksResponse(abort_on_error(blocks), JOB_MEDIA_TYPES[response_format])
     response.headers["Content-Length"] = str(len(part))
     response.headers["Content-Disposition"] = f'attachment; filename="{job.id}.{response_format}"'
     return response
@@ -193,13 +260,16 @@ async def _blocks(sounds: JobSounds, job_id: str, part: range) -> AsyncGenerator
 async def get_events(job_id: JobId, gateway: GatewayState) -> EventSourceResponse:
     """Stream the job as server-sent events: now, after each change, and in its final state."""
     job = await to_thread.run_sync(gateway.jobs.find, job_id)
-    return EventSourceResponse(_changes(gateway, job), ping=_PING_SECONDS, sep="\n")
+    contents = await to_thread.run_sync(gateway.jobs.contents, job_id)
+    return EventSourceResponse(_changes(gateway, job, contents), ping=_PING_SECONDS, sep="\n")
 
 
-async def _changes(gateway: Gateway, job: JobRow) -> AsyncIterator[dict[str, Any]]:
+async def _changes(
+    gateway: Gateway, job: JobRow, contents: JobContents
+) -> AsyncIterator[dict[str, Any]]:
     sent = ""
     while True:
-        if (current := gateway.job_object(job).model_dump_json()) != sent:
+        if (current := gateway.job_object(job, contents).model_dump_json()) != sent:
             yield {"data": current}
             sent = current
         if job.status not in UNFINISHED:

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import cast
@@ -16,6 +16,12 @@ from client.options import SpeechOptions
 from client.retries import RetryPolicy
 from client.speech import Sentence
 from client.wav_stream import Int16Array
+from gateway_service.jobs.books import (
+    audiobook_format,
+    audiobook_parts,
+    decode_voices,
+    read_contents,
+)
 from gateway_service.jobs.leases import MAX_BACKOFF_SECONDS, Leases
 from gateway_service.jobs.sound import Digest, JobSounds, split_into_blocks
 from gateway_service.speech import speaking
@@ -25,6 +31,7 @@ from gateway_service.storage.database import StorageUnavailable
 from gateway_service.storage.tables import JobRow, embed_of
 from shared.http.errors import ApiError, InvalidRequest, TooLarge
 from shared.http.request_id import request_id
+from shared.http.tensors import Float32Array
 from shared.settings import PUBLIC_WATERMARK_KEY
 from shared.text.sentences import Piece
 
@@ -122,20 +129,31 @@ class JobRunner:
             "no sentence of the text can be spoken", code="nothing_to_speak"
         )
         slice_end = time.monotonic() + self.slice_seconds
-        for position, piece in enumerate(self.leases.pieces(job), job.done):
+        voices = decode_voices(job.voices)
+        for position, (piece, voice) in enumerate(self.leases.voiced_pieces(job), job.done):
             is_slice_over = position > job.done and time.monotonic() > slice_end
             if is_slice_over and self.leases.count_due():
                 raise _Interrupted
             if not self.leases.storage.has_space():
                 raise _Interrupted
             words: str | None = None
+            started = time.monotonic()
+            embed = embed_of(job.embed) if voice is None else voices[voice]
             try:
-                (sound, words), is_skipped = self._sentence_sound(job, piece, lost), False
+                (sound, words), is_skipped = self._sentence_sound(job, piece, embed, lost), False
             except (InvalidRequest, TooLarge) as error:
                 sound, is_skipped, last_error = _SKIPPED, True, error
                 skipped += 1
             flac = encode_flac(sound)
-            if not self.leases.save_sentence(job, position, flac, skipped=is_skipped, words=words):
+            is_saved = self.leases.save_sentence(
+                job,
+                position,
+                flac,
+                skipped=is_skipped,
+                words=words,
+                seconds=time.monotonic() - started,
+            )
+            if not is_saved:
                 return False
             job.attempts = 1
         if skipped < job.sentences:
@@ -144,14 +162,14 @@ class JobRunner:
         return False
 
     def _sentence_sound(
-        self, job: JobRow, piece: Piece, lost: threading.Event
+        self, job: JobRow, piece: Piece, embed: Float32Array, lost: threading.Event
     ) -> tuple[Int16Array, str | None]:
         """The sound, and the word times as SentenceRow has them."""
         sentences: list[Sentence] = []
         chunks = speaking.say(
             self.chain,
             piece,
-            embed_of(job.embed),
+            embed,
             _options(job),
             max_seconds=self.max_sentence_seconds,
             on_sentence=sentences.append,
@@ -174,26 +192,38 @@ class JobRunner:
         sounds, digest = JobSounds(self.leases.storage), Digest()
         if not self.leases.delete_blocks(job):
             return
-        response_format = cast(ResponseFormat, job.response_format)
         slice_end = time.monotonic() + self.slice_seconds
-        encoded = encode(
-            sounds.sentences(job), response_format, sounds.length(job), self.watermark_key
-        )
-        with closing(encoded) as file:
+
+        def yield_to_others() -> None:
+            nonlocal slice_end
+            if lost.is_set() or self._stopping.is_set() or not self.leases.storage.has_space():
+                raise _Interrupted
+            if not is_nested and time.monotonic() > slice_end:
+                self._claim_and_run(is_nested=True)
+                request_id.set(job.id)
+                slice_end = time.monotonic() + self.slice_seconds
+
+        with closing(self._file_parts(job, sounds, yield_to_others)) as file:
             for position, block in enumerate(split_into_blocks(file)):
-                if lost.is_set() or self._stopping.is_set():
-                    raise _Interrupted
-                if not self.leases.storage.has_space():
-                    raise _Interrupted
+                yield_to_others()
                 if not self.leases.save_block(job, position, block):
                     return
                 digest.add(block)
-                if not is_nested and time.monotonic() > slice_end:
-                    self._claim_and_run(is_nested=True)
-                    request_id.set(job.id)
-                    slice_end = time.monotonic() + self.slice_seconds
         if self.leases.complete(job, digest):
             sounds.delete_sentences(job)
+
+    def _file_parts(
+        self, job: JobRow, sounds: JobSounds, on_sentence: Callable[[], None]
+    ) -> Generator[bytes]:
+        contents = read_contents(self.leases.storage, job.id)
+        if book_format := audiobook_format(job, contents):
+            return audiobook_parts(
+                self.leases.storage, job, contents, book_format, self.watermark_key, on_sentence
+            )
+        response_format = cast(ResponseFormat, job.response_format)
+        return encode(
+            sounds.sentences(job), response_format, sounds.length(job), self.watermark_key
+        )
 
     def _retry_or_fail(self, job: JobRow, error: Exception) -> None:
         attempts = job.attempts

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from client.options import SeedNumber, SpeechOptions, Speed, TextFormatName
+from gateway_service.jobs.books import JobContents, JobFormat
 from gateway_service.settings import Settings
-from gateway_service.speech.schemas import SoundFormatName, VoiceAndFormat
-from gateway_service.speech.stream import ResponseFormat
-from gateway_service.storage.tables import JobRow, JobStatus
+from gateway_service.speech.schemas import VoiceChoice
+from gateway_service.storage.tables import UNFINISHED, ChapterRow, JobRow, JobStatus
 from gateway_service.string_limits import MAX_VOICE_CHARACTERS
 from shared.http.schemas import RequestModel, ResponseModel
 
@@ -17,12 +17,23 @@ DEFAULT_MAX_CHARACTERS: int = Settings.model_fields["max_job_characters"].defaul
 """The limit in the OpenAPI document. `body` enforces the limit of the deployment."""
 
 
+Chosen = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
 class _JobInput(RequestModel):
     input: Annotated[str, WithJsonSchema({"type": "string", "maxLength": DEFAULT_MAX_CHARACTERS})]
     """The text, up to MAX_JOB_CHARACTERS long. A body of text/markdown is Markdown."""
 
 
-class JobRequest(SpeechOptions, VoiceAndFormat, _JobInput):
+class _JobOptions(RequestModel):
+    response_format: Annotated[JobFormat, BeforeValidator(lower_case)] = "mp3"
+    """Sound format, at 24 kHz; pcm is 16-bit little-endian. m4b and the mp3 of a book have chapter
+    marks; zip has an mp3 for each chapter."""
+    chapters: Chosen | None = None
+    """Chapters of a book to read, such as 1-3,7."""
+
+
+class JobRequest(SpeechOptions, VoiceChoice, _JobOptions, _JobInput):
     """A text with the options of speech."""
 
     model_config = ConfigDict(
@@ -35,8 +46,11 @@ class JobQuery(ResponseModel):
 
     voice: Annotated[str, Field(max_length=MAX_VOICE_CHARACTERS)] | SkipJsonSchema[None] = None
     """Name or ID of the voice."""
-    response_format: SoundFormatName = "mp3"
-    """Sound format, at 24 kHz; pcm is 16-bit little-endian."""
+    response_format: Annotated[JobFormat, BeforeValidator(lower_case)] = "mp3"
+    """Sound format, at 24 kHz; pcm is 16-bit little-endian. m4b and the mp3 of a book have chapter
+    marks; zip has an mp3 for each chapter."""
+    chapters: Chosen | SkipJsonSchema[None] = None
+    """Chapters of a book to read, such as 1-3,7."""
     speed: Speed = 1.0
     """Speaking rate; the pitch does not change."""
     seed: SeedNumber | SkipJsonSchema[None] = None
@@ -56,6 +70,29 @@ class JobProgress(ResponseModel):
     """Finished sentences."""
     skipped: int
     """Finished sentences that could not be spoken; a short silence replaces each."""
+
+
+class JobBook(ResponseModel):
+    title: str
+    """Title, or an empty text."""
+    author: str
+    """Authors, or an empty text."""
+    language: str
+    """Language tag, such as en, or an empty text."""
+
+
+class JobChapter(ResponseModel):
+    number: int
+    """Number in the book, from 1."""
+    title: str
+    """Title, or an empty text."""
+    sentences: int
+    """Sentences of the chapter."""
+    done: int
+    """Finished sentences."""
+    state: Literal["queued", "running", "completed"]
+    """completed: GET /v1/jobs/{id}/chapters/{number}/audio gives it until the whole file is
+    there."""
 
 
 class JobError(ResponseModel):
@@ -79,7 +116,7 @@ class JobObject(ResponseModel):
     cancelled."""
     voice: str
     """Name of the voice."""
-    response_format: ResponseFormat
+    response_format: JobFormat
     """Sound format."""
     preview: str
     """The first words of the text."""
@@ -87,6 +124,15 @@ class JobObject(ResponseModel):
     """Whether GET /v1/jobs/{id}/captions can answer once it is completed."""
     progress: JobProgress
     """Progress in sentences."""
+    seconds_left: int | None
+    """Estimate of the time left, from the sentences so far; null before the first one and in a
+    final state."""
+    disk_bytes: int
+    """Estimate of the disk space that the job takes while it is made."""
+    book: JobBook | None
+    """Tags of a book; null for a text, and in a list."""
+    chapters: list[JobChapter] | None
+    """Chapters of a book and their progress; null for a text, and in a list."""
     error: JobError | None
     """The reason for the failure."""
     waiting_for: str | None
@@ -95,8 +141,11 @@ class JobObject(ResponseModel):
     """Parts of the text that are not spoken, and why. Only in the response to POST /v1/jobs."""
 
     @classmethod
-    def of(cls, job: JobRow, common_delay: str | None = None) -> Self:
+    def of(
+        cls, job: JobRow, contents: JobContents | None = None, common_delay: str | None = None
+    ) -> Self:
         """common_delay: the reason for a delay of all jobs."""
+        book = contents and contents.book
         failed = job.status == "failed"
         return cls.model_validate(
             {
@@ -113,12 +162,42 @@ class JobObject(ResponseModel):
                     "done": job.done,
                     "skipped": job.skipped,
                 },
+                "seconds_left": _seconds_left(job),
+                "disk_bytes": job.disk_bytes,
+                "book": book and {name: getattr(book, name) for name in JobBook.model_fields},
+                "chapters": (
+                    [_chapter(job, chapter) for chapter in contents.chapters]
+                    if contents and contents.chapters
+                    else None
+                ),
                 "error": {"code": job.error_code, "message": job.error_message} if failed else None,
                 "waiting_for": (
                     common_delay or job.error_message if job.status == "queued" else None
                 ),
             }
         )
+
+
+def _seconds_left(job: JobRow) -> int | None:
+    if job.status not in UNFINISHED or not job.done:
+        return None
+    return round(job.spent_ms / job.done * (job.sentences - job.done) / 1000)
+
+
+def _chapter(job: JobRow, chapter: ChapterRow) -> JobChapter:
+    done = min(max(0, job.done - chapter.first), chapter.sentences)
+    state: Literal["queued", "running", "completed"] = "queued"
+    if done == chapter.sentences:
+        state = "completed"
+    elif done or (job.status == "running" and job.done == chapter.first):
+        state = "running"
+    return JobChapter(
+        number=chapter.number,
+        title=chapter.title,
+        sentences=chapter.sentences,
+        done=done,
+        state=state,
+    )
 
 
 class JobList(ResponseModel):

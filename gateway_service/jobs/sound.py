@@ -47,25 +47,32 @@ class JobSounds:
 
     storage: Storage
 
-    def sentences(self, job: JobRow) -> Iterator[Int16Array]:
+    def sentences(self, job: JobRow, positions: range | None = None) -> Iterator[Int16Array]:
         """The sentences of a job that is not encoded yet, each with its pause.
+
+        positions: those of the sentences; None for all.
 
         Yields [n] int16 samples at 16 kHz. Raises NotFound if the job is deleted meanwhile.
         """
-        return map(decode_flac, self._sentences(job))
+        return map(decode_flac, self._sentences(job, positions or range(job.sentences)))
 
-    def _sentences(self, job: JobRow) -> Iterator[bytes]:
-        for position in range(job.sentences):
+    def _sentences(self, job: JobRow, positions: range) -> Iterator[bytes]:
+        for position in positions:
             with self.storage.read_session() as session:
                 row = session.get(SentenceRow, (job.id, position))
             if row is None or row.sound is None:
                 raise job_not_found(job.id)
             yield row.sound
 
-    def length(self, job: JobRow) -> int:
+    def length(self, job: JobRow, positions: range | None = None) -> int:
         """Total samples of the sentences."""
         header = func.substr(SentenceRow.sound, 1, HEAD_BYTES, type_=LargeBinary)
-        headers = select(header).where(SentenceRow.job_id == job.id, SentenceRow.sound.is_not(None))
+        positions = positions or range(job.sentences)
+        headers = select(header).where(
+            SentenceRow.job_id == job.id,
+            SentenceRow.position.between(positions.start, positions.stop - 1),
+            SentenceRow.sound.is_not(None),
+        )
         with self.storage.read_session() as session:
             return sum(map(length_of, session.scalars(headers)))
 

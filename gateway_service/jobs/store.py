@@ -9,6 +9,7 @@ succeeds.
 
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,15 @@ from sqlalchemy import ColumnElement, Update, and_, func, insert, or_, select, u
 from sqlalchemy.orm import Session
 
 from client.options import Lexicon
+from gateway_service.jobs.books import (
+    JobContents,
+    JobFormat,
+    NewBook,
+    encode_voices,
+    read_contents,
+    store_book,
+)
 from gateway_service.jobs.sound import JobSounds, job_not_found
-from gateway_service.speech.stream import ResponseFormat
 from gateway_service.storage.database import Storage
 from gateway_service.storage.steady_clock import SteadyClock
 from gateway_service.storage.tables import UNFINISHED, JobRow, SentenceRow, embed_bytes
@@ -27,7 +35,7 @@ from shared.http.tensors import Float32Array
 from shared.text.sentences import Piece
 
 _PREVIEW_CHARACTERS = 80
-_MAX_ROWS = 500  # inserted by one statement; all rows of a book would take much memory
+_MAX_ROWS = 400  # inserted by one statement; all rows of a book would take much memory
 _RETRY_AFTER_SECONDS = 60
 _DAY = 86_400_000  # milliseconds
 _retention_clock = SteadyClock()
@@ -61,17 +69,25 @@ class JobSpec:
     caller: an opaque ID of the caller; "" if callers are not told apart.
     lexicon: words and their respellings.
     timestamps: store the times of the words.
+    speakers: for each piece the position of its voice in `voices`, None for `embed`; empty if all
+    are spoken by `embed`.
+    voices: the names and embeddings [256] of further voices.
+    disk_bytes: the estimated disk space.
     """
 
     pieces: list[Piece]
     voice: str
     embed: Float32Array
-    response_format: ResponseFormat
+    response_format: JobFormat
     speed: float
     seed: int
     caller: str = ""
     lexicon: Lexicon | None = None
     timestamps: bool = False
+    speakers: Sequence[int | None] = ()
+    voices: Sequence[tuple[str, Float32Array]] = ()
+    book: NewBook | None = None
+    disk_bytes: int = 0
 
 
 class Jobs:
@@ -99,7 +115,7 @@ class Jobs:
 
     def create(self, spec: JobSpec) -> JobRow:
         """Store a new job. Raises QueueFull and StorageFull."""
-        self._storage.require_space()
+        self._storage.require_space(spec.disk_bytes)
         job = _new_row(spec)
         with self._storage.session() as session:
             self._check_quota(session, spec.caller)
@@ -107,7 +123,9 @@ class Jobs:
             session.add(job)
             session.flush()
             for first in range(0, len(spec.pieces), _MAX_ROWS):
-                session.execute(insert(SentenceRow), _sentence_rows(job.id, spec.pieces, first))
+                session.execute(insert(SentenceRow), _sentence_rows(job.id, spec, first))
+            if spec.book:
+                store_book(session, job.id, spec.book)
         return job
 
     def _check_quota(self, session: Session, caller: str) -> None:
@@ -129,6 +147,10 @@ class Jobs:
         if job is None:
             raise job_not_found(job_id)
         return job
+
+    def contents(self, job_id: str) -> JobContents:
+        """The book and chapters of a job, empty for a text without chapters."""
+        return read_contents(self._storage, job_id)
 
     def newest(self, limit: int, after: str | None = None) -> list[JobRow]:
         """List jobs, the newest first.
@@ -166,13 +188,14 @@ class Jobs:
 def final_values(retention_days: float) -> dict[str, Any]:
     """Columns that change with any final status: the lease ends, and retention begins.
 
-    The voice and the caller are erased, as nothing needs them any more.
+    The voices and the caller are erased, as nothing needs them any more.
     """
     return {
         "owner": None,
         "due_at": None,
         "expires_at": retention_end(retention_days),
         "embed": b"",
+        "voices": None,
         "caller": "",
     }
 
@@ -192,6 +215,8 @@ def _new_row(spec: JobSpec) -> JobRow:
         caller=spec.caller,
         lexicon=orjson.dumps(dict(spec.lexicon)).decode() if spec.lexicon else None,
         timestamps=int(spec.timestamps),
+        voices=encode_voices(spec.voices),
+        disk_bytes=spec.disk_bytes,
         preview=_preview(spec.pieces),
         sentences=len(spec.pieces),
     )
@@ -202,10 +227,16 @@ def _preview(pieces: list[Piece]) -> str:
     return " ".join(piece.text for piece in first)[:_PREVIEW_CHARACTERS]
 
 
-def _sentence_rows(job_id: str, pieces: list[Piece], first: int) -> list[dict[str, Any]]:
+def _sentence_rows(job_id: str, spec: JobSpec, first: int) -> list[dict[str, Any]]:
     return [
-        {"job_id": job_id, "position": position, "text": piece.text, "pause": piece.pause}
-        for position, piece in enumerate(pieces[first : first + _MAX_ROWS], first)
+        {
+            "job_id": job_id,
+            "position": position,
+            "text": piece.text,
+            "pause": piece.pause,
+            "voice": spec.speakers[position] if spec.speakers else None,
+        }
+        for position, piece in enumerate(spec.pieces[first : first + _MAX_ROWS], first)
     ]
 
 

@@ -11,10 +11,9 @@ from fastapi import APIRouter, Response
 from client.async_chain import SAMPLE_RATE
 from client.speech import Sentence
 from gateway_service.gateway import GatewayState
-from gateway_service.speech import speaking
 from gateway_service.speech.events import Encode
 from gateway_service.speech.responses import stream_in_slot
-from gateway_service.speech.routes import find_voice, speech_body
+from gateway_service.speech.routes import pieces_and_voices, speech_body
 from gateway_service.speech.schemas import CaptionedSpeech, CaptionedSpeechRequest
 from gateway_service.speech.stream import MEDIA_TYPES
 from shared.captions import WordTime, shifted
@@ -34,14 +33,13 @@ async def create_captioned_speech(
 ) -> Response:
     """A text in a voice, with the times of its words: JSON lines as it is made, or whole."""
     request = request.model_copy(update={"timestamps": request.return_timestamps})
-    pieces = speaking.pieces_of(request.input, text_format=request.text_format)
-    voice = await find_voice(gateway, request.voice)
+    pieces, embeds = await pieces_and_voices(gateway, request)
     media_type = MEDIA_TYPES[request.response_format]
 
     def body(sentences: AsyncGenerator[Sentence], encode: Encode) -> AsyncGenerator[bytes]:
         return captioned_parts(sentences, encode, media_type)
 
-    parts = await stream_in_slot(slot, speech_body(gateway, request, pieces, voice.embed, body))
+    parts = await stream_in_slot(slot, speech_body(gateway, request, pieces, embeds, body))
     if request.stream:
         return ChunksResponse(parts, JSON_LINES)
     return Response(joined([part async for part in parts]), media_type="application/json")

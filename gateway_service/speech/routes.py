@@ -5,12 +5,14 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 
+import numpy as np
 from fastapi import APIRouter, Response
 
 from client.speech import Sentence
 from gateway_service.gateway import Gateway, GatewayState
 from gateway_service.service_errors import as_api_errors
 from gateway_service.speech import speaking
+from gateway_service.speech.dialogue import Dialogue
 from gateway_service.speech.events import Encode, speech_events
 from gateway_service.speech.length import require_short, within
 from gateway_service.speech.responses import stream_in_slot
@@ -28,6 +30,7 @@ from gateway_service.speech.schemas import (
 from gateway_service.speech.stream import MEDIA_TYPES, SoundEncoder, encode_async
 from gateway_service.storage.database import in_storage_thread
 from gateway_service.string_limits import ModelPath
+from gateway_service.voices.blend import find_voice_or_blend
 from gateway_service.voices.library import Voice, find_preset
 from shared.http.app import Slot
 from shared.http.errors import NotFound
@@ -50,10 +53,9 @@ _ERRORS = QUEUED | errors(404, 502)
 @router.post("/audio/speech", response_class=Response, responses=_SOUND | _ERRORS)
 async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slot) -> Response:
     """A text in a voice, sent as it is made."""
-    pieces = speaking.pieces_of(request.input, text_format=request.text_format)
-    voice = await find_voice(gateway, request.voice)
+    pieces, embeds = await pieces_and_voices(gateway, request)
     body = partial(_body, request, pieces)
-    chunks = await stream_in_slot(slot, speech_body(gateway, request, pieces, voice.embed, body))
+    chunks = await stream_in_slot(slot, speech_body(gateway, request, pieces, embeds, body))
     with_events = request.stream_format == "sse"
     media_type = EVENT_STREAM if with_events else MEDIA_TYPES[request.response_format]
     response = ChunksResponse(chunks, media_type)
@@ -67,17 +69,16 @@ async def create_speech(request: SpeechRequest, gateway: GatewayState, slot: Slo
 @router.post("/text", responses=_ERRORS)
 async def read_text(request: TextRequest, gateway: GatewayState, slot: Slot) -> TextResponse:
     """The words that would be spoken, piece by piece. No sound is made."""
-    pieces = speaking.pieces_of(request.input, text_format=request.text_format)
+    dialogue = Dialogue()
+    dialogue.add(request.input, text_format=request.text_format)
     async with slot.turn():
         with as_api_errors({"texts": "input", "lexicon": "lexicon"}):
-            texts = [piece.text for piece in pieces]
+            texts = [piece.text for piece in dialogue.pieces]
             spoken = await gateway.async_chain.spoken(texts, request.lexicon)
     return TextResponse(
         pieces=[
-            TextPiece(
-                source=request.input[slice(*piece.content.source)], spoken=words, pause=piece.pause
-            )
-            for piece, words in zip(pieces, spoken, strict=True)
+            TextPiece(source=source, spoken=words, pause=piece.pause)
+            for source, piece, words in zip(dialogue.sources, dialogue.pieces, spoken, strict=True)
         ],
         notes=speaking.left_out(request.input),
     )
@@ -109,11 +110,23 @@ async def retrieve_model(name: ModelPath) -> Model:
     )
 
 
-async def find_voice(gateway: Gateway, name_or_id: str) -> Voice:
-    """A preset is found even while the database is away."""
-    if preset := find_preset(name_or_id):
+async def find_voice(gateway: Gateway, asked: str) -> Voice:
+    """Look up a name, an ID or a blend. A preset is found even while the database is away."""
+    if preset := find_preset(asked):
         return preset
-    return await in_storage_thread(gateway.voices.find, name_or_id)
+    return await in_storage_thread(find_voice_or_blend, gateway.voices, asked)
+
+
+async def pieces_and_voices(
+    gateway: Gateway, request: SpeechRequest
+) -> tuple[list[Piece], Float32Array]:
+    """The n pieces of a text, and the embedding [n, 256] that speaks each."""
+    dialogue = Dialogue(request.voices or {})
+    dialogue.add(request.input, text_format=request.text_format)
+    own = (await find_voice(gateway, request.voice)).embed
+    others = [(await find_voice(gateway, asked)).embed for asked in dialogue.asked]
+    spoken_by = [own if at is None else others[at] for at in dialogue.speakers]
+    return dialogue.pieces, np.stack(spoken_by)
 
 
 def _body(
@@ -138,10 +151,12 @@ async def speech_body(
     gateway: Gateway,
     request: SpeechRequest,
     pieces: Sequence[Piece],
-    embed: Float32Array,
+    embeds: Float32Array,
     body: Callable[[AsyncGenerator[Sentence], Encode], AsyncGenerator[bytes]],
 ) -> AsyncGenerator[bytes]:
     """The body of a response of speech, made by `body` from the sentences and their encoder.
+
+    embeds: [n, 256], one for each piece.
 
     Raises ApiErrors.
     """
@@ -152,7 +167,7 @@ async def speech_body(
     options = request.with_seed()
     sentences = within(
         speaking.synthesize(
-            chain, pieces, embed, options, attention=with_events and request.details
+            chain, pieces, embeds, options, attention=with_events and request.details
         ),
         max_seconds,
     )

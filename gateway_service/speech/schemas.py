@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from client.async_chain import EMBED_SIZE
 from client.options import Seed, SpeechOptions, TextOptions, lower_case
+from gateway_service.speech.dialogue import MAX_VOICES
 from gateway_service.speech.stream import ResponseFormat
 from gateway_service.string_limits import MAX_MODEL_CHARACTERS, MAX_VOICE_CHARACTERS
 from gateway_service.voices.consent import MAX_CONSENT_CHARACTERS
@@ -62,11 +63,18 @@ Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
 Consent = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MAX_CONSENT_CHARACTERS})]
 
 
-class VoiceAndFormat(RequestModel):
-    """The options that name something of the gateway, for speech and jobs alike."""
+class VoiceChoice(RequestModel):
+    """The voices of a text, for speech and jobs alike."""
 
     voice: VoiceName
-    """A voice's name, or {"id": …}; GET /v1/audio/voices lists them."""
+    """A voice's name, {"id": …}, or a blend as ash(2)+birch(1); GET /v1/audio/voices lists them."""
+    voices: Annotated[dict[VoiceName, VoiceName], Field(max_length=MAX_VOICES)] | None = None
+    """Names in the text and their voices, {"Ada": "birch"}, for lines such as [voice: Ada]."""
+
+
+class VoiceAndFormat(VoiceChoice):
+    """The options that name something of the gateway."""
+
     response_format: SoundFormatName = "mp3"
     """Sound format, at 24 kHz; pcm is 16-bit little-endian."""
 

@@ -44,13 +44,17 @@ def pieces_of(
             f"{field}: is blank; send some text", param=field, code="empty"
         ) from None
     if max_pieces is not None and len(pieces) > max_pieces:
-        raise TooLarge(
-            f"{field}: has over {max_pieces} sentences, the limit of one job; send the text in "
-            "parts, or raise MAX_JOB_SENTENCES",
-            param=field,
-            code="too_many_sentences",
-        )
+        raise too_many_sentences(field, max_pieces)
     return pieces
+
+
+def too_many_sentences(field: str, max_pieces: int) -> TooLarge:
+    return TooLarge(
+        f"{field}: has over {max_pieces} sentences, the limit of one job; send the text in "
+        "parts, or raise MAX_JOB_SENTENCES",
+        param=field,
+        code="too_many_sentences",
+    )
 
 
 def left_out(text: str) -> list[str]:

@@ -79,6 +79,18 @@ class StorageFull(StorageUnavailable):
     retry_after_seconds = 60
 
 
+class NotEnoughSpace(StorageFull):
+    """The disk has no room for a job of this size."""
+
+    def __init__(self, needed_bytes: int) -> None:
+        self.reason = (
+            f"the job needs about {needed_bytes / 1e6:.0f} MB on the disk of the database while it "
+            "is made, and less is free; delete finished jobs, send the text in parts, or free "
+            "space on that disk"
+        )
+        super().__init__()
+
+
 class StorageDamaged(StorageUnavailable):
     """The SQLite file is corrupt."""
 
@@ -123,14 +135,24 @@ class Storage:
     def close(self) -> None:
         self._engine.dispose()
 
-    def has_space(self) -> bool:
-        """True if there is room for new data. Never blocks: MariaDB is not asked."""
-        return not (self._disk and self._disk.is_low())
+    @property
+    def folder(self) -> Path | None:
+        """The folder of a SQLite database, None for MariaDB."""
+        return self._file.parent if self._file else None
 
-    def require_space(self) -> None:
-        """Check for free space. Call this before storing new data. Raises StorageFull."""
+    def has_space(self, needed_bytes: int = 0) -> bool:
+        """True if there is room for new data. Never blocks: MariaDB is not asked."""
+        return not (self._disk and self._disk.is_low(needed_bytes))
+
+    def require_space(self, needed_bytes: int = 0) -> None:
+        """Check for free space. Call this before storing new data.
+
+        needed_bytes: of a job, besides the minimum. Raises StorageFull.
+        """
         if not self.has_space():
             raise StorageFull
+        if not self.has_space(needed_bytes):
+            raise NotEnoughSpace(needed_bytes)
 
     def check_ready(self) -> None:
         """Check for problems that an operator must resolve. Never blocks.

@@ -41,9 +41,9 @@ class DiskSpace:
         self._min_free_bytes = min_free_bytes
         self._reserve_bytes = min_free_bytes // _RESERVE_DIVISOR
 
-    def is_low(self) -> bool:
-        """True if there is less free space than the minimum."""
-        return self._free_bytes() < self._min_free_bytes
+    def is_low(self, needed_bytes: int = 0) -> bool:
+        """True if there is less free space than the minimum and `needed_bytes` together."""
+        return self._free_bytes() < self._min_free_bytes + needed_bytes
 
     def is_exhausted(self) -> bool:
         """True if even a small write would fail."""

@@ -27,6 +27,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from shared.http.tensors import Float32Array
 
 MAX_NAME = 80  # characters
+MAX_TITLE = 200  # characters
+MAX_LANGUAGE = 35  # characters; the longest tag of BCP 47 that programs must take
 MAX_KEY = 240  # case folding can triple a name; MariaDB indexes at most 768 characters
 
 JobStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
@@ -104,6 +106,9 @@ class JobRow(Base):
     """JSON: words and their respellings."""
     timestamps: Mapped[int] = mapped_column(default=0, server_default="0")
     """1 if the word times of the sentences are stored, for captions."""
+    voices: Mapped[str | None] = mapped_column(_LONG_TEXT)
+    """JSON: [name, embedding in base64] of each further voice in the text; removed with the final
+    status."""
 
     caller: Mapped[str] = mapped_column(String(64), default="", server_default="")
     """An opaque ID of the caller, which reveals neither key nor address; "" if callers are not told
@@ -116,6 +121,10 @@ class JobRow(Base):
     """Finished sentences. They are made in order, so this is also the position of the next one."""
     skipped: Mapped[int] = mapped_column(default=0, server_default="0")
     """Finished sentences that could not be spoken and are replaced by silence."""
+    spent_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Milliseconds that the finished sentences took, for the estimate of the time left."""
+    disk_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Estimated disk space of the job while it is made."""
 
     sound_bytes: Mapped[int | None] = mapped_column(BigInteger)
     """Size of the encoded file in job_sounds, set with the status completed."""
@@ -144,12 +153,44 @@ class SentenceRow(Base):
     text: Mapped[str] = mapped_column(Text)
     pause: Mapped[float] = mapped_column(Double)
     """Seconds of silence after the sentence."""
+    voice: Mapped[int | None]
+    """Position of its voice in `JobRow.voices`; NULL for the job's own voice."""
     sound: Mapped[bytes | None] = mapped_column(_LONG_BINARY)
     """FLAC at 16 kHz, including the pause; NULL before it is made and after the job is encoded."""
     words: Mapped[str | None] = mapped_column(_LONG_TEXT)
     """JSON: [word, start, end] of each word, in seconds of the sentence's sound."""
     samples: Mapped[int | None]
     """Samples of the sound at 16 kHz, including the pause."""
+
+
+class BookRow(Base):
+    """The book that a job reads: its tags, and the cover for the file."""
+
+    __tablename__ = "job_books"
+    __table_args__ = _UTF8
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    title: Mapped[str] = mapped_column(String(MAX_TITLE))
+    author: Mapped[str] = mapped_column(String(MAX_TITLE))
+    language: Mapped[str] = mapped_column(String(MAX_LANGUAGE))
+    cover: Mapped[bytes | None] = mapped_column(_LONG_BINARY)
+    """A PNG or JPEG file."""
+
+
+class ChapterRow(Base):
+    """A chapter of a job: its title and its sentences."""
+
+    __tablename__ = "job_chapters"
+    __table_args__ = _UTF8
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int]
+    """The chapter's number in the book, from 1. Numbers have gaps if chapters were chosen."""
+    title: Mapped[str] = mapped_column(String(MAX_TITLE))
+    first: Mapped[int]
+    """Position of the first sentence."""
+    sentences: Mapped[int]
 
 
 class SoundRow(Base):

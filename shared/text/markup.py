@@ -49,11 +49,16 @@ def read_markup(text: str, text_format: TextFormat = "auto") -> Iterator[Block]:
     """
     if text_format == "plain":
         blocks: Iterable[Block] = _paragraphs(text)
-    elif text_format == "ssml" or (text_format == "auto" and _DOCUMENT.match(text)):
+    elif text_format == "ssml" or (text_format == "auto" and is_document(text)):
         blocks = TagReader(folds_lines=True).read([Block(SpannedText.plain(text), 0.0)])
     else:
         blocks = TagReader().read(read_markdown(text))
     return tidy(blocks)
+
+
+def is_document(text: str) -> bool:
+    """True for a text that begins as an SSML, HTML or XML document."""
+    return _DOCUMENT.match(text) is not None
 
 
 _BETWEEN_PARAGRAPHS = re.compile(r"\n[^\S\n]*+\n\s*+")

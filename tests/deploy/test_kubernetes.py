@@ -13,13 +13,12 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from cli.processes import PORT_OFFSETS
 from encoder_service import app as encoder_app
+from shared.services import SERVICES, all_apps
 from tests.conftest import REPOSITORY
 from tests.test_import_rules import SETTINGS
 
 KUBERNETES = REPOSITORY / "deploy/kubernetes"
-SERVICES = ["encoder", "synthesizer", "vocoder"]
 APPS = [*SERVICES, "gateway"]
 OVERLAYS = ["base", "overlays/small", "overlays/full-size", "overlays/queue-length"]
 VERSION = "1.31"  # a bundled schema; the sleep of preStop is on by default since 1.30
@@ -305,7 +304,7 @@ def test_worker_runs_the_command_of_the_procfile() -> None:
 def test_images_are_those_that_compose_builds() -> None:
     compose = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
     for app in APPS:
-        assert compose[app]["build"]["args"]["SERVICE"] == app in PORT_OFFSETS
+        assert compose[app]["build"]["args"]["SERVICE"] == app in all_apps()
     *_, command = re.findall(r"^CMD (\[.+\])$", DOCKERFILE, re.M)
     assert "command" not in container(of_kind("base", "Deployment")["gateway"])
     assert json.loads(command)[0] == "gunicorn"

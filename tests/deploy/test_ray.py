@@ -19,6 +19,7 @@ import pytest
 
 from cli.cluster import HOST, running_cluster
 from client.chain import Chain
+from shared.services import SERVICES
 from shared.voices import DEFAULT_VOICE, sample_path
 from tests.conftest import free_port
 
@@ -29,8 +30,6 @@ pytestmark = [
         reason="ray is not installed: pip install 'better-api[cluster]'",
     ),
 ]
-
-SERVICES = ["encoder", "synthesizer", "vocoder"]
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from fastapi import FastAPI, Response
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cli.processes import SERVICES
 from deploy.ray.proxy import SERVICE_PREFIXES, middleware
 from gateway_service.settings import Settings as GatewaySettings
+from shared.services import SERVICES
 from shared.settings import AppSettings
 from tests.conftest import REPOSITORY
 from vocoder_service.settings import Settings as VocoderSettings

@@ -22,8 +22,8 @@ def http() -> Iterator[TestClient]:
     router = APIRouter(route_class=JsonRoute)
 
     @router.post("/v1/jobs", openapi_extra=job_body.OPENAPI)
-    async def parse(job: JobBody) -> JobRequest:
-        return job
+    async def parse(new: JobBody) -> JobRequest:
+        return new.request
 
     settings = Settings()
     model = SimpleNamespace(settings=settings)

@@ -4,22 +4,24 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from gateway_service.jobs.books import NewBook, NewChapter, decode_voices
 from gateway_service.jobs.leases import Leases
 from gateway_service.jobs.sound import Digest
 from gateway_service.jobs.store import Jobs, JobSpec
 from gateway_service.storage.database import Storage
-from gateway_service.storage.tables import JobRow, SentenceRow
+from gateway_service.storage.tables import Base, BookRow, ChapterRow, JobRow, SentenceRow
 from shared.text.sentences import Piece
 from tests.support.job_fixtures import claim, finish, job_spec
 from tests.support.stub_services import stub_embed
 
 
-def count(storage: Storage, table: type[JobRow] | type[SentenceRow]) -> int:
+def count(storage: Storage, table: type[Base]) -> int:
     with storage.read_session() as session:
         return session.scalar(select(func.count()).select_from(table)) or 0
 
@@ -184,13 +186,26 @@ def test_finished_job_is_kept_during_its_retention(jobs: Jobs, storage: Storage)
 
 def test_long_job_is_deleted_completely(jobs: Jobs, storage: Storage) -> None:
     pieces = [Piece(f"Sentence {i}.", 0.0) for i in range(250)]
-    job = jobs.create(JobSpec(pieces, "rowan", stub_embed(), "mp3", 1.0, 1))
+    book = NewBook("Title", "Author", "en", b"cover", [NewChapter(1, "One", 0, 250)])
+    job = jobs.create(JobSpec(pieces, "rowan", stub_embed(), "mp3", 1.0, 1, book=book))
+    assert [chapter.title for chapter in jobs.contents(job.id).chapters] == ["One"]
     jobs.cancel(job.id)
     jobs.delete(job.id)
 
     Leases(storage, seconds=60, retention_days=1).delete_expired()
 
     assert count(storage, JobRow) == count(storage, SentenceRow) == 0
+    assert count(storage, BookRow) == count(storage, ChapterRow) == 0
+
+
+def test_voices_of_a_job_are_erased_at_its_end(jobs: Jobs) -> None:
+    spec = replace(job_spec(), voices=[("birch", stub_embed(4))], speakers=[None, 0, 0])
+    job = jobs.create(spec)
+    assert len(decode_voices(jobs.find(job.id).voices)) == 1
+
+    jobs.cancel(job.id)
+
+    assert jobs.find(job.id).voices is None
 
 
 def test_deletion_reclaims_space(

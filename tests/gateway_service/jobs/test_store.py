@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -6,7 +7,7 @@ from sqlalchemy import Engine, event
 
 from gateway_service.jobs.leases import Leases
 from gateway_service.jobs.store import Jobs
-from gateway_service.storage.database import Storage
+from gateway_service.storage.database import NotEnoughSpace, Storage
 from shared.http.errors import NotFound, QueueFull
 from tests.support.job_fixtures import claim, finish, job_spec
 from tests.support.stub_services import stub_embed
@@ -116,3 +117,13 @@ def test_deleted_job_is_gone_at_once(jobs: Jobs, leases: Leases) -> None:
         jobs.find(job.id)
     with pytest.raises(NotFound):
         jobs.delete(job.id)
+
+
+def test_job_that_needs_more_disk_than_is_free_is_refused(jobs: Jobs, storage: Storage) -> None:
+    if storage.folder is None:
+        pytest.skip("MariaDB does not tell its free space")
+    with pytest.raises(NotEnoughSpace, match="needs about 1000000000 MB") as refused:
+        jobs.create(replace(job_spec(), disk_bytes=10**15))
+
+    assert refused.value.code == "storage_full"
+    assert jobs.newest(1) == []

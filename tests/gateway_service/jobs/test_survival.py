@@ -1,10 +1,12 @@
 """Jobs survive the death of every process that runs them."""
 
+import io
 import os
 import re
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from itertools import chain as joined
 from pathlib import Path
@@ -17,6 +19,7 @@ from gateway_service.speech import speaking
 from gateway_service.speech.stream import encode
 from shared.voices import sample_embeds
 from tests.conftest import REPOSITORY, free_port
+from tests.support.epubs import many_chapters
 from tests.support.job_fixtures import wait_until
 from tests.support.job_processes import GatewayProcess, RedisServer, WorkerProcess
 from tests.support.mariadb_server import MariaDB
@@ -323,3 +326,42 @@ def test_gateway_does_not_start_with_a_wrong_redis_password(
     assert sum("REDIS_URL" in line for line in result.stderr.splitlines()) == 1
     assert "Traceback" not in result.stderr
     assert "wrong@" not in result.stderr
+
+
+def test_book_of_a_killed_gateway_has_the_same_chapters(
+    environment: dict[str, str], services: StubServices
+) -> None:
+    book = many_chapters(20, "It rained. Then it stopped.")
+
+    def create(gateway: GatewayProcess) -> str:
+        answer = gateway.http.post(
+            "/v1/jobs",
+            data={"voice": "rowan", "response_format": "zip", "seed": "1"},
+            files={"file": ("book.epub", book)},
+        )
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    with GatewayProcess(**environment) as gateway:
+        whole = create(gateway)
+        assert gateway.wait_for(whole)["state"] == "completed"
+        expected = gateway.audio(whole)
+        held = HeldVocoder(services, sentence=len(services.vocoder.requests) + 37)
+        killed = create(gateway)
+        held.wait()
+        done = [chapter["done"] for chapter in gateway.job(killed)["chapters"]]
+        gateway.kill()
+    held.release()
+
+    with GatewayProcess(**environment) as gateway:
+        assert gateway.wait_for(killed)["state"] == "completed"
+        with (
+            zipfile.ZipFile(io.BytesIO(expected)) as uninterrupted,
+            zipfile.ZipFile(io.BytesIO(gateway.audio(killed))) as resumed,
+        ):
+            assert len(resumed.namelist()) == 20
+            for name in uninterrupted.namelist():
+                assert resumed.read(name) == uninterrupted.read(name)
+    assert 0 < sum(done) < 60
+    spoken = services.synthesizer.texts[60:]
+    assert len(spoken) <= 62  # the sentence at which it was killed, and the one behind it, again

@@ -261,7 +261,9 @@ def test_error_is_shown_when_a_service_is_down(visits: Visits, site: Site) -> No
     page = visits.open()
     site.services.synthesizer.refusal = Refusal(503)
     speak(page)
-    expect(page.get_by_role("alert")).to_contain_text("A service is down. the synthesizer is unreachable")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "A service is down. the synthesizer is unreachable"
+    )
     expect(result(page)).to_be_hidden()
     expect(page.locator("#result-status")).to_have_text("")
     site.services.synthesizer.refusal = None

@@ -144,6 +144,26 @@ def test_a_voice_may_be_given_by_its_id(client: openai.OpenAI) -> None:
     assert loudest(*decoded(speech.content, "pcm")) == pytest.approx(tone_of(30), rel=0.01)
 
 
+def test_voices_change_at_the_lines_that_name_them(
+    client: openai.OpenAI, server: SpeechServer
+) -> None:
+    client.audio.speech.create(
+        model="tts-1",
+        voice="low",
+        input="One.\n\n[voice: Ada]\nTwo.\n\n[voice: low(1) + high]\nThree.",
+        extra_body={"voices": {"Ada": {"id": "high"}}},
+    )
+
+    spoken = {
+        request["text"]: np.array(request["embed"])
+        for request in server.services.synthesizer.requests
+        if "text" in request
+    }
+    low, high, blend = spoken["One."], spoken["Two."], spoken["Three."]
+    assert not np.allclose(low, high)
+    assert blend == pytest.approx((low + high) / np.linalg.norm(low + high), abs=1e-4)
+
+
 @pytest.mark.parametrize(
     "model",
     [
