@@ -55,7 +55,7 @@ class Load:
             sent = [pool.submit(self._send_once, url) for _ in range(self.clients)]
         served = [request.result() for request in sent]
         if not any(served):
-            raise RuntimeError(f"{self.name}: all {self.clients} clients were refused")
+            raise RuntimeError(f"{self.name}: all {self.clients} clients were rejected")
 
     def _send_once(self, url: str) -> bool:
         """True if it was served, False if it was refused."""

@@ -192,7 +192,7 @@ def _show(book: "Book") -> None:
 
 
 def _check_space(out: Path, book: "Book") -> None:
-    """Says what the book needs. Raises ClickException where the disk has less."""
+    """Raise ClickException if the disk has less space than the book needs."""
     folder = out.resolve().parent
     if not folder.is_dir():
         raise click.ClickException(f"{out}: there is no folder {folder}; make it first")

@@ -52,7 +52,7 @@ class Service:
     async def call(
         self, path: str, body: bytes, content_type: str, parse: Callable[[dict[str, Any]], T]
     ) -> T:
-        """POST, and return what `parse` makes of the JSON object in the response.
+        """POST, and return the response's JSON object as read by `parse`.
 
         Large responses are parsed in a thread, so `parse` must be thread-safe.
         """

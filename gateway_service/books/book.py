@@ -2,7 +2,7 @@
 
 BookError
 ├── ProtectedBook    encrypted for one shop's readers (DRM)
-└── DamagedBook      not readable as what it claims to be
+└── DamagedBook      not readable as its file type
 """
 
 import re

@@ -24,7 +24,7 @@ from gateway_service.books.html_text import HtmlText, read_html
 MAX_MEMBER_BYTES = 16 * 2**20
 """Of one unpacked document or image."""
 MAX_UNPACKED_BYTES = 128 * 2**20
-"""Of all documents that are read."""
+"""Of all documents together."""
 MAX_MEMBERS = 20_000
 MAX_COVER_BYTES = 4 * 2**20
 
@@ -104,7 +104,7 @@ class _Archive:
     def xml(self, path: str) -> ElementTree.Element:
         content = self.read(path)
         if _ENTITY.search(content):
-            raise BookError(f"{path[:200]} declares XML entities, which are not read")
+            raise BookError(f"{path[:200]} declares XML entities, which are not supported")
         try:
             return ElementTree.fromstring(content)
         except (ElementTree.ParseError, ValueError, LookupError) as error:
@@ -113,7 +113,7 @@ class _Archive:
     def html(self, path: str) -> HtmlText:
         content = self.read(path)
         if _ENTITY.search(content[:100_000]):
-            raise BookError(f"{path[:200]} declares XML entities, which are not read")
+            raise BookError(f"{path[:200]} declares XML entities, which are not supported")
         return read_html(_decoded(content))
 
 

@@ -1,4 +1,4 @@
-"""The consent to a cloned voice: who gave it, and for what use."""
+"""Consent to a cloned voice: the statement of who gave it and for which use."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""A voice as a file: what the library keeps of it, to move it to another gateway.
+"""A voice as a file: its entry in the library, to move it to another gateway.
 
 The file is a JSON document. `GET /v1/audio/voices/{voice}/file` writes it and
 `POST /v1/audio/voices` reads it.
@@ -48,7 +48,7 @@ class VoiceFile(BaseModel):
     ]
     """[256], unit length: the voice."""
     consent: str = Field(max_length=MAX_CONSENT_CHARACTERS)
-    """Who allowed this voice to be cloned, and for what."""
+    """Who allowed this voice to be cloned, and for which use."""
     provenance: Provenance = Provenance()
     encoder_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the weights of the encoder that made the embedding; null if unknown."""
@@ -86,7 +86,7 @@ async def read_voice_file(request: Request) -> VoiceFile:
     length = float(np.linalg.norm(file.embedding))
     if abs(length - 1) > MAX_LENGTH_ERROR:
         raise InvalidRequest(
-            f"embedding: has length {length:.3f}, must have length 1; send it as it was exported",
+            f"embedding: has length {length:.3f}, must have length 1; send it unchanged",
             param="embedding",
             code="out_of_range",
         )

@@ -177,7 +177,7 @@ def _frames(file: soundfile.SoundFile) -> Iterator[Float32Array]:
     """[≤ rate, channels] each. Raises CutOff if libsndfile fails after the first frame."""
     any_frames = False
     while True:
-        # libsndfile fills the block before it reports an error; NaN marks what it left out.
+        # libsndfile fills the block before it reports an error; NaN marks the samples it left out.
         block = np.full((file.samplerate, file.channels), np.nan, np.float32)
         try:
             read, error = len(file.read(out=block)), None

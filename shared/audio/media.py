@@ -77,7 +77,7 @@ def decode_media(data: bytes, rate: int, max_seconds: float) -> Iterator[Block]:
             samples += len(wav)
             if samples > max_samples:
                 raise TooLarge(
-                    f"the file is over {max_seconds:g} s long; send less of it",
+                    f"the file is longer than {max_seconds:g} s; send a shorter one",
                     param="file",
                     code="clip_too_long",
                 )

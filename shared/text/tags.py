@@ -173,6 +173,6 @@ def _seconds(number: str, unit: str, at: int) -> float:
     if seconds > MAX_PAUSE_SECONDS:
         raise MarkupError(
             f"the pause of {seconds:g} s at character {at} is too long; a pause lasts at most "
-            f"{MAX_PAUSE_SECONDS:g} s, but several may follow one another"
+            f"{MAX_PAUSE_SECONDS:g} s, but several in a row are allowed"
         )
     return seconds

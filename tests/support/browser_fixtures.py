@@ -19,7 +19,7 @@ _MICROPHONE = [
     "--use-fake-ui-for-media-stream",
     f"--use-file-for-fake-audio-capture={HEARD}",
 ]
-_PATIENCE = 30_000  # milliseconds, on a busy machine
+_TIMEOUT_MS = 30_000  # on a busy machine
 # The browser's own line for each answer that is an error; the page says it in words.
 REFUSED = "Failed to load resource"
 
@@ -30,7 +30,7 @@ def chromium() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     if executable is None:
         pytest.skip("chromium is not on the PATH")
-    expect.set_options(timeout=_PATIENCE)
+    expect.set_options(timeout=_TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable, args=["--no-sandbox", *_MICROPHONE]
@@ -91,7 +91,7 @@ class Visits:
         context = self.chromium.new_context(
             base_url=self.url, permissions=["microphone"], **{"locale": "en-US", **options}
         )
-        context.set_default_timeout(_PATIENCE)
+        context.set_default_timeout(_TIMEOUT_MS)
         context.on("request", lambda request: self.requests.append(request.url))
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         context.on("console", self._note)
