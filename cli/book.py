@@ -48,7 +48,9 @@ class Chapters(click.ParamType[set[int]]):
         for part in str(value).split(","):
             first, dash, last = part.strip().partition("-")
             if not (first.isdigit() and (last.isdigit() or not dash)):
-                self.fail(f"{part!r} is no chapter or range of chapters, such as 3 or 5-7", param)
+                self.fail(
+                    f"{part!r} is not a chapter or a range of chapters, such as 3 or 5-7", param
+                )
             start, stop = int(first), int(last or first)
             if not 1 <= start <= stop <= MAX_CHAPTER_NUMBER:
                 self.fail(f"{part!r}: chapters are counted from 1, the lower number first", param)
@@ -195,7 +197,7 @@ def _check_space(out: Path, book: "Book") -> None:
     """Raise ClickException if the disk has less space than the book needs."""
     folder = out.resolve().parent
     if not folder.is_dir():
-        raise click.ClickException(f"{out}: there is no folder {folder}; make it first")
+        raise click.ClickException(f"{out}: no folder {folder}; make it first")
     seconds = sum(len(chapter.text) for chapter in book.chapters) / CHARACTERS_A_SECOND
     needed = round(seconds * (_FLAC_BYTES_A_SECOND + 8_000))
     free = shutil.disk_usage(folder).free

@@ -154,7 +154,7 @@ class Service:
         except orjson.JSONDecodeError as error:
             raise self.bad_response(f"invalid JSON ({error})") from None
         if not isinstance(parsed, dict):
-            raise self.bad_response("JSON that is no object")
+            raise self.bad_response("JSON that is not an object")
         return parsed
 
     def bad_response(self, problem: str) -> BadResponse:

@@ -110,7 +110,7 @@ def build_server(gateway: Gateway, root: Path, default_voice: str) -> MCPServer[
         """Make a voice from sound files of one person, a few seconds each. consent: who allowed
         this voice to be cloned, and for what; it is kept with the voice."""
         if not re.search(r"\w{2}", consent):
-            raise ToolError("consent: state who allowed this voice to be cloned, and for which use")
+            raise ToolError("consent: state who allowed this voice to be cloned, and for what")
         if not samples:
             raise ToolError("samples: give at least one sound file")
         paths = [folder.existing(sample, MAX_SAMPLE_BYTES) for sample in samples]

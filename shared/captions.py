@@ -89,7 +89,7 @@ def _append(tokens: list[WordTime], before: str, word: WordTime) -> None:
 
 
 def _parted(before: str) -> tuple[str, bool, str]:
-    """The end of the token before, whether there is white space, and the start of the next token."""
+    """The end of the last token, whether there is white space, and the start of the next token."""
     if not any(map(str.isspace, before)):
         return before, False, ""
     opening = "" if before[-1].isspace() else before.split()[-1]

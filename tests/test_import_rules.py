@@ -392,7 +392,7 @@ def test_modules_have_the_size_of_one_subject() -> None:
 
 
 def test_no_module_has_an_empty_name() -> None:
-    """`utils` and `helpers` say nothing of what lives there."""
+    """Names such as `utils` do not describe their content."""
     names = {file.stem for file in source_files()}
     assert not names & {"utils", "util", "helpers", "helper", "common", "misc"}
 

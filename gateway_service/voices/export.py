@@ -48,7 +48,7 @@ class VoiceFile(BaseModel):
     ]
     """[256], unit length: the voice."""
     consent: str = Field(max_length=MAX_CONSENT_CHARACTERS)
-    """Who allowed this voice to be cloned, and for which use."""
+    """Who allowed this voice to be cloned, and for what."""
     provenance: Provenance = Provenance()
     encoder_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the weights of the encoder that made the embedding; null if unknown."""

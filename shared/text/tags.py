@@ -91,7 +91,7 @@ class TagReader:
             if mark.start() < at or not self._is_mark(mark):
                 continue
             if mark["comment"] and last_comment_end < mark.end():
-                continue  # without an end, it is no comment
+                continue  # without an end, not a comment
             runs += self._spoken(content.cut(at, mark.start()))
             at = mark.end()
             start, end = SpannedText(content.cut(*mark.span())).source

@@ -1,4 +1,4 @@
-"""What the benchmarks of the vocoder count and compare."""
+"""Counts and comparisons of the vocoder's benchmarks."""
 
 import math
 from collections.abc import Iterator

@@ -20,7 +20,7 @@ _MICROPHONE = [
     f"--use-file-for-fake-audio-capture={HEARD}",
 ]
 _TIMEOUT_MS = 30_000  # on a busy machine
-# The browser's own line for each answer that is an error; the page says it in words.
+# The browser's own message for each error response; the page shows it in words.
 REFUSED = "Failed to load resource"
 
 
@@ -41,7 +41,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Site:
-    """A gateway before the real encoder, and stubs of the slow two."""
+    """A gateway with the real encoder, and stubs of the two slow services."""
 
     url: str
     services: StubServices
@@ -75,9 +75,9 @@ def site(shared_site: Site) -> Iterator[Site]:
 
 @dataclass
 class Visits:
-    """Opens pages, and holds what they asked for and what the browser complained of.
+    """Opens pages, and records their requests and the browser's errors.
 
-    expected: beginnings of complaints that a test provokes.
+    expected: beginnings of errors that a test provokes.
     """
 
     chromium: Browser
@@ -112,7 +112,7 @@ class Visits:
 
 @pytest.fixture
 def visits(chromium: Browser, site: Site) -> Iterator[Visits]:
-    """Afterwards: nothing was asked of anyone else, and nothing complained of."""
+    """Afterwards: no requests to other servers, and no errors."""
     visits = Visits(chromium, site.url)
     yield visits
     visits.close()

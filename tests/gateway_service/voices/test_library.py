@@ -158,7 +158,7 @@ def test_library_takes_no_more_than_its_limit(storage: Storage) -> None:
     assert caught.value.code == "too_many_voices"
 
 
-def test_of_two_at_once_one_gets_the_last_place(storage: Storage) -> None:
+def test_one_of_two_at_once_gets_the_last_place(storage: Storage) -> None:
     both_checked = threading.Barrier(2)
 
     class Meeting(VoiceLibrary):

@@ -1,4 +1,4 @@
-"""Hostile sound files cost little, and are read or refused by name."""
+"""Hostile sound files cost little, and are read or rejected with a reason."""
 
 import json
 import os

@@ -64,7 +64,7 @@ MAX_COUNTS = dict.fromkeys(BUILDERS, 60_000_000) | {
 
 
 def hostile_file(choose: random.Random) -> bytes:
-    """One of them with a random number, and now and then a few bytes changed."""
+    """One of them with a random count, and sometimes a few changed bytes."""
     largest = choose.choice([2**8, 2**16, 2**20, 2**24, 2**32])
     data = bytearray(BUILDERS[choose.choice(sorted(BUILDERS))](choose.randrange(largest)))
     if data and choose.random() < 0.5:

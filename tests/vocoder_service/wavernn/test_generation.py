@@ -33,7 +33,7 @@ class CountingEngine(Engine):
 
 
 class KnownEngine(Engine):
-    """Gives known labels: those of the frame whose number / 1000 stands in the mel's first band.
+    """Returns known labels: those of the frame whose number / 1000 is in the mel's first band.
 
     A fold's h1 holds the frame after its last.
     """
