@@ -82,7 +82,7 @@ def test_stopped_run_goes_on_after_its_last_chapter(book: Path, stand_ins: Stand
     [
         (["--chapters", "9"], "no chapter 9; the book has chapters 1 to 3"),
         (["--chapters", "0"], "counted from 1"),
-        (["--chapters", "x"], "no chapter or range"),
+        (["--chapters", "x"], "not a chapter or a range"),
         (["--out", "book.pdf"], "must end in .m4b, .mp3, .zip"),
         (["--voice", "nobody"], "nobody"),
         (["--out", "/nowhere/book.m4b"], "no folder"),
