@@ -161,11 +161,7 @@ def _mono(file: soundfile.SoundFile, max_seconds: float) -> Iterator[Float32Arra
     for block in _frames(file):
         frames += len(block)
         if frames > max_frames:
-            raise TooLarge(
-                f"the sound file is longer than {max_seconds:g} s; send a shorter one",
-                param="file",
-                code="clip_too_long",
-            )
+            raise clip_too_long("the sound file", max_seconds)
         with np.errstate(over="ignore", invalid="ignore"):  # check_values refuses it
             yield block.mean(axis=1, dtype=np.float32)
     missing = file.frames - frames
@@ -201,6 +197,15 @@ def check_values(wav: Float32Array, name: str) -> None:
             f"{name} holds values beyond ±{MAX_ABS:g} or not finite; scale them to ±1",
             param="file",
         )
+
+
+def clip_too_long(name: str, max_seconds: float) -> TooLarge:
+    """The error for a file with more than `max_seconds` of sound. name: of the file."""
+    return TooLarge(
+        f"{name} is longer than {max_seconds:g} s; send a shorter one",
+        param="file",
+        code="clip_too_long",
+    )
 
 
 def check_rate(rate: int, name: str) -> None:
