@@ -1,1 +1,1 @@
-"""What Better API costs, measured on the machine it runs on: `make bench`."""
+"""Time and memory of Better API on this machine: `make bench`."""

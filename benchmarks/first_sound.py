@@ -1,4 +1,4 @@
-"""What a listener waits for the vocoder's first sound, for a short mel and for the longest."""
+"""Time to the vocoder's first sound, for a short mel and for the longest."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +13,7 @@ from shared.audio.files import endless_wav_header
 from shared.audio.mel import MEL_FORMAT, mel_spectrogram
 from shared.voices import sample_clip
 
-LIMIT_MS = 60
+MAX_MS = 60
 FRAMES = {"2 s": 160, "60 s": 4_800}
 QUICK_FRAMES = {"1 s": 80}
 HEADER_BYTES = len(endless_wav_header(MEL_FORMAT.sample_rate))
@@ -36,7 +36,7 @@ def _rows(url: str, lengths: dict[str, int], runs: int) -> Iterator[Row]:
         for called, frames in lengths.items():
             seconds = seconds_of(partial(hear, http, _body(frames)), runs)
             milliseconds = [run * MILLISECONDS for run in seconds]
-            yield Row(f"a mel of {called}", "ms", milliseconds, LIMIT_MS)
+            yield Row(f"a mel of {called}", "ms", milliseconds, MAX_MS)
 
 
 def hear(http: httpx.Client, body: bytes) -> None:
@@ -48,7 +48,7 @@ def hear(http: httpx.Client, body: bytes) -> None:
             received += len(chunk)
             if received > HEADER_BYTES:
                 return
-    raise RuntimeError("the vocoder answered without a sample")
+    raise RuntimeError("the vocoder's response has no samples")
 
 
 def _body(frames: int) -> bytes:

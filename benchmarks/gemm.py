@@ -1,4 +1,4 @@
-"""GEMM as the yardstick: the rate of the cores, and the sample loop's share of it."""
+"""GEMM efficiency: the peak rate of the cores, and the sample loop's share of it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial

@@ -26,7 +26,7 @@ from shared.audio.mel import MEL_FORMAT
 from shared.http.json_routes import ArrayResponse, parse_json
 from shared.settings import REPOSITORY
 
-LIMIT_MS = 10
+MAX_MS = 10
 CPU_CALLS = 50  # CPU time has a resolution of 10 ms
 RATE = MEL_FORMAT.sample_rate
 
@@ -125,7 +125,7 @@ def _rows(hop: Hop, runs: int) -> Iterator[Row]:
         call = partial(_call, connection, hop)
         whole, *seconds = seconds_side_by_side([call, *parts.values()], runs)
         cpu_seconds = _cpu_seconds(connection, call)
-    yield _milliseconds(f"{hop.name}: whole request", whole, limit=LIMIT_MS)
+    yield _milliseconds(f"{hop.name}: whole request", whole, limit=MAX_MS)
     yield _milliseconds(f"{hop.name}: CPU time of the server", [cpu_seconds])
     for name, part in zip(parts, seconds, strict=True):
         yield _milliseconds(f"{hop.name}: {name}", part)

@@ -36,7 +36,7 @@ MULTIPLES = (1, 2, 10)
 ROUNDS = 3  # of turns of the multiples
 MAX_REQUESTS = 2_000  # at one multiple
 AT_ONCE = 8  # clients that measure the capacity
-HEALTH_LIMIT = 100  # milliseconds
+MAX_HEALTH_MS = 100
 SPEECH = {"input": "Hello there.", "voice": "rowan", "response_format": "pcm", "seed": 1}
 
 
@@ -218,7 +218,7 @@ def _rows(name: str, run: Run, first: Run) -> Iterator[Row]:
     for path, seconds in run.probes.items():
         if seconds:
             milliseconds = [probe * MILLISECONDS for probe in seconds]
-            yield Row(f"{name}: {path}", "ms", milliseconds, limit=HEALTH_LIMIT)
+            yield Row(f"{name}: {path}", "ms", milliseconds, limit=MAX_HEALTH_MS)
     yield Row(f"{name}: memory afterwards", "MB", [run.megabytes])
 
 

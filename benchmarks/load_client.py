@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -95,12 +94,7 @@ class Prober:
         self._end.recv()  # it has started
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._end.send("enough")
         self.seconds = self._end.recv()
         self._process.join()

@@ -39,7 +39,7 @@ TIMEOUT = 600  # seconds
 class Load:
     """A request and its clients.
 
-    clients: that send it at the same time. With several, some may be refused, but not all.
+    clients: that send it at the same time. With several, some may be rejected, but not all.
     read_bytes: of a streamed response, after which the client leaves and the service stops.
     """
 
@@ -55,10 +55,10 @@ class Load:
             sent = [pool.submit(self._send_once, url) for _ in range(self.clients)]
         served = [request.result() for request in sent]
         if not any(served):
-            raise RuntimeError(f"{self.name}: all {self.clients} clients were refused")
+            raise RuntimeError(f"{self.name}: all {self.clients} clients were rejected")
 
     def _send_once(self, url: str) -> bool:
-        """True if it was served, False if it was refused."""
+        """True if it was served, False if it was rejected."""
         with (
             httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as http,
             http.stream("POST", self.path, content=self.body, headers=self.headers) as response,

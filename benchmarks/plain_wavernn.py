@@ -1,8 +1,8 @@
 """Plain sampling from WaveRNN: RTVC's loop of torch calls, as a baseline.
 
-What `WaveRNN.generate` of RTVC's `vocoder/models/fatchord_version.py` does, folds as a batch and
-all conditioning at the sample rate, written anew from the architecture. The yardstick for the
-engine; the folding before and the crossfade after the loop are left out of both.
+The loop of `WaveRNN.generate` in RTVC's `vocoder/models/fatchord_version.py`, written from the
+architecture: folds as a batch, all conditioning at the sample rate. Neither it nor the engine that
+is compared with it includes the folding before the loop and the crossfade after it.
 """
 
 import torch

@@ -1,9 +1,9 @@
 """Word error rate of Whisper base on synthesized speech, by kind of text.
 
 python -m benchmarks.reading [--lines N] [--voice NAME] [--said FILE]: speaks N lines of each kind
-in the tests' corpus with the bundled weights, and compares what Whisper base hears with what was
-meant. FILE holds other readings of the lines (written, tab, said), such as those of another
-version, to be measured beside ours. Needs the extra `train`.
+in the tests' corpus with the bundled weights, and compares Whisper base's transcripts with the
+readings in the corpus. FILE holds other readings of the lines (written, tab, said), such as those
+of another version, to be measured beside ours. Needs the extra `train`.
 """
 
 from collections import defaultdict

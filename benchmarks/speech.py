@@ -30,7 +30,7 @@ PARAGRAPH = (
 )
 TEXTS = {"ten words": SENTENCE, "a paragraph": PARAGRAPH}
 QUICK_TEXTS = {"three words": QUICK_SENTENCE}
-RTF_LIMITS = {"ten words": 0.07, "a paragraph": 0.05}
+MAX_RTF = {"ten words": 0.07, "a paragraph": 0.05}
 OURS = "Better API"
 
 
@@ -79,7 +79,7 @@ def rows_of_text(called: str, text: str, speakers: Mapping[str, Speak], runs: in
         for name, own in spoken.items()
     }
     for name, factor in factors.items():
-        limit = RTF_LIMITS.get(called) if name == OURS else None
+        limit = MAX_RTF.get(called) if name == OURS else None
         yield Row(f"{called}: {name}", "s/s", factor, limit)
         if name != OURS:
             yield Row(f"{called}: {name} / {OURS}", "×", ratios(factor, factors[OURS]))

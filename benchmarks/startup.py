@@ -13,7 +13,7 @@ from benchmarks.services import running
 from benchmarks.weights import Serving, servings
 from shared.settings import REPOSITORY
 
-READY_LIMIT = 10  # seconds
+MAX_READY_SECONDS = 10
 
 _IMPORT_AND_LOAD = """
 import json, time
@@ -39,7 +39,7 @@ def _rows(serving: Serving, runs: int) -> Iterator[Row]:
     yield Row(f"{serving.name}: import", "s", imports)
     yield Row(f"{serving.name}: load", "s", loads)
     ready = [_seconds_until_ready(serving) for _ in range(runs)]
-    yield Row(f"{serving.name}: until ready", "s", ready, READY_LIMIT)
+    yield Row(f"{serving.name}: until ready", "s", ready, MAX_READY_SECONDS)
 
 
 def _import_and_load(serving: Serving) -> tuple[float, float]:

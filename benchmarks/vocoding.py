@@ -22,7 +22,7 @@ SECONDS, QUICK_SECONDS = 5, 1
 RTVC_TARGET, RTVC_OVERLAP = 8_000, 800  # samples; RTVC's `infer_waveform`
 RTVC_STEPS = RTVC_TARGET + 2 * RTVC_OVERLAP  # per fold, for utterances of any length
 LIMITS = {"bundled size": 0.12, "full size": 0.4}
-VOCOS_LIMIT = 0.02
+MAX_VOCOS_RTF = 0.02
 
 
 def measure(runs: int, quick: bool) -> Table:
@@ -74,7 +74,7 @@ def _vocos_rows(threads: int, speech: int, runs: int) -> Iterator[Row]:
         works = [partial(_vocode, engine, mel), partial(_exhaust, vocos, mel)]
         wavernn, own = seconds_side_by_side(works, runs)
     name = f"Vocos, {threads_called(threads)}"
-    limit = VOCOS_LIMIT if threads == 1 else None
+    limit = MAX_VOCOS_RTF if threads == 1 else None
     yield Row(name, "s/s", [run / speech for run in own], limit)
     yield Row(f"{name}: WaveRNN {called} / Vocos", "×", ratios(wavernn, own))
 

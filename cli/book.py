@@ -193,10 +193,10 @@ def _show(book: "Book") -> None:
 
 
 def _check_space(out: Path, book: "Book") -> None:
-    """Says what the book needs. Raises ClickException where the disk has less."""
+    """Raise ClickException if the disk has less space than the book needs."""
     folder = out.resolve().parent
     if not folder.is_dir():
-        raise click.ClickException(f"{out}: there is no folder {folder}; make it first")
+        raise click.ClickException(f"{out}: no folder {folder}; make it first")
     seconds = sum(len(chapter.text) for chapter in book.chapters) / CHARACTERS_A_SECOND
     needed = round(seconds * (_FLAC_BYTES_A_SECOND + 8_000))
     free = shutil.disk_usage(folder).free

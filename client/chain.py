@@ -183,7 +183,7 @@ class EventLoopThread:
         self._thread.start()
 
     def run(self, call: Callable[..., Awaitable[T]], *args: Any) -> T:
-        """Return what `await call(*args)` returns there, or raise what it raises."""
+        """The result of `await call(*args)` there; its exceptions are raised here."""
         future = asyncio.run_coroutine_threadsafe(_await(call, *args), self._loop)
         try:
             return future.result()

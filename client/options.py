@@ -32,7 +32,7 @@ _NUMBER = re.compile(r"\d{1,19}|\d{1,9}\.\d{1,9}", re.ASCII)
 
 
 def lower_case(name: Any) -> Any:
-    """A keyword in whatever case a client writes it, such as MP3."""
+    """A keyword in upper or lower case, such as MP3."""
     return name.lower() if isinstance(name, str) and len(name) <= MAX_KEYWORD_CHARACTERS else name
 
 

@@ -52,7 +52,7 @@ class Service:
     async def call(
         self, path: str, body: bytes, content_type: str, parse: Callable[[dict[str, Any]], T]
     ) -> T:
-        """POST, and return what `parse` makes of the JSON object in the response.
+        """POST, and return the response's JSON object as read by `parse`.
 
         Large responses are parsed in a thread, so `parse` must be thread-safe.
         """
@@ -154,7 +154,7 @@ class Service:
         except orjson.JSONDecodeError as error:
             raise self.bad_response(f"invalid JSON ({error})") from None
         if not isinstance(parsed, dict):
-            raise self.bad_response("JSON that is no object")
+            raise self.bad_response("JSON that is not an object")
         return parsed
 
     def bad_response(self, problem: str) -> BadResponse:

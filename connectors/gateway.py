@@ -150,7 +150,9 @@ class Gateway:
         try:
             content: dict[str, Any] = response.json()
         except ValueError:
-            raise GatewayError(f"{self.url} is no Better API gateway; check GATEWAY_URL") from None
+            raise GatewayError(
+                f"{self.url} is not a Better API gateway; check GATEWAY_URL"
+            ) from None
         return content
 
     def _unreachable(self, error: httpx.TransportError) -> GatewayError:

@@ -48,7 +48,7 @@ class Folder:
     def existing(self, given: str, max_bytes: int) -> Path:
         path = self.path(given)
         if not path.is_file():
-            raise ToolError(f"{given}: there is no such file below {self.root}")
+            raise ToolError(f"{given}: no such file below {self.root}")
         if path.stat().st_size > max_bytes:
             raise ToolError(f"{given}: the file is larger than {max_bytes >> 20} MiB")
         return path
@@ -60,7 +60,7 @@ class Folder:
         if sound_format not in formats:
             raise ToolError(f"{given}: the name must end in one of .{', .'.join(formats)}")
         if not path.parent.is_dir():
-            raise ToolError(f"{given}: there is no folder {path.parent}; make it first")
+            raise ToolError(f"{given}: no folder {path.parent}; make it first")
         return path, sound_format
 
     def shown(self, path: Path) -> str:
@@ -110,7 +110,7 @@ def build_server(gateway: Gateway, root: Path, default_voice: str) -> MCPServer[
         """Make a voice from sound files of one person, a few seconds each. consent: who allowed
         this voice to be cloned, and for what; it is kept with the voice."""
         if not re.search(r"\w{2}", consent):
-            raise ToolError("consent: say who allowed this voice to be cloned, and for what")
+            raise ToolError("consent: state who allowed this voice to be cloned, and for what")
         if not samples:
             raise ToolError("samples: give at least one sound file")
         paths = [folder.existing(sample, MAX_SAMPLE_BYTES) for sample in samples]
@@ -153,7 +153,7 @@ def build_server(gateway: Gateway, root: Path, default_voice: str) -> MCPServer[
 
 
 async def _asked(work: Awaitable[T]) -> T:
-    """What the gateway answers; its errors, and those of files, become the tool's."""
+    """The result of `work`; errors of the gateway and of files become ToolError."""
     try:
         return await work
     except (GatewayError, OSError) as error:
@@ -178,7 +178,7 @@ async def _play(path: Path) -> None:
     player = next((p for p in PLAYERS if shutil.which(p[0])), None)
     if player is None:
         names = ", ".join(name for name, *_ in PLAYERS)
-        raise ToolError(f"no program that plays sound is installed; one of {names} would do")
+        raise ToolError(f"no sound player is installed; install one of {names}")
     playing = await asyncio.create_subprocess_exec(
         *player,
         str(path),

@@ -14,7 +14,7 @@ Array = NDArray[np.float32]
 MIN_NORM = 1e-12  # an embedding of zeros is divided by it
 PARTIALS_PER_BATCH = 16  # bounds memory, whatever the clip's length
 MIN_PARTIALS_PER_PART = 2
-MIN_PART_SHARE = 0.15  # of the clip: a few odd syllables are no second speaker
+MIN_PART_SHARE = 0.15  # of the clip: a few odd syllables are not a second speaker
 CLUSTERING_ROUNDS = 10
 
 

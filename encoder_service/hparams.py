@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 SAMPLING_RATE = 16_000
-"""Hz. One constant, because voice activity detection and every published checkpoint want it."""
+"""Hz. One constant, because voice activity detection and every published checkpoint require it."""
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ class Gateway:
     jobs: Jobs
     job_queue: JobQueue
     verify_slot: ComputeSlot
-    """One file at a time: ten minutes of sound take half a minute, and several of them would hold
-    the slots of all who want to speak."""
+    """One file at a time: ten minutes of sound take half a minute, and several files would take
+    all slots from speech."""
 
     def check_ready(self) -> None:
         """Raise StorageFull, StorageDamaged or QueueUnreachable if not ready. Never blocks."""

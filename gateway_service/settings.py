@@ -160,8 +160,8 @@ class Settings(AppSettings, ClientSettings):
     def _is_open_on_purpose(self) -> Self:
         if not (self.keys or self.allow_anonymous or is_loopback(self.bind_host)):
             raise ValueError(
-                f"{self.bind_host} is reachable from other machines, and there are no keys: set "
-                "API_KEYS, or ALLOW_ANONYMOUS=true to allow everybody, or BIND_HOST=127.0.0.1"
+                f"{self.bind_host} is reachable from other machines, but has no keys: set "
+                "API_KEYS, or ALLOW_ANONYMOUS=true to allow anyone, or BIND_HOST=127.0.0.1"
             )
         return self
 

@@ -56,8 +56,8 @@ class Caption:
 def timed_tokens(text: str, words: Sequence[WordTime]) -> list[WordTime]:
     """The text between white space with the times of the words in it, punctuation included.
 
-    words: those of `text`, in its order. What holds no word, such as a dash, joins the token before
-    it; words that are not in the text stand for themselves.
+    words: those of `text`, in its order. Text without a word, such as a dash, joins the token
+    before it; words that are not in the text stand for themselves.
     """
     tokens: list[WordTime] = []
     at = 0  # of the text that was used
@@ -89,7 +89,7 @@ def _append(tokens: list[WordTime], before: str, word: WordTime) -> None:
 
 
 def _parted(before: str) -> tuple[str, bool, str]:
-    """What belongs to the token before, whether there is white space, what belongs to the next."""
+    """The end of the last token, whether there is white space, and the start of the next token."""
     if not any(map(str.isspace, before)):
         return before, False, ""
     opening = "" if before[-1].isspace() else before.split()[-1]

@@ -27,7 +27,7 @@ def _host_names(listed: str | tuple[str, ...]) -> tuple[str, ...]:
 def _root_path(path: str) -> str:
     path = path.strip().rstrip("/")
     if path and not _ROOT_PATH.fullmatch(path):
-        raise ValueError(f"{path!r} is no sub-path; write it as /tts or /speech/tts")
+        raise ValueError(f"{path!r} is not a sub-path; write it as /tts or /speech/tts")
     return path
 
 

@@ -92,7 +92,7 @@ def _form_of(body: Any) -> str:
 
 FORMS = Discriminator(_form_of)
 TEXT_FORM, CHARS_FORM = Tag("<text>"), Tag("<chars>")
-"""Names of the two forms. In errors, <> marks them as no field."""
+"""Names of the two forms. In errors, <> shows that they are not fields."""
 
 
 class TextsRequest(RequestModel):

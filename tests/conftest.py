@@ -58,7 +58,7 @@ def free_port() -> int:
 def running(service: str, **environment: str) -> Iterator[str]:
     """A service in a process of its own, as the Procfile starts it; gives its URL."""
     port = free_port()
-    # On a busy machine a turn may come late; what happens then is tested elsewhere.
+    # On a busy machine a turn may come late; other tests cover that.
     own = {"SERVICE": service, "BIND_HOST": "127.0.0.1", "PORT": str(port), "QUEUE_SECONDS": "300"}
     env = {**os.environ, **own}
     command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]

@@ -53,16 +53,7 @@ SHORT_MODULES = {
     "shared/text/lexicon.py": "limits that the gateway and the synthesizer both check",
     "benchmarks/piper_joe.py": "one of the baselines, each a module of its name",
     "benchmarks/services.py": "used by most benchmarks",
-    "gateway_service/jobs/redis_pools.py": "used by the queue and by rate limits",
-    "gateway_service/service_metrics.py": "a metric that gateway and app share",
-    "gateway_service/speech/flac_header.py": "knowledge of a file format",
-    "gateway_service/speech/sentence_sound.py": "used by jobs and by speech",
-    "gateway_service/speech/time_stretch.py": "signal processing, apart from routes",
     "gateway_service/string_limits.py": "limits that voices, jobs and speech share",
-    "training/data/teachers/shift.py": "signal processing, apart from the teachers",
-    "training/half_precision.py": "used by every trainer",
-    "training/memory.py": "used by every trainer",
-    "training/synthesizer/cepstrum.py": "signal processing that two losses share",
 }
 """Modules of one small subject, with the reason why each stands alone."""
 
@@ -198,7 +189,6 @@ LIBRARIES = [
     "uvicorn",
     "uvicorn_worker",
 ]
-EXCEPTIONS = {"client/cancellable_transport.py"}  # httpx cannot cancel a request in a thread
 PRIVATE = re.compile(r"_[a-zA-Z]\w*")
 EVERY_FILE = [file for package in PACKAGES for file in (REPOSITORY / package).rglob("*.py")]
 
@@ -270,7 +260,7 @@ def test_no_module_uses_a_private_name_of_a_library() -> None:
         str(file.relative_to(REPOSITORY)): [*private_names(ast.parse(file.read_text()))]
         for file in EVERY_FILE
     }
-    assert {file for file, names in found.items() if names} <= EXCEPTIONS
+    assert {file: names for file, names in found.items() if names} == {}
 
 
 @pytest.mark.parametrize(
@@ -398,6 +388,7 @@ def test_modules_have_the_size_of_one_subject() -> None:
     sizes = {file: len(file.read_text().splitlines()) for file in source_files()}
     assert [file for file, lines in sizes.items() if lines > MAX_LINES] == []
     short = [file.relative_to(REPOSITORY) for file, lines in sizes.items() if lines < MIN_LINES]
+    assert set(SHORT_MODULES) <= set(map(str, short)), "delete the exceptions that are not needed"
     unexplained = [
         file
         for file in short
@@ -409,7 +400,7 @@ def test_modules_have_the_size_of_one_subject() -> None:
 
 
 def test_no_module_has_an_empty_name() -> None:
-    """`utils` and `helpers` say nothing of what lives there."""
+    """Names such as `utils` do not describe their content."""
     names = {file.stem for file in source_files()}
     assert not names & {"utils", "util", "helpers", "helper", "common", "misc"}
 

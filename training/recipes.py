@@ -24,7 +24,7 @@ more; with none, a retry would repeat the first attempt.
 @dataclass(frozen=True)
 class Schedule:
     """Optimizer settings of a run. The learning rate rises linearly over `warmup` steps, stays at
-    `rate`, and falls to `last_rate` over the last `cooldown` of all steps."""
+    `rate`, and falls to `last_rate` over the last `cooldown` of the steps."""
 
     steps: int
     """Of the whole run."""

@@ -17,7 +17,7 @@ _MAX_INT = 2**31 - 1
 def keep_freed_memory() -> None:
     """Keep freed memory in the process. Does nothing without glibc.
 
-    By default glibc maps every large temporary anew, and a step takes up to half as long again.
+    By default glibc maps every large temporary again, and a step takes up to half as long again.
     """
     set_malloc_option(_M_MMAP_MAX, 0)
     set_malloc_option(_M_TRIM_THRESHOLD, _MAX_INT)

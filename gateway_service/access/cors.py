@@ -1,4 +1,4 @@
-"""CORS: calls from the pages of listed sites, with refusals in the form of all errors."""
+"""CORS: calls from the pages of listed sites, with rejections as error objects."""
 
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware

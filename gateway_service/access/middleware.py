@@ -69,8 +69,8 @@ def describe_access(app: FastAPI, settings: Settings) -> None:
 class Access:
     """Middleware that requires an API key, except for open paths.
 
-    Without configured keys, everybody who reaches the gateway may use it. It then rejects web pages
-    of other sites, because the browsers of its users reach it too, even on a loopback address.
+    Without configured keys, anyone with network access may use the gateway. It then rejects web
+    pages of other sites, because its users' browsers reach it too, even on a loopback address.
 
     origins: sites whose pages are allowed.
     hosts: names of this gateway. Other names are rejected to prevent DNS rebinding: anybody can

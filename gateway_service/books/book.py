@@ -2,7 +2,7 @@
 
 BookError
 ├── ProtectedBook    encrypted for one shop's readers (DRM)
-└── DamagedBook      not readable as what it claims to be
+└── DamagedBook      not readable as its file type
 """
 
 import re
@@ -49,7 +49,7 @@ class Book:
         """The book with these chapters alone, counted from 1. Raises BookError for others."""
         if absent := sorted(numbers - set(range(1, len(self.chapters) + 1))):
             raise BookError(
-                f"there is no chapter {absent[0]}; the book has chapters 1 to {len(self.chapters)}"
+                f"no chapter {absent[0]}; the book has chapters 1 to {len(self.chapters)}"
             )
         kept = tuple(c for n, c in enumerate(self.chapters, start=1) if n in numbers)
         return replace(self, chapters=kept)

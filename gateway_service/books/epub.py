@@ -104,7 +104,7 @@ class _Archive:
     def xml(self, path: str) -> ElementTree.Element:
         content = self.read(path)
         if _ENTITY.search(content):
-            raise BookError(f"{path[:200]} declares XML entities, which are not read")
+            raise BookError(f"{path[:200]} declares XML entities, which are not supported")
         try:
             return ElementTree.fromstring(content)
         except (ElementTree.ParseError, ValueError, LookupError) as error:
@@ -113,7 +113,7 @@ class _Archive:
     def html(self, path: str) -> HtmlText:
         content = self.read(path)
         if _ENTITY.search(content[:100_000]):
-            raise BookError(f"{path[:200]} declares XML entities, which are not read")
+            raise BookError(f"{path[:200]} declares XML entities, which are not supported")
         return read_html(_decoded(content))
 
 

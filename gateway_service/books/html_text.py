@@ -74,7 +74,7 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.found = HtmlText()
         self._parts: list[str] = []
-        self._open: list[tuple[str, bool]] = []  # tags, and whether what is in them is unspoken
+        self._open: list[tuple[str, bool]] = []  # tags, and whether their content is unspoken
         self._heading = False
         self._in_title = False
         self._link: list[str] | None = None  # text of the link that is open

@@ -15,8 +15,6 @@ from gateway_service.books.book import (
 from gateway_service.books.epub import read_epub
 from gateway_service.books.html_text import HtmlText, read_html
 
-SUFFIXES = (".epub", ".html", ".htm", ".xhtml", ".md", ".markdown", ".txt")
-
 
 def read_book(data: bytes, name: str) -> Book:
     """The book in a file. name: the file's, whose suffix says how to read it.

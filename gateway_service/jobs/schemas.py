@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from client.options import SeedNumber, SpeechOptions, Speed, TextFormatName
+from client.options import SeedNumber, SpeechOptions, Speed, TextFormatName, lower_case
 from gateway_service.jobs.books import JobContents, JobFormat
 from gateway_service.settings import Settings
 from gateway_service.speech.schemas import VoiceChoice

@@ -104,7 +104,7 @@ async def retrieve_model(name: ModelPath) -> Model:
     if model := _MODELS.get(_DATE.sub("", name)):
         return model.model_copy(update={"id": name})
     raise NotFound(
-        f"model: {name[:80]!r} is not here; {MODEL} is, and it speaks whatever model is named",
+        f"model: there is no {name[:80]!r}; the only model is {MODEL}, and speech accepts any name",
         param="model",
         code="model_not_found",
     )

@@ -147,7 +147,7 @@ class TextResponse(ResponseModel):
     pieces: list[TextPiece]
     """The text in the pieces in which it is spoken."""
     notes: list[str]
-    """What was left out, and why."""
+    """The parts that were left out, and the reason."""
 
 
 class Model(ResponseModel):

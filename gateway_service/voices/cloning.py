@@ -30,8 +30,8 @@ _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"skip", b"free")
 def clone(chain: Chain, voices: VoiceLibrary, form: VoiceForm) -> Voice:
     """Make a voice. Blocks while the encoder works. The samples are not kept.
 
-    Raises InvalidRequest for a name that is taken or samples of which none can be used, what
-    as_api_errors raises for an encoder that fails, and StorageUnavailable.
+    Raises InvalidRequest if the name is taken or no sample is usable, the errors of as_api_errors
+    if the encoder fails, and StorageUnavailable.
     """
     voices.check_new(form.name)
     samples = _usable_samples(chain, form.samples)

@@ -1,4 +1,4 @@
-"""The consent to a cloned voice: who gave it, and for what use."""
+"""Consent to a cloned voice: the statement of who gave it and for what."""
 
 import unicodedata
 
@@ -15,7 +15,7 @@ def require_consent(text: str | None) -> None:
     """Raises InvalidRequest for a text that is too long, or has no visible words."""
     if text and len(text) > MAX_CONSENT_CHARACTERS:
         raise InvalidRequest(
-            f"consent: has {len(text)} characters, at most {MAX_CONSENT_CHARACTERS} are taken; "
+            f"consent: has {len(text)} characters, the limit is {MAX_CONSENT_CHARACTERS}; "
             "send a shorter one",
             param="consent",
             code="string_too_long",

@@ -1,4 +1,4 @@
-"""A voice as a file: what the library keeps of it, to move it to another gateway.
+"""A voice as a file: its entry in the library, to move it to another gateway.
 
 The file is a JSON document. `GET /v1/audio/voices/{voice}/file` writes it and
 `POST /v1/audio/voices` reads it.
@@ -86,7 +86,7 @@ async def read_voice_file(request: Request) -> VoiceFile:
     length = float(np.linalg.norm(file.embedding))
     if abs(length - 1) > MAX_LENGTH_ERROR:
         raise InvalidRequest(
-            f"embedding: has length {length:.3f}, must have length 1; send it as it was exported",
+            f"embedding: has length {length:.3f}, must have length 1; send it unchanged",
             param="embedding",
             code="out_of_range",
         )

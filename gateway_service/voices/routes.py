@@ -47,7 +47,7 @@ async def check_voice(samples: Samples, gateway: GatewayState, slot: Slot) -> Vo
 
 @router.get("")
 async def list_voices(gateway: GatewayState) -> VoiceList:
-    """List the presets and the voices made here. Needs no key, so it tells names alone."""
+    """List the presets and the voices made here. Needs no key, so it returns names only."""
     voices = await in_storage_thread(gateway.voices.list)
     return VoiceList(voices=[summary_of(voice) for voice in voices])
 

@@ -79,7 +79,7 @@ def mean_embed(samples: Sequence[HeardSample], verdicts: Sequence[SampleVerdict]
 
 
 def expected_similarity(report: ClipReport) -> float:
-    """0 to 1: likeness of the speech to the person whom this sample shows.
+    """0 to 1: likeness of the speech to the person in this sample.
 
     Too low for a speaker who never pauses: see `snr_db` of ClipReport.
     """

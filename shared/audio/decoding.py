@@ -1,4 +1,4 @@
-"""Decoding of sound files from strangers, each in a process of its own with limits.
+"""Decoding of untrusted sound files, each in a process of its own with limits.
 
 Decoders trust the numbers in a file. A few kilobytes of index, codebooks or deflated tags can ask
 for gigabytes or minutes, or crash. So a fresh process (decoding_process.py) decodes each file, with
@@ -44,7 +44,7 @@ class CutOff(UnsupportedMediaType):
 
 
 class EndsEarly(CutOff):
-    """The decoder is content, but the header promised more."""
+    """The decoder reports no error, but the header promised more."""
 
 
 REFUSALS: dict[str, type[ApiError]] = {

@@ -38,7 +38,7 @@ _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_
 READ_FORMATS = labels(READ_BY_SERVICES)
 READ_HERE = f"{listed(READ_FORMATS)} files are read here"
 _LIBSNDFILE_FORMATS = frozenset({"WAV", "WAVEX", "FLAC", "MP3", "OGG", "AIFF"})
-"""By libsndfile's names. Its readers of other formats are refused: few people watch over them."""
+"""By libsndfile's names. Others are rejected: their readers are little maintained."""
 _PLAIN_WAV_TAGS = (b"\x01\0", b"\x03\0", b"\xfe\xff")  # PCM, float, extensible
 _PLAIN_WAV_CHUNKS = (b"fmt ", b"fact", b"PEAK", b"data")
 _MISSING_SECONDS = 0.5  # between the length in a header and the decoded one, from which it matters
@@ -161,11 +161,7 @@ def _mono(file: soundfile.SoundFile, max_seconds: float) -> Iterator[Float32Arra
     for block in _frames(file):
         frames += len(block)
         if frames > max_frames:
-            raise TooLarge(
-                f"the sound file is longer than {max_seconds:g} s; send a shorter one",
-                param="file",
-                code="clip_too_long",
-            )
+            raise clip_too_long("the sound file", max_seconds)
         with np.errstate(over="ignore", invalid="ignore"):  # check_values refuses it
             yield block.mean(axis=1, dtype=np.float32)
     missing = file.frames - frames
@@ -177,7 +173,7 @@ def _frames(file: soundfile.SoundFile) -> Iterator[Float32Array]:
     """[≤ rate, channels] each. Raises CutOff if libsndfile fails after the first frame."""
     any_frames = False
     while True:
-        # libsndfile fills the block before it reports an error; NaN marks what it left out.
+        # libsndfile fills the block before it reports an error; NaN marks the samples it left out.
         block = np.full((file.samplerate, file.channels), np.nan, np.float32)
         try:
             read, error = len(file.read(out=block)), None
@@ -195,12 +191,21 @@ def _frames(file: soundfile.SoundFile) -> Iterator[Float32Array]:
 
 
 def check_values(wav: Float32Array, name: str) -> None:
-    """Raises InvalidRequest for samples that are no sound. name: of the file in the message."""
+    """Raises InvalidRequest for samples that are not sound. name: of the file in the message."""
     if wav.size and not np.abs(wav).max() <= MAX_ABS:  # NaN fails it too
         raise InvalidRequest(
             f"{name} holds values beyond ±{MAX_ABS:g} or not finite; scale them to ±1",
             param="file",
         )
+
+
+def clip_too_long(name: str, max_seconds: float) -> TooLarge:
+    """The error for a file with more than `max_seconds` of sound. name: of the file."""
+    return TooLarge(
+        f"{name} is longer than {max_seconds:g} s; send a shorter one",
+        param="file",
+        code="clip_too_long",
+    )
 
 
 def check_rate(rate: int, name: str) -> None:

@@ -50,7 +50,7 @@ def _data_chunk(data: bytes) -> int | None:
 
 
 def _is_chunk(data: bytes, start: int) -> bool:
-    """A whole chunk with a name stands here, as behind a file of no samples."""
+    """True if a whole, named chunk is here, as after a file without samples."""
     name, size = data[start : start + 4], int.from_bytes(data[start + 4 : start + 8], "little")
     return (
         len(name) == 4

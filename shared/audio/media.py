@@ -13,10 +13,10 @@ import numpy as np
 from av.error import FFmpegError
 
 from shared.audio.decoding import Block, CutOff, decode
-from shared.audio.files import MAX_CHANNELS, check_rate, check_values
+from shared.audio.files import MAX_CHANNELS, check_rate, check_values, clip_too_long
 from shared.audio.formats import READ_BY_GATEWAY, labels, listed
 from shared.audio.headers import CUT_OFF
-from shared.http.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+from shared.http.errors import InvalidRequest, UnsupportedMediaType
 from shared.http.tensors import Float32Array
 
 READ_FORMATS = labels(READ_BY_GATEWAY)
@@ -76,11 +76,7 @@ def decode_media(data: bytes, rate: int, max_seconds: float) -> Iterator[Block]:
             check_values(wav, "the file")
             samples += len(wav)
             if samples > max_samples:
-                raise TooLarge(
-                    f"the file is over {max_seconds:g} s long; send less of it",
-                    param="file",
-                    code="clip_too_long",
-                )
+                raise clip_too_long("the file", max_seconds)
             yield rate, wav
     except MemoryError:  # FFmpeg's own is an FFmpegError as well
         raise

@@ -30,7 +30,7 @@ NOT_IN_THE_WEIGHTS = {
 
 
 def recognise(state_dict: StateDict) -> ModelName:
-    """The model of a state dict. Raises CheckpointError if it is none of the models."""
+    """The model of a state dict. Raises CheckpointError if it is not one of the models."""
     for model, markers in MARKERS.items():
         if all(name in state_dict for name in markers):
             return model

@@ -66,7 +66,7 @@ def read_rtvc(path: Path) -> RtvcCheckpoint:
                 _check_sums(path)
             # Memory-mapped, so that the optimizer's state (two thirds of the file) is not read.
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
-        except Exception as error:  # whatever zipfile and torch raise on a malformed archive
+        except Exception as error:  # any error of zipfile and torch on a malformed archive
             raise CheckpointError(
                 f"{path}: not a checkpoint of RTVC: {why_unreadable(error)}"
             ) from None

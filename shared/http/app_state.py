@@ -18,7 +18,7 @@ ModelT = TypeVar("ModelT")
 class AppState(Generic[ModelT]):
     """`app.state` of every app; `state_of` returns it with its type.
 
-    model: what the app's `load` returned; None until then.
+    model: the result of the app's `load`; None until then.
     ready: true from then on, until the process begins to stop.
     parsing: held while a large JSON body is parsed, so that one takes memory at a time.
     requests_in_progress: those that change something or compute; the server waits for them.

@@ -33,7 +33,7 @@ _SHORT_NAME = re.compile(r"[a-z0-9_-]+")  # has no dot
 class BrowserGuard:
     """Middleware of the services: only programs and the service's own page may call it.
 
-    hosts: allowed host names, besides those that nobody can register: an address, `localhost`, or
+    hosts: allowed host names, besides names that cannot be registered: an address, `localhost`, or
     a name without a dot, such as a container's. None allows every name.
     """
 

@@ -22,12 +22,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Request-Deadline"
 MAX_SECONDS = 999_999  # that the header may give
-_BLOCK_BYTES = 65_536  # sent at a time: the server buffers a message whole, whatever its size
+_BLOCK_BYTES = 65_536  # sent at a time: the server buffers a message whole, of any size
 _SECONDS = re.compile(r"\d{1,6}(\.\d{1,6})?")
 
 
 class ClientDisconnected(Exception):
-    """The client has closed its connection; nobody can be told."""
+    """The client has closed its connection."""
 
 
 @dataclass
@@ -70,7 +70,7 @@ def is_seconds(value: str) -> bool:
 
 
 class CancelOnDisconnect:
-    """Middleware: cancels a request whose client has left, wherever it is.
+    """Middleware: cancels a request when its client disconnects.
 
     Work in a thread goes on until it ends or calls `check_connected`.
     """

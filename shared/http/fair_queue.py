@@ -26,7 +26,7 @@ class FairQueue:
         self._last: dict[str, int] = {}  # the number of each caller's last turn
 
     async def acquire(self, who: str) -> None:
-        """Wait for a turn of the caller `who`."""
+        """Wait for a turn of this caller."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(who, deque()).append(turn)
         self._give()

@@ -108,8 +108,8 @@ class ResponseTracker:
 def parse_json(body: bytes) -> Any:
     """Parse a request body with orjson.
 
-    Raises InvalidRequest, which names the field of a value that is no finite number (NaN, 1e999),
-    and TooLarge for a body with the memory of more than MAX_JSON_VALUES values.
+    Raises InvalidRequest, which names the field of a number that is not finite (NaN, 1e999), and
+    TooLarge for a body with the memory of more than MAX_JSON_VALUES values.
     """
     if sum(weight * body.count(sign) for sign, weight in _WEIGHTS.items()) >= MAX_JSON_VALUES:
         raise TooLarge(

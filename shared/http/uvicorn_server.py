@@ -6,7 +6,7 @@ client has read that response), answers malformed requests in plain text, and re
 beyond a limit without regard to idle ones. None of this can be configured or done in middleware,
 so `TimeoutProtocol` overrides public methods of `H11Protocol`. Their behaviour may change in any
 release: requirements.txt pins uvicorn exactly, and tests/shared/http/test_uvicorn_server.py fails
-if a release changes what is used here.
+if a release changes a name used here.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class StrictConnection(h11.Connection):
     A proxy in front may read such a request in another way and take a part of it for the next one:
     request smuggling (RFC 9112, sections 5.2, 6.1 and 6.3).
 
-    problem: what is ambiguous, once a request was rejected.
+    problem: the ambiguity, once a request was rejected.
     """
 
     problem: str | None = None
@@ -72,7 +72,7 @@ class StrictConnection(h11.Connection):
 
 
 def find_ambiguity(received: bytes) -> str | None:
-    """What is ambiguous about the framing of a request; None while its head is incomplete."""
+    """The ambiguity of a request's framing, or None; None while its head is incomplete."""
     end = _HEAD_END.search(received)
     if end is None:
         return None
@@ -103,8 +103,8 @@ class TimeoutProtocol(H11Protocol):
     It is closed if a request has not arrived completely after ARRIVAL_FACTOR · RECEIVE_SECONDS,
     even if no app reads it: its head is incomplete, or it got an early response.
 
-    A connection beyond MAX_CONNECTIONS takes the place of an idle one: the longest idle, and first
-    of those that never sent a request. If all are busy, it is one of RESERVE that get a 503.
+    A connection beyond MAX_CONNECTIONS takes the place of an idle one: the one idle longest, and
+    connections that never sent a request go first. If all are busy, up to RESERVE get a 503.
     """
 
     def __init__(self, state: AppState[Any], *args: Any, **kwargs: Any) -> None:

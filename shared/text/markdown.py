@@ -23,7 +23,7 @@ _MARKDOWN = (
 _CHUNK = 50_000  # characters per parse, as tokens take many times the memory of their text
 _TASK = re.compile(r"\[([ xX])\] ")
 _BOX = {" ": "To do: ", "x": "Done: "}
-_GREATER_THAN = re.compile(r"^(\s{0,3})>(?=[\d=])", re.MULTILINE)  # ">5 %" is no quotation
+_GREATER_THAN = re.compile(r"^(\s{0,3})>(?=[\d=])", re.MULTILINE)  # ">5 %" is not a quotation
 _STAND_IN = "\ufe65"  # a small greater-than sign: of the same length, and no markup
 
 

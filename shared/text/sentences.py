@@ -181,7 +181,7 @@ _SENTENCE_STARTERS = _words(
 )
 
 
-_TIGHT_BEFORE = re.compile(r"[a-z]{2,}")  # "Node.Js" and "U.S" are no ends
+_TIGHT_BEFORE = re.compile(r"[a-z]{2,}")  # "Node.Js" and "U.S" are not ends
 _TIGHT_BEFORE_CALL = re.compile(r"[A-Za-z][a-z]+")
 _TIGHT_AFTER = re.compile(r"[A-Z][a-z]*(?![\w@/\\(]|[.:]\w)")
 

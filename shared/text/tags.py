@@ -91,7 +91,7 @@ class TagReader:
             if mark.start() < at or not self._is_mark(mark):
                 continue
             if mark["comment"] and last_comment_end < mark.end():
-                continue  # without an end, it is no comment
+                continue  # without an end, not a comment
             runs += self._spoken(content.cut(at, mark.start()))
             at = mark.end()
             start, end = SpannedText(content.cut(*mark.span())).source
@@ -173,6 +173,6 @@ def _seconds(number: str, unit: str, at: int) -> float:
     if seconds > MAX_PAUSE_SECONDS:
         raise MarkupError(
             f"the pause of {seconds:g} s at character {at} is too long; a pause lasts at most "
-            f"{MAX_PAUSE_SECONDS:g} s, but several may follow one another"
+            f"{MAX_PAUSE_SECONDS:g} s, but several in a row are allowed"
         )
     return seconds

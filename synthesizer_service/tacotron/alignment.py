@@ -19,10 +19,9 @@ LAG = 0.03
 """Seconds by which the attention reaches a symbol after its sound has begun: the median against
 the word times of Whisper base (`python -m benchmarks.timings`)."""
 MAX_GAP = 0.12
-"""Seconds. What lies between two words is halved between them where it is shorter; a longer gap is
-a pause."""
+"""Seconds. A shorter gap between two words is split evenly; a longer one is a pause."""
 MIN_WEIGHT = 1e-4
-"""Smaller attention weights count as much as this one: noise is no evidence."""
+"""Smaller attention weights count as much as this one: they are noise."""
 
 
 class Span(NamedTuple):

@@ -61,7 +61,7 @@ class NativeDecoder(nn.Module):
         instruction_set: str | None = None,
         spends: bool = False,
     ) -> None:
-        """Raises ValueError for dimensions that are no multiple of the vector length."""
+        """Raises ValueError for dimensions that are not a multiple of the vector length."""
         super().__init__()
         self.attn_net = decoder.attn_net
         self.register_buffer("r", decoder.r)

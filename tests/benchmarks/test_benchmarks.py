@@ -1,4 +1,4 @@
-"""The benchmarks give rows of the right form; what the numbers are, is the machine's affair."""
+"""The benchmarks' rows have the right form; their numbers depend on the machine."""
 
 import json
 import math
@@ -32,7 +32,7 @@ ROWS_OF_A_HOP = {
 
 @pytest.fixture(scope="module")
 def quick_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
-    """What is printed, and what is written."""
+    """The printed and the written output."""
     path = tmp_path_factory.mktemp("benchmarks") / "bench.json"
     options = ["--quick", "--only", "json", "--only", "loop", "--json", str(path)]
     result = CliRunner().invoke(main, options, catch_exceptions=False)

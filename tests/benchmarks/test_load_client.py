@@ -1,4 +1,4 @@
-"""The client that drives an app under load takes answers for what they are."""
+"""The load client's results for whole, failed and broken responses."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ OK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nRetry-After: 3\r\n\r\n"
 
 @contextmanager
 def answering(answer: bytes) -> Iterator[str]:
-    """The URL of what answers once, whatever it is sent."""
+    """The URL of a server that gives one response to any request."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

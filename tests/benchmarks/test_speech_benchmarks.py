@@ -1,4 +1,4 @@
-"""What the benchmarks of whole sentences, and of other programs, count and compare."""
+"""Counts and comparisons of the benchmarks of sentences and of other programs."""
 
 from collections.abc import Iterator
 from unittest.mock import patch

@@ -1,4 +1,4 @@
-"""What the benchmarks of the vocoder count and compare."""
+"""Counts and comparisons of the vocoder's benchmarks."""
 
 import math
 from collections.abc import Iterator
@@ -100,7 +100,7 @@ def test_vocos_is_compared_with_the_best_of_wavernns_engines() -> None:
     assert ratio.name.startswith("Vocos, 1 thread: WaveRNN")
     assert best.split()[0] in ratio.name
     assert ratio.runs[0] > 0
-    assert rows["Vocos, 1 thread"].limit == vocoding.VOCOS_LIMIT
+    assert rows["Vocos, 1 thread"].limit == vocoding.MAX_VOCOS_RTF
 
 
 @pytest.mark.usefixtures("small_sizes")

@@ -94,12 +94,12 @@ def test_stopped_run_goes_on_after_its_last_chapter(book: Path, stand_ins: Stand
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--chapters", "9"], "there is no chapter 9; the book has chapters 1 to 3"),
+        (["--chapters", "9"], "no chapter 9; the book has chapters 1 to 3"),
         (["--chapters", "0"], "counted from 1"),
-        (["--chapters", "x"], "no chapter or range"),
+        (["--chapters", "x"], "not a chapter or a range"),
         (["--out", "book.pdf"], "must end in .m4b, .mp3, .zip"),
         (["--voice", "nobody"], "nobody"),
-        (["--out", "/nowhere/book.m4b"], "there is no folder"),
+        (["--out", "/nowhere/book.m4b"], "no folder"),
     ],
 )
 def test_bad_option_is_refused_before_the_work(

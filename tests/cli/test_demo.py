@@ -14,7 +14,7 @@ from shared.settings import REPOSITORY
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[ServiceProcesses]:
-    """What the demo starts."""
+    """Stand-ins for the services that the demo starts."""
     opened: list[ServiceProcesses] = []
     enter = ServiceProcesses.__enter__
 

@@ -39,7 +39,7 @@ def part(tmp_path: Path) -> Path:
 
 
 def fetched(part: Path, url: str, size: int | None = None, sha256: str | None = None) -> bytes:
-    """What arrives; the file is kept, as by a caller that has not taken it yet."""
+    """The downloaded bytes. The file is kept, as if its caller had not moved it yet."""
     with disk_errors(part.parent), opened(part) as file:
         download(RemoteFile(url, size, sha256), file, lambda done, total: None, lambda text: None)
     return part.read_bytes()

@@ -12,7 +12,7 @@ from client.errors import Unreachable
 
 @pytest.fixture
 def failing_command(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
-    """`better demo` raises what is put here."""
+    """`better demo` raises the error in this list."""
     errors: list[Exception] = []
 
     @click.command()

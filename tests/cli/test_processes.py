@@ -28,7 +28,7 @@ from shared.settings import REPOSITORY
 from shared.stop_signals import STOP_SIGNALS, StopSignal, raise_on_stop_signals
 from tests.support.fake_services import NO_MODEL, make_folder, write_service
 
-# What `better serve` does, for another folder.
+# `better serve` for another folder.
 SERVE = """
 import sys
 from contextlib import suppress
@@ -69,7 +69,7 @@ def processes(column: str, number: int) -> list[str]:
 
 
 def until_gone(column: str, number: int) -> None:
-    """What was killed takes a moment to be gone; what was forgotten stays."""
+    """Wait for killed processes to disappear; fails if one stays."""
     deadline = time.monotonic() + 10
     while left := processes(column, number):
         assert time.monotonic() < deadline, left

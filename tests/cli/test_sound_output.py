@@ -73,7 +73,7 @@ def test_a_place_that_cannot_be_written_is_refused_beforehand(
 def test_a_folder_that_is_write_protected_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # nothing is, for root
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
 
     with pytest.raises(BadOutput, match="is not writable; choose another"):
         check_output(tmp_path / "a.wav")

@@ -60,7 +60,7 @@ def old_voices(gateway: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def ash(tmp_path: Path) -> str:
-    """What the encoder takes for a recording of ash."""
+    """A file that the fake encoder reads as a recording of ash."""
     path = tmp_path / "ash.wav"
     path.write_bytes(b"ash")
     return str(path)

@@ -108,7 +108,7 @@ async def test_mark_of_own_speech_is_asked_of_the_gateway(client: Client, folder
         ("speak", {"text": "Hi.", "file": "/tmp/out.wav"}, "only paths below"),
         ("speak", {"text": "Hi.", "file": "link/out.wav"}, "only paths below"),
         ("speak", {"text": "Hi.", "file": "out.exe"}, "must end in"),
-        ("speak", {"text": "Hi.", "file": "no/out.wav"}, "there is no folder"),
+        ("speak", {"text": "Hi.", "file": "no/out.wav"}, "no folder"),
         ("speak", {"text": "Hi."}, "give a file"),
         ("speak", {"text": "a" * 4097, "file": "a.wav"}, "read_document"),
         ("speak", {"text": "Hi.", "file": "a.wav", "voice": "nobody"}, "nobody"),

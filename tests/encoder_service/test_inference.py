@@ -1,4 +1,4 @@
-"""What recordings do to an embedding and its report, with the bundled encoder and real sound."""
+"""Embeddings and reports of real recordings, with the bundled encoder."""
 
 import io
 import itertools

@@ -1,4 +1,4 @@
-"""Preprocessing against its definitions; the judgement against voices and against what is none."""
+"""Preprocessing against its definitions; verdicts on voices and on other sounds."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import astuple

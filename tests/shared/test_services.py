@@ -1,4 +1,4 @@
-"""The table of apps, and what follows from an entry in it."""
+"""The table of apps, and the consequences of an entry in it."""
 
 import ast
 import subprocess
@@ -112,7 +112,7 @@ def run_python(script: str, **environment: str) -> str:
 
 
 def _add_to_table(folder: Path) -> None:
-    """As `monkeypatch` does here, for gunicorn's processes."""
+    """The same change as `monkeypatch`, for gunicorn's processes."""
     settings = (folder / "gunicorn.conf.py").read_text()
     entry = f"from shared import services\nservices.SERVICES['denoiser'] = services.{FOURTH!r}\n"
     marker = "from shared.services import"

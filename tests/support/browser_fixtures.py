@@ -19,8 +19,8 @@ _MICROPHONE = [
     "--use-fake-ui-for-media-stream",
     f"--use-file-for-fake-audio-capture={HEARD}",
 ]
-_PATIENCE = 30_000  # milliseconds, on a busy machine
-# The browser's own line for each answer that is an error; the page says it in words.
+_TIMEOUT_MS = 30_000  # on a busy machine
+# The browser's own message for each error response; the page shows it in words.
 REFUSED = "Failed to load resource"
 
 
@@ -30,7 +30,7 @@ def chromium() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     if executable is None:
         pytest.skip("chromium is not on the PATH")
-    expect.set_options(timeout=_PATIENCE)
+    expect.set_options(timeout=_TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable, args=["--no-sandbox", *_MICROPHONE]
@@ -41,7 +41,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Site:
-    """A gateway before the real encoder, and stubs of the slow two."""
+    """A gateway with the real encoder, and stubs of the two slow services."""
 
     url: str
     services: StubServices
@@ -75,9 +75,9 @@ def site(shared_site: Site) -> Iterator[Site]:
 
 @dataclass
 class Visits:
-    """Opens pages, and holds what they asked for and what the browser complained of.
+    """Opens pages, and records their requests and the browser's errors.
 
-    expected: beginnings of complaints that a test provokes.
+    expected: beginnings of errors that a test provokes.
     """
 
     chromium: Browser
@@ -91,7 +91,7 @@ class Visits:
         context = self.chromium.new_context(
             base_url=self.url, permissions=["microphone"], **{"locale": "en-US", **options}
         )
-        context.set_default_timeout(_PATIENCE)
+        context.set_default_timeout(_TIMEOUT_MS)
         context.on("request", lambda request: self.requests.append(request.url))
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         context.on("console", self._note)
@@ -112,7 +112,7 @@ class Visits:
 
 @pytest.fixture
 def visits(chromium: Browser, site: Site) -> Iterator[Visits]:
-    """Afterwards: nothing was asked of anyone else, and nothing complained of."""
+    """Afterwards: no requests to other servers, and no errors."""
     visits = Visits(chromium, site.url)
     yield visits
     visits.close()

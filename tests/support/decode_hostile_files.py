@@ -1,7 +1,7 @@
 """Decode many hostile files, each in a process of its own with shared.audio.decoding's limits.
 
-python -m tests.support.decode_hostile_files FIRST_SEED FILES prints a line of JSON with what became
-of them. The processes are forked, which is quicker than to start each anew.
+python -m tests.support.decode_hostile_files FIRST_SEED FILES prints a line of JSON with the
+outcomes. The processes are forked, which is faster than starting a new interpreter for each.
 """
 
 import json
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _decode(decoder: str, data: bytes, out: IO[bytes]) -> tuple[str, float, float]:
-    """How it ended, and what it took: MiB, and seconds of the processor."""
+    """The outcome, the peak memory in MiB and the CPU time in seconds."""
     if not (pid := os.fork()):
         _answer_and_exit(decoder, data, out)
     _, wait_status, usage = os.wait4(pid, 0)

@@ -1,4 +1,4 @@
-"""Stands in for a program that speaks (benchmarks/baselines.py)."""
+"""A stand-in for a baseline of benchmarks/baselines.py."""
 
 
 class Speaker:

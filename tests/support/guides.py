@@ -1,5 +1,6 @@
-"""Walks a guide through line by line: its shell blocks run as they stand, against programs that
-note how they are called. What was called is then held against what those programs take."""
+"""Run the shell blocks of a guide unchanged, with programs that record their calls.
+
+The recorded arguments are then checked against those that the real programs accept."""
 
 import argparse
 import json
@@ -62,7 +63,7 @@ def walk(guide: Path, folder: Path) -> list[list[str]]:
 
 
 def check_of_better(arguments: Sequence[str]) -> None:
-    """Raises click.UsageError for what the command does not take."""
+    """Raises click.UsageError for arguments that the command does not accept."""
     command: click.Command | None = better
     rest = [*arguments]
     while isinstance(command, click.Group):
@@ -72,7 +73,7 @@ def check_of_better(arguments: Sequence[str]) -> None:
 
 
 def check_of_curl(arguments: Sequence[str]) -> None:
-    """Of addresses on this machine or Heroku: the app there has such a path."""
+    """For addresses on this machine or Heroku: check that the app has the path."""
     (url,) = [httpx.URL(a) for a in arguments if a.startswith("http")]
     ports = {DEFAULT_PORT + app.port_offset: name for name, app in all_apps().items()}
     app = import_module(f"{ports.get(url.port or 0, 'vocoder')}_service.app").app

@@ -1,4 +1,4 @@
-"""Heroku, as far as the guide goes."""
+"""A fake Heroku with the commands of the guide."""
 
 import argparse
 import re
@@ -23,7 +23,7 @@ class HerokuApp:
 
 
 class Platform:
-    """Raises NotTaken for what Heroku would not take."""
+    """Raises NotTaken for input that Heroku would not accept."""
 
     def __init__(self) -> None:
         self.apps: dict[str, HerokuApp] = {}

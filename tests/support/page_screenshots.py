@@ -1,4 +1,4 @@
-"""Takes the screenshots in docs/screenshots, of the whole system with the bundled weights:
+"""Take the screenshots in docs/screenshots, of the whole system with the bundled weights:
 
 python -m tests.support.page_screenshots
 """

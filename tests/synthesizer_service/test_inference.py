@@ -1,4 +1,4 @@
-"""Speech that went astray is made anew."""
+"""Failed attempts are repeated."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ def model() -> Tacotron:
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> list[Fault | None]:
-    """What the monitor finds in each attempt, in order; nothing once the list is empty."""
+    """The monitor's result for each attempt, in order; no fault once the list is empty."""
     found: list[Fault | None] = []
     monkeypatch.setattr(inference, "find_fault", lambda *_: found.pop(0) if found else None)
     return found

@@ -50,7 +50,7 @@ def stages() -> dict[str, str]:
 
 
 def image_files(service: str) -> list[str]:
-    """What the Dockerfile copies into the image of an app, relative to the repository."""
+    """Paths that the Dockerfile copies into an app's image, relative to the repository."""
     own = stages()[service] + stages()[""]
     copied = re.findall(r"^COPY ([^-]\S*) (\S+)$", own, re.M)
     built = re.findall(r"^COPY --from=native \S+ \S+$", own, re.M)
@@ -63,7 +63,7 @@ def image_files(service: str) -> list[str]:
 
 @pytest.fixture
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A read-only folder with what the image of one app has, and the Procfile."""
+    """A read-only folder with the files of one app's image, and the Procfile."""
     folder = tmp_path / "app"
     folder.mkdir()
     no_caches = shutil.ignore_patterns("__pycache__")
@@ -248,7 +248,7 @@ def ended(service: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def gunicorn_settings(**variables: str) -> subprocess.CompletedProcess[str]:
-    """What gunicorn makes of the environment, and no more: it loads no app."""
+    """gunicorn's settings in this environment, without loading an app."""
     script = "import runpy; c = runpy.run_path('gunicorn.conf.py'); print(c['workers'], c['bind'])"
     return subprocess.run(
         [sys.executable, "-c", script],
@@ -429,7 +429,7 @@ def test_lock_of_the_gateway_is_without_torch() -> None:
 
 
 def post_compile(folder: Path, service: str, pip: str = "exit 0") -> tuple[int, list[str]]:
-    """Its exit code and the calls of pip, by a pip that does what `pip` says."""
+    """The hook's exit code and calls of pip. pip: the script that runs in pip's place."""
     for native in (REPOSITORY / f"{service}_service").rglob("native"):
         (folder / native.relative_to(REPOSITORY)).mkdir(parents=True)
     (folder / f"{service}_service").mkdir(exist_ok=True)

@@ -12,7 +12,7 @@ import soundfile
 import soxr
 
 from shared.voices import sample_clip
-from tests.support.hostile_media import BUILDERS, LARGEST
+from tests.support.hostile_media import BUILDERS, MAX_COUNTS
 from tests.support.memory_limit import LIMIT_MIB, SmallMachine, small_machine
 from tests.support.stub_services import StubServices
 
@@ -49,7 +49,7 @@ def test_encoder_bears_them() -> None:
 
 @cache
 def _hostile(name: str) -> bytes:
-    return BUILDERS[name](LARGEST[name])
+    return BUILDERS[name](MAX_COUNTS[name])
 
 
 def _long_opus() -> bytes:

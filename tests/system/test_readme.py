@@ -83,7 +83,7 @@ def prose(document: Path) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder to run examples in, with what they expect to find."""
+    """A folder to run examples in, with the files that they use."""
     (tmp_path / "samples").symlink_to(REPOSITORY / "samples")
     (tmp_path / "story.txt").write_text("Once upon a time.")
     (tmp_path / "novel.epub").write_bytes(epub3())
@@ -338,7 +338,7 @@ def test_make_commands_exist(document: Path) -> None:
 
 
 def tables(document: Path, first_column: str) -> Iterator[dict[str, list[str]]]:
-    """By what stands in the first column, without backticks: the other columns of each row."""
+    """Each table as a dict: first column, without backticks, to the other columns."""
     lines = iter(document.read_text().splitlines())
     for line in lines:
         if line.startswith(f"| {first_column} |"):
@@ -357,11 +357,11 @@ INHERITED: dict[type[BaseSettings], list[type[BaseSettings]]] = {
     client.settings.Settings: [],
     cli.gateway.Settings: [],
 }
-"""By settings class: the classes whose settings have a table of their own."""
+"""For each settings class: its bases, whose settings have tables of their own."""
 
 
 def shown(default: object) -> str:
-    """As a table writes it."""
+    """The default as a table shows it."""
     if isinstance(default, SecretStr):
         default = default.get_secret_value()
     if isinstance(default, bool):

@@ -47,11 +47,11 @@ def test_full_size_synthesizer_fits_a_small_machine(tmp_path: Path) -> None:
 
 
 def test_limit_is_one(tmp_path: Path) -> None:
-    """What is over it is killed, where control groups can be had."""
+    """A process over the limit is killed, where control groups are available."""
     settings = {"DATA_DIR": str(tmp_path)}
     with small_machine("gateway", settings) as machine:
         if machine.group is None:
-            pytest.skip("this machine lets nobody make a control group")
+            pytest.skip("this machine does not allow control groups")
         names = ("memory.max", "memory.limit_in_bytes")
         (limit,) = [file for name in names if (file := machine.group.folder / name).exists()]
         assert LIMIT_MIB - 1 < int(limit.read_text()) / 2**20 <= LIMIT_MIB

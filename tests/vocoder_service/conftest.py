@@ -34,7 +34,7 @@ def small_network(fc_dims: int) -> WaveRNN:
 
 
 def precisions(instruction_set: str | None = None) -> list[Precision]:
-    """What the native loop multiplies in here, built for an instruction set or for the best."""
+    """Precisions of the native loop here, built for an instruction set or for the best."""
     names = native_engine.built()
     chosen = instruction_set or next(iter(names), None)
     if chosen not in names:
@@ -50,7 +50,7 @@ def tiny_engine(tiny: WaveRNN) -> TorchEngine:
 
 @pytest.fixture(scope="session")
 def vectors(golden: Path) -> Golden:
-    """What RTVC's own code computed with the small network."""
+    """Outputs of RTVC's own code for the small network."""
     with np.load(golden / "wavernn_tiny.npz") as arrays:
         return dict(arrays)
 

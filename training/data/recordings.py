@@ -63,7 +63,7 @@ class EditCounts:
     """Counts of edited recordings, with lengths in seconds. The field names are on disk.
 
     clips: phrases that were kept. misheard: phrases that were dropped, as the recogniser got too
-    many words wrong. long: kept phrases above `phrases.MAX_SECONDS`, for lack of a pause. words: of
+    many words wrong. long: kept phrases above `phrases.MAX_SECONDS`, which have no pause. words: of
     the kept phrases; plain: how many of them the recogniser got wrong.
     """
 

@@ -92,7 +92,7 @@ def _pattern(rng: random.Random) -> str:
         return f"{one(FIRST_NAMES)} {one(LAST_NAMES)}"
 
     def day() -> str:
-        return f"the {_ordinal(number(1, 31))} of {one(MONTHS)}"
+        return f"the {ordinal(number(1, 31))} of {one(MONTHS)}"
 
     patterns: list[Callable[[], str]] = [
         lambda: f"{name()} will see {one(TITLES)} {name()} in {one(PLACES)}.",
@@ -115,7 +115,7 @@ def _pattern(rng: random.Random) -> str:
     return one(patterns)()
 
 
-def _ordinal(day: int) -> str:
+def ordinal(day: int) -> str:
     if day in (11, 12, 13):
         return f"{day}th"
     return f"{day}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(day % 10, 'th') }"

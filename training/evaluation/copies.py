@@ -1,4 +1,4 @@
-"""Copy synthesis: recordings rebuilt from their own mels, which shows what a vocoder loses."""
+"""Copy synthesis: recordings rebuilt from their own mels, which shows the loss of a vocoder."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,9 +1,8 @@
 """Recogniser losses: a small network recognises a mel's phonemes and its voice.
 
-They train a synthesizer on what the mel error misses: a blurred consonant is a small error and a
-lost word. Phonemes are recognised by CTC (A. Graves et al., ICML 2006); the voice is the encoder
-service's embedding. Both towers are convolutional, so on a CPU they cost little beside the
-synthesizer.
+They train a synthesizer on details that the mel error misses: a blurred consonant is a small error
+and a lost word. Phonemes are recognised by CTC (A. Graves et al., ICML 2006); the voice is the
+encoder service's embedding. Both towers are convolutional and cost little beside the synthesizer.
 
 Shapes: B clips, T frames, H = ceil(T / 2) recogniser steps, P phonemes.
 """

@@ -79,7 +79,7 @@ class WaveRNNTask:
         self.model.to(self._device)
 
     def batch(self, step: int) -> Windows:
-        """The batch of a step. Every clip is equally likely, whatever its length."""
+        """The batch of a step. Every clip is equally likely, long or short."""
         rng = np.random.default_rng([self.recipe.seed, step])
         chosen = rng.integers(len(self._clips), size=self.recipe.batch)
         mels, labels = zip(*(self._window(self._clips[i], rng) for i in chosen), strict=True)

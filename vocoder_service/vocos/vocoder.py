@@ -102,13 +102,13 @@ class VocosVocoder:
     @torch.inference_mode()
     def _step(self, mel: Tensor, history: History) -> tuple[Tensor, History]:
         """One block. mel: [1, BLOCK, 80] in ±1. Returns frames [1, BLOCK, n_fft], new history."""
-        x, remembered = mel, []
+        x, new_history = mel, []
         for layer, before in zip(self._model.layers, history, strict=True):
             x = torch.cat([before, x], dim=1)
-            remembered.append(x[:, -before.shape[1] :].clone())  # a view would keep x alive
+            new_history.append(x[:, -before.shape[1] :].clone())  # a view would keep x alive
             x = layer(x)
         frames = torch.fft.irfft(self._model.spectrum(x), n=self._hparams.n_fft)
-        return frames * self._window, remembered
+        return frames * self._window, new_history
 
     def _history_of_silence(self) -> History:
         """The history after silence longer than the receptive field."""

@@ -80,7 +80,7 @@ def fade_in() -> Wave:
     return gains
 
 
-def first_seam(waves: Wave, lag: int) -> int:
+def first_crossfade(waves: Wave, lag: int) -> int:
     """The sample at which the first fold starts to fade out; its length if it is alone.
 
     waves: [F, N]; lag: of the first fold, in samples.
@@ -103,11 +103,11 @@ def join(waves: Wave, starts: list[int], lag: int, heard: int) -> tuple[Wave, in
     """
     gains = fade_in()
     pieces = []
-    seam = waves.shape[1] - REACH - FADE  # with the next fold, at a lag of zero
+    overlap = waves.shape[1] - REACH - FADE  # with the next fold, at a lag of zero
     for (before, after), (start, next_start) in zip(pairwise(waves), pairwise(starts), strict=True):
-        tail = before[seam + lag : seam + lag + FADE]
-        pieces.append(before[heard : seam + lag])
-        place = seam - (next_start - start)
+        tail = before[overlap + lag : overlap + lag + FADE]
+        pieces.append(before[heard : overlap + lag])
+        place = overlap - (next_start - start)
         lag = best_lag(tail, after[place - REACH : place + REACH + FADE])
         head = after[place + lag : place + lag + FADE]
         pieces.append(tail + gains * (head - tail))

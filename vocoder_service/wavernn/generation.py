@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vocoder_service.waveform import MEL_MAX, Wave, de_emphasis, finished, output_length
 from vocoder_service.wavernn.correction import corrected
 from vocoder_service.wavernn.engine import Engine, FoldState
-from vocoder_service.wavernn.folding import Round, first_seam, join, plan
+from vocoder_service.wavernn.folding import Round, first_crossfade, join, plan
 from vocoder_service.wavernn.mu_law import Labels, mu_law_levels
 
 Array = NDArray[np.float32]
@@ -79,7 +79,7 @@ class _Rounds:
             waves = np.empty((len(part.starts), part.frames * self._hop), np.float32)
             heard, chunk = 0, FIRST_CHUNK * self._hop
             for made in self._make(part, waves):
-                ready = min(made, first_seam(waves, self._lag))
+                ready = min(made, first_crossfade(waves, self._lag))
                 if ready - heard >= chunk:
                     yield waves[0, heard:ready]
                     heard = ready

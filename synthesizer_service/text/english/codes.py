@@ -147,7 +147,7 @@ def _run_words(run: str) -> str:
 
 
 def _grouped_code(match: re.Match[str]) -> str | None:
-    """K7R-220-94Q, B4471-X: a group has letters and digits and is no word, year or size."""
+    """K7R-220-94Q, B4471-X: a group has letters and digits and is not a word, year or size."""
     groups = match[0].split("-")
     mixed = [group for group in groups if not (group.isalpha() or group.isdecimal())]
     if len(groups) == 2 and all(re.fullmatch("[A-Z]{2,5}[0-9]{1,4}", group) for group in mixed):

@@ -55,7 +55,7 @@ def _iso(match: re.Match[str]) -> str | None:
 
 
 def _american(match: re.Match[str]) -> str | None:
-    """Month first, or day first if the first number is no month."""
+    """Month first, or day first if the first number is not a month."""
     first, second = int(match["first"]), int(match["second"])
     return _date_words(first, second, match["year"]) or _date_words(second, first, match["year"])
 
@@ -91,7 +91,7 @@ _DATE_BEFORE = re.compile(
 
 
 def _slashed_day(match: re.Match[str]) -> str | None:
-    """11/30 after a word such as "on", or if it is no fraction."""
+    """11/30 after a word such as "on", or if it is not a fraction."""
     is_fraction = int(match["day"]) < 12 or match["day"] in {"16", "20"}
     if is_fraction and not _DATE_BEFORE.search(before(match)):
         return None

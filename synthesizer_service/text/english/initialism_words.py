@@ -78,7 +78,7 @@ SAID_AS = {
     "N/A": spell("NA"),
     "n/a": spell("NA"),
 }
-"""Words that no rule reads rightly."""
+"""Words that no rule reads correctly."""
 
 SPELLED = frozenset(
     listed(

@@ -61,7 +61,7 @@ _WORD_AFTER = re.compile(r"[^A-Za-z]{1,4}([A-Za-z]+)")
 
 
 def _in_capitals(lead: str, rest: str) -> bool:
-    """True in a headline: the neighbours are in capitals and at least one is no initialism."""
+    """True in a headline: the neighbours are in capitals and at least one is not an initialism."""
     found = (_WORD_BEFORE.search(lead), _WORD_AFTER.match(rest))
     around = [match[1] for match in found if match and len(match[1]) > 1]
     return all(word.isupper() for word in around) and any(map(_is_plain, around))

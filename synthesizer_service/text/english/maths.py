@@ -227,7 +227,7 @@ SIGN_RULES = (
     rule(r"~(?= ?[$€£]?[0-9])", "about", SIGN),
     rule(rf"[{''.join(GREEK)}]", lambda match: GREEK[match[0]], SIGN),
 )
-_AMOUNT_AFTER = r" [0-9.]{1,6} ?(?:mc?g|kg|g|m[lL]|L|[GTM]B|k?W|V|tablets?)\b"  # is no length
+_AMOUNT_AFTER = r" [0-9.]{1,6} ?(?:mc?g|kg|g|m[lL]|L|[GTM]B|k?W|V|tablets?)\b"  # not a length
 BETWEEN_NUMBERS = (
     rule(
         rf"(?<=[0-9] )[xX](?={_AMOUNT_AFTER})",

@@ -45,7 +45,7 @@ _AFTER_A_NUMBERED_I = re.compile(
 
 
 def value_of(numeral: str) -> int:
-    """The value of a Roman numeral; 0 if it is none."""
+    """The value of a Roman numeral; 0 if it is not one."""
     if not numeral or not _CANONICAL.fullmatch(numeral):
         return 0
     values = [_VALUES[letter] for letter in numeral]

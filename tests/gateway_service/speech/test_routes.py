@@ -66,7 +66,7 @@ def stream(server: SpeechServer, **fields: Any) -> Any:
     return httpx.stream("POST", f"{server.url}/v1/audio/speech", json=body, timeout=30)
 
 
-# What the official client sees
+# The official client's view
 
 
 @pytest.mark.parametrize("response_format", FORMATS)

@@ -179,7 +179,7 @@ def test_open_circuit_fails_without_connecting(tmp_path: Path) -> None:
         hang_up.join()
         server.setblocking(False)
         with pytest.raises(BlockingIOError):
-            server.accept()  # nobody has connected again
+            server.accept()  # no second connection
         storage.close()
 
 

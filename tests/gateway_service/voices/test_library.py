@@ -70,20 +70,29 @@ def test_name_of_a_preset_is_refused(library: VoiceLibrary) -> None:
         library.add("Rowan", EMBED, "yes", [])
 
 
+class RacingLibrary(VoiceLibrary):
+    """A library in which two names are checked before either is stored."""
+
+    def __init__(
+        self, storage: Storage, both_checked: threading.Barrier, max_voices: int = 1000
+    ) -> None:
+        super().__init__(storage, max_voices)
+        self._both_checked = both_checked
+
+    def check_new(self, name: str) -> str:
+        name = super().check_new(name)
+        self._both_checked.wait(10)
+        return name
+
+
 def test_of_two_at_once_one_gets_the_name(storage: Storage) -> None:
     both_checked = threading.Barrier(2)
-
-    class Meeting(VoiceLibrary):
-        def check_new(self, name: str) -> str:
-            name = super().check_new(name)
-            both_checked.wait(10)
-            return name
-
     results: list[str] = []
 
     def add() -> None:
         try:
-            results.append(Meeting(storage).add("anna", EMBED, "yes", []).name)
+            library = RacingLibrary(storage, both_checked)
+            results.append(library.add("anna", EMBED, "yes", []).name)
         except InvalidRequest as error:
             results.append(error.code)
 
@@ -158,16 +167,8 @@ def test_library_takes_no_more_than_its_limit(storage: Storage) -> None:
     assert caught.value.code == "too_many_voices"
 
 
-def test_of_two_at_once_one_gets_the_last_place(storage: Storage) -> None:
-    both_checked = threading.Barrier(2)
-
-    class Meeting(VoiceLibrary):
-        def check_new(self, name: str) -> str:
-            name = super().check_new(name)
-            both_checked.wait(10)
-            return name
-
-    library = Meeting(storage, max_voices=1)
+def test_one_of_two_at_once_gets_the_last_place(storage: Storage) -> None:
+    library = RacingLibrary(storage, threading.Barrier(2), max_voices=1)
     results: list[str] = []
 
     def add(name: str) -> None:

@@ -1,4 +1,4 @@
-"""Hostile sound files cost little, and are read or refused by name."""
+"""Hostile sound files cost little, and are read or rejected with a reason."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from shared.audio.media import read_media, stream_media
 from shared.http.deadlines import CallerState, ClientDisconnected, caller_state
 from shared.http.errors import TooLarge, UnsupportedMediaType
 from tests.conftest import REPOSITORY
-from tests.support.hostile_media import BUILDERS, LARGEST
+from tests.support.hostile_media import BUILDERS, MAX_COUNTS
 from tests.support.media_files import sound_file
 
 FILES = os.environ.get("FUZZ_FILES", "25")
@@ -50,7 +50,7 @@ READ_BY: dict[Decoder, str] = {
 
 
 def hostile(name: str) -> bytes:
-    return BUILDERS[name](LARGEST[name])
+    return BUILDERS[name](MAX_COUNTS[name])
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")

@@ -78,7 +78,7 @@ def edit_manifest(folder: Path, edit: Callable[[dict[str, Any]], object]) -> Non
 
 
 def replace_file(folder: Path, file: str, data: bytes) -> None:
-    """With a manifest that vouches for it: what is left to refuse it is the loader."""
+    """Replace a file and its hash in the manifest, so that only the loader can reject it."""
     (folder / file).write_bytes(data)
 
     def vouch(fields: dict[str, Any]) -> None:
@@ -242,8 +242,8 @@ def test_folder_that_is_none_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bit", [0, 3, 7])
 def test_flipped_bit_of_the_manifest_changes_no_weight(folder: Path, bit: int) -> None:
-    """Within what is said of the files it is refused, and by name; before that it may have hit a
-    word for people or a hyperparameter, which no tensor tells."""
+    """A flip in the part about files is rejected and named. A flip before it may change a word of
+    the description or a hyperparameter that no tensor shows."""
     expected = load(folder).state_dict
     whole = (folder / "manifest.json").read_bytes()
     of_files = whole.index(b'"parameters"')

@@ -287,7 +287,7 @@ def test_damaged_file_is_refused(tmp_path: Path) -> None:
 def test_bytes_changed_anywhere_in_a_file_are_refused_or_harmless(
     whole_files: dict[bool, Path], zipped: bool, data: st.DataObject
 ) -> None:
-    """Not every byte of a pickle tells; what comes out are tensors or an error that names it."""
+    """Some bytes of a pickle have no effect; the result is tensors or an error with a name."""
     content = bytearray(whole_files[zipped].read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         last = data.draw(st.sampled_from([300, len(content) - 1]))  # often in the pickle's head

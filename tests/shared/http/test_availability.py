@@ -36,7 +36,7 @@ async def never() -> Message:
 
 
 async def cancelled(app: Endless, *, stopping: bool) -> list[Message]:
-    """Messages sent when the server cancels the request. Raises what the app raises."""
+    """Messages sent when the server cancels the request. Raises the app's exceptions."""
     state: Any = SimpleNamespace(ready=True, requests_in_progress=0)
     draining = Draining(CancelOnDisconnect(app), state)
     sent: list[Message] = []

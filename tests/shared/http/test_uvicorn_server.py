@@ -1,4 +1,4 @@
-"""Ambiguous framing, over a socket; and what is extended of uvicorn."""
+"""Ambiguous framing, over a socket; and the parts of uvicorn that are extended."""
 
 import inspect
 import json
@@ -102,7 +102,7 @@ def test_unambiguous_request_keeps_the_connection(url: str, fields: bytes, body:
 
 
 def test_uvicorn_has_the_methods_and_attributes_that_are_extended() -> None:
-    """Fails if an upgrade of uvicorn changes what TimeoutProtocol relies on."""
+    """Fails if an upgrade of uvicorn changes a name that TimeoutProtocol uses."""
     for method, parameters in {
         "connection_made": ["self", "transport"],
         "connection_lost": ["self", "exc"],

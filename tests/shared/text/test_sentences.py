@@ -222,7 +222,7 @@ def test_pieces_are_made_one_at_a_time() -> None:
 
 
 def test_time_is_linear_in_a_sentence_without_an_end() -> None:
-    """Each piece is cut from a window of the text, not from a copy of all that is left."""
+    """Each piece is cut from a window of the text, not from a copy of the rest."""
 
     class Counted(str):
         copied = 0

@@ -1,4 +1,4 @@
-"""What schemathesis checks of every answer besides its own checks."""
+"""Our checks of every response, which schemathesis runs besides its own."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from schemathesis import Case, CheckContext, Response
 
 AnyCase = Case[Any]
 
-REFUSED_FOR_ITS_MEANING = {
+SEMANTIC_ERRORS = {
     "clip_too_long",
     "empty",
     "invalid_lexicon",
@@ -30,14 +30,14 @@ REFUSED_FOR_ITS_MEANING = {
     "voice_exists",
     "voice_not_found",
 }
-"""Codes of what a JSON schema cannot say; all else that a schema allows must be taken."""
-TAKEN_FOR_AN_INTEGER = {"int_type", "wrong_type"}
-"""Of 3.0, which is an integer to JSON Schema and none to us."""
+"""Codes for conditions that JSON Schema cannot express. All other valid requests are accepted."""
+INTEGER_ERRORS = {"int_type", "wrong_type"}
+"""For 3.0, which is an integer in JSON Schema but not here."""
 
 
 @schemathesis.check
 def error_has_our_form(context: CheckContext, response: Response, case: AnyCase) -> None:
-    """Of every path and method, of those that the document does not list too."""
+    """Every path and method is checked, including those that the document does not list."""
     if response.status_code < 400:
         return
     body = response.json()
@@ -55,5 +55,5 @@ def valid_data_refused_for_its_meaning(
         return
     if response.status_code in (400, 404, 413, 415):
         code = response.json()["error"]["code"]
-        allowed = REFUSED_FOR_ITS_MEANING | TAKEN_FOR_AN_INTEGER
+        allowed = SEMANTIC_ERRORS | INTEGER_ERRORS
         assert code in allowed, f"{code} for data that the schema allows"

@@ -1,6 +1,6 @@
-"""Sound files that are small and ask a reader for much: memory, time, or depth.
+"""Small sound files that cost a reader much memory or time, or are deeply nested.
 
-`BUILDERS` has a builder for each kind, and `LARGEST` the number that makes its file the costliest.
+`BUILDERS` has a builder for each kind, `MAX_COUNTS` the count that makes its file costliest.
 """
 
 import random
@@ -58,13 +58,13 @@ BUILDERS: dict[str, Builder] = {
     "aac id3": tags.aac_with_id3,
     **phones.BUILDERS,
 }
-LARGEST = dict.fromkeys(BUILDERS, 60_000_000) | {
+MAX_COUNTS = dict.fromkeys(BUILDERS, 60_000_000) | {
     name: 120_000_000 for name in BUILDERS if name.startswith(("id3", "wav of mp3", "aiff id3"))
 }
 
 
 def hostile_file(choose: random.Random) -> bytes:
-    """One of them with a random number, and now and then a few bytes changed."""
+    """One of them with a random count, and sometimes a few changed bytes."""
     largest = choose.choice([2**8, 2**16, 2**20, 2**24, 2**32])
     data = bytearray(BUILDERS[choose.choice(sorted(BUILDERS))](choose.randrange(largest)))
     if data and choose.random() < 0.5:

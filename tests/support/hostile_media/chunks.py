@@ -1,4 +1,4 @@
-"""RIFF, AIFF and CAF: chunks of a name, a size and what is in them."""
+"""RIFF, AIFF and CAF: chunks of a name, a size and content."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""MP4: boxes of a size, a name and what is in them."""
+"""MP4: boxes of a size, a name and content."""
 
 import zlib
 
@@ -61,7 +61,7 @@ def mp4_of_samples(count: int) -> bytes:
 
 
 def mp4_of_tracks(count: int) -> bytes:
-    """Up to 900 of them, each with an index that alone would be no harm."""
+    """Up to 900 of them, each with an index that is harmless alone."""
     few = min(count, 1_000_000)
     one_run = u32(1) + u32(few) + u32(1_024)
     one_chunk = u32(1) + u32(1) + u32(few) + u32(1)
@@ -70,7 +70,7 @@ def mp4_of_tracks(count: int) -> bytes:
 
 
 def mp4_table(name: str) -> Builder:
-    """A table whose head claims more entries than come."""
+    """A table whose head claims more entries than follow."""
 
     def build(count: int) -> bytes:
         head = u32(0) if name == "stsz" else b""

@@ -1,4 +1,4 @@
-"""What older phones and recorders write: AMR, and ASF with WMA in it."""
+"""Formats of older phones and recorders: AMR, and WMA in ASF."""
 
 import struct
 
@@ -54,7 +54,7 @@ def asf_packet_size(count: int) -> bytes:
 
 
 def asf_texts(count: int) -> bytes:
-    """Many names of nothing, with values that claim to be long."""
+    """Many empty names, with values that claim to be long."""
     text = struct.pack("<H4sHH", 4, b"a\0\0\0", 1, count & 0xFFFF)
     entries = min(count, 60_000)
     return asf(asf_object(_TEXTS, struct.pack("<H", entries) + text * entries))

@@ -37,7 +37,7 @@ def id3(frame: bytes, version: int = 4, size: int | None = None) -> bytes:
 
 @cache
 def deflated(head: bytes, megabytes: int) -> bytes:
-    """What unpacks to the head and so much more."""
+    """zlib data that unpacks to `head` and this many megabytes more."""
     packer = zlib.compressobj(9)
     packed = packer.compress(head)
     for _ in range(megabytes):
@@ -70,7 +70,7 @@ def id3_size(count: int) -> bytes:
 
 
 def id3_pictures(count: int) -> bytes:
-    """One after the other, each small enough, and all together a minute's work."""
+    """One after the other, each small enough, and together a minute of work."""
     picture = b"\0image/png\0\3\0" + bytes(min(count, 20_000_000))
     data = syncsafe(len(picture)) + zlib.compress(picture, 9)
     frame = b"APIC" + syncsafe(len(data)) + b"\0\x09" + data

@@ -26,7 +26,7 @@ TINY = Hparams(
     num_highways=1,
     speaker_embedding_size=6,
 )
-R = 2  # frames a step, what a new model starts with
+R = 2  # frames a step, as in a new model
 LENGTHS = (9, 30, 3, 17)
 NEVER = -1e9  # as the stop token's bias
 BY_CHANCE = 3.0

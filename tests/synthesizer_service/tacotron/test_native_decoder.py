@@ -1,4 +1,4 @@
-"""The native decoder does what the one in torch does."""
+"""The native decoder gives the results of the one in torch."""
 
 import logging
 import platform
@@ -37,7 +37,7 @@ needs_build = pytest.mark.skipif(not BUILT, reason="native decoder: not built he
 
 
 def network(stop_bias: float = NEVER, **changes: int) -> tuple[Decoder, Memory]:
-    """A random decoder, and what it reads."""
+    """A random decoder and its inputs."""
     model = tiny(stop_bias, **(WHOLE_VECTORS | changes))
     chars = some_chars(12)[None]
     encoded = model.encoder(chars, seeded(3))

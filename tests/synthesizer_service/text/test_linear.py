@@ -1,4 +1,4 @@
-"""Reading takes time that is linear in the text, whatever the text."""
+"""Normalization takes linear time for any text."""
 
 import time
 

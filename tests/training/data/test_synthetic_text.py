@@ -1,7 +1,7 @@
 import pytest
 
 from synthesizer_service.text import normalize
-from training.data.synthetic_text import _ordinal, synthetic_lines
+from training.data.synthetic_text import ordinal, synthetic_lines
 
 SENTENCES = ["The quick fox jumps over the dog.", "Nobody knows, or cares, what it means!"]
 WORDS = {"the", "quick", "fox", "jumps", "over", "dog", "nobody", "knows", "or", "cares", "what"}
@@ -46,4 +46,4 @@ def test_word_lists_use_the_sentences_words() -> None:
     ("day", "written"), [(1, "1st"), (2, "2nd"), (13, "13th"), (23, "23rd"), (30, "30th")]
 )
 def test_days_are_ordinals(day: int, written: str) -> None:
-    assert _ordinal(day) == written
+    assert ordinal(day) == written

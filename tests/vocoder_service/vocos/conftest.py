@@ -1,4 +1,4 @@
-"""A small random Vocos, for what does not depend on what it has learnt."""
+"""A small random Vocos, for tests that do not depend on its weights."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Calls at the same time share a batch and get what they would have got alone."""
+"""Concurrent calls share a batch and get the same samples as alone."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -15,7 +15,7 @@ HOP, CONTEXT = 200, 4  # samples a frame, frames around a mel
 
 @dataclass(frozen=True)
 class Folds:
-    """What an engine is told of some folds."""
+    """An engine's inputs for some folds."""
 
     mel: Array
     aux: Array
@@ -62,7 +62,7 @@ def labels(engine: TorchEngine, folds: Folds) -> Labels:
 
 @torch.no_grad()
 def cumulative_probabilities(model: WaveRNN, folds: Folds, labels: Labels) -> Array:
-    """What the plain teacher-forced pass makes of an engine's samples. [F, N, 512]"""
+    """Logits of the plain teacher-forced pass on an engine's samples. [F, N, 512]"""
     classes = model.hparams.classes
     x = 2 * torch.from_numpy(labels).float() / (classes - 1) - 1
     before = torch.nn.functional.pad(x[:, :-1], (1, 0))  # zero before the first

@@ -14,7 +14,7 @@ from vocoder_service.wavernn.folding import (
     REACH,
     best_lag,
     fade_in,
-    first_seam,
+    first_crossfade,
     join,
     plan,
 )
@@ -80,14 +80,14 @@ def test_join_of_one_wave_in_folds_gives_it_back() -> None:
 def test_join_gives_only_what_was_not_heard() -> None:
     noise = np.random.default_rng(0).standard_normal(96 * HOP).astype(np.float32)
     waves, starts = folded(noise, 96)
-    heard = first_seam(waves, lag=0)
+    heard = first_crossfade(waves, lag=0)
     wave, _ = join(waves, starts, lag=0, heard=heard)
     np.testing.assert_allclose(wave, noise[heard:], atol=1e-6)
 
 
 def test_join_of_a_lone_fold_is_the_fold() -> None:
     waves, starts = folded(np.arange(20 * HOP, dtype=np.float32), 20)
-    assert first_seam(waves, lag=30) == 20 * HOP
+    assert first_crossfade(waves, lag=30) == 20 * HOP
     wave, lag = join(waves, starts, lag=30, heard=400)
     np.testing.assert_array_equal(wave, waves[0, 400:])
     assert lag == 30

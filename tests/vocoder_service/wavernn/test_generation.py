@@ -33,7 +33,7 @@ class CountingEngine(Engine):
 
 
 class KnownEngine(Engine):
-    """Gives known labels: those of the frame whose number / 1000 stands in the mel's first band.
+    """Returns known labels: those of the frame whose number / 1000 is in the mel's first band.
 
     A fold's h1 holds the frame after its last.
     """
@@ -125,21 +125,21 @@ def largest_jumps(wave: Wave, centres: NDArray[np.int64]) -> Wave:
     return jumps
 
 
-def test_seams_are_as_loud_as_the_rest_of_a_stationary_sound(engine: TorchEngine) -> None:
+def test_crossfades_are_as_loud_as_the_rest_of_a_stationary_sound(engine: TorchEngine) -> None:
     frames = 640
     wave = whole(generate(engine, np.repeat(random_mel(1), frames, axis=1), seed=1))
-    seams = np.array(
+    joins = np.array(
         [
             (start + part.frames) * HOP - REACH - FADE // 2
             for part in plan(frames)
             for start in part.starts[:-1]
         ]
     )
-    assert len(seams) > 30
-    elsewhere = np.concatenate([seams + 700, seams + 1200])
-    assert abs(level_db(wave, seams) - level_db(wave, elsewhere)) < 1
+    assert len(joins) > 30
+    elsewhere = np.concatenate([joins + 700, joins + 1200])
+    assert abs(level_db(wave, joins) - level_db(wave, elsewhere)) < 1
     # No click at any of them: no jump from sample to sample that is not made elsewhere, too.
-    assert largest_jumps(wave, seams).max() <= largest_jumps(wave, elsewhere).max()
+    assert largest_jumps(wave, joins).max() <= largest_jumps(wave, elsewhere).max()
 
 
 def test_same_seed_gives_the_same_sound_in_two_threads_at_once(engine: TorchEngine) -> None:

@@ -1,4 +1,4 @@
-"""The native sample loop does what the loop in torch does."""
+"""The native sample loop gives the results of the loop in torch."""
 
 import logging
 import platform
