@@ -9,7 +9,7 @@ from gateway_service.gateway import Gateway, close_gateway, open_gateway
 from gateway_service.jobs import routes as job_routes
 from gateway_service.jobs.metrics import JobNumbers
 from gateway_service.page import routes as page
-from gateway_service.service_errors import SERVICE_SECONDS
+from gateway_service.service_calls import SERVICE_SECONDS
 from gateway_service.settings import Settings
 from gateway_service.speech import captioned_routes, legacy_routes, verify_routes
 from gateway_service.speech import routes as speech_routes

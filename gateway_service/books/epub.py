@@ -6,9 +6,10 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html.entities import html5
 from io import BytesIO
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from xml.etree import ElementTree
 
 from gateway_service.books.book import (
@@ -26,10 +27,13 @@ MAX_MEMBER_BYTES = 16 * 2**20
 MAX_UNPACKED_BYTES = 48 * 2**20
 """Of all documents that are read. As text they take several times as much memory."""
 MAX_MEMBERS = 20_000
+MAX_DEPTH = 200  # of elements in the package and the table of contents
 MAX_COVER_BYTES = 4 * 2**20
 
 _FONT_ALGORITHMS = {"http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"}
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
+_HTML_ENTITY = re.compile(rb"&([A-Za-z]{2,8});")
+_XML_ENTITIES = frozenset({b"amp", b"lt", b"gt", b"quot", b"apos"})
 _ENCODING = re.compile(rb"""<\?xml[^>]{0,100}encoding=["']([\w.-]{1,40})["']""")
 _SKIPPED_LANDMARKS = {
     *("cover", "toc", "titlepage", "title-page", "copyright-page", "loi", "lot", "index"),
@@ -83,16 +87,24 @@ class _Archive:
         if len(archive.namelist()) > MAX_MEMBERS:
             raise BookError(f"the EPUB holds over {MAX_MEMBERS:,} files")
         self._archive, self._left = archive, MAX_UNPACKED_BYTES
+        self._by_lower_case = {name.lower(): name for name in archive.namelist()}
 
     def __contains__(self, path: str) -> bool:
-        return path in self._archive.NameToInfo
+        return self._name(path) is not None
+
+    def _name(self, path: str) -> str | None:
+        """The member at a path; some archives hold it percent-encoded or in another case."""
+        names = self._archive.NameToInfo
+        for name in (path, quote(path)):
+            if name in names:
+                return name
+        return self._by_lower_case.get(path.lower())
 
     def read(self, path: str, max_bytes: int = MAX_MEMBER_BYTES) -> bytes:
-        try:
-            with self._archive.open(path) as member:
-                content = member.read(min(max_bytes, self._left) + 1)
-        except KeyError:
-            raise DamagedBook(f"the EPUB lacks {path[:200]}, which it names") from None
+        if (name := self._name(path)) is None:
+            raise DamagedBook(f"the EPUB lacks {path[:200]}, which it names")
+        with self._archive.open(name) as member:
+            content = member.read(min(max_bytes, self._left) + 1)
         self._left -= len(content)
         if len(content) > max_bytes or self._left < 0:
             raise BookError(
@@ -104,9 +116,15 @@ class _Archive:
     def xml(self, path: str) -> ElementTree.Element:
         content = self.read(path)
         if _ENTITY.search(content):
+<<<<<<< HEAD
             raise BookError(f"{path[:200]} declares XML entities, which are not supported")
+=======
+            raise BookError(f"{path[:200]} declares XML entities, which are not read")
+        parser = ElementTree.XMLParser(target=_ShallowTree())
+>>>>>>> breakit
         try:
-            return ElementTree.fromstring(content)
+            parser.feed(_HTML_ENTITY.sub(_character, content))
+            return parser.close()
         except (ElementTree.ParseError, ValueError, LookupError) as error:
             raise DamagedBook(f"{path[:200]} is not well-formed XML: {error}") from None
 
@@ -117,13 +135,39 @@ class _Archive:
         return read_html(_decoded(content))
 
 
+class _ShallowTree(ElementTree.TreeBuilder):
+    """Refuses documents whose nesting would make reading them quadratic."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._depth = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> ElementTree.Element:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise ValueError(f"elements are nested over {MAX_DEPTH} deep")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> ElementTree.Element:
+        self._depth -= 1
+        return super().end(tag)
+
+
+def _character(entity: re.Match[bytes]) -> bytes:
+    """The character reference of an entity that HTML has and XML lacks: `&nbsp;`."""
+    character = html5.get(f"{entity[1].decode()};", "")
+    if entity[1] in _XML_ENTITIES or len(character) != 1:
+        return entity[0]
+    return f"&#{ord(character)};".encode()
+
+
 def _decoded(content: bytes) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace")
     declared = _ENCODING.search(content[:200])
     try:
         return content.decode(declared[1].decode() if declared else "utf-8-sig", errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):  # idna is no encoding of documents
         return content.decode("utf-8-sig", errors="replace")
 
 
@@ -197,9 +241,9 @@ def _of_type(
 
 
 def _contents(archive: _Archive, package: Package) -> tuple[list[Entry], list[tuple[str, Target]]]:
-    """Entries of the table of contents, and landmarks by type."""
-    if package.navigation and package.navigation in archive:
-        root = archive.xml(package.navigation)
+    """Entries of the table of contents, and landmarks by type; none if they are damaged."""
+    if (root := _readable(archive, package.navigation)) is not None:
+        navigation = package.navigation or ""
         entries: list[Entry] = []
         landmarks: list[tuple[str, Target]] = []
         for nav in root.iter():
@@ -208,22 +252,31 @@ def _contents(archive: _Archive, package: Package) -> tuple[list[Entry], list[tu
             kinds = _attribute(nav, "type").split()
             links = [e for e in nav.iter() if _tag(e) == "a" and e.get("href")]
             for link in links:
-                target = _target(package.navigation, link.get("href", ""))
+                target = _target(navigation, link.get("href", ""))
                 if "toc" in kinds:
                     entries.append(Entry(_text(link), target))
                 elif "landmarks" in kinds:
                     landmarks += [(kind, target) for kind in _attribute(link, "type").split()]
         if entries:
             return entries, landmarks
-    if package.ncx and package.ncx in archive:
-        root = archive.xml(package.ncx)
+    if (root := _readable(archive, package.ncx)) is not None:
         points = (e for e in root.iter() if _tag(e) == "navPoint")
         return [
-            Entry(_point_title(point), _target(package.ncx, source))
+            Entry(_point_title(point), _target(package.ncx or "", source))
             for point in points
             if (source := next((e.get("src", "") for e in point if _tag(e) == "content"), ""))
         ], []
     return [], []
+
+
+def _readable(archive: _Archive, path: str | None) -> ElementTree.Element | None:
+    """The document at a path, None if there is none or it is not well-formed."""
+    if not path or path not in archive:
+        return None
+    try:
+        return archive.xml(path)
+    except DamagedBook:
+        return None
 
 
 def _point_title(point: ElementTree.Element) -> str:
@@ -277,9 +330,12 @@ def _own_title(document: HtmlText) -> str:
 
 def _target(base: str, href: str) -> Target:
     """href: as it stands in the document `base`."""
-    parts = urlsplit(href)
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(base), unquote(parts.path)))
-    return Target(path if parts.path else base, unquote(parts.fragment))
+    try:
+        parts = urlsplit(href.strip())
+    except ValueError:  # no address, and thus no document of the book
+        return Target("", "")
+    path = posixpath.normpath(posixpath.join("/", posixpath.dirname(base), unquote(parts.path)))
+    return Target(path.lstrip("/") if parts.path else base, unquote(parts.fragment))
 
 
 def _tag(element: ElementTree.Element) -> str:

@@ -79,6 +79,13 @@ class _Reader(HTMLParser):
         self._in_title = False
         self._link: list[str] | None = None  # text of the link that is open
 
+    def parse_html_declaration(self, i: int) -> int:
+        """Past a declaration; a malformed one, such as "<![", is a comment."""
+        try:
+            return super().parse_html_declaration(i)
+        except AssertionError:
+            return self.parse_bogus_comment(i)
+
     def handle_starttag(self, tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         if tag in _BLOCKS:

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from shared.text.blocks import CELL_PAUSE, ITEM_PAUSE, PARAGRAPH_PAUSE, SECTION_PAUSE, Block
+from shared.text.formulas import find_formulas
 from shared.text.spans import Run, SpannedText
 
 _MARKDOWN = (
@@ -25,6 +26,7 @@ _TASK = re.compile(r"\[([ xX])\] ")
 _BOX = {" ": "To do: ", "x": "Done: "}
 _GREATER_THAN = re.compile(r"^(\s{0,3})>(?=[\d=])", re.MULTILINE)  # ">5 %" is not a quotation
 _STAND_IN = "\ufe65"  # a small greater-than sign: of the same length, and no markup
+_FORMULA = "\ue0f0"  # stands for each character of a formula while Markdown is parsed
 
 
 def read_markdown(text: str) -> Iterator[Block]:
@@ -53,11 +55,22 @@ class _MarkdownReader:
         # The parser would change carriage returns and null characters.
         self._source = source.replace("\r\n", " \n").replace("\r", "\n")
         self._parsed = _GREATER_THAN.sub(rf"\1{_STAND_IN}", self._source).replace("\0", " ")
+        self._parsed = self._parsed.replace(_FORMULA, " ")
+        self._formulas: dict[int, tuple[int, str]] = {}
+        self._hide_formulas()
         self._offset = offset
         self._at = 0
         ends = [match.end() for match in re.finditer(r"\n|\Z", self._parsed)]
         self._lines = [0, *ends]
         self._starts_item = False
+
+    def _hide_formulas(self) -> None:
+        parts, at = list[str](), 0
+        for start, end, words in find_formulas(self._source):
+            self._formulas[start] = end, words
+            parts += [self._parsed[at:start], _FORMULA * (end - start)]
+            at = end
+        self._parsed = "".join([*parts, self._parsed[at:]])
 
     def blocks(self) -> Iterator[Block]:
         tokens = _MARKDOWN.parse(self._parsed)
@@ -163,7 +176,16 @@ class _MarkdownReader:
             self._at = max(self._at, end)
             return
         self._at = at + len(text)
-        yield self._run(self._source[at : self._at], at, self._at)
+        yield from self._with_formulas(at, self._at)
+
+    def _with_formulas(self, start: int, end: int) -> Iterator[Run]:
+        """The source from start to end, with its formulas in words."""
+        at = start
+        while (found := self._parsed.find(_FORMULA, at, end)) >= 0 and found in self._formulas:
+            yield self._run(self._source[at:found], at, found)
+            at, words = self._formulas[found]
+            yield self._run(words, found, at)
+        yield self._run(self._source[at:end], at, end)
 
     def _run(self, text: str, start: int, end: int) -> Run:
         return Run(text, self._offset + start, self._offset + end)

@@ -159,8 +159,10 @@ _NEVER_LAST = _words(
     "mr mrs ms mtg mx pres prof rep rev sen sgt supt thos viz vs wm"
 )
 _BEFORE_NUMBER = _words(
-    "acct apt art bldg ca ch chap ed ep eq eqs est excl ext fig figs fri incl max min mon no nos "
-    "nr p para pg pp ref refs rm sat sec ste sun tab tel thu thur thurs tue tues vol vols wed"
+    "acct apt art bldg ca ch chap cor deut eccl ed ep eph eq eqs est excl exod ext ezek fig "
+    "figs fri gal heb incl isa jas jer josh lev matt max min mon no nos nr op opp p para pg "
+    "phil pp prov ps ref refs rm rom rte sam sat sec ste sun tab tel thess thu thur thurs tim "
+    "tue tues vol vols wed"
 )
 _MAYBE_LAST = _words(
     "al apr aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul jun ltd "
@@ -240,6 +242,8 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
         return True
     if name in _STATES and earlier and earlier[-1].endswith(","):
         return next_word.lower() not in _SENTENCE_STARTERS
+    if word in {"Ft", "Mt", "Pt"}:
+        return next_word[0].isupper()
     if name in _UNITS:
         return not next_word[0].isupper()
     if not earlier and word.isdigit():  # the number of a list's entry

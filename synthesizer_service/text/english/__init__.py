@@ -13,13 +13,16 @@ from typing import NamedTuple
 from synthesizer_service.text.english import (
     abbreviations,
     addresses,
+    chemistry,
     codes,
     dates,
     initialisms,
     maths,
     money,
     numbers,
+    prescriptions,
     roman,
+    scripture,
     signs,
     times,
     units,
@@ -31,6 +34,9 @@ from synthesizer_service.text.symbols import PUNCTUATION
 
 _RULES = (
     *initialisms.SPECIAL_RULES,
+    *scripture.RULES,
+    *chemistry.RULES,
+    *prescriptions.RULES,
     *addresses.RULES,
     *codes.RULES,
     *dates.RULES,

@@ -45,7 +45,7 @@ def _street(match: re.Match[str]) -> str | None:
     numbered = re.search(r"[0-9](?:st|nd|rd|th) $", lead)
     if numbered and match["dot"] and not rest.strip():
         return "saint"
-    return "street" if numbered or re.search(r"\b[A-Z][a-z]+ $", lead) else None
+    return "street" if numbered or re.search(r"\b[A-Z][a-z']+ $", lead) else None
 
 
 def _drive(match: re.Match[str]) -> str | None:
@@ -102,6 +102,12 @@ RULES = (
         lambda match: DIRECTIONS[match["to"]],
         LETTER,
     ),
+    rule(  # 350 W 42nd St
+        r"(?<=[0-9] )(?P<to>[NSEW]|[NS][EW])\.?(?= [0-9]{1,3}(?:st|nd|rd|th)\b)",
+        lambda match: DIRECTIONS[match["to"]],
+        LETTER,
+    ),
+    rule(r"(?<=[0-9](?:st|nd|rd|th) )Fl(?:\.|(?![A-Za-z]))", "floor", LETTER),
     rule(
         rf"(?:{'|'.join(STATES)})(?= [0-9]{{5}}(?![0-9]))", lambda match: STATES[match[0]], LETTER
     ),

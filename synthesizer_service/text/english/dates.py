@@ -3,7 +3,11 @@
 import re
 
 from synthesizer_service.text.english.letters import spell
-from synthesizer_service.text.english.number_words import integer_words, ordinal_words
+from synthesizer_service.text.english.number_words import (
+    cardinal_words,
+    integer_words,
+    ordinal_words,
+)
 from synthesizer_service.text.english.rules import LETTER, SIGN, after, any_of, before, listed, rule
 from synthesizer_service.text.english.times import clock_words
 
@@ -50,8 +54,20 @@ def _iso(match: re.Match[str]) -> str | None:
     words = _date_words(int(match["month"]), int(match["day"]), match["year"])
     if words and match["hour"]:
         words += f", {clock_words(match['hour'], match['minute'], match['second'] or '')}"
-        words += f" {spell('UTC')}" if match["zone"] else ""
+        words += f" {spell('UTC')}" if match["zone"] or match["sign"] else ""
+        if match["sign"]:
+            words += f" {_SIGNS[match['sign']]} {cardinal_words(match['ahead'])}"
+            words += f" {cardinal_words(match['by'])}" if match["by"] != "00" else ""
     return words
+
+
+_SIGNS = {"+": "plus", "-": "minus"}
+
+
+def _logged(match: re.Match[str]) -> str | None:
+    """30/Nov/2026:09:05:00, as web servers write it"""
+    words = f"{_full(match['month'])} {ordinal_words(match['day'])}, {integer_words(match['year'])}"
+    return f"{words}, {clock_words(match['hour'], match['minute'], match['second'])}"
 
 
 def _american(match: re.Match[str]) -> str | None:
@@ -158,8 +174,14 @@ RULES = (
     rule(
         rf"(?P<year>{_YEAR})[-/](?P<month>[01]?[0-9])[-/](?P<day>{_DAY})(?![0-9-])"
         r"(?:[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
-        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,9})?)?(?P<zone>Z)?(?![0-9A-Za-z]))?",
+        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,9})?)?(?:(?P<zone>Z)|(?P<sign>[+-])(?P<ahead>[01][0-9]):?(?P<by>[0-5][0-9]))?"
+        r"(?![0-9A-Za-z]))?",
         _iso,
+    ),
+    rule(
+        rf"(?P<day>{_DAY})/(?P<month>{'|'.join(_MONTH_OF)})/(?P<year>{_YEAR})"
+        r":(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9]):(?P<second>[0-5][0-9])(?![0-9])",
+        _logged,
     ),
     rule(
         r"(?P<first>[0-3]?[0-9])/(?P<second>[0-3]?[0-9])/(?P<year>[12][0-9]{3}|[0-9]{2})"

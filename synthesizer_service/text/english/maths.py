@@ -86,6 +86,14 @@ def _power(match: re.Match[str]) -> str | None:
     return power_words(exponent)
 
 
+def _charge(match: re.Match[str]) -> str:
+    """SO4^2-, Na^+"""
+    digits, sign = match["charge"][:-1], match["charge"][-1]
+    return f"{cardinal_words(digits) if digits else ''} {_CHARGES[sign]}".strip()
+
+
+_CHARGES = {"+": "plus", "-": "minus"}
+
 # Comparisons
 
 _COMPARISONS = {
@@ -205,10 +213,16 @@ RULES = (
     rule(r"(?<!:)([0-9]{1,4}):([0-9]{1,4})(?![0-9:])", _ratio),
 )
 SIGN_RULES = (
+    rule(r"\^(?P<charge>[0-9]?[+-])(?![0-9A-Za-z(])", _charge, SIGN),
     rule(
         r"\^(\([-−+]?[0-9]{1,6}\)|\{[-−+]?[0-9]{1,6}\}|[-−+]?[0-9]{1,6}|[a-z])(?![A-Za-z0-9])",
         _power,
         SIGN,
+    ),
+    rule(r"(?<=[A-Za-z0-9)\]])\*\*(-?[0-9]{1,6}|[a-z])(?![A-Za-z0-9*])", _power, SIGN),
+    rule(r"(?<= )<>(?= )", "is not equal to", SIGN),
+    rule(  # ==marked==
+        r"(?<![=\w])==(?=[A-Za-z][^=\n]{0,60}==)|(?<=[A-Za-z.!?])==(?![=\w])", "", SIGN
     ),
     rule(r"[>›»→]", _menu, SIGN),
     rule(r"(?<![<>=!~-])(?:<=|>=|==|!=|~=|[<>=])(?![<>=])|[≤≥≠≈]", _comparison, SIGN),
@@ -224,7 +238,7 @@ SIGN_RULES = (
     rule(r"±|\+/-|\+-", "plus or minus", SIGN),
     rule(f"[{''.join(_SYMBOLS)}]", lambda match: _SYMBOLS[match[0]], SIGN),
     rule(r"(?<=[0-9])·(?=[0-9])|(?<=\b[a-z])·(?=[a-z]\b)", "times", SIGN),
-    rule(r"~(?= ?[$€£]?[0-9])", "about", SIGN),
+    rule(r"~(?= ?[$€£]?[0-9])(?![0-9]{1,3}~)", "about", SIGN),
     rule(rf"[{''.join(GREEK)}]", lambda match: GREEK[match[0]], SIGN),
 )
 _AMOUNT_AFTER = r" [0-9.]{1,6} ?(?:mc?g|kg|g|m[lL]|L|[GTM]B|k?W|V|tablets?)\b"  # not a length

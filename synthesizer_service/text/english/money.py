@@ -40,6 +40,7 @@ SIGNS = {
     "₪": Currency("shekel", "shekels"),
     "₱": Currency("peso", "pesos"),
     "₴": Currency("hryvnia", "hryvnias"),
+    "₦": Currency("naira", "naira"),
     "₿": Currency("bitcoin", "bitcoins"),
 }
 
@@ -57,6 +58,7 @@ _PREFIXES = {  # of $
     "NZ": _dollars_of("New Zealand"),
     "HK": _dollars_of("Hong Kong"),
     "S": _dollars_of("Singapore"),
+    "NT": _dollars_of("Taiwan"),
     "R": Currency("real", "reais", "centavo", "centavos"),
 }
 _CODES = {
@@ -80,6 +82,7 @@ _CODES = {
     "NOK": Currency("Norwegian krone", "Norwegian kroner"),
     "DKK": Currency("Danish krone", "Danish kroner"),
     "PLN": Currency("zloty", "zlotys"),
+    "zl": Currency("zloty", "zlotys"),
     "BRL": _PREFIXES["R"],
     "MXN": Currency("Mexican peso", "Mexican pesos"),
     "BTC": SIGNS["₿"],
@@ -202,7 +205,7 @@ _CODE = any_of(" ".join(_CODES))
 
 RULES = (
     rule(
-        rf"(?P<minus>(?<![0-9A-Za-z])[-−])?(?P<country>US|AU?|CA?|NZ|HK|S|R)?(?P<sign>{_SIGN}) ?"
+        rf"(?P<minus>(?<![0-9A-Za-z])[-−])?(?P<country>US|AU?|CA?|NZ|HK|NT|S|R)?(?P<sign>{_SIGN}) ?"
         rf"(?P<inner_minus>[-−])?(?:{_RANGE}(?P=sign)? ?)?(?P<amount>{NUMBER}){_ENDS}{_SCALED}"
         rf"(?: ?(?P<code>USD|CAD|AUD|NZD|HKD|SGD)\b)?{_RATE}",
         _prefixed,

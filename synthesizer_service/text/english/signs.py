@@ -89,6 +89,9 @@ RULES = (
         r"(?<![A-Za-z0-9])(?:[:;]-?[()DPp/|]|:'\(|<3|:-?\*|[xX]D)(?![A-Za-z0-9(])", "", SIGN, LETTER
     ),
     rule(r"&&", "and", SIGN),
+    rule(r"(?<![+\w])\+\+(?=[A-Za-z]{2})", "", SIGN),  # ++inserted++
+    rule(r"~(?=[0-9]{1,3}~)|(?<=~[0-9])~|(?<=~[0-9]{2})~", "", SIGN),  # H~2~O
+    rule(r"\[!(?=[A-Z]{3,10}\])", "", SIGN),  # [!NOTE]
     rule(r"(?<= )\|\|(?= )", "or", SIGN),
     rule(r"(?<=[A-Za-z])::(?=[A-Za-z])", "", SIGN),
     rule(r"\*(?=\.[a-z])", "star", SIGN),

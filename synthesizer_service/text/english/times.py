@@ -71,7 +71,21 @@ def _offset(match: re.Match[str]) -> str | None:
     return f"{spell('UTC')} {sign} {cardinal_words(match['hour'])}{minute}"
 
 
+def _universal(match: re.Match[str]) -> str:
+    """UTC-5, GMT+5:30"""
+    sign = "plus" if match["sign"] == "+" else "minus"
+    minute = match["minute"]
+    words = f"{spell(match['zone'])} {sign} {cardinal_words(match['hour'])}"
+    return f"{words} {cardinal_words(minute)}" if minute and minute != "00" else words
+
+
 RULES = (
+    rule(
+        r"(?P<zone>UTC|GMT) ?(?P<sign>[+−-]) ?(?P<hour>1[0-4]|0?[0-9])(?::?(?P<minute>[0-5][0-9]))?"
+        r"(?![0-9A-Za-z:])",
+        _universal,
+        LETTER,
+    ),
     rule(
         r"(?P<sign>[+-])(?P<hour>[01][0-9])(?P<colon>:?)(?P<minute>[0-5][0-9])(?![0-9:])",
         _offset,
@@ -79,7 +93,8 @@ RULES = (
     ),
     rule(
         r"(?:(?P<hours>[0-9]{1,3})h ?)?(?P<minutes>[0-9]{1,3})m(?:in)?"
-        r"(?: ?(?P<seconds>[0-9]{1,2})s)?(?![A-Za-z0-9])(?:(?<=s)|(?<=h[0-9]m)|(?<=h[0-9]{2}m))",
+        r"(?: ?(?P<seconds>[0-9]{1,2})s)?(?![A-Za-z0-9])"
+        r"(?:(?<=s)|(?<=h[0-9]m)|(?<=h[0-9]{2}m)|(?<=h [0-9]m)|(?<=h [0-9]{2}m))",
         _duration,
     ),
     rule(r"(?P<hours>[0-9]{1,2})h(?P<minutes>[0-5][0-9])(?P<seconds>)(?![0-9A-Za-z])", _duration),

@@ -13,7 +13,7 @@ _GREEK_NAMES = listed(
     "tau upsilon phi chi psi omega"
 )
 GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK_NAMES, strict=True))
-CURRENCY_SIGNS = "$€£¥₩¢₹₽₺₫฿₪₱₴₿"
+CURRENCY_SIGNS = "$€£¥₩¢₹₽₺₫฿₪₱₴₦₿"
 _KEPT = frozenset(f"•·©›°µΩ±×÷−≤≥≠≈√∞∑∫∈∀∃∂∅∪∩→§‰{CURRENCY_SIGNS}")
 
 # Signs that Unidecode would turn into something else: μ into "m", ° into "deg".
@@ -37,6 +37,13 @@ _REPLACED = {
     "⇒": "→",
     "➜": "→",
     "№": "#",
+    "¿": "",
+    "¡": "",
+    "„": '"',
+    "‚": "'",
+    "¬": "not ",
+    "♭": " flat",
+    "♯": " sharp",
     "⁄": "/",
     "`": "'",
     "′": "'",
@@ -51,6 +58,9 @@ _THIN_SPACES = "\u00a0\u2007\u2009\u202f"
 
 
 _GROUPED = re.compile(rf"(?<=[0-9])[{_THIN_SPACES}](?=[0-9]{{3}}(?![0-9]))")
+_TERMINAL_COLORS = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
+_DRAWN = re.compile("[\u2190\u2191\u2193-\u21d1\u21d3-\u21ff\u2500-\u25ff]")
+"""Arrows but the one to the right, lines, blocks and geometric shapes."""
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
 
@@ -61,6 +71,7 @@ def transliterate(source: str) -> tuple[str, list[int]]:
     pictographs become spaces; characters without a reading are dropped.
     """
     source = _GROUPED.sub("\ue000", source)
+    source = _TERMINAL_COLORS.sub(lambda code: " " * len(code[0]), source)
     text: list[str] = []
     origins: list[int] = []
     for index, character in enumerate(source):
@@ -79,6 +90,8 @@ def _written(source: str, index: int, character: str) -> str:
         return " star"
     if character in _REPLACED:
         return _REPLACED[character]
+    if _DRAWN.match(character):
+        return " "
     if character.isascii() or character in _KEPT:
         return character
     if character in _SUPERSCRIPTS:

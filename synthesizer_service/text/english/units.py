@@ -60,6 +60,8 @@ def _is_meant(match: re.Match[str]) -> bool:
     unit, joint, rest = match["unit"], match["joint"], after(match)
     if len(unit) == 1 and unit.isupper() and not joint and _PLACE_BEFORE.search(before(match)):
         return False  # seat 12A
+    if unit == "W" and re.match(r" [0-9]{1,3}(?:st|nd|rd|th)\b", rest):
+        return False  # 350 W 42nd St
     if unit in {"M", "B"}:
         numbered = _PLACE_BEFORE.search(before(match)) or re.match(r" [A-Z][a-z]", rest)
         return not joint and not numbered

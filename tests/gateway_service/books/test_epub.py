@@ -2,7 +2,7 @@ import pytest
 
 from gateway_service.books.book import BookError, DamagedBook, ProtectedBook
 from gateway_service.books.epub import MAX_MEMBER_BYTES, read_epub
-from tests.support.epubs import CONTAINER, epub2, epub3, many_chapters, page, png, zipped
+from tests.support.epubs import CONTAINER, PACKAGE, epub2, epub3, many_chapters, page, png, zipped
 
 CHAPTERS = [
     (
@@ -109,3 +109,68 @@ def test_book_of_pictures_is_refused_by_name() -> None:
     pages = dict.fromkeys(["one.xhtml", "two.xhtml", "three.xhtml"], page("<img src='x.png'/>"))
     with pytest.raises(BookError, match="no text"):
         read_epub(epub3(**pages))
+
+
+def packed(pages: dict[str, str | bytes], *, hrefs: dict[str, str] | None = None) -> bytes:
+    """An EPUB of these documents. hrefs: how the manifest writes a document's name."""
+    items = "".join(
+        f'<item id="p{n}" href="{(hrefs or {}).get(name, name)}" media-type="application/xhtml+xml"'
+        + (' properties="nav"/>' if name == "nav.xhtml" else "/>")
+        for n, name in enumerate(pages)
+    )
+    spine = "".join(f'<itemref idref="p{n}"/>' for n, name in enumerate(pages) if name[0] != "n")
+    package = PACKAGE.format(
+        version="3.0", metadata="", manifest=items, spine=spine, toc="", guide=""
+    )
+    files = {f"OEBPS/{name}": content for name, content in pages.items()}
+    return zipped({"META-INF/container.xml": CONTAINER, "OEBPS/content.opf": package, **files})
+
+
+ONE = page("<h1>One</h1><p>First.</p>")
+
+
+@pytest.mark.parametrize(
+    ("name", "href"),
+    [
+        ("one.xhtml", "/OEBPS/one.xhtml"),
+        ("one.xhtml", "../../../OEBPS/./one.xhtml"),
+        ("a one.xhtml", "a%20one.xhtml"),
+        ("a%20one.xhtml", "a%20one.xhtml"),
+        ("One.XHTML", "one.xhtml"),
+    ],
+)
+def test_document_is_found_however_its_path_is_written(name: str, href: str) -> None:
+    book = read_epub(packed({name: ONE}, hrefs={name: href}))
+    assert [chapter.title for chapter in book.chapters] == ["One"]
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        "<li><a href='one.xhtml'>The&nbsp;One</a></li>",
+        "<li><a href='http://[x'>Elsewhere</a></li><li><a href='one.xhtml'>The One</a></li>",
+    ],
+)
+def test_contents_with_html_entities_or_odd_links_are_read(links: str) -> None:
+    nav = page(f"<nav epub:type='toc'><ol>{links}</ol></nav>")
+    book = read_epub(packed({"one.xhtml": ONE, "nav.xhtml": nav}))
+    assert [" ".join(chapter.title.split()) for chapter in book.chapters] == ["The One"]
+
+
+@pytest.mark.parametrize(
+    "nav", ["<html><nav>", page("<nav>" * 20_000 + "</nav>" * 20_000)], ids=["cut", "deep"]
+)
+def test_damaged_contents_leave_a_chapter_for_each_document(nav: str) -> None:
+    book = read_epub(packed({"one.xhtml": ONE, "nav.xhtml": nav}))
+    assert [chapter.title for chapter in book.chapters] == ["One"]
+
+
+def test_document_in_no_encoding_is_read_as_utf_8() -> None:
+    odd = ONE.replace("utf-8", "idna")
+    assert "First." in read_epub(packed({"one.xhtml": odd})).chapters[0].text
+
+
+@pytest.mark.parametrize("markup", ["<![", "<![if x]>", "<![CDATA[x]]>", "<!", "<!DOCTYPE [<!X"])
+def test_malformed_declaration_in_a_document_is_passed_over(markup: str) -> None:
+    odd = page(f"<p>First.</p>{markup}>") + "<p>Last.</p>"
+    assert "First." in read_epub(packed({"one.xhtml": odd})).chapters[0].text

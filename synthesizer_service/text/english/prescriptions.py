@@ -1,0 +1,46 @@
+"""How often a medicine is taken: "q8h" -> "every eight hours", "BID" -> "twice a day"."""
+
+import re
+
+from synthesizer_service.text.english.number_words import cardinal_words
+from synthesizer_service.text.english.rules import LETTER, any_of, before, rule
+
+_DAILY = {
+    "BID": "twice a day",
+    "TID": "three times a day",
+    "QID": "four times a day",
+    "PRN": "as needed",
+    "prn": "as needed",
+    "PO": "by mouth",
+    "QHS": "at bedtime",
+    "qHS": "at bedtime",
+    "qhs": "at bedtime",
+}
+_DOSE_BEFORE = re.compile(
+    r"[0-9](?: ?(?:m?c?g|m[lL]|units?|U|tab(?:let)?s?|cap(?:sule)?s?|drops?|puffs?))?\.?"
+    r"(?: (?:PO|IM|IV|SC|BID|TID|QID|daily|q[0-9-]{1,5}h)){0,2},? $"
+)
+_PERIODS = {"h": "hour", "d": "day", "wk": "week"}
+
+
+def _every(match: re.Match[str]) -> str:
+    low, high, period = match["low"], match["high"], _PERIODS[match["period"]]
+    if low == "1" and not high:
+        return f"every {period}"
+    span = cardinal_words(low) + (f" to {cardinal_words(high)}" if high else "")
+    return f"every {span} {period}s"
+
+
+def _daily(match: re.Match[str]) -> str | None:
+    return _DAILY[match[0]] if _DOSE_BEFORE.search(before(match)) else None
+
+
+RULES = (
+    rule(
+        r"(?<![A-Za-z0-9])[qQ](?P<low>[0-9]{1,2})(?:-(?P<high>[0-9]{1,2}))?(?P<period>h|d|wk)"
+        r"(?![A-Za-z0-9])",
+        _every,
+        LETTER,
+    ),
+    rule(rf"(?:{any_of(' '.join(_DAILY))})(?![A-Za-z0-9])", _daily, LETTER),
+)
