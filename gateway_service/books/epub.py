@@ -116,12 +116,8 @@ class _Archive:
     def xml(self, path: str) -> ElementTree.Element:
         content = self.read(path)
         if _ENTITY.search(content):
-<<<<<<< HEAD
             raise BookError(f"{path[:200]} declares XML entities, which are not supported")
-=======
-            raise BookError(f"{path[:200]} declares XML entities, which are not read")
         parser = ElementTree.XMLParser(target=_ShallowTree())
->>>>>>> breakit
         try:
             parser.feed(_HTML_ENTITY.sub(_character, content))
             return parser.close()
