@@ -121,8 +121,13 @@ def captions_of(sentences: Sequence[Sequence[WordTime]]) -> list[Caption]:
 
 
 def _fitting(tokens: Sequence[WordTime]) -> Iterator[WordTime]:
-    """Tokens of at most a line and MAX_SECONDS; a longer one, such as an address, is divided."""
-    for word, start, end in tokens:
+    """Tokens of at most a line and MAX_SECONDS; a longer one, such as an address, is divided.
+
+    Blank ones are left out, and white space within one is a space: an empty line ends a cue.
+    """
+    for written, start, end in tokens:
+        if not (word := " ".join(written.split())):
+            continue
         parts = max(-(-len(word) // MAX_LINE_CHARACTERS), int((end - start) // MAX_SECONDS) + 1)
         size = max(1, len(word) // parts)
         pieces = [word[at : at + size] for at in range(0, len(word), size)]

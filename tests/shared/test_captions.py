@@ -145,3 +145,9 @@ def test_file_in_parts_is_the_whole_file(kind: CaptionFormat) -> None:
     whole = written([*groups[0], *groups[1]], kind)
     assert "".join(written_in_parts(groups, kind)) == whole
     assert json.loads(whole) if kind == "json" else "Good night" in whole
+
+
+def test_blank_words_and_lines_within_words_end_no_cue() -> None:
+    words = [WordTime("", 0, 1), WordTime("five\n\nmiles", 1, 2)]
+    assert [caption.text for caption in captions_of([words])] == ["five miles"]
+    assert captions_of([[WordTime(" ", 0, 1)]]) == []
