@@ -5,7 +5,7 @@ head of a request, closes a connection at once after an early response (which re
 client has read that response), answers malformed requests in plain text, and refuses connections
 beyond a limit without regard to idle ones. None of this can be configured or done in middleware,
 so `TimeoutProtocol` overrides public methods of `H11Protocol`. Their behaviour may change in any
-release: requirements.txt pins uvicorn exactly, and tests/shared/http/test_uvicorn_server.py fails
+release: pyproject.toml pins uvicorn exactly, and tests/shared/http/test_uvicorn_server.py fails
 if a release changes a name used here.
 """
 
@@ -72,7 +72,7 @@ class StrictConnection(h11.Connection):
 
 
 def find_ambiguity(received: bytes) -> str | None:
-    """The ambiguity of a request's framing, or None; None while its head is incomplete."""
+    """The ambiguity of a request's framing; None without one, and while its head is incomplete."""
     end = _HEAD_END.search(received)
     if end is None:
         return None

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import tomllib
 from collections.abc import Iterator
 from functools import partial
 
@@ -136,6 +137,5 @@ def test_uvicorn_has_the_methods_and_attributes_that_are_extended() -> None:
 
 
 def test_uvicorn_is_pinned() -> None:
-    lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
-    (line,) = [line for line in lines if line.startswith("uvicorn=")]
-    assert line.partition("#")[0].strip() == f"uvicorn=={uvicorn.__version__}"
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert f"uvicorn=={uvicorn.__version__}" in project["dependencies"]
