@@ -66,8 +66,8 @@ def download(remote: RemoteFile, file: BufferedRandom, progress: Progress, say: 
     retries = RetryPolicy(
         attempts=TRIES_WITHOUT_PROGRESS,
         first_wait=FIRST_PAUSE_SECONDS,
-        longest_wait=MAX_PAUSE_SECONDS,
-        longest_retry_after=MAX_PAUSE_SECONDS,
+        max_wait=MAX_PAUSE_SECONDS,
+        max_retry_after=MAX_PAUSE_SECONDS,
     )
     with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
         for _ in range(MAX_TRIES):

@@ -22,15 +22,15 @@ _MAX_DOUBLINGS = 30  # keeps the power finite
 class RetryPolicy:
     """A limit on attempts, and exponential backoff with jitter between them.
 
-    attempts: at most, the first included. first_wait, longest_wait: seconds; the wait doubles
-    after each failure. longest_retry_after: seconds; a longer Retry-After is cut to this.
+    attempts: at most, the first included. first_wait, max_wait: seconds; the wait doubles
+    after each failure. max_retry_after: seconds; a longer Retry-After is cut to this.
     deadline_seconds: for one call with all its attempts.
     """
 
     attempts: int = 5
     first_wait: float = 0.25
-    longest_wait: float = 8.0
-    longest_retry_after: float = 30.0
+    max_wait: float = 8.0
+    max_retry_after: float = 30.0
     deadline_seconds: float = 600.0
 
     def wait_seconds(self, failures: int, retry_after: float | None = None) -> float:
@@ -39,10 +39,10 @@ class RetryPolicy:
         retry_after: seconds, as the server asked; it replaces the backoff.
         """
         if retry_after is not None:
-            return min(retry_after, self.longest_retry_after)
+            return min(retry_after, self.max_retry_after)
         doubled = self.first_wait * 2.0 ** min(failures - 1, _MAX_DOUBLINGS)
         # Jitter spreads out clients that failed at the same moment.
-        return min(doubled, self.longest_wait) * random.uniform(0.5, 1.0)
+        return min(doubled, self.max_wait) * random.uniform(0.5, 1.0)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from gateway_service.access.middleware import access_middleware, describe_access
 from gateway_service.gateway import Gateway, close_gateway, open_gateway
 from gateway_service.jobs import routes as job_routes
-from gateway_service.jobs.metrics import JobNumbers
+from gateway_service.jobs.metrics import JobCollector
 from gateway_service.page import routes as page
 from gateway_service.service_calls import SERVICE_SECONDS
 from gateway_service.settings import Settings
@@ -55,7 +55,7 @@ def build_app(settings: Settings | None = None) -> FastAPI:
         concurrency=settings.concurrency,
         caller_share=settings.caller_share,
         middleware=access_middleware(settings),
-        collectors=[SERVICE_SECONDS, JobNumbers(storage)],
+        collectors=[SERVICE_SECONDS, JobCollector(storage)],
     )
     describe_access(app, settings)
     for router in _ROUTERS:

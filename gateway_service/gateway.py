@@ -12,7 +12,7 @@ from gateway_service.jobs.books import JobContents
 from gateway_service.jobs.queue import JobQueue, open_job_queue
 from gateway_service.jobs.schemas import JobObject
 from gateway_service.jobs.store import Jobs
-from gateway_service.service_errors import note_call
+from gateway_service.service_calls import note_call
 from gateway_service.settings import Settings
 from gateway_service.storage.database import Storage, open_storage
 from gateway_service.storage.tables import JobRow
@@ -62,7 +62,7 @@ def open_gateway(settings: Settings) -> Gateway:
     job_queue = open_job_queue(settings, storage, runs_jobs=runs_jobs)
     job_queue.start()
     retries = RetryPolicy(
-        longest_retry_after=_MAX_RETRY_AFTER_SECONDS, deadline_seconds=settings.deadline_seconds
+        max_retry_after=_MAX_RETRY_AFTER_SECONDS, deadline_seconds=settings.deadline_seconds
     )
     chain = AsyncChain(settings=settings, retries=retries, on_call=note_call)
     return Gateway(

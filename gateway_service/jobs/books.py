@@ -17,7 +17,7 @@ from gateway_service.books.audiobook import AudiobookFormat, ChapterSound, Tags,
 from gateway_service.books.book import Book
 from gateway_service.jobs.sound import BLOCK_BYTES, JobSounds
 from gateway_service.speech.dialogue import Dialogue
-from gateway_service.speech.stream import MEDIA_TYPES, RATE, MarkedSound, ResponseFormat
+from gateway_service.speech.encoding import MEDIA_TYPES, RATE, MarkedSound, ResponseFormat
 from gateway_service.storage.database import Storage
 from gateway_service.storage.tables import (
     MAX_LANGUAGE,

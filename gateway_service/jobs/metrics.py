@@ -25,7 +25,7 @@ class _Values:
     """Unix milliseconds."""
 
 
-class JobNumbers(Collector):
+class JobCollector(Collector):
     """Exports the number of jobs by status and the wait of the oldest due job.
 
     Without a database it exports the last values or none; other metrics are not affected.

@@ -26,7 +26,7 @@ from gateway_service.jobs.redis_queue import (
     run_next_message,
 )
 from gateway_service.jobs.runner import JobRunner
-from gateway_service.service_errors import note_call
+from gateway_service.service_calls import note_call
 from gateway_service.settings import Settings
 from gateway_service.storage.database import Storage, StorageUnavailable
 from shared.http.errors import NotReady
@@ -202,9 +202,7 @@ def open_job_queue(settings: Settings, storage: Storage, *, runs_jobs: bool) -> 
 
 def _open_runner(settings: Settings, leases: Leases) -> JobRunner:
     # A failed job waits in the queue, not in the chain.
-    retries = RetryPolicy(
-        attempts=2, longest_retry_after=1, deadline_seconds=settings.deadline_seconds
-    )
+    retries = RetryPolicy(attempts=2, max_retry_after=1, deadline_seconds=settings.deadline_seconds)
     return JobRunner(
         leases,
         Chain(settings=settings, retries=retries, on_call=note_call),

@@ -30,9 +30,9 @@ from gateway_service.jobs.sound import BLOCK_BYTES, JobSounds
 from gateway_service.jobs.store import JobSpec
 from gateway_service.speech.byte_ranges import asked_range, is_unchanged
 from gateway_service.speech.dialogue import Dialogue
+from gateway_service.speech.encoding import MEDIA_TYPES, encode
 from gateway_service.speech.responses import abort_on_error
 from gateway_service.speech.speaking import left_out
-from gateway_service.speech.stream import MEDIA_TYPES, encode
 from gateway_service.storage.database import StorageUnavailable, in_storage_thread
 from gateway_service.storage.tables import UNFINISHED, JobRow
 from gateway_service.string_limits import MAX_ID_CHARACTERS, JobId

@@ -25,8 +25,8 @@ from gateway_service.jobs.books import (
 from gateway_service.jobs.leases import MAX_BACKOFF_SECONDS, Leases
 from gateway_service.jobs.sound import Digest, JobSounds, split_into_blocks
 from gateway_service.speech import speaking
+from gateway_service.speech.encoding import ResponseFormat, encode
 from gateway_service.speech.flac import encode_flac
-from gateway_service.speech.stream import ResponseFormat, encode
 from gateway_service.storage.database import StorageUnavailable
 from gateway_service.storage.tables import JobRow, embed_of
 from shared.http.errors import ApiError, InvalidRequest, TooLarge
@@ -38,7 +38,7 @@ from shared.text.sentences import Piece
 log = logging.getLogger("better")
 
 _SKIPPED = silence(0.2)  # replaces a sentence that cannot be spoken
-_BACKOFF = RetryPolicy(first_wait=1.0, longest_wait=MAX_BACKOFF_SECONDS)
+_BACKOFF = RetryPolicy(first_wait=1.0, max_wait=MAX_BACKOFF_SECONDS)
 _RENEWALS_PER_LEASE = 10
 
 

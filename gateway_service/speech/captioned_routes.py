@@ -11,11 +11,11 @@ from fastapi import APIRouter, Response
 from client.async_chain import SAMPLE_RATE
 from client.speech import Sentence
 from gateway_service.gateway import GatewayState
+from gateway_service.speech.encoding import MEDIA_TYPES
 from gateway_service.speech.events import Encode
 from gateway_service.speech.responses import stream_in_slot
 from gateway_service.speech.routes import pieces_and_voices, speech_body
 from gateway_service.speech.schemas import CaptionedSpeech, CaptionedSpeechRequest
-from gateway_service.speech.stream import MEDIA_TYPES
 from shared.captions import WordTime, shifted
 from shared.http.app import Slot
 from shared.http.json_routes import ChunksResponse, JsonRoute

@@ -15,7 +15,7 @@ from client.speech import Sentence
 from shared.audio.mel import MEL_FORMAT
 from shared.captions import WordTime, shifted
 from shared.http.errors import ApiError
-from shared.http.request_log import note_problem
+from shared.http.request_log import record_error_code
 from shared.http.tensors import Float32Array
 
 Event = dict[str, Any]
@@ -45,7 +45,7 @@ async def speech_events(
                 yield _line(event)
                 has_begun = True
     except ApiError as error:
-        note_problem(error.code)
+        record_error_code(error.code)
         if not has_begun:
             raise
         yield _line({"type": "error", **error.body()})

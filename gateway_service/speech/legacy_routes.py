@@ -10,13 +10,13 @@ from fastapi import APIRouter
 from client.options import SpeechOptions
 from client.wav_stream import Int16Array
 from gateway_service.gateway import Gateway, GatewayState
-from gateway_service.service_errors import as_api_errors
+from gateway_service.service_calls import as_api_errors
 from gateway_service.settings import Settings
 from gateway_service.speech import speaking
+from gateway_service.speech.encoding import MarkedSound, encode_async
 from gateway_service.speech.length import require_short, within
 from gateway_service.speech.responses import stream_in_slot
 from gateway_service.speech.schemas import EmbedRequest, WavRequest, WavResponse
-from gateway_service.speech.stream import MarkedSound, encode_async
 from gateway_service.voices.consent import require_consent
 from shared.audio.files import Clip
 from shared.http.app import Slot

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from client.async_chain import SAMPLE_RATE, AsyncChain
 from client.options import Lexicon
 from client.speech import Sentence
-from gateway_service.service_errors import as_api_errors
+from gateway_service.service_calls import as_api_errors
 from shared.http.errors import TooLarge
 from shared.text.sentences import Piece
 

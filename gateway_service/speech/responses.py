@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect
 
 from shared.http.admission import ComputeSlot
 from shared.http.errors import ApiError
-from shared.http.request_log import note_problem
+from shared.http.request_log import record_error_code
 
 log = logging.getLogger("better")
 
@@ -43,6 +43,6 @@ async def abort_on_error(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]
                 yield chunk
         except ApiError as error:
             # Without its message, which may quote the text.
-            note_problem(error.code)
+            record_error_code(error.code)
             log.warning("speech was aborted: %s, %s", type(error).__name__, error.code)
             raise ClientDisconnect from error

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Response
 
 from client.speech import Sentence
 from gateway_service.gateway import Gateway, GatewayState
-from gateway_service.service_errors import as_api_errors
+from gateway_service.service_calls import as_api_errors
 from gateway_service.speech import speaking
 from gateway_service.speech.dialogue import Dialogue
+from gateway_service.speech.encoding import MEDIA_TYPES, SoundEncoder, encode_async
 from gateway_service.speech.events import Encode, speech_events
 from gateway_service.speech.length import require_short, within
 from gateway_service.speech.responses import stream_in_slot
@@ -27,7 +28,6 @@ from gateway_service.speech.schemas import (
     TextRequest,
     TextResponse,
 )
-from gateway_service.speech.stream import MEDIA_TYPES, SoundEncoder, encode_async
 from gateway_service.storage.database import in_storage_thread
 from gateway_service.string_limits import ModelPath
 from gateway_service.voices.blend import find_voice_or_blend

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from client.async_chain import EMBED_SIZE
 from client.options import Seed, SpeechOptions, TextOptions, lower_case
 from gateway_service.speech.dialogue import MAX_VOICES
-from gateway_service.speech.stream import ResponseFormat
+from gateway_service.speech.encoding import ResponseFormat
 from gateway_service.string_limits import MAX_MODEL_CHARACTERS, MAX_VOICE_CHARACTERS
 from gateway_service.voices.consent import MAX_CONSENT_CHARACTERS
 from shared.audio.files import MAX_ABS, MAX_RATE, MIN_RATE

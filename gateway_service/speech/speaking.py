@@ -11,7 +11,7 @@ from client.chain import Chain
 from client.options import Lexicon, SpeechOptions
 from client.speech import Sentence, speakable_pieces
 from client.wav_stream import Int16Array
-from gateway_service.service_errors import as_api_errors
+from gateway_service.service_calls import as_api_errors
 from shared.http.errors import InvalidRequest, TooLarge
 from shared.http.tensors import Float32Array
 from shared.text.markup import MarkupError, TextFormat

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 from client.chain import SAMPLE_RATE, Chain
-from gateway_service.service_errors import as_api_errors
+from gateway_service.service_calls import as_api_errors
 from gateway_service.voices.form import Sample, VoiceForm
 from gateway_service.voices.library import Voice, VoiceLibrary
 from gateway_service.voices.sample_checks import checked

@@ -20,7 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from shared.http import deadlines
 from shared.http.app_state import get_slot, state_of
 from shared.http.errors import ApiError, InvalidRequest, TooLarge, UnsupportedMediaType
-from shared.http.request_log import note_problem
+from shared.http.request_log import record_error_code
 from shared.http.tensors import Float32Array
 
 MAX_JSON_VALUES = 1_000_000
@@ -89,7 +89,7 @@ class ErrorResponse(JSONResponse):
         self.code = error.code
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        note_problem(self.code)
+        record_error_code(self.code)
         await super().__call__(scope, receive, send)
 
 

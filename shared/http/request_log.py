@@ -24,7 +24,7 @@ class _Problem:
 _problem: ContextVar[_Problem | None] = ContextVar("problem", default=None)
 
 
-def note_problem(code: str) -> None:
+def record_error_code(code: str) -> None:
     """Record the error code of the current request for its log line and metrics: it was rejected,
     or aborted after its response started."""
     if problem := _problem.get():

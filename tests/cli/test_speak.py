@@ -15,8 +15,8 @@ from tests.support.scripted_server import (
     Received,
     ScriptedResponse,
     ScriptedServer,
-    error_answer,
-    json_answer,
+    error_response,
+    json_response,
 )
 from tests.support.stand_ins import SAMPLES_PER_FRAME, MakeServer, StandIns
 
@@ -31,8 +31,8 @@ def library(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> Scripte
 
     def voice_file(request: Received) -> ScriptedResponse:
         if request.path != "/v1/audio/voices/mine/file":
-            return error_answer(404, "voice: there is none of this name")
-        return json_answer({"name": "mine", "embedding": np.eye(256)[0]})
+            return error_response(404, "voice: there is none of this name")
+        return json_response({"name": "mine", "embedding": np.eye(256)[0]})
 
     server = make_server(voice_file)
     monkeypatch.setenv("GATEWAY_URL", server.url)
@@ -200,7 +200,7 @@ def test_an_error_of_a_service_is_one_line_and_leaves_no_file(
     out: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("VOCODER_URL", make_server(error_answer(413, "spec is too long")).url)
+    monkeypatch.setenv("VOCODER_URL", make_server(error_response(413, "spec is too long")).url)
 
     result = speak("--voice", str(clip), "--text", "One.", "--out", str(out))
 

@@ -20,7 +20,7 @@ from shared.http.app import create_app
 from shared.http.tensors import Float32Array
 from shared.voices import mean_embed, presets, sample_embeds
 from tests.support.fake_encoder import FakeEncoder
-from tests.support.scripted_server import answer, json_answer
+from tests.support.scripted_server import answer, json_response
 from tests.support.served_app import served
 from tests.support.stand_ins import MakeServer
 
@@ -234,7 +234,7 @@ def test_address_that_is_no_url_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize(
     "reply",
-    [answer(200, b"<html>"), json_answer([1]), answer(502), json_answer({"detail": "no"}, 404)],
+    [answer(200, b"<html>"), json_response([1]), answer(502), json_response({"detail": "no"}, 404)],
 )
 def test_server_that_is_no_gateway_is_named(
     reply: Any, make_server: MakeServer, monkeypatch: pytest.MonkeyPatch

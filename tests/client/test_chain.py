@@ -22,9 +22,9 @@ from tests.support.scripted_server import (
     ScriptedResponse,
     ScriptedServer,
     answer,
-    broken_answer,
-    error_answer,
-    json_answer,
+    broken_response,
+    error_response,
+    json_response,
 )
 from tests.support.stand_ins import (
     AT_ONCE,
@@ -94,7 +94,7 @@ def test_spectrogram_is_requested_with_text_voice_and_seed(
 
 def test_attention_is_requested_and_returned(make_server: MakeServer, embed: Float32Array) -> None:
     content = {"spec": SPEC, "attention": [[0.25, 0.75]] * 10}
-    server = make_server(json_answer(content))
+    server = make_server(json_response(content))
 
     with chain_to(server) as chain:
         synthesis = chain.synthesize("Hi", embed, seed=1, attention=True)
@@ -108,7 +108,7 @@ def test_attention_is_requested_and_returned(make_server: MakeServer, embed: Flo
 def test_fault_of_the_attention_is_passed_on(make_server: MakeServer, embed: Float32Array) -> None:
     retried = {"spec": SPEC, "attention": [[0.25, 0.75]], "retries": 2, "fault": "repeated"}
     mended = {"spec": SPEC, "retries": 1, "fault": None}
-    server = make_server(json_answer(retried), json_answer(retried), json_answer(mended))
+    server = make_server(json_response(retried), json_response(retried), json_response(mended))
 
     with chain_to(server) as chain:
         faults = [chain.synthesize("Hi", embed, attention=asked).fault for asked in (True, False)]
@@ -118,13 +118,13 @@ def test_fault_of_the_attention_is_passed_on(make_server: MakeServer, embed: Flo
 
 
 def test_missing_attention_is_a_bad_response(make_server: MakeServer, embed: Float32Array) -> None:
-    server = make_server(json_answer({"spec": SPEC}))
+    server = make_server(json_response({"spec": SPEC}))
     with chain_to(server) as chain, pytest.raises(BadResponse, match="attention"):
         chain.synthesize("Hi", embed, attention=True)
 
 
 def test_texts_are_checked_in_batches(make_server: MakeServer) -> None:
-    server = make_server(json_answer({"chars": [[1]]}))
+    server = make_server(json_response({"chars": [[1]]}))
 
     with chain_to(server) as chain:
         chain.check_texts([str(n) for n in range(20)])
@@ -136,7 +136,7 @@ def test_texts_are_checked_in_batches(make_server: MakeServer) -> None:
 
 
 def test_unspeakable_text_is_an_error(make_server: MakeServer) -> None:
-    server = make_server(error_answer(400, "nothing to speak"))
+    server = make_server(error_response(400, "nothing to speak"))
     with chain_to(server) as chain, pytest.raises(ServiceError, match="nothing to speak"):
         chain.check_texts(["%"])
 
@@ -160,7 +160,7 @@ def test_sound_is_requested_as_wav_with_spec_rate_and_seed(
 
 
 def test_seed_is_drawn_once_for_all_attempts(make_server: MakeServer) -> None:
-    server = make_server(error_answer(503, "busy"), broken_answer(WAV, 1001), answer(200, WAV))
+    server = make_server(error_response(503, "busy"), broken_response(WAV, 1001), answer(200, WAV))
 
     with chain_to(server) as chain:
         wav = np.concatenate(list(chain.vocode(SPEC)))
@@ -191,7 +191,7 @@ def test_seeds_differ_between_calls(chain: Chain, stand_ins: StandIns) -> None:
     ],
 )
 def test_malformed_tensor_is_a_bad_response(content: object, make_server: MakeServer) -> None:
-    server = make_server(json_answer(content))
+    server = make_server(json_response(content))
     with chain_to(server) as chain, pytest.raises(BadResponse, match="embed"):
         chain.embed(b"")
 
@@ -305,7 +305,7 @@ def test_progress_rises_to_one(chain: Chain, embed: Float32Array) -> None:
 def test_error_in_a_later_sentence_ends_the_speech(
     stand_ins: StandIns, make_server: MakeServer, embed: Float32Array
 ) -> None:
-    synthesizer = make_server(spec_of, error_answer(413, "text is too long"))
+    synthesizer = make_server(spec_of, error_response(413, "text is too long"))
     urls = (stand_ins.encoder.url, synthesizer.url, stand_ins.vocoder.url)
 
     with Chain(*urls, retries=AT_ONCE) as chain:
@@ -317,7 +317,7 @@ def test_error_in_a_later_sentence_ends_the_speech(
 
 def test_warnings_about_a_clip_are_passed_on(make_server: MakeServer) -> None:
     report = {"warnings": ["only 1.0 s of voice"]}
-    server = make_server(json_answer({"embed": [0.0625] * 256, "report": report}))
+    server = make_server(json_response({"embed": [0.0625] * 256, "report": report}))
     warnings: list[str] = []
     with Chain(server.url, retries=AT_ONCE, on_warning=warnings.append) as chain:
         chain.embed(b"")

@@ -15,7 +15,7 @@ def attempts(**policy: float) -> Attempts:
 
 
 def test_waits_double_up_to_a_limit_with_jitter() -> None:
-    call = attempts(attempts=6, first_wait=1.0, longest_wait=4.0)
+    call = attempts(attempts=6, first_wait=1.0, max_wait=4.0)
 
     waits = [call.retry_wait(BUSY) for _ in range(5)]
 

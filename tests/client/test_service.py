@@ -16,15 +16,15 @@ from tests.support.scripted_server import (
     ScriptedResponse,
     ScriptedServer,
     answer,
-    broken_answer,
-    error_answer,
-    json_answer,
+    broken_response,
+    error_response,
+    json_response,
 )
 from tests.support.stand_ins import AT_ONCE, MakeServer
 
 pytestmark = pytest.mark.anyio
 
-DONE = json_answer({"done": True})
+DONE = json_response({"done": True})
 BYTES = bytes(range(256)) * 40
 GONE = ScriptedResponse([], broken=True)
 
@@ -91,13 +91,13 @@ async def test_cancelling_leaves_a_silent_service_at_once(
 @pytest.mark.parametrize(
     "trouble",
     [
-        error_answer(503, "not ready"),
-        error_answer(429, "full", retry_after="3600"),
+        error_response(503, "not ready"),
+        error_response(429, "full", retry_after="3600"),
         answer(503, b"<h1>a router's page</h1>"),
         GONE,
         ScriptedResponse([b"HTTP/1.1 200 OK\r\ncontent-le"], broken=True),
         ScriptedResponse([b"HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{"]),
-        broken_answer(b'{"done": true}', 5),
+        broken_response(b'{"done": true}', 5),
     ],
     ids=["503", "429", "router", "dropped", "in head", "closed in body", "reset in body"],
 )
@@ -114,7 +114,7 @@ async def test_broken_json_response_is_requested_anew(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     other = b'{"done": false, "attempt": 1}'
-    server = make_server(broken_answer(other, len(other) - 3), DONE)
+    server = make_server(broken_response(other, len(other) - 3), DONE)
 
     assert await call(server, http) == {"done": True}
 
@@ -143,7 +143,7 @@ async def test_refused_connection_is_reported(
 async def test_error_of_the_service_is_final_and_complete(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
-    server = make_server(error_answer(400, "text is empty"))
+    server = make_server(error_response(400, "text is empty"))
 
     with pytest.raises(ServiceError) as raised:
         await call(server, http)
@@ -214,10 +214,10 @@ async def test_stream_resumes_where_it_broke(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
     server = make_server(
-        broken_answer(BYTES, 3000),
+        broken_response(BYTES, 3000),
         GONE,
-        error_answer(503, "busy"),
-        broken_answer(BYTES, 1000),
+        error_response(503, "busy"),
+        broken_response(BYTES, 1000),
         answer(200, BYTES),
     )
 
@@ -242,7 +242,7 @@ async def test_stream_arrives_while_it_is_made(
 async def test_error_of_a_stream_has_its_message(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
-    server = make_server(error_answer(413, "spec is too long"))
+    server = make_server(error_response(413, "spec is too long"))
 
     with pytest.raises(ServiceError, match="spec is too long"):
         await streamed(service(server, http))
@@ -263,7 +263,7 @@ async def test_call_carries_the_request_id(
 async def test_every_attempt_is_reported_with_its_outcome(
     make_server: MakeServer, http: httpx.AsyncClient
 ) -> None:
-    server = make_server(GONE, error_answer(503, "busy"), answer(200, BYTES), answer(200, BYTES))
+    server = make_server(GONE, error_response(503, "busy"), answer(200, BYTES), answer(200, BYTES))
     seen: list[str] = []
     observed = Service("encoder", server.url, http, AT_ONCE, lambda *call: seen.append(call[1]))
 

@@ -40,17 +40,17 @@ def answer(status: int = 200, body: bytes = b"", **headers: str) -> ScriptedResp
     return ScriptedResponse([_head(status, len(body), headers) + body])
 
 
-def json_answer(content: Any, status: int = 200, **headers: str) -> ScriptedResponse:
+def json_response(content: Any, status: int = 200, **headers: str) -> ScriptedResponse:
     body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
     return answer(status, body, content_type="application/json", **headers)
 
 
-def error_answer(status: int, message: str, **headers: str) -> ScriptedResponse:
+def error_response(status: int, message: str, **headers: str) -> ScriptedResponse:
     error = {"type": "t", "message": message, "param": "text", "code": "c"}
-    return json_answer({"error": error}, status, **headers)
+    return json_response({"error": error}, status, **headers)
 
 
-def broken_answer(body: bytes, sent: int) -> ScriptedResponse:
+def broken_response(body: bytes, sent: int) -> ScriptedResponse:
     """A response that is reset after `sent` bytes of the body."""
     return ScriptedResponse([_head(200, len(body), {}) + body[:sent]], broken=True)
 

@@ -20,7 +20,7 @@ from shared.http.errors import NotFound
 from tests.support.served_app import served
 from tests.support.stub_services import StubServices, stub_embed
 
-AT_ONCE = RetryPolicy(attempts=2, first_wait=0, longest_retry_after=0)
+AT_ONCE = RetryPolicy(attempts=2, first_wait=0, max_retry_after=0)
 VOICES = {"low": 0, "high": 30, "alloy": 5}
 
 

@@ -17,10 +17,10 @@ from tests.support.scripted_server import (
     ScriptedResponse,
     ScriptedServer,
     answer,
-    json_answer,
+    json_response,
 )
 
-AT_ONCE = RetryPolicy(first_wait=0, longest_retry_after=0)
+AT_ONCE = RetryPolicy(first_wait=0, max_retry_after=0)
 SAMPLES_PER_FRAME = 200
 MakeServer = Callable[..., ScriptedServer]
 
@@ -57,7 +57,7 @@ class StandIns:
     n."""
 
     def __init__(self, make_server: MakeServer, embed: Float32Array) -> None:
-        self.encoder = make_server(json_answer({"embed": embed}))
+        self.encoder = make_server(json_response({"embed": embed}))
         self.synthesizer = make_server(spec_of)
         self.vocoder = make_server(wav_of)
 
@@ -74,7 +74,7 @@ def spec_of(request: Received) -> ScriptedResponse:
         answer["words"] = [
             {"word": word, "start": i / 9, "end": (i + 1) / 9} for i, word in enumerate(words)
         ]
-    return json_answer(answer)
+    return json_response(answer)
 
 
 def wav_of(request: Received) -> ScriptedResponse:

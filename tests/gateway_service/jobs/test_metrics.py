@@ -8,14 +8,14 @@ from prometheus_client import CollectorRegistry
 
 from gateway_service.jobs import metrics as job_metrics
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.metrics import JobNumbers
+from gateway_service.jobs.metrics import JobCollector
 from gateway_service.jobs.store import Jobs, now
 from gateway_service.storage.database import Storage
 from gateway_service.storage.tables import JobRow
 from tests.support.job_fixtures import claim, job_spec
 
 
-def scrape(numbers: JobNumbers) -> dict[str, float]:
+def scrape(numbers: JobCollector) -> dict[str, float]:
     registry = CollectorRegistry()
     registry.register(numbers)
     samples = [sample for metric in registry.collect() for sample in metric.samples]
@@ -27,13 +27,13 @@ def test_jobs_are_counted_by_status(jobs: Jobs, leases: Leases, storage: Storage
         jobs.create(job_spec())
     claim(leases)
 
-    metrics = scrape(JobNumbers(lambda: storage))
+    metrics = scrape(JobCollector(lambda: storage))
 
     assert (metrics["jobsqueued"], metrics["jobsrunning"]) == (2, 1)
 
 
 def test_wait_of_the_oldest_job_is_exported(jobs: Jobs, leases: Leases, storage: Storage) -> None:
-    numbers = JobNumbers(lambda: storage)
+    numbers = JobCollector(lambda: storage)
     job = jobs.create(job_spec())
     with storage.session() as session:
         session.get_one(JobRow, job.id).due_at = now() - 90_000
@@ -49,7 +49,7 @@ def test_unresponsive_database_does_not_block_a_scrape(
 ) -> None:
     jobs.create(job_spec())
     current = [storage]
-    numbers = JobNumbers(lambda: current[0])
+    numbers = JobCollector(lambda: current[0])
     assert scrape(numbers)["jobsqueued"] == 1
     monkeypatch.setattr(job_metrics, "MAX_SECONDS", 0.05)
 

@@ -16,7 +16,7 @@ from gateway_service.jobs.runner import JobRunner
 from gateway_service.jobs.sound import BLOCK_BYTES
 from gateway_service.jobs.store import Jobs
 from gateway_service.speech import speaking
-from gateway_service.speech.stream import encode
+from gateway_service.speech.encoding import encode
 from gateway_service.storage.database import Storage, StorageUnavailable
 from gateway_service.storage.tables import JobRow
 from tests.support.job_fixtures import job_spec

@@ -16,7 +16,7 @@ import pytest
 from client.chain import Chain
 from client.options import SpeechOptions
 from gateway_service.speech import speaking
-from gateway_service.speech.stream import encode
+from gateway_service.speech.encoding import encode
 from shared.voices import sample_embeds
 from tests.conftest import REPOSITORY, free_port
 from tests.support.epubs import many_chapters

@@ -15,9 +15,9 @@ import soundfile
 from starlette.requests import ClientDisconnect
 
 from gateway_service.settings import Settings
+from gateway_service.speech.encoding import ResponseFormat
 from gateway_service.speech.responses import abort_on_error
 from gateway_service.speech.schemas import SpeechRequest
-from gateway_service.speech.stream import ResponseFormat
 from shared.audio.files import UNKNOWN_WAV_SIZE
 from shared.http.errors import InvalidRequest
 from tests.support.leaving_clients import wait_until

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from client.wav_stream import Int16Array
 from gateway_service.settings import Settings
 from gateway_service.speech import verify_routes
-from gateway_service.speech.stream import ResponseFormat, encode
+from gateway_service.speech.encoding import ResponseFormat, encode
 from shared.audio.files import read_sound, resample_stream
 from shared.audio.watermark import Finding
 from shared.http.admission import ComputeSlot

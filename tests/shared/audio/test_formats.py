@@ -3,7 +3,7 @@
 from typing import get_args
 
 from cli.sound_output import check_output
-from gateway_service.speech import stream
+from gateway_service.speech import encoding as stream
 from shared.audio import files, media
 from shared.audio.formats import FORMATS, MEDIA_TYPE_BY_SUFFIX, READ_BY_GATEWAY, listed
 from tests.conftest import REPOSITORY

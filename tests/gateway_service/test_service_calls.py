@@ -1,7 +1,7 @@
 import pytest
 
 from client.errors import BadResponse, ChainError, ServiceError, TimedOut, Unreachable
-from gateway_service.service_errors import as_api_errors
+from gateway_service.service_calls import as_api_errors
 from shared.http.errors import ApiError
 
 

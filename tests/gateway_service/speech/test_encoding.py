@@ -10,7 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from client.wav_stream import Int16Array
-from gateway_service.speech.stream import (
+from gateway_service.speech.encoding import (
     MEDIA_TYPES,
     RATE,
     MarkedSound,
