@@ -31,6 +31,7 @@ _ROUTERS = [
 ]
 """In the order of the page at /docs."""
 _TEXT_EXAMPLE = {"text": "Hello, this is my voice.", "consent": "A voice of this project."}
+_VOICE_EXAMPLE = {"name": "Example", "consent": "A voice of this project."}
 
 
 def build_app(settings: Settings | None = None) -> FastAPI:
@@ -51,6 +52,7 @@ def build_app(settings: Settings | None = None) -> FastAPI:
         examples={
             "/inference-c/": lambda: _TEXT_EXAMPLE | example_wav(),
             "/inference-w/": lambda: _TEXT_EXAMPLE | {"embed": example_embed(), "sr": 16_000},
+            "/v1/audio/voices": lambda: _VOICE_EXAMPLE | {"embedding": example_embed()},
         },
         concurrency=settings.concurrency,
         caller_share=settings.caller_share,

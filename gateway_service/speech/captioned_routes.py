@@ -19,14 +19,17 @@ from gateway_service.speech.schemas import CaptionedSpeech, CaptionedSpeechReque
 from shared.captions import WordTime, shifted
 from shared.http.app import Slot
 from shared.http.json_routes import ChunksResponse, JsonRoute
-from shared.http.openapi import QUEUED, errors
+from shared.http.openapi import QUEUED, Responses, errors
 
 router = APIRouter(prefix="/dev", tags=["speech"], route_class=JsonRoute)
 JSON_LINES = "application/x-ndjson"
+_LINES: Responses = {200: {"content": {JSON_LINES: {"schema": {"type": "string"}}}}}
 
 
 @router.post(
-    "/captioned_speech", response_model=CaptionedSpeech, responses=QUEUED | errors(404, 502)
+    "/captioned_speech",
+    response_model=CaptionedSpeech,
+    responses=_LINES | QUEUED | errors(404, 502),
 )
 async def create_captioned_speech(
     request: CaptionedSpeechRequest, gateway: GatewayState, slot: Slot

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from client.chain import EMBED_SIZE
 from gateway_service.string_limits import MAX_VOICE_CHARACTERS
@@ -17,6 +17,7 @@ from gateway_service.voices.library import Voice, VoiceLibrary
 from gateway_service.voices.schemas import SampleVerdict
 from shared.http.errors import InvalidRequest, TooLarge
 from shared.http.json_routes import body_validation
+from shared.http.schemas import RequestModel, ResponseModel
 from shared.http.tensors import Axis, Float32Array, Tensor
 
 MAX_FILE_BYTES = 2**18  # a voice of ten samples takes 10 kB
@@ -26,21 +27,20 @@ MAX_UNIX_SECONDS = 2**33  # the year 2242
 PRESET_CONSENT = "A preset: a synthetic voice that belongs to no person."
 
 
-class Provenance(BaseModel):
+class Provenance(ResponseModel):
     """How a voice was made."""
 
     created_at: Annotated[int, Field(ge=0, le=MAX_UNIX_SECONDS)] = 0
     """Unix seconds; 0 for a preset."""
-    samples: Annotated[list[SampleVerdict], Field(max_length=MAX_SAMPLES)] = []
+    samples: Annotated[list[SampleVerdict], Field(default_factory=list, max_length=MAX_SAMPLES)]
     """The verdict on each recording. The recordings are not kept."""
 
 
-class VoiceFile(BaseModel):
+class VoiceFile(RequestModel):
     """A voice with everything that the library keeps of it."""
 
-    model_config = ConfigDict(strict=True)
-
     object: Literal["audio.voice.file"] = "audio.voice.file"
+    """Always audio.voice.file."""
     name: str = Field(min_length=1, max_length=MAX_VOICE_CHARACTERS)
     """The voice's name here; change it to import the voice under another name."""
     embedding: Annotated[
@@ -49,8 +49,9 @@ class VoiceFile(BaseModel):
     """[256], unit length: the voice."""
     consent: str = Field(max_length=MAX_CONSENT_CHARACTERS)
     """Who allowed this voice to be cloned, and for what."""
-    provenance: Provenance = Provenance()
-    encoder_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    provenance: Provenance = Field(default_factory=lambda: Provenance(samples=[]))
+    """When it was made, and of which recordings."""
+    encoder_sha256: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the weights of the encoder that made the embedding; null if unknown."""
 
 

@@ -38,7 +38,11 @@ def _openapi(properties: dict[str, Any]) -> dict[str, Any]:
 
 OPENAPI = _openapi(
     {
-        "name": {"type": "string", "maxLength": MAX_VOICE_CHARACTERS},
+        "name": {
+            "type": "string",
+            "maxLength": MAX_VOICE_CHARACTERS,
+            "description": "the voice's name, by which it is asked for",
+        },
         "audio_sample": _SAMPLE,
         "consent": {
             "type": "string",

@@ -1,9 +1,10 @@
 """Response bodies about voices."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway_service.string_limits import MAX_FILE_NAME_CHARACTERS
 from gateway_service.voices.library import ListedVoice, Voice
 from shared.http.schemas import ResponseModel
 
@@ -11,12 +12,16 @@ Rating = Literal["Good", "Fair", "Poor"]
 CheckName = Literal["speech", "level", "clipping", "offset", "noise", "music", "speakers"]
 
 
+_HASH_CHARACTERS = 64  # SHA-256 in hexadecimal
+Advice = Annotated[str, Field(max_length=2000)]
+
+
 class SampleVerdict(ResponseModel):
     """The worth of one sample. The numbers are null if it could not be read."""
 
-    file: str
+    file: Annotated[str, Field(max_length=MAX_FILE_NAME_CHARACTERS)]
     """The name it was sent with."""
-    sha256: str
+    sha256: Annotated[str, Field(max_length=_HASH_CHARACTERS)]
     """Of the file; the sound itself is not kept."""
     usable: bool
     """Whether the voice is made of it; if not, `warnings` gives the reason."""
@@ -36,17 +41,19 @@ class SampleVerdict(ResponseModel):
     expected_similarity: float | None = None
     """0 to 1: expected likeness of the speech to the person, as the cosine of their embeddings.
     The bundled voice reaches 0.75 with a long, clear recording."""
-    warnings: list[str] = Field(default_factory=list)
+    warnings: list[Advice] = Field(default_factory=list)
     """Faults that make it a worse likeness, each with its remedy."""
-    notes: list[str] = Field(default_factory=list)
+    notes: list[Advice] = Field(default_factory=list)
     """Repairs made to the recording."""
-    encoder: str | None = None
+    encoder: Annotated[str, Field(max_length=_HASH_CHARACTERS)] | None = None
     """SHA-256 of the weights of the encoder that heard it."""
 
 
 class Check(ResponseModel):
     name: CheckName
+    """Name of the check."""
     rating: Rating
+    """Result of the check."""
     remedy: str | None = None
     """null if the rating is Good."""
 
@@ -62,6 +69,7 @@ class SampleCheck(SampleVerdict):
 
 class VoiceCheck(ResponseModel):
     object: Literal["audio.voice.check"] = "audio.voice.check"
+    """Always audio.voice.check."""
     samples: list[SampleCheck]
     """In the order of the form."""
 

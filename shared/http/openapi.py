@@ -89,6 +89,7 @@ def extend_openapi(app: FastAPI, examples: Mapping[str, Callable[[], Any]]) -> N
         document = describe()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         _add_schemas(schemas)
+        _allow_null(document)
         for path in document["paths"].values():
             for method, operation in path.items():
                 _add_errors(operation, method)
@@ -111,6 +112,29 @@ def json_content(operation: dict[str, Any]) -> dict[str, Any] | None:
     content: dict[str, Any] = operation.get("requestBody", {}).get("content", {})
     found: dict[str, Any] | None = content.get("application/json")
     return found
+
+
+def _allow_null(document: dict[str, Any]) -> None:
+    """Let the optional fields of JSON bodies be null, which counts as absent."""
+    for content in filter(None, map(json_content, _operations(document))):
+        schema = resolve(content["schema"], document)
+        for option in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
+            form = resolve(option, document)
+            fields = form.get("properties", {})
+            for name in fields.keys() - set(form.get("required", ())):
+                fields[name] = _nullable(fields[name])
+
+
+def _nullable(field: dict[str, Any]) -> dict[str, Any]:
+    null = {"type": "null"}
+    if "anyOf" in field:
+        options = field["anyOf"]
+        return field if null in options else {**field, "anyOf": [*options, null]}
+    about: dict[str, Any] = {
+        key: field[key] for key in ("title", "description", "default") if key in field
+    }
+    rest = {key: value for key, value in field.items() if key not in about}
+    return {**about, "anyOf": [rest, null]}
 
 
 def _add_examples(document: dict[str, Any], examples: Mapping[str, Callable[[], Any]]) -> None:

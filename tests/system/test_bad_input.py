@@ -361,12 +361,6 @@ def test_malformed_form_is_rejected(service: Service) -> None:
     error_of(service("encoder").post("/inference/", content=b"--x", headers=headers), 400)
 
 
-def test_long_wav_list_is_rejected_by_its_duration(service: Service) -> None:
-    wav = [0] * (8_000 * 61)
-    response = service("encoder").post("/inference/", json={"wav": wav, "sr": 8_000})
-    assert error_of(response, 413)["param"] == "wav"
-
-
 def test_unsupported_output_format_is_rejected(service: Service) -> None:
     headers = {"Accept": "audio/aac"}
     response = service("vocoder").post("/inference/", json={"spec": SPEC}, headers=headers)

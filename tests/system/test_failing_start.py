@@ -45,7 +45,7 @@ def test_unknown_network_names_the_known_ones() -> None:
     ("setting", "value", "remedy"),
     [
         ("DATABASE_URL", "postgres://host/database", "write mysql+pymysql://user:password@host"),
-        ("DATA_DIR", "/dev/null/data", "set DATA_DIR to a folder that can"),
+        ("DATA_DIR", "/dev/null/data", "set DATA_DIR to a writable folder"),
         ("RATE_LIMIT", "often", "write it as 60/minute"),
     ],
 )

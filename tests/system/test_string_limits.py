@@ -14,7 +14,7 @@ from gateway_service.jobs import routes as job_routes
 from gateway_service.jobs.schemas import JobObject
 from gateway_service.jobs.store import Jobs
 from gateway_service.settings import Settings
-from gateway_service.speech import legacy_routes, verify_routes
+from gateway_service.speech import captioned_routes, legacy_routes, verify_routes
 from gateway_service.speech import routes as speech_routes
 from gateway_service.storage.database import Storage
 from gateway_service.voices import library as voices
@@ -26,6 +26,7 @@ from tests.support.fake_encoder import FakeEncoder
 from tests.support.stub_services import stub_embed
 
 APPS = [*SERVICES, "gateway"]
+ROUTES = [speech_routes, captioned_routes, voice_routes, job_routes, legacy_routes, verify_routes]
 FORM, JSON = "multipart/form-data", "application/json"
 HEAVY: dict[str, Callable[[int], str]] = {
     "combining marks": lambda length: "a" + "\u0300" * (length - 1),  # quadratic to normalise
@@ -33,6 +34,7 @@ HEAVY: dict[str, Callable[[int], str]] = {
 }
 VALID: dict[str, dict[str, Any]] = {
     "/v1/audio/speech": {"input": "Hello.", "voice": "rowan"},
+    "/dev/captioned_speech": {"input": "Hello.", "voice": "rowan"},
     "/v1/text": {"input": "Hello."},
     "/v1/jobs": {"input": "Hello.", "voice": "rowan"},
     "/v1/audio/voices": {"name": "Anna", "consent": "Anna said yes."},
@@ -115,8 +117,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         job_object=JobObject.of,
     )
     app = create_app("gateway", "All routes.", Settings(), load=lambda: gateway)
-    for routes in (speech_routes, voice_routes, job_routes, legacy_routes, verify_routes):
-        app.include_router(routes.router)
+    for module in ROUTES:
+        app.include_router(module.router)
     with TestClient(app) as client:
         yield client
     storage.close()
@@ -163,6 +165,8 @@ def test_string_over_its_limit_is_rejected_first(
     monkeypatch.setattr(voices, "unicodedata", SimpleNamespace(normalize=normalize))
     for string in strings_of(document_of("gateway")):
         assert string.most
+        if (string.path, string.place) == ("/v1/audio/voices", JSON):
+            continue  # a voice's file, whose body is limited before it is parsed
         for length in (string.most + 1, 1_000_000 // 3):
             if length <= string.most or (length > 5_000 and string.place in ("path", "query")):
                 continue
@@ -207,7 +211,7 @@ def test_what_an_error_repeats_of_a_head_is_short(client: TestClient) -> None:
 def test_strings_at_the_limit_are_accepted(client: TestClient, tmp_path: Path) -> None:
     """No string is rejected at the limit itself."""
     for string in strings_of(document_of("gateway")):
-        if string.name in ("voice", "id", "job_id", "after", "name", "model"):
+        if string.name in ("voice", "id", "job_id", "after", "name") and string.place != JSON:
             assert string.most
             answer = send(client, string, "a" * string.most)
             assert "is over" not in answer.text, string
