@@ -163,7 +163,7 @@ class JobObject(ResponseModel):
                     "skipped": job.skipped,
                 },
                 "seconds_left": _seconds_left(job),
-                "disk_bytes": job.disk_bytes,
+                "disk_bytes": job.disk_bytes or 0,
                 "book": book and {name: getattr(book, name) for name in JobBook.model_fields},
                 "chapters": (
                     [_chapter(job, chapter) for chapter in contents.chapters]
@@ -181,7 +181,7 @@ class JobObject(ResponseModel):
 def _seconds_left(job: JobRow) -> int | None:
     if job.status not in UNFINISHED or not job.done:
         return None
-    return round(job.spent_ms / job.done * (job.sentences - job.done) / 1000)
+    return round((job.spent_ms or 0) / job.done * (job.sentences - job.done) / 1000)
 
 
 def _chapter(job: JobRow, chapter: ChapterRow) -> JobChapter:

@@ -129,7 +129,7 @@ def answering(content: bytes) -> httpx.Client:
 
 def test_header_is_not_yet_a_sound() -> None:
     header = endless_wav_header(16_000)
-    with pytest.raises(RuntimeError, match="without a sample"):
+    with pytest.raises(RuntimeError, match="has no samples"):
         first_sound.hear(answering(header), b"{}")
     first_sound.hear(answering(header + b"\0\0"), b"{}")
 

@@ -36,7 +36,7 @@ def test_taken_port_ends_the_start_with_the_option_that_changes_it(
         ports[option] = str(taken.getsockname()[1])
         said = up(*(word for pair in ports.items() for word in pair))
     assert f"port {ports[option]} on {host}" in said
-    assert f"choose others with {option}\n" in said
+    assert f"choose another with {option}\n" in said
 
 
 def test_local_config_is_reachable_from_this_machine_alone() -> None:

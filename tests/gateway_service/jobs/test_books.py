@@ -234,9 +234,9 @@ def test_unreadable_book_is_refused_by_name(http: httpx.Client, data: bytes, cod
 @pytest.mark.parametrize(
     ("chapters", "param", "message"),
     [
-        ("9", "chapters", "there is no chapter 9; the book has chapters 1 to 3"),
+        ("9", "chapters", "no chapter 9; the book has chapters 1 to 3"),
         ("3-1", "chapters", "the lower number first"),
-        ("one", "chapters", "is no chapter or range"),
+        ("one", "chapters", "is not a chapter or a range"),
     ],
 )
 def test_faulty_choice_of_chapters_is_explained(

@@ -121,7 +121,7 @@ def test_sound_that_is_too_long_is_refused() -> None:
     with verifying(max_verified_seconds=2) as api:
         answer = api.post("/v1/audio/verify", content=sample_path().read_bytes())
     assert answer.status_code == 413
-    assert "over 2 s" in answer.json()["error"]["message"]
+    assert "longer than 2 s" in answer.json()["error"]["message"]
 
 
 def test_long_files_leave_slots_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
