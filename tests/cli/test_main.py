@@ -102,7 +102,9 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(
     arguments: list[str], package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, f"connectors.{package}", raising=False)
-    monkeypatch.setitem(sys.modules, package, None)
+    loaded = [name for name in sys.modules if name.startswith(f"{package}.")]
+    for name in [package, *loaded]:
+        monkeypatch.setitem(sys.modules, name, None)
 
     result = CliRunner().invoke(better, arguments)
 
