@@ -88,7 +88,7 @@ def test_a_port_in_use_is_one_line(port_base: int) -> None:
     assert result.exit_code == 1
     assert result.stderr == (
         f"Error: port {port_base + 2} on 127.0.0.1, for the synthesizer, is taken; "
-        "stop the other program, or choose other ports with --port-base\n"
+        "stop the other program, or choose another with --port-base\n"
     )
 
 

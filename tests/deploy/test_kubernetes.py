@@ -173,7 +173,7 @@ def measured(app: str) -> tuple[int, int]:
     _, _, table = BENCHMARKS.partition("| app | at start | ordinary request | largest requests |")
     row = next(line for line in table.splitlines() if line.startswith(f"| {app} |"))
     cells = row.split("|")
-    largest = max(int(number) for number in re.findall(r"\b(\d{3})(?= )", cells[4]))
+    largest = max(int(number) for number in re.findall(r"\b(\d{3})(?=[ :])", cells[4]))
     return int(cells[3]), largest
 
 
