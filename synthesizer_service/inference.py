@@ -19,7 +19,7 @@ from shared.http.tensors import Float32Array, Int64Array
 from shared.voices import example_embed
 from synthesizer_service.schemas import CharsRequest, TextRequest, TextsRequest
 from synthesizer_service.settings import Settings
-from synthesizer_service.tacotron.alignment import divided, word_spans
+from synthesizer_service.tacotron.alignment import audible_spans, divided, word_spans
 from synthesizer_service.tacotron.attention_monitor import (
     Fault,
     find_fault,
@@ -86,7 +86,7 @@ def synthesize(
         if request.attention:
             answer["attention"] = speech.attention
         if request.timestamps:
-            answer["words"] = _word_times(request.text, reading, speech, int(model.decoder.r))
+            answer["words"] = word_times(request.text, reading, speech, int(model.decoder.r))
         if speech.retries:
             answer |= {"retries": speech.retries, "fault": speech.fault}
         return answer
@@ -149,14 +149,14 @@ def readings_of(
     return readings
 
 
-def _word_times(text: str, reading: Reading, speech: Speech, r: int) -> list[dict[str, Any]]:
+def word_times(text: str, reading: Reading, speech: Speech, r: int) -> list[dict[str, Any]]:
     """The words of `text` with the seconds in which `speech` says them. r: frames a step."""
     words = reading.words
     spans = word_spans(
         speech.attention,
         [(word.first_symbol, word.last_symbol) for word in words],
         _seconds_per_step(r),
-        seconds=speech.mel.shape[1] / FRAMES_A_SECOND,
+        audible_spans(speech.mel),
     )
     return [
         {"word": part, "start": round(start, 3), "end": round(end, 3)}

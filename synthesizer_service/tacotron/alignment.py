@@ -7,10 +7,13 @@ it leaves its last. (J. Kim et al., "Glow-TTS", arXiv:2005.11129, section 3.1, s
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from shared.audio.mel import MEL_FORMAT
 from shared.http.tensors import Float32Array, Int64Array
 
 MAX_ADVANCE = 4
@@ -22,6 +25,12 @@ MAX_GAP = 0.12
 """Seconds. A shorter gap between two words is split evenly; a longer one is a pause."""
 MIN_WEIGHT = 1e-4
 """Smaller attention weights count as much as this one: they are noise."""
+MAX_SHIFT = 0.08
+"""Seconds between a pause of the sound and the border of two words that it moves."""
+AUDIBLE_DB = 40.0
+"""Frames that are quieter than the loudest one by more than this are silence."""
+
+FloatArray = NDArray[np.float64]
 
 
 class Span(NamedTuple):
@@ -29,6 +38,21 @@ class Span(NamedTuple):
 
     start: float
     end: float
+
+
+def audible_spans(mel: Float32Array) -> list[Span]:
+    """The stretches of sound between pauses, at least one. mel: [80, T], T > 0.
+
+    The attention rests on a symbol during a silence, so it cannot tell when the sound begins
+    after it.
+    """
+    values_per_db = 2 * MEL_FORMAT.max_abs / -MEL_FORMAT.min_level_db
+    level = mel.max(axis=0)
+    frames = np.flatnonzero(level >= level.max() - AUDIBLE_DB * values_per_db)
+    seconds = MEL_FORMAT.hop_length / MEL_FORMAT.sample_rate
+    cuts = np.flatnonzero(np.diff(frames) > MAX_GAP / seconds) + 1
+    stretches = np.split(frames, cuts)
+    return [Span(float(s[0] * seconds), float((s[-1] + 1) * seconds)) for s in stretches]
 
 
 def monotonic_path(attention: Float32Array) -> Int64Array:
@@ -60,23 +84,41 @@ def word_spans(
     attention: Float32Array,
     words: Sequence[tuple[int, int]],
     seconds_per_step: float,
-    seconds: float,
+    audible: Sequence[Span],
 ) -> list[Span]:
     """When each word is spoken, one span a word, in their order. Starts never decrease, and no word
     ends before it starts.
 
-    attention: [S, L]. words: [first, last) of each word's symbols, in their order. seconds: of the
-    whole sound, which is shorter than the attention where silence was cut off its end.
+    attention: [S, L]. words: [first, last) of each word's symbols, in their order. audible: as
+    `audible_spans`; all words lie within them, and a pause between two words is cut out of both.
     """
+    if not words:
+        return []
     path = monotonic_path(attention)
     first = np.searchsorted(path, [first for first, _ in words], side="left")
     last = np.searchsorted(path, [last for _, last in words], side="left")
     starts, ends = first * seconds_per_step, last * seconds_per_step
     gaps = starts[1:] - ends[:-1]
     starts[1:] -= np.where(gaps < MAX_GAP, gaps / 2, 0)
-    starts = np.clip(starts - LAG, 0, seconds)
-    ends = np.clip(ends - LAG, starts, seconds)
+    start, end = audible[0].start, audible[-1].end
+    starts = np.clip(starts - LAG, start, end)
+    ends = np.clip(ends - LAG, starts, end)
+    if end - ends[-1] < MAX_GAP:
+        ends[-1] = end
+    for before, after in pairwise(audible):
+        _cut_pause(starts, ends, before.end, after.start)
     return [Span(float(start), float(end)) for start, end in zip(starts, ends, strict=True)]
+
+
+def _cut_pause(starts: FloatArray, ends: FloatArray, start: float, end: float) -> None:
+    """Move the border between two words to the pause that lies at it, if there is one."""
+    borders = starts[1:]
+    distances = np.maximum(np.maximum(start - borders, borders - end), 0)
+    if not len(borders) or distances.min() > MAX_SHIFT:
+        return
+    word = int(distances.argmin())
+    if starts[word] < start and end < ends[word + 1]:
+        ends[word], starts[word + 1] = start, end
 
 
 def divided(parts: Sequence[str], span: Span) -> list[tuple[str, Span]]:
