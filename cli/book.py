@@ -9,7 +9,7 @@ import hashlib
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -19,16 +19,17 @@ import numpy as np
 import soundfile
 
 from cli.sound_output import sound_file
-from cli.speak import find_voice, read_lexicon, warn
+from cli.speak import read_lexicon, warn
+from cli.speakers import find_voice, read_text
 from client.chain import SAMPLE_RATE, Chain
 from client.options import SpeechOptions
 from client.wav_stream import Int16Array
 from shared.atomic_files import replacing
 from shared.http.tensors import Float32Array
-from shared.text.markup import TextFormat
 
 if TYPE_CHECKING:
     from gateway_service.books.book import Book
+    from gateway_service.speech.dialogue import Dialogue
 
 FORMATS = {".m4b": "m4b", ".mp3": "mp3", ".zip": "zip"}
 CHAPTER_PAUSE = 1.0  # seconds
@@ -54,9 +55,7 @@ class Chapters(click.ParamType[set[int]]):
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--voice", metavar="FILE|NAME", help="A preset, a sound file, or a voice of the gateway."
-)
+@click.option("--voice", metavar="FILE|NAME", help="As for `better speak`.")
 @click.option("--out", type=click.Path(path_type=Path), help=".m4b, .mp3 or .zip.")
 @click.option("--chapters", type=Chapters(), help="Only these, such as 1-3,7.")
 @click.option("--list", "only_list", is_flag=True, help="Show the chapters and stop.")
@@ -101,10 +100,12 @@ def book(
     folder = out.with_name(out.name + ".chapters")
     _check_space(out, read)
     options = {"seed": seed, "lexicon": read_lexicon(lexicon) if lexicon else None}
-    found = find_voice(voice)
+    own, texts = find_voice(voice), _texts(read)
+    voices = {name: find_voice(name) for text in texts for name in text.asked}
     with Chain(on_warning=warn) as chain:
-        embed = chain.embed(found) if isinstance(found, Path) else found
-        sounds = [*_Speaker(chain, embed, folder, options).speak(read)]
+        embeds = {name: found.embed(chain) for name, found in voices.items()}
+        speaker = _Speaker(chain, own.embed(chain), embeds, folder, options)
+        sounds = [*speaker.speak(read, texts)]
     tags = Tags(title or read.title or file.stem, author or read.author, read.language, read.cover)
     with replacing(out) as path:
         write_audiobook(path, [sound.as_chapter() for sound in sounds], tags, kind)  # type: ignore[arg-type]
@@ -140,49 +141,62 @@ class _Sound:
             yield from file.blocks(_BLOCK, dtype="int16")
 
 
+def _texts(book: "Book") -> list["Dialogue"]:
+    """The pieces of each chapter. Raises ClickException for a chapter that cannot be spoken."""
+    return [
+        read_text(chapter.text, book.text_format, f"chapter {number} ({chapter.title[:40]})")
+        for number, chapter in enumerate(book.chapters, start=1)
+    ]
+
+
 class _Speaker:
+    """own: the embedding [256] of the book's voice. voices: of those that its lines name."""
+
     def __init__(
-        self, chain: Chain, embed: Float32Array, folder: Path, options: dict[str, Any]
+        self,
+        chain: Chain,
+        own: Float32Array,
+        voices: Mapping[str, Float32Array],
+        folder: Path,
+        options: dict[str, Any],
     ) -> None:
-        self._chain, self._embed, self._options = chain, embed, options
+        self._chain, self._own, self._voices, self._options = chain, own, voices, options
         self._folder = folder
         folder.mkdir(exist_ok=True)
 
-    def speak(self, book: "Book") -> Iterator[_Sound]:
+    def speak(self, book: "Book", texts: Sequence["Dialogue"]) -> Iterator[_Sound]:
         """The chapters in order; those that are there already are not made again."""
         characters = [len(chapter.text) for chapter in book.chapters]
         left, started, made = sum(characters), time.monotonic(), 0
-        for number, (chapter, size) in enumerate(
-            zip(book.chapters, characters, strict=True), start=1
-        ):
-            path = self._path(chapter.text, book.text_format)
+        for number, (chapter, text) in enumerate(zip(book.chapters, texts, strict=True), start=1):
+            size = len(chapter.text)
+            path = self._path(chapter.text, book.text_format, text)
             sound = _Sound(chapter.title, path)
-            title = chapter.title or "untitled"
             if not path.exists():
-                self._make(path, chapter.text, book.text_format)
+                self._make(path, text)
                 made += size
             left -= size
             seconds = (time.monotonic() - started) / made * left if made else 0.0
             rest = f", about {_clock(seconds)} left" if made and left else ""
-            name = f"{number} of {len(characters)}: {title}"
+            name = f"{number} of {len(characters)}: {chapter.title or 'untitled'}"
             click.echo(f"{name}, {_clock(sound.seconds)}{rest}", err=True)
             yield sound
 
-    def _path(self, text: str, text_format: str) -> Path:
+    def _path(self, written: str, text_format: str, text: "Dialogue") -> Path:
         """The name tells everything that the sound depends on."""
-        digest = hashlib.sha256(self._embed.tobytes())
-        digest.update(repr((text, text_format, sorted(self._options.items(), key=str))).encode())
+        digest = hashlib.sha256(self._own.tobytes())
+        for name in text.asked:
+            digest.update(self._voices[name].tobytes())
+        digest.update(repr((written, text_format, sorted(self._options.items(), key=str))).encode())
         return self._folder / f"{digest.hexdigest()[:24]}.flac"
 
-    def _make(self, path: Path, text: str, text_format: TextFormat) -> None:
-        try:
-            with sound_file(path) as write:
-                options = SpeechOptions(text_format=text_format, **self._options)
-                for samples in self._chain.speak(text, self._embed, options):
-                    write(samples)
-                write(np.zeros(round(CHAPTER_PAUSE * SAMPLE_RATE), np.int16))
-        except ValueError as error:  # of the text: its script, or a pause in it
-            raise click.ClickException(f"{text[:40]!r}: {error}") from None
+    def _make(self, path: Path, text: "Dialogue") -> None:
+        embeds = text.each(self._own, [self._voices[name] for name in text.asked])
+        with sound_file(path) as write:
+            options = SpeechOptions(**self._options)
+            for samples in self._chain.speak_pieces(text.pieces, embeds, options):
+                write(samples)
+            write(np.zeros(round(CHAPTER_PAUSE * SAMPLE_RATE), np.int16))
 
 
 def _show(book: "Book") -> None:

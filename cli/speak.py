@@ -1,17 +1,17 @@
 """`better speak`: write speech to a sound file."""
 
 import sys
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO, cast, get_args
 
 import click
-import numpy as np
 import orjson
 from pydantic import ValidationError
 
-from cli.gateway import Gateway, GatewayError
 from cli.sound_output import BadOutput, Write, check_folder, check_output, sound_file, wav_stream
+from cli.speakers import find_voice, read_text
 from client.chain import Chain
 from client.options import MAX_SPEED, MIN_SPEED, SpeechOptions
 from client.speech import Sentence, timed_sentences
@@ -19,7 +19,7 @@ from shared.captions import MEDIA_TYPES as CAPTION_TYPES
 from shared.captions import CaptionFormat, captions_of, webvtt, written
 from shared.http.tensors import Float32Array
 from shared.text.markup import TextFormat
-from shared.voices import presets
+from shared.text.sentences import Piece
 
 _BAR_STEPS = 1000
 
@@ -29,7 +29,7 @@ _BAR_STEPS = 1000
     "--voice",
     required=True,
     metavar="FILE|NAME",
-    help="A preset, a sound file, or a voice of the gateway.",
+    help="A preset, a sound file, a voice of the gateway, or a blend: ash(2)+birch(1).",
 )
 @click.option("--text", required=True, metavar="TEXT|-", help="Text; - reads it from stdin.")
 @click.option(
@@ -83,7 +83,7 @@ def speak(
         _check_captions(captions)
     if karaoke and (captions is None or captions.suffix.lower() != ".vtt"):
         raise click.ClickException("--karaoke needs WebVTT; add --captions with the name of a .vtt")
-    words = _read_text(text)
+    source = _read_argument(text)
     respellings = read_lexicon(lexicon) if lexicon else None
     options = _options(
         speed=speed,
@@ -97,13 +97,11 @@ def speak(
             check_output(Path(out))
     except BadOutput as error:
         raise click.ClickException(str(error)) from error
-    found = find_voice(voice)
+    dialogue = read_text(source, text_format)
+    own, others = find_voice(voice), [find_voice(asked) for asked in dialogue.asked]
     with Chain(on_warning=warn) as chain, _progress_bar() as bar:
-        embed = chain.embed(found) if isinstance(found, Path) else found
-        try:
-            sentences = _speak_into(out, chain, words, embed, bar, options)
-        except ValueError as error:  # the text's script, or a pause in it
-            raise click.ClickException(str(error)) from None
+        embeds = dialogue.each(own.embed(chain), [voice.embed(chain) for voice in others])
+        sentences = _speak_into(out, chain, dialogue.pieces, embeds, bar, options)
 
     if captions:
         _write_captions(captions, sentences, karaoke)
@@ -137,42 +135,26 @@ def _options(**values: Any) -> SpeechOptions:
         raise click.ClickException(f"{field}: {first['msg']}") from None
 
 
-def find_voice(voice: str) -> Path | Float32Array:
-    """The clip of a preset or a sound file, else the embedding [256] of a voice of the gateway.
-
-    Raises ClickException.
-    """
-    if preset := presets().get(voice):
-        return preset
-    with suppress(OSError, ValueError):  # no path is so long, or holds a NUL
-        if Path(voice).is_file():
-            return Path(voice)
-    try:
-        with Gateway() as gateway:
-            return np.array(gateway.voice_file(voice)["embedding"], np.float32)
-    except GatewayError as error:
-        shown = voice if len(voice) < 80 else f"{voice[:80]}…"
-        raise click.ClickException(
-            f"{shown} is neither a sound file nor a preset ({', '.join(presets())}), and "
-            f"{error.message}"
-        ) from None
-
-
 def warn(message: str) -> None:
     click.echo(f"Warning: {message}", err=True)
 
 
 def _speak_into(
-    out: str, chain: Chain, text: str, embed: Float32Array, bar: Any, options: SpeechOptions
+    out: str,
+    chain: Chain,
+    pieces: Sequence[Piece],
+    embeds: Float32Array,
+    bar: Any,
+    options: SpeechOptions,
 ) -> list[Sentence]:
-    """The sentences that were spoken."""
+    """The sentences that were spoken. embeds: [n, 256]."""
     sentences: list[Sentence] = []
 
     def show(done: float) -> None:
         bar.update(round(done * _BAR_STEPS) - bar.pos)
 
     with _opened(out) as write:
-        for samples in chain.speak(text, embed, options, show, sentences.append):
+        for samples in chain.speak_pieces(pieces, embeds, options, show, sentences.append):
             write(samples)
     return sentences
 
@@ -181,7 +163,7 @@ def _opened(out: str) -> AbstractContextManager[Write]:
     return wav_stream(sys.stdout.buffer) if out == "-" else sound_file(Path(out))
 
 
-def _read_text(text: str) -> str:
+def _read_argument(text: str) -> str:
     """The text. Raises ClickException if it is empty or not UTF-8."""
     try:
         words = sys.stdin.buffer.read().decode("utf-8-sig") if text == "-" else text

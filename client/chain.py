@@ -132,6 +132,19 @@ class Chain:
             speech.speak(self._chain, text, embed, options, on_progress, on_sentence)
         )
 
+    def speak_pieces(
+        self,
+        pieces: Sequence[Piece],
+        embed: Float32Array,
+        options: SpeechOptions | None = None,
+        on_progress: Callable[[float], None] = lambda share: None,
+        on_sentence: Callable[[Sentence], None] = lambda sentence: None,
+    ) -> Generator[Int16Array]:
+        options = options or SpeechOptions()
+        return self._iterate(
+            speech.speak_pieces(self._chain, pieces, embed, options, on_progress, on_sentence)
+        )
+
     def _iterate(self, items: AsyncGenerator[T]) -> Generator[T]:
         async def following() -> T:
             return await anext(items, _END)

@@ -89,8 +89,23 @@ async def speak(
     embed: [256]. on_progress: called with the share that is done, 0 to 1. on_sentence: called with
     each sentence before its sound. Raises ChainError, and as `speakable_pieces`.
     """
-    options = options.with_seed()
     pieces = speakable_pieces(text, text_format=options.text_format)
+    spoken = speak_pieces(chain, pieces, embed, options, on_progress, on_sentence)
+    async with aclosing(spoken) as sound:
+        async for samples in sound:
+            yield samples
+
+
+async def speak_pieces(
+    chain: AsyncChain,
+    pieces: Sequence[Piece],
+    embed: Float32Array,
+    options: SpeechOptions,
+    on_progress: Callable[[float], None] = lambda share: None,
+    on_sentence: Callable[[Sentence], None] = lambda sentence: None,
+) -> AsyncGenerator[Int16Array]:
+    """As `speak`, for the pieces of a text. embed: [256], or [n, 256] with one for each piece."""
+    options = options.with_seed()
     characters, spoken = sum(len(piece.text) for piece in pieces), 0
     async with aclosing(synthesize(chain, pieces, embed, options)) as sentences:
         async for sentence in sentences:

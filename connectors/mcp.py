@@ -27,9 +27,9 @@ MAX_SAMPLE_BYTES = 16 * 2**20
 SPEECH_FORMATS = ("mp3", "wav", "flac", "opus", "aac")
 PLAYERS = (("ffplay", "-autoexit", "-nodisp", "-loglevel", "error"), ("aplay", "-q"), ("afplay",))
 """Programs that play a sound file, the first that is installed."""
-INSTRUCTIONS = """Speech in cloned voices. Ask list_voices for names. make_voice needs a statement
-by the speaker, or on the speaker's behalf, that the voice may be cloned. Paths are relative to the
-folder of this server."""
+INSTRUCTIONS = """Speech in cloned voices. Ask list_voices for names; ash(2)+birch(1) blends two
+parts of ash with one of birch. make_voice needs a statement by the speaker, or on the speaker's
+behalf, that the voice may be cloned. Paths are relative to the folder of this server."""
 
 
 class Folder:

@@ -1,6 +1,7 @@
-"""Preset voices, from samples/, and the mean of several embeddings of one voice."""
+"""Preset voices, from samples/, the mean of several embeddings, and the notation of blends."""
 
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,13 @@ from shared.settings import REPOSITORY
 
 SAMPLES = REPOSITORY / "samples"
 DEFAULT_VOICE = "rowan"
+MAX_PARTS = 8  # of a blend
+MAX_WEIGHT = 100.0
+_PART = re.compile(r"\s*([^()]*[^()\s])\s*(?:\(\s*(\d{1,9}(?:\.\d{1,9})?)\s*\))?\s*")
+
+
+class BadBlend(ValueError):
+    """The message names the problem and shows how to write a blend."""
 
 
 def sample_path(voice: str = DEFAULT_VOICE) -> Path:
@@ -48,10 +56,10 @@ def example_embed() -> list[float]:
 def mean_embed(
     embeds: Sequence[Float32Array], weights: Sequence[float] | None = None
 ) -> Float32Array:
-    """Mean of embeddings of one voice (GE2E's centroid), weighted equally without `weights`.
+    """Mean of embeddings of one voice (GE2E's centroid), or a blend of several voices.
 
-    embeds: [256] each. Returns [256], unit length; a single embedding unchanged to the last bit, so
-    that a saved voice speaks like its clip.
+    embeds: [256] each, weighted equally without `weights`. Returns [256], unit length; a single
+    embedding unchanged to the last bit, so that a saved voice speaks like its clip.
     """
     if len(embeds) == 1:
         return embeds[0]
@@ -63,3 +71,31 @@ def mean_embed(
 def presets() -> dict[str, Path]:
     """Paths of the reference clips, by voice."""
     return {path.stem: path for path in sorted(SAMPLES.glob("*.wav"))}
+
+
+def is_blend(voice: str) -> bool:
+    return "+" in voice or "(" in voice
+
+
+def blend_parts(blend: str) -> list[tuple[str, float]]:
+    """Names and weights of a blend such as ash(2)+birch(1); the weight is 1 where none is given.
+
+    Raises BadBlend.
+    """
+    parts = [_PART.fullmatch(part) for part in blend.split("+")]
+    if len(parts) > MAX_PARTS:
+        raise _bad_blend(f"the blend has {len(parts)} voices, the limit is {MAX_PARTS}")
+    weighted = [(part[1], float(part[2] or 1)) for part in parts if part]
+    if len(weighted) < len(parts):
+        raise _bad_blend(f"{blend[:80]!r} is neither a voice nor a blend")
+    for name, weight in weighted:
+        if not 0 < weight <= MAX_WEIGHT:
+            raise _bad_blend(
+                f"{name[:80]!r} has the weight {weight:g}; weights are over 0 and at most "
+                f"{MAX_WEIGHT:g}"
+            )
+    return weighted
+
+
+def _bad_blend(problem: str) -> BadBlend:
+    return BadBlend(f"{problem}; write it as ash(2)+birch(1)")

@@ -61,7 +61,9 @@ def chapter_numbers(chosen: str) -> set[int]:
     for part in chosen.split(","):
         first, dash, last = (word.strip() for word in part.partition("-"))
         if not (_NUMBER.fullmatch(first) and (_NUMBER.fullmatch(last) or not dash)):
-            raise BookError(f"{part[:40]!r} is not a chapter or a range of chapters, such as 3 or 5-7")
+            raise BookError(
+                f"{part[:40]!r} is not a chapter or a range of chapters, such as 3 or 5-7"
+            )
         start, stop = int(first), int(last or first)
         if not 1 <= start <= stop <= MAX_CHAPTERS:
             raise BookError(
@@ -92,7 +94,8 @@ def plain_book(text: str) -> Book:
         and (at == 0 or not lines[at - 1].strip())
         and (at + 1 == len(lines) or not lines[at + 1].strip())
     ]
-    return Book(_cut(lines, [(at, lines[at].strip()) for at in starts]))
+    chapters = _cut(lines, [(at, lines[at].strip()) for at in starts])
+    return Book(chapters, text_format="auto")
 
 
 def markdown_book(text: str) -> Book:

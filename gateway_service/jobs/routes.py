@@ -36,7 +36,7 @@ from gateway_service.speech.speaking import left_out
 from gateway_service.storage.database import StorageUnavailable, in_storage_thread
 from gateway_service.storage.tables import UNFINISHED, JobRow
 from gateway_service.string_limits import MAX_ID_CHARACTERS, JobId
-from gateway_service.voices.blend import find_voice_or_blend
+from gateway_service.voices.library import find_voice_or_blend
 from shared.captions import MEDIA_TYPES as CAPTION_TYPES
 from shared.captions import CaptionFormat
 from shared.http.errors import Conflict, NotFound

@@ -1,11 +1,14 @@
 """Several voices in one text: a line `[voice: birch]` sets the voice of the lines below it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from gateway_service.speech.speaking import pieces_of, too_many_sentences
 from shared.http.errors import InvalidRequest, TooLarge
+from shared.http.tensors import Float32Array
 from shared.text.markup import TextFormat, is_document
 from shared.text.sentences import Piece
 
@@ -57,6 +60,11 @@ class Dialogue:
             self.sources += [part[slice(*piece.content.source)] for piece in pieces]
         if len(self.pieces) == count:
             raise InvalidRequest(f"{param}: is blank; send some text", param=param, code="empty")
+
+    def each(self, own: Float32Array, others: Sequence[Float32Array]) -> Float32Array:
+        """[n, 256]: the embedding for each piece. own: the voice of the request, [256]. others:
+        those of `asked`."""
+        return np.stack([own if at is None else others[at] for at in self.speakers])
 
     def _speaker(self, name: str, param: str) -> int:
         asked = self.voices.get(name, name)

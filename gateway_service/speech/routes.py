@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 
-import numpy as np
 from fastapi import APIRouter, Response
 
 from client.speech import Sentence
@@ -30,8 +29,7 @@ from gateway_service.speech.schemas import (
 )
 from gateway_service.storage.database import in_storage_thread
 from gateway_service.string_limits import ModelPath
-from gateway_service.voices.blend import find_voice_or_blend
-from gateway_service.voices.library import Voice, find_preset
+from gateway_service.voices.library import Voice, find_preset, find_voice_or_blend
 from shared.http.app import Slot
 from shared.http.errors import NotFound
 from shared.http.json_routes import ChunksResponse, JsonRoute
@@ -125,8 +123,7 @@ async def pieces_and_voices(
     dialogue.add(request.input, text_format=request.text_format)
     own = (await find_voice(gateway, request.voice)).embed
     others = [(await find_voice(gateway, asked)).embed for asked in dialogue.asked]
-    spoken_by = [own if at is None else others[at] for at in dialogue.speakers]
-    return dialogue.pieces, np.stack(spoken_by)
+    return dialogue.pieces, dialogue.each(own, others)
 
 
 def _body(

@@ -24,7 +24,7 @@ from gateway_service.storage.tables import (
 )
 from shared.http.errors import InvalidRequest, NotFound
 from shared.http.tensors import Float32Array
-from shared.voices import sample_embeds
+from shared.voices import BadBlend, blend_parts, is_blend, mean_embed, sample_embeds
 
 OPENAI_VOICES = {
     "alloy": "cedar",
@@ -200,6 +200,26 @@ class VoiceLibrary:
             param="voice",
             code="voice_not_found",
         )
+
+
+def find_voice_or_blend(library: VoiceLibrary, asked: str) -> Voice:
+    """Look up a voice by name or ID, or mix the voices of a blend.
+
+    A voice whose own name looks like a blend is found first.
+    Raises NotFound, InvalidRequest for a faulty blend, and StorageUnavailable.
+    """
+    try:
+        return library.find(asked)
+    except NotFound:
+        if not is_blend(asked):
+            raise
+    try:
+        parts = blend_parts(asked)
+    except BadBlend as error:
+        raise InvalidRequest(f"voice: {error}", param="voice", code="invalid_blend") from None
+    embeds = [library.find(name).embed for name, _ in parts]
+    name = " ".join(asked.split())[:MAX_NAME]
+    return Voice(id="", name=name, embed=mean_embed(embeds, [weight for _, weight in parts]))
 
 
 def _voice(row: VoiceRow) -> Voice:

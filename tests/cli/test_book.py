@@ -80,6 +80,40 @@ def test_changed_chapter_alone_is_made_again(book: Path, stand_ins: StandIns) ->
     assert all((folder / name).read_bytes() == content for name, content in kept.items())
 
 
+def test_lines_of_a_text_file_change_the_voice(tmp_path: Path, stand_ins: StandIns) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text("Chapter 1\n\nIt rained.\n\n[voice: ash(2)+birch]\nWho is there?")
+
+    result = run(book)
+
+    assert result.exit_code == 0, result.output
+    assert spoken(stand_ins) == ["Chapter 1", "It rained.", "Who is there?"]
+    assert len(stand_ins.encoder.received) == 3  # rowan, ash and birch
+
+
+def test_chapter_whose_lines_change_voices_is_made_again_if_a_voice_does(
+    tmp_path: Path, stand_ins: StandIns
+) -> None:
+    book = tmp_path / "book.md"
+    book.write_text("# One\n\nIt rained.\n\n# Two\n\n[voice: ash]\nSun.")
+    assert run(book, "--keep-chapters").exit_code == 0
+    before = len(spoken(stand_ins))
+    book.write_text("# One\n\nIt rained.\n\n# Two\n\n[voice: ash+birch]\nSun.")
+    assert run(book).exit_code == 0
+    assert spoken(stand_ins)[before:] == ["Two", "Sun."]
+
+
+def test_chapter_in_another_script_is_named_before_the_work(
+    tmp_path: Path, stand_ins: StandIns
+) -> None:
+    book = tmp_path / "book.md"
+    book.write_text("# One\n\nIt rained.\n\n# Two\n\n" + "비가 왔다. " * 20)
+    result = run(book)
+    assert result.exit_code == 1
+    assert "chapter 2 (Two)" in result.output
+    assert not stand_ins.synthesizer.received
+
+
 def test_stopped_run_goes_on_after_its_last_chapter(book: Path, stand_ins: StandIns) -> None:
     book.write_bytes(many_chapters(2))
     assert run(book, "--chapters", "1", "--keep-chapters").exit_code == 0

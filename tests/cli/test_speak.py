@@ -11,6 +11,7 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from cli.main import better
+from shared.http.tensors import Float32Array
 from tests.support.scripted_server import (
     Received,
     ScriptedResponse,
@@ -131,6 +132,64 @@ def test_a_preset_comes_before_a_file_of_its_name(
 
     heard = [request.body for request in stand_ins.encoder.received]
     assert [heard[0][:4], heard[1]] == [b"RIFF", b"a clip"]
+
+
+def embeds(stand_ins: StandIns) -> list[Float32Array]:
+    return [np.array(request.json["embed"]) for request in stand_ins.synthesizer.received]
+
+
+def test_blend_of_presets_and_files_needs_no_gateway(
+    stand_ins: StandIns, clip: Path, out: Path, library: ScriptedServer
+) -> None:
+    result = speak("--voice", f"ash(2) + {clip}", "--text", "One.", "--out", str(out))
+
+    assert result.exit_code == 0, result.output
+    assert library.received == []
+    assert len(stand_ins.encoder.received) == 2
+
+
+def test_blend_weighs_the_voices_of_the_gateway(
+    stand_ins: StandIns, out: Path, embed: Float32Array
+) -> None:
+    result = speak("--voice", "mine(3)+ash", "--text", "One.", "--out", str(out))
+
+    assert result.exit_code == 0, result.output
+    mean = 3 * np.eye(256)[0] + embed
+    assert embeds(stand_ins)[0] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("voice", "why"),
+    [
+        ("ash(0)+birch", "weights are over 0 and at most 100; write it as ash(2)+birch(1)"),
+        ("ash+", "neither a voice nor a blend"),
+        ("ash+nobody", "nobody is neither a sound file nor a preset"),
+    ],
+)
+def test_faulty_blend_is_refused_before_any_call(
+    stand_ins: StandIns, out: Path, voice: str, why: str
+) -> None:
+    result = speak("--voice", voice, "--text", "One.", "--out", str(out))
+
+    assert result.exit_code == 1
+    assert why in result.stderr
+    assert stand_ins.encoder.received == []
+
+
+def test_line_of_the_text_changes_the_voice(
+    stand_ins: StandIns, out: Path, embed: Float32Array
+) -> None:
+    text = "It was late.\n\n[voice: mine]\nWho is there?\n\n[voice: mine+ash]\nNobody."
+
+    result = speak("--voice", "ash", "--text", text, "--out", str(out))
+
+    assert result.exit_code == 0, result.output
+    texts = [request.json["text"] for request in stand_ins.synthesizer.received]
+    assert texts == ["It was late.", "Who is there?", "Nobody."]
+    mine = np.eye(256)[0]
+    blend = (mine + embed) / np.linalg.norm(mine + embed)
+    for found, wanted in zip(embeds(stand_ins), [embed, mine, blend], strict=True):
+        assert found == pytest.approx(wanted, abs=1e-6)
 
 
 @pytest.mark.parametrize("voice", ["nobody", "no/such.wav", ".", "x" * 5000, "a\0b"])

@@ -65,8 +65,9 @@ async def test_voices_are_listed(client: Client) -> None:
     assert "hazel" in await call(client, "list_voices")
 
 
-async def test_speech_goes_into_a_file(client: Client, folder: Path) -> None:
-    said = await call(client, "speak", text="Good morning.", voice="elm", file="hello.wav")
+@pytest.mark.parametrize("voice", ["elm", "ash(2)+birch(1)"])
+async def test_speech_goes_into_a_file(client: Client, folder: Path, voice: str) -> None:
+    said = await call(client, "speak", text="Good morning.", voice=voice, file="hello.wav")
     assert said == "spoken into hello.wav"
     assert soundfile.info(folder / "hello.wav").samplerate == 24_000
     assert [path.name for path in folder.iterdir()] == ["hello.wav"]

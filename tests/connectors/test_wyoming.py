@@ -96,8 +96,9 @@ async def test_ping_is_answered(client: AsyncTcpClient) -> None:
 
 
 @pytest.mark.anyio
-async def test_text_becomes_sound(client: AsyncTcpClient) -> None:
-    request = Synthesize(text="Good morning.", voice=SynthesizeVoice(name="birch"))
+@pytest.mark.parametrize("voice", ["birch", "ash(2)+birch(1)"])
+async def test_text_becomes_sound(client: AsyncTcpClient, voice: str) -> None:
+    request = Synthesize(text="Good morning.", voice=SynthesizeVoice(name=voice))
     await client.write_event(request.event())
     events = await until(client, "audio-stop")
     assert AudioStart.is_type(events[0].type)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from gateway_service.storage.database import Storage
-from gateway_service.voices.blend import blend_parts, find_voice_or_blend
-from gateway_service.voices.library import VoiceLibrary, presets
+from gateway_service.voices.library import VoiceLibrary, find_voice_or_blend, presets
 from shared.http.errors import InvalidRequest, NotFound
+from shared.voices import blend_parts
 from tests.support.stub_services import stub_embed
 
 
