@@ -1,7 +1,9 @@
-"""Parts of a text that nobody means to hear: a chat model's reasoning, its control tokens and the
-front matter of a page."""
+"""Parts of a text that nobody means to hear: a chat model's reasoning, its control tokens, faces
+drawn with characters, and the front matter of a page."""
 
 import re
+
+from shared.text.faces import without_faces
 
 _REASONING = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis"
 _CALLS = "tool_call|tool_calls|tool_response|function_call|function_calls|function_results"
@@ -14,16 +16,18 @@ _CONTROL = re.compile(
     r"|<\|[A-Za-z_]{2,32}\|>|<｜[^｜\n]{2,32}｜>|\[/?INST\]|<</?SYS>>|</?s>(?=\s*\[INST\]|\s*\Z)"
 )
 _FRONT_MATTER = re.compile(
-    r"\A---[ \t]*\n(?=[A-Za-z_][\w-]*:)(?:[A-Za-z_][\w-]*:.*\n|[ \t].*\n|- .*\n|\n){1,60}+---[ \t]*(?:\n|\Z)"
+    r"\A---[ \t]*\n(?=[A-Za-z_][\w-]*:)"
+    r"(?:[A-Za-z_][\w-]*:.*\n|[ \t].*\n|- .*\n|\n){1,60}+---[ \t]*(?:\n|\Z)"
 )
 
 
 def without_unspoken(text: str) -> str:
-    """The text with such parts as line ends: its length, and each other character's place, stay.
+    """The text with such parts blank: its length, and each other character's place, stay.
 
     Reasoning needs its closing tag. A closing tag alone ends reasoning that began in the prompt.
     Takes time linear in the length.
     """
+    text = without_faces(text)
     if "<" in text or "◁" in text or "[" in text:
         text = _CONTROL.sub(_lines, _without_reasoning(text))
     return _FRONT_MATTER.sub(_lines, text) if text.startswith("---") else text

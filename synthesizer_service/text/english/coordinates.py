@@ -1,4 +1,4 @@
-"""Places on the globe: 40°26'46"N -> "forty degrees, twenty-six minutes, forty-six seconds north"."""
+"""Coordinates: 40°26'46"N -> "forty degrees, twenty-six minutes, forty-six seconds north"."""
 
 import re
 
@@ -30,7 +30,7 @@ RULES = (
     rule(
         rf"(?P<degrees>{_DECIMAL}) ?°"
         rf" ?(?:(?P<minutes>[0-9]{{1,2}}(?:\.[0-9]{{1,6}})?)' ?)?"
-        rf"(?:(?P<seconds>[0-9]{{1,2}}(?:\.[0-9]{{1,4}})?)(?:\"|'') ?)?(?P<to>[NSEW](?![A-Za-z0-9]))?",
+        r"(?:(?P<seconds>[0-9]{1,2}(?:\.[0-9]{1,4})?)(?:\"|'') ?)?(?P<to>[NSEW](?![A-Za-z0-9]))?",
         _position,
         DIGIT,
     ),

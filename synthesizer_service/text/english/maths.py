@@ -224,7 +224,6 @@ _SYMBOLS = {
 }
 
 
-
 def _first_arrow(match: re.Match[str]) -> str | None:
     return None if before(match).strip() else ""
 
@@ -237,9 +236,7 @@ RULES = (
         r"(?<![0-9/.,])(?P<over>[0-9]{1,3}(?:\.[0-9]{1,2})?)/(?P<under>[0-9]{1,3})(?![0-9/]|[.,][0-9])",
         _share,
     ),
-    rule(
-        r"(?<![0-9/.,])(?P<over>[0-9]{1,5})/(?P<under>[0-9]{1,5})(?![0-9/]|[.,][0-9])", _part_of
-    ),
+    rule(r"(?<![0-9/.,])(?P<over>[0-9]{1,5})/(?P<under>[0-9]{1,5})(?![0-9/]|[.,][0-9])", _part_of),
     rule(
         r"(?<![0-9/])(?P<upper>[0-9]{2,3})/(?P<lower>[0-9]{2,3})(?![0-9/]|[.,][0-9])"
         r"(?P<unit> ?mm ?Hg\b)?",

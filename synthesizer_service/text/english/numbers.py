@@ -136,8 +136,8 @@ _DECADE_BEFORE = re.compile(
 )
 
 _DECADE_AFTER = re.compile(
-    r" (?:music|hits|style|movies?|films?|fashion|vibes?|era|pop|rock|disco|party|themed|kids?|retro|"
-    r"nostalgia|songs?|tunes|hair|synth\w{0,4})\b"
+    r" (?:music|hits|style|movies?|films?|fashion|vibes?|era|pop|rock|disco|party|themed|kids?|"
+    r"retro|nostalgia|songs?|tunes|hair|synth\w{0,4})\b"
 )
 
 

@@ -272,8 +272,8 @@ RAISED = frozenset(listed("m cm mm km s ft in mi"))
 
 LONE = frozenset(
     listed(
-        "kWh MWh GWh kW MW GW kg mg µg mcg mL dL µL cm km µm kPa hPa MPa kHz MHz GHz dB mmol µmol mmHg "
-        "kcal kJ ppm ppb KiB MiB GiB rpm bpm psi mph lbs m^2 m^3 cm^2 cm^3 km^2 ft^2 mi^2"
+        "kWh MWh GWh kW MW GW kg mg µg mcg mL dL µL cm km µm kPa hPa MPa kHz MHz GHz dB mmol µmol "
+        "mmHg kcal kJ ppm ppb KiB MiB GiB rpm bpm psi mph lbs m^2 m^3 cm^2 cm^3 km^2 ft^2 mi^2"
     )
 )
 """Units that are read without a number: "weight in kg"."""

@@ -114,11 +114,14 @@ def _scale(match: re.Match[str]) -> str:
     return {"C": "celsius", "F": "fahrenheit"}[match[0]]
 
 
-_MASSES, _VOLUMES = listed("g kg mg lb lbs oz"), listed("ml mL l L cl dl tsp tbsp oz cup cups pt pint")
+_MASSES = listed("g kg mg lb lbs oz")
+_VOLUMES = listed("ml mL l L cl dl tsp tbsp oz cup cups pt pint")
+_LENGTHS_BEFORE = listed("m cm mm km ft in mi yd \" '")
+_LENGTHS_AFTER = listed("m cm mm km ft in inch inches mi yd miles feet")
 _ALTERNATIVES = (
     (_MASSES, _MASSES),
     (_VOLUMES, _VOLUMES),
-    (listed("m cm mm km ft in mi yd \" '"), listed("m cm mm km ft in inch inches mi yd miles feet")),
+    (_LENGTHS_BEFORE, _LENGTHS_AFTER),
     (listed("°C °F C F"), listed("°C °F C F ° °c °f")),
     (listed("mph km/h kph"), listed("mph km/h kph")),
 )
@@ -132,7 +135,8 @@ def _alternative(match: re.Match[str]) -> str | None:
     if not (one and other):
         return None
     units = one["unit"], other["unit"]
-    return "or" if any(units[0] in left and units[1] in right for left, right in _ALTERNATIVES) else None
+    alike = any(units[0] in left and units[1] in right for left, right in _ALTERNATIVES)
+    return "or" if alike else None
 
 
 def _counted(match: re.Match[str]) -> tuple[str, bool] | None:
@@ -183,8 +187,8 @@ def _is_meant(match: re.Match[str]) -> bool:
 _EQUATION_BEFORE = re.compile(r"[=+*/^(−-] ?$")
 _EQUATION_AFTER = re.compile(r" ?[=+*/^)−-]")
 _FOODS = re.compile(
-    r"(?: [a-z-]{3,12}){0,2} (?:salt|sugar|butter|oil|vanilla|pepper|baking|cinnamon|flour|milk|water|"
-    r"honey|lemon|juice|soy|vinegar|garlic|ginger|paprika|cumin|yeast|nutmeg|cream|rice|oats|broth|"
+    r"(?: [a-z-]{3,12}){0,2} (?:salt|sugar|butter|oil|vanilla|pepper|baking|cinnamon|flour|milk|"
+    r"water|honey|lemon|juice|soy|vinegar|garlic|ginger|paprika|cumin|yeast|nutmeg|cream|rice|oats|broth|"
     r"stock|cheese|syrup|cocoa|chips|onions?|parsley|basil|oregano|thyme|cornstarch|soda|nuts|raisins)\b"
 )
 
@@ -265,7 +269,7 @@ RULES = (
         lambda match: f"{plain_words(match['amount'])} tesla",
     ),
     rule(
-        rf"(?<![A-Za-z0-9])(?P<one>N|kN|A|mA|V|W|kW)[·⋅*](?P<other>m|h|s|V)(?![A-Za-z0-9])",
+        r"(?<![A-Za-z0-9])(?P<one>N|kN|A|mA|V|W|kW)[·⋅*](?P<other>m|h|s|V)(?![A-Za-z0-9])",
         _product,
         LETTER,
     ),
