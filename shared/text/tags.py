@@ -22,7 +22,7 @@ _MARKS = re.compile(
     |<(?P<close>/?)(?P<tag>[A-Za-z][A-Za-z0-9:_-]*+)(?P<attributes>(?:\s++{_ATTRIBUTE})*+)\s*+/?>
     |(?P<entity>&(?:\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}}|[A-Za-z][A-Za-z0-9]{{1,31}});)
     |\[(?:pause|break)\s*+[:=]?\s*+(?P<pause>[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?)\s*+(?P<unit>ms|s)\]
-    |(?<=\S)(?P<note>(?:\[(?:[0-9]{{1,3}}|[a-h]|\^[\w-]{{1,32}}|note\ [0-9]{{1,3}}
+    |(?<=\S)(?<!\[0\])(?P<note>(?:\[(?:[1-9][0-9]{{0,2}}|[a-h]|\^[\w-]{{1,32}}|note\ [0-9]{{1,3}}
                              |citation\ needed|update|when\?|who\?|by\ whom\?
                              |clarification\ needed|better\ source\ needed)\])++)
      (?::[0-9]{{1,4}}(?:[-–][0-9]{{1,4}})?)?+

@@ -1,5 +1,5 @@
 """Parts of a text that nobody means to hear: a chat model's reasoning, its control tokens, faces
-drawn with characters, and the front matter of a page."""
+drawn with characters, the times of subtitles, and the front matter of a page."""
 
 import re
 
@@ -19,6 +19,11 @@ _FRONT_MATTER = re.compile(
     r"\A---[ \t]*\n(?=[A-Za-z_][\w-]*:)"
     r"(?:[A-Za-z_][\w-]*:.*\n|[ \t].*\n|- .*\n|\n){1,60}+---[ \t]*(?:\n|\Z)"
 )
+_CLOCK = r"(?:[0-9]{1,3}:)?[0-9]{2}:[0-9]{2}[,.][0-9]{3}"
+_CUE = re.compile(  # "12\n00:01:04,000 --> 00:01:06,500"
+    rf"^(?:[0-9]{{1,6}}[ \t]*\r?\n)?{_CLOCK}[ \t]*-->[ \t]*{_CLOCK}(?:[ \t][^\n]*)?$", re.MULTILINE
+)
+_SUBTITLES = re.compile(r"\AWEBVTT(?![^\s])[^\n]*")
 
 
 def without_unspoken(text: str) -> str:
@@ -30,6 +35,8 @@ def without_unspoken(text: str) -> str:
     text = without_faces(text)
     if "<" in text or "◁" in text or "[" in text:
         text = _CONTROL.sub(_lines, _without_reasoning(text))
+    if "-->" in text:
+        text = _CUE.sub(_lines, _SUBTITLES.sub(_lines, text))
     return _FRONT_MATTER.sub(_lines, text) if text.startswith("---") else text
 
 

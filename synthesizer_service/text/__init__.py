@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 _SPACE_AFTER = frozenset(".,;:!?")
+_STOPS = frozenset(".!?")
 _SEPARATORS = frozenset(",;:-")
 
 
@@ -104,6 +105,8 @@ def _without_stray_marks(found: list[Spoken]) -> list[Spoken]:
             token = token._replace(spaced=False)
         elif token.words in ",;:" and not kept:
             continue
+        if token.words in _STOPS and kept and kept[-1].words == ",":
+            kept.pop()  # of "Hello, 世界!"
         if token.words == ")":
             token = token._replace(spaced=False)
             while kept and kept[-1].words in _SEPARATORS:

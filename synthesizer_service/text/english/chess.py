@@ -4,7 +4,7 @@ import re
 
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import cardinal_words
-from synthesizer_service.text.english.rules import DIGIT, LETTER, rule
+from synthesizer_service.text.english.rules import DIGIT, LETTER, after, rule
 
 _PIECES = {"K": "king", "Q": "queen", "R": "rook", "B": "bishop", "N": "knight"}
 _SQUARE = "[a-h][1-8]"
@@ -21,13 +21,19 @@ _SAID = {
     "+": ", check",
     "#": ", mate",
 }
+_NUMBER_AFTER = re.compile(rf" [1-9][0-9]?\.{{1,3}} ?(?:{_MOVE}|{_SQUARE})")
 
 
 def _move(match: re.Match[str]) -> str:
     said = [
         _SAID.get(part) or _PIECES.get(part) or spell(part) for part in _PARTS.findall(match[0])
     ]
-    return " ".join(said).replace(" ,", ",")
+    comma = "," if _NUMBER_AFTER.match(after(match)) else ""
+    return " ".join(said).replace(" ,", ",") + comma
+
+
+def _square(match: re.Match[str]) -> str | None:
+    return f"{spell(match[0])}," if _NUMBER_AFTER.match(after(match)) else None
 
 
 def _number(match: re.Match[str]) -> str:
@@ -36,6 +42,7 @@ def _number(match: re.Match[str]) -> str:
 
 RULES = (
     rule(rf"(?<![A-Za-z0-9-]){_MOVE}", _move, LETTER),
+    rule(rf"{_SQUARE}(?= [1-9][0-9]?\.)", _square, LETTER),
     rule(
         rf"(?<![0-9.])(?P<number>[1-9][0-9]?)\.(?:\.\.)? ?(?=(?:{_MOVE}|{_SQUARE}(?![A-Za-z0-9])))",
         _number,

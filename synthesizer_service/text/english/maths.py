@@ -46,7 +46,9 @@ _NUMBERED_BEFORE = re.compile(
     r"failed|downloaded|installing|building)s?:? [#(]?$",
     re.IGNORECASE,
 )
-_DONE_AFTER = re.compile(r" (?:passed|passing|failed|done|completed?|succeeded|ready|finished)\b")
+_DONE_AFTER = re.compile(
+    r" (?:[a-z]{1,12} )?(?:passed|passing|failed|done|completed?|succeeded|ready|finished)\b"
+)
 
 
 def _part_of(match: re.Match[str]) -> str | None:
@@ -204,9 +206,9 @@ _FUNCTIONS = {
 
 
 def _function(match: re.Match[str]) -> str:
-    argument = match["argument"]
+    argument, degree = match["argument"].removesuffix("°"), match["argument"].endswith("°")
     said = cardinal_words(argument) if argument.isdecimal() else spell(argument)
-    return f"{_FUNCTIONS[match['name']]} of {said}"
+    return f"{_FUNCTIONS[match['name']]} of {said}{' degrees' if degree else ''}"
 
 
 _SYMBOLS = {
@@ -230,8 +232,11 @@ def _first_arrow(match: re.Match[str]) -> str | None:
 
 RULES = (
     rule(
-        rf"(?P<name>{'|'.join(_FUNCTIONS)})\((?P<argument>[a-z]|[0-9]{{1,4}})\)", _function, LETTER
+        rf"(?P<name>{'|'.join(_FUNCTIONS)})\((?P<argument>[a-z]|[0-9]{{1,4}}°?)\)",
+        _function,
+        LETTER,
     ),
+    rule(r"([0-9]{1,3})!(?= ?[=+*/×]|\))", lambda match: f"{cardinal_words(match[1])} factorial"),
     rule(
         r"(?<![0-9/.,])(?P<over>[0-9]{1,3}(?:\.[0-9]{1,2})?)/(?P<under>[0-9]{1,3})(?![0-9/]|[.,][0-9])",
         _share,
@@ -275,6 +280,7 @@ SIGN_RULES = (
         "per",
         SIGN,
     ),
+    rule(r"(?<![^ (=+*/<>-])\|(?=[a-z]\|(?:[^A-Za-z0-9|]|$))", "the absolute value of", SIGN),
     rule(r"±|\+/-|\+-", "plus or minus", SIGN),
     rule(f"[{''.join(_SYMBOLS)}]", lambda match: _SYMBOLS[match[0]], SIGN),
     rule(r"(?<=[0-9])·(?=[0-9])|(?<=\b[a-z])·(?=[a-z]\b)", "times", SIGN),

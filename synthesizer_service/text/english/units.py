@@ -56,6 +56,7 @@ def _measured(match: re.Match[str]) -> str | None:
     if counted is None:
         return None
     amount, singular = counted
+    singular = singular or (before(match)[-1:] == "(" and bool(_CONTAINER.match(after(match))))
     if unit == "t" and _FOODS.match(after(match)):
         unit = "tsp"
     name = UNITS[unit][0 if singular or joint == "-" else 1]
@@ -64,6 +65,11 @@ def _measured(match: re.Match[str]) -> str | None:
     for per in filter(None, (match["per"], match["then_per"])):
         name += f" per {_denominator(per)}"
     return f"{amount}{'-' if joint == '-' else ' '}{name}"
+
+
+_CONTAINER = re.compile(  # 1 (14 oz) can
+    r"\)? (?:can|package|pkg|jar|tin|bag|box|bottle|block|tub|container|packet|carton|stick|loaf)\b"
+)
 
 
 def _denominator(written: str) -> str:
@@ -131,7 +137,8 @@ _UNIT_AFTER = re.compile(r"[0-9½]{1,5}(?:[.,/][0-9]{1,3})?[ -]?(?P<unit>km/h|°
 
 def _alternative(match: re.Match[str]) -> str | None:
     """The slash of 500g/1lb and 350°F/180°C."""
-    one, other = _UNIT_BEFORE.search(before(match)), _UNIT_AFTER.match(after(match))
+    one = _UNIT_BEFORE.search(before(match).removesuffix(" "))
+    other = _UNIT_AFTER.match(after(match).removeprefix(" "))
     if not (one and other):
         return None
     units = one["unit"], other["unit"]
@@ -219,7 +226,9 @@ def _inches(match: re.Match[str]) -> str | None:
     if counted is None:
         return None
     amount, singular = counted
-    return f"{amount} {'inch' if singular or _ADJECTIVE.match(rest) else 'inches'}"
+    crossed = re.match(r" ?[x×] ?[0-9]{1,3}\"(?P<rest>.*)", rest)  # 8"x8" pan
+    adjective = _ADJECTIVE.match(crossed["rest"] if crossed else rest)
+    return f"{amount} {'inch' if singular or adjective else 'inches'}"
 
 
 _RAISED_BEFORE = re.compile(r"\^[-−]?[0-9]{1,3} ?$|[0-9][eE][-−+]?[0-9]{1,3} $")
@@ -261,7 +270,7 @@ RULES = (
     rule(
         rf"(?<=[0-9 ])(?P<unit>{_UNIT})(?:/(?P<per>{_PER}))?(?![A-Za-z0-9/^])", _after_power, LETTER
     ),
-    rule(r"/(?=[0-9½])", _alternative, SIGN),
+    rule(r"/(?= ?[0-9½])", _alternative, SIGN),
     rule(r"/(?=[0-9]{1,4}(?:\.[0-9]{1,2})? ?[A-Za-z])", _per_amount, SIGN),
     rule(r"(?<=degrees )[CF](?![A-Za-z0-9])", _scale, LETTER),
     rule(
