@@ -21,7 +21,7 @@ _DENOMINATORS = frozenset(listed("2 3 4 5 6 7 8 9 10 16 32 64 100 1000"))
 _RATED = re.compile(
     r"\b(?:rated|rating|score|scored|scores|rate|give|gave|got)(?: (?:it|a|of))?:? $", re.IGNORECASE
 )
-_RATED_AFTER = re.compile(r" (?:would|experience|rating|stars?|movie|film|game|recommend)\b")
+_RATED_AFTER = re.compile(r",? (?:would|experience|rating|stars?|movie|film|game|recommend)\b")
 _COUNTED = re.compile(r" (?!inch|mile|pound|ounce|pint|quart|cup|point|percent)[a-z]{2,}s\b")
 
 
