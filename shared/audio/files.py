@@ -15,6 +15,7 @@ import soxr
 from shared.audio.decoding import Block, CutOff, EndsEarly, decode
 from shared.audio.formats import FORMATS, READ_BY_SERVICES, labels, listed
 from shared.audio.headers import CUT_OFF, repaired
+from shared.audio.phase import OppositePhase, mixed
 from shared.http.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from shared.http.tensors import Float32Array
 
@@ -158,12 +159,13 @@ class _SoundBytes(io.BytesIO):
 
 def _mono(file: soundfile.SoundFile, max_seconds: float) -> Iterator[Float32Array]:
     max_frames, frames = int(max_seconds * file.samplerate), 0
+    phase = OppositePhase()
     for block in _frames(file):
         frames += len(block)
         if frames > max_frames:
             raise clip_too_long("the sound file", max_seconds)
         with np.errstate(over="ignore", invalid="ignore"):  # check_values refuses it
-            yield block.mean(axis=1, dtype=np.float32)
+            yield mixed(block, phase)
     missing = file.frames - frames
     if _MISSING_SECONDS * file.samplerate < missing and file.frames < max_frames:
         raise EndsEarly(CUT_OFF, param="file")

@@ -16,6 +16,7 @@ from shared.audio.decoding import Block, CutOff, decode
 from shared.audio.files import MAX_CHANNELS, check_rate, check_values, clip_too_long
 from shared.audio.formats import READ_BY_GATEWAY, labels, listed
 from shared.audio.headers import CUT_OFF
+from shared.audio.phase import OppositePhase
 from shared.http.errors import InvalidRequest, UnsupportedMediaType
 from shared.http.tensors import Float32Array
 
@@ -92,7 +93,7 @@ def decode_media(data: bytes, rate: int, max_seconds: float) -> Iterator[Block]:
 
 
 def _resampled(data: bytes, rate: int) -> Iterator[Float32Array]:
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+    resampler, in_phase = av.AudioResampler(format="flt", layout="mono", rate=rate), _InPhase()
     with av.open(io.BytesIO(data), "r", options=_OPTIONS) as container:
         if not container.streams.audio:
             return
@@ -107,9 +108,10 @@ def _resampled(data: bytes, rate: int) -> Iterator[Float32Array]:
                 failure = error
                 break
             _check(frame)
-            for resampled in resampler.resample(frame):
-                yield (wav := resampled.to_ndarray()[0])
-                samples += len(wav)
+            for aligned in in_phase(frame):
+                for resampled in resampler.resample(aligned):
+                    yield (wav := resampled.to_ndarray()[0])
+                    samples += len(wav)
         for last in resampler.resample(None) if samples else ():
             yield (wav := last.to_ndarray()[0])
             samples += len(wav)
@@ -117,6 +119,33 @@ def _resampled(data: bytes, rate: int) -> Iterator[Float32Array]:
             raise failure
         if 0 < samples / rate < _promised_seconds(container) - _MISSING_SECONDS:
             raise _cut_off()
+
+
+class _InPhase:
+    """Inverts channels of opposite phase, before FFmpeg mixes them."""
+
+    def __init__(self) -> None:
+        self._to_floats = av.AudioResampler(format="flt")
+        self._phase = OppositePhase()
+
+    def __call__(self, frame: av.AudioFrame) -> Iterator[av.AudioFrame]:
+        channels = frame.layout.nb_channels
+        if channels == 1:
+            yield frame
+            return
+        for floats in self._to_floats.resample(frame):
+            wav: Float32Array = floats.to_ndarray().astype(np.float32, copy=False)
+            wav = wav.reshape(-1, channels)
+            signs = self._phase.signs(wav)
+            if signs.min() > 0:
+                yield floats
+                continue
+            aligned = av.AudioFrame.from_ndarray(
+                (wav * signs).reshape(1, -1), format="flt", layout=floats.layout.name
+            )
+            aligned.sample_rate, aligned.pts = floats.sample_rate, floats.pts
+            aligned.time_base = floats.time_base
+            yield aligned
 
 
 def _promised_seconds(container: av.container.InputContainer) -> float:

@@ -68,6 +68,10 @@ _WORDS = {
     "/": "over",
     "<": "is less than",
     ">": "is greater than",
+    "\\sin": "sine",
+    "\\cos": "cosine",
+    "\\tan": "tangent",
+    "\\ln": "natural log",
     "a": "A",  # not the article
     "d": "D",  # not days
 }
@@ -87,6 +91,9 @@ _SILENT = frozenset(
         r"\tilde \, \; \: \! & ~ { }",
     )
 )
+_GIVEN = re.compile(r"\b((?:P|Pr|E|p)[(\[][^()|\[\]]{1,60}+)\|")  # P(A|B)
+_ABSOLUTE = re.compile(r"\|([^|{}]{1,60}+)\|")
+_SIZE = re.compile(r"(\w) times (\w)")  # of a matrix, n by m
 _PLAIN_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|operatorname)\s*\{([^{}\\]*+)\}")
 
 
@@ -111,6 +118,8 @@ def formula_words(formula: str) -> str:
         kept.append(match[1].strip())
         return f" {chr(0xE100 + len(kept) - 1)} " if len(kept) < 256 else " "
 
+    formula = _GIVEN.sub(r"\1\\mid ", formula)
+    formula = _ABSOLUTE.sub(r"\\text{the absolute value of} \1", formula)
     tokens = _TOKEN.findall(_PLAIN_TEXT.sub(keep, formula))
     words = " ".join(_Formula(tokens).words())
     words = re.sub(r" (?=[,;:.!)\]°^])|(?<=[(\[]) ", "", words)
@@ -159,7 +168,7 @@ class _Formula:
         elif token in _RANGES:
             yield from self._range(_RANGES[token], depth)
         elif token == "^":
-            power = self._argument(depth)
+            power = _SIZE.sub(r"\1 by \2", self._argument(depth))
             known = power.isdecimal() or power in {"°", "*", "'"}
             yield f"^{power}" if power.isdecimal() else power if known else f"to the {power}"
         elif token == "_":
@@ -181,7 +190,8 @@ class _Formula:
             bounds[sign] = self._argument(depth)
         if "_" in bounds:
             between = "as" if name == "the limit" else "from" if "^" in bounds else "over"
-            yield f"{between} {bounds['_']}"
+            bound = bounds["_"].replace("→", "approaches") if between == "as" else bounds["_"]
+            yield f"{between} {bound}"
         if "^" in bounds:
             yield f"to {bounds['^']}"
         yield "of"

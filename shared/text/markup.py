@@ -21,7 +21,8 @@ from shared.text.blocks import (
 )
 from shared.text.markdown import read_markdown
 from shared.text.spans import SpannedText
-from shared.text.tags import TagReader
+from shared.text.tags import TagReader, paired_names
+from shared.text.unspoken import without_unspoken
 
 __all__ = [
     "CELL_PAUSE",
@@ -50,9 +51,11 @@ def read_markup(text: str, text_format: TextFormat = "auto") -> Iterator[Block]:
     if text_format == "plain":
         blocks: Iterable[Block] = _paragraphs(text)
     elif text_format == "ssml" or (text_format == "auto" and is_document(text)):
-        blocks = TagReader(folds_lines=True).read([Block(SpannedText.plain(text), 0.0)])
+        reader = TagReader(folds_lines=True, others=paired_names(text))
+        blocks = reader.read([Block(SpannedText.plain(text), 0.0)])
     else:
-        blocks = TagReader().read(read_markdown(text))
+        text = without_unspoken(text)
+        blocks = TagReader(others=paired_names(text)).read(read_markdown(text))
     return tidy(blocks)
 
 

@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from functools import lru_cache
 
+from shared.text.faces import without_faces
 from shared.text.spans import Run, SpannedText
 
 _LANGUAGES = {
@@ -72,11 +73,13 @@ def without_unreadable(content: SpannedText) -> SpannedText:
 def _unreadable_words(text: str) -> list[re.Match[str]]:
     if text.isascii():
         return []
-    return [word for word in _WORD.finditer(text) if _is_unreadable(word[0])]
+    words = _WORD.finditer(without_faces(text))
+    return [word for word in words if _is_unreadable(word[0])]
 
 
 def _is_unreadable(word: str) -> bool:
     scripts = [script for letter in word if (script := script_of(letter))]
-    if len(word) == 1 and scripts == ["Greek"]:  # a unit or a quantity: µ, π, Ω
+    letters = sum(map(str.isalpha, word))
+    if letters == 1 and scripts == ["Greek"]:  # a unit or a quantity: µ, π, χ²
         return False
-    return 2 * len(scripts) > sum(map(str.isalpha, word))
+    return 2 * len(scripts) > letters

@@ -145,7 +145,7 @@ _MAYBE_END = re.compile(
     rf"|(?P<wide>[{_WIDE_STOPS}]++)(?P<wide_closers>[{_CLOSERS}]*+)"
     r"|(?<=[a-z])(?P<tight>[.!?]++)(?=[A-Z][a-z])"
 )
-_NEXT_WORD = re.compile(r"\W*(\w+)")
+_NEXT_WORD = re.compile(r"\W*(\w+(?:-\w*[0-9]\w*)*)")
 _LAST_PART = re.compile(r".*[-–—/(0-9¼½¾⅓⅔]")  # text before "Fri" in "Mon.–Fri", "yr" in "3-yr"
 _INITIALS = re.compile(r"[^\W\d_]|(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")  # J, U.S, Ph.D
 
@@ -155,13 +155,13 @@ def _words(listed: str) -> frozenset[str]:
 
 
 _NEVER_LAST = _words(
-    "approx capt cf chas cmdr col cpt dr e.g eg fed gen geo gov hon i.e ie lt maj messrs mlle mme "
-    "mr mrs ms mtg mx pres prof rep rev sen sgt supt thos viz vs wm"
+    "approx capt cf chas cmdr col cpt def dr e.g eg fed gen geo gov hon i.e ie lt maj messrs mlle "
+    "mme mr mrs ms mtg mx pres prof rep rev sen sgt supt thos viz vs wm"
 )
 _BEFORE_NUMBER = _words(
-    "acct apt art bldg ca ch chap cor deut eccl ed ep eph eq eqs est excl exod ext ezek fig "
+    "acct apt art bldg ca ch chap cir cor deut eccl ed ep eph eq eqs est excl exod ext ezek fig "
     "figs fri gal heb incl isa jas jer josh lev matt max min mon no nos nr op opp p para pg "
-    "phil pp prov ps ref refs rm rom rte sam sat sec ste sun tab tel thess thu thur thurs tim "
+    "phil pp prov ps ref refs rm rom rte sam sat sec ste sun supp tab tel thess thu thur thurs tim "
     "tue tues vol vols wed"
 )
 _MAYBE_LAST = _words(
@@ -176,13 +176,15 @@ _UNITS = _words(
     "cu ft gal hr hrs in kg km lb lbs lg lm min mins ml mm mo mos oz pkg pt qt sec secs sm sq tbs "
     "tbsp tsp wk wks yd yr yrs"
 )
-_NUMBER = re.compile(r"\w*[0-9]|(?![AI]\b)(?:[IVXLC]+|[A-Z])\b")  # or a numeral, or a letter
+_NUMBER = re.compile(r"[\w-]*[0-9]|(?![AI]\b)(?:[IVXLC]+|[A-Z])\b")  # or a numeral, or a letter
 _SENTENCE_STARTERS = _words(
     "a an and as at but for he her his how i if in it my no on our she so that the their then "
     "there these they this those we what when where who why yes you your"
 )
 
 
+_AFTER_FACTORIAL = re.compile(r" [=+*/×÷] ?[0-9]")
+_CHESS_MOVE = re.compile(r"[KQRBN][a-h1-8]?x?[a-h][1-8]|O-O|O$")
 _TIGHT_BEFORE = re.compile(r"[a-z]{2,}")  # "Node.Js" and "U.S" are not ends
 _TIGHT_BEFORE_CALL = re.compile(r"[A-Za-z][a-z]+")
 _TIGHT_AFTER = re.compile(r"[A-Z][a-z]*(?![\w@/\\(]|[.:]\w)")
@@ -213,7 +215,7 @@ def _is_end(line: str, start: int, end: re.Match[str], cased: bool) -> bool:
     if next_word[:1].islower() and (cased or trailing_off or end["closers"]):
         return False
     if end["stops"] != ".":
-        return True
+        return not (end["stops"] == "!" and _AFTER_FACTORIAL.match(after))
     before = line[max(start, end.start() - 20) : end.start()].lstrip()
     return not next_word or not _is_abbreviation(before, next_word)
 
@@ -247,6 +249,8 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
     if name in _UNITS:
         return not next_word[0].isupper()
     if not earlier and word.isdigit():  # the number of a list's entry
+        return True
+    if word.isdigit() and _CHESS_MOVE.match(next_word):
         return True
     cased = word.lower() != word.upper()  # a Korean sentence may well be one syllable
     if name in _MAYBE_LAST or (cased and _INITIALS.fullmatch(word)):

@@ -19,11 +19,12 @@ _ATTRIBUTE = r"""[\w:.-]++(?:\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'|[^\s"'<>=`]++))"""
 _MARKS = re.compile(
     rf"""
     (?P<comment><!--)|<[?!][A-Za-z][^<>]*+>
-    |<(?P<close>/?)(?P<tag>[A-Za-z][A-Za-z0-9:-]*+)(?P<attributes>(?:\s++{_ATTRIBUTE})*+)\s*+/?>
+    |<(?P<close>/?)(?P<tag>[A-Za-z][A-Za-z0-9:_-]*+)(?P<attributes>(?:\s++{_ATTRIBUTE})*+)\s*+/?>
     |(?P<entity>&(?:\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}}|[A-Za-z][A-Za-z0-9]{{1,31}});)
     |\[(?:pause|break)\s*+[:=]?\s*+(?P<pause>[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?)\s*+(?P<unit>ms|s)\]
-    |(?<=\S)(?P<note>(?:\[(?:[0-9]{{1,3}}|[a-h]|\^[\w-]{{1,32}}|note\ [0-9]{{1,3}}
-                             |citation\ needed)\])++)
+    |(?<=\S)(?<!\[0\])(?P<note>(?:\[(?:[1-9][0-9]{{0,2}}|[a-h]|\^[\w-]{{1,32}}|note\ [0-9]{{1,3}}
+                             |citation\ needed|update|when\?|who\?|by\ whom\?
+                             |clarification\ needed|better\ source\ needed)\])++)
      (?::[0-9]{{1,4}}(?:[-–][0-9]{{1,4}})?)?+
     |^(?P<definition>\[\^[\w-]{{1,32}}\]:\s*+)
     """,
@@ -69,14 +70,27 @@ _MAX_SUB = 1_000  # characters that an alias may replace
 _SEPARATELY = _names("characters character spell-out verbatim digits telephone")
 
 
+_TAG_NAME = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:_-]*+)")
+
+
+def paired_names(text: str) -> frozenset[str]:
+    """Lower-case names of the elements that are opened and closed in a text."""
+    found = {closing: set[str]() for closing in ("", "/")}
+    for closing, name in _TAG_NAME.findall(text):
+        found[closing].add(name.lower())
+    return frozenset(found[""] & found["/"])
+
+
 class TagReader:
     """Replaces tags, entities and pauses in blocks. Open elements carry over to the next block.
 
-    folds_lines: treat line ends as blanks, as in HTML.
+    folds_lines: treat line ends as blanks, as in HTML. others: lower-case names of further elements
+    to read the content of.
     """
 
-    def __init__(self, *, folds_lines: bool = False) -> None:
+    def __init__(self, *, folds_lines: bool = False, others: frozenset[str] = frozenset()) -> None:
         self._folds_lines = folds_lines
+        self._known = others | _INLINE | _PAUSES.keys() | _UNSPOKEN
         self._unspoken: list[str] = []  # open elements without spoken content
         self._separately = False  # inside a <say-as> that spells
 
@@ -113,12 +127,11 @@ class TagReader:
         runs += self._spoken(content.cut(at, len(content.text)))
         yield Block(SpannedText(runs), block.pause)
 
-    @staticmethod
-    def _is_mark(mark: re.Match[str]) -> bool:
+    def _is_mark(self, mark: re.Match[str]) -> bool:
         if mark["entity"]:
             return html.unescape(mark["entity"]) != mark["entity"]
         name = (mark["tag"] or "").lower()
-        return not name or name in _INLINE or name in _PAUSES or name in _UNSPOKEN
+        return not name or name in self._known
 
     def _pause(self, mark: re.Match[str], at: int) -> float | None:
         """Seconds of silence at a mark that separates blocks, None for other marks."""

@@ -39,6 +39,8 @@ __all__ = [
 ]
 
 _SPACE_AFTER = frozenset(".,;:!?")
+_STOPS = frozenset(".!?")
+_SEPARATORS = frozenset(",;:-")
 
 
 class Word(NamedTuple):
@@ -69,9 +71,7 @@ def read(text: str, lexicon: Lexicon = NO_LEXICON) -> Reading:
     words: list[Word] = []
     length, last = 0, ""
     within_word = False
-    for start, end, said, spaced in spoken(text, lexicon):
-        if said in ",;:" and not last:
-            continue  # a mark before the first word separates nothing
+    for start, end, said, spaced in _without_stray_marks(spoken(text, lexicon)):
         if last and said[0] not in _SPACE_AFTER and (spaced or _apart(last, said)):
             parts.append(" ")
             length += 1
@@ -91,6 +91,31 @@ def read(text: str, lexicon: Lexicon = NO_LEXICON) -> Reading:
     return Reading(
         whole, [word._replace(said=whole[word.first_symbol : word.last_symbol]) for word in words]
     )
+
+
+def _without_stray_marks(found: list[Spoken]) -> list[Spoken]:
+    """Drop marks that separate nothing: before the first word, and at the edges of parentheses."""
+    kept: list[Spoken] = []
+    if not any(_is_word(token.words) for token in found):
+        return found
+    for token in found:
+        if kept and kept[-1].words == "(":
+            if token.words in _SEPARATORS:
+                continue
+            token = token._replace(spaced=False)
+        elif token.words in ",;:" and not kept:
+            continue
+        if token.words in _STOPS and kept and kept[-1].words == ",":
+            kept.pop()  # of "Hello, 世界!"
+        if token.words == ")":
+            token = token._replace(spaced=False)
+            while kept and kept[-1].words in _SEPARATORS:
+                kept.pop()
+            if kept and kept[-1].words == "(":
+                kept.pop()
+                continue
+        kept.append(token)
+    return kept
 
 
 def _is_word(said: str) -> bool:

@@ -19,6 +19,7 @@ from synthesizer_service.text.english.abbreviation_words import (
     STREETS,
     TITLES,
 )
+from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.rules import LETTER, after, any_of, before, listed, rule
 
 _NAME = re.compile(r" (?!Alpha\b|Beta\b)[A-Z][a-z]")  # Gen Alpha is no general
@@ -85,9 +86,21 @@ def _dotted(match: re.Match[str]) -> str | None:
     return None if lower in _MAYBE_WORDS and ends_sentence else DOTTED[lower]
 
 
+def _reporter(match: re.Match[str]) -> str:
+    """A series of law reports: "F. Supp. 2d"."""
+    letters = spell(match["reporter"].removesuffix("Supp."))
+    supplement = " supplement" if "Supp" in match["reporter"] else ""
+    return f"{letters}{supplement} {'second' if match['series'] == '2d' else 'third'}"
+
+
 RULES = (
     rule(r"Fed\. ?R\. ?Civ\. ?P\.", "federal rule of civil procedure", LETTER),
     rule(r"Fed\. ?R\. ?Crim\. ?P\.", "federal rule of criminal procedure", LETTER),
+    rule(  # 123 F.3d 456
+        r"(?<=[0-9] )(?P<reporter>[A-Z]\.(?: ?[A-Z]\.)?(?: Supp\.)?) ?(?P<series>[23]d)(?= [0-9])",
+        _reporter,
+        LETTER,
+    ),
     rule(r"(?<=[0-9](?:st|nd|rd|th) )ed\.", "edition", LETTER),
     rule(r"(?<=[0-9](?:st|nd|rd|th) )[cC]\.", "century", LETTER),
     rule(  # 1600 Pennsylvania Ave NW

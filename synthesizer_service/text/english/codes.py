@@ -201,7 +201,23 @@ def _color(match: re.Match[str]) -> str | None:
     return f"hash {spell(digits)}" if is_color or set(digits.lower()) == {"f"} else None
 
 
+def _aircraft(match: re.Match[str]) -> str:
+    """737-800"""
+    return f"{paired_words(match[1])} {paired_words(match[2])}"
+
+
+def _postcode(match: re.Match[str]) -> str | None:
+    """75002 Paris, at the end of an address."""
+    return digit_words(match[0]) if re.search(r"[0-9a-z.], $|\b[A-Z]-$", before(match)) else None
+
+
 RULES = (
+    rule(r"(7[0-9]7)-([1-9]00)(?:ER)?(?![0-9A-Za-z-])", _aircraft),
+    rule(
+        r"802\.11(?P<kind>[a-z]{1,2})(?![A-Za-z0-9])",
+        lambda match: f"eight oh two point eleven {spell(match['kind'])}",
+    ),
+    rule(r"[0-9]{5}(?= [A-Z][a-z]{2,20}(?:[,.;)]|$| [A-Z(]))", _postcode),
     rule(
         r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![0-9A-Za-z:])", _colons, DIGIT, LETTER, SIGN
     ),
@@ -257,6 +273,11 @@ RULES = (
         SIGN,
     ),
     rule(r"[0-9]{2,6}(?: [0-9]{2,6}){1,6}(?![0-9A-Za-z]|[.,:/-][0-9A-Za-z])", _spaced_digits),
+    rule(  # 884-221-B
+        r"[0-9]{2,6}(?:-[0-9]{2,6}){1,3}-[A-Z]{1,2}(?![A-Za-z0-9-])",
+        lambda match: _groups(match[0]),
+    ),
+    rule(r"[0-9]{1,6}-[0-9]{1,8}(?![0-9A-Za-z]|[.,:/-][0-9A-Za-z])", _asked_digits),
     rule(
         r"(?P<digits>[0-9]{3,15})(?! hours| hrs)(?![0-9A-Za-z]|[.,'][0-9]|[-/:][0-9])",
         _digits_by_context,
@@ -267,7 +288,6 @@ RULES = (
     ),
 )
 MIXED_RULES = (
-    rule(r"[0-9]{1,6}-[0-9]{1,8}(?![0-9A-Za-z]|[.,:/-][0-9A-Za-z])", _asked_digits),
     rule(r"[0-9]{1,6}(?:-[0-9]{1,8}){2,5}(?![0-9A-Za-z]|[.,:/-][0-9A-Za-z])", _dashed_digits),
     rule(r"[A-Z0-9]{1,12}(?:-[A-Z0-9]{1,12}){1,5}(?![A-Za-z0-9-])", _grouped_code, LETTER, DIGIT),
     rule(

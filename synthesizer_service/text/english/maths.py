@@ -19,18 +19,52 @@ _DENOMINATORS = frozenset(listed("2 3 4 5 6 7 8 9 10 16 32 64 100 1000"))
 
 
 _RATED = re.compile(
-    r"\b(?:rated|rating|score|scored|scores|rate|give|gave|got)(?: (?:it|a|of))?:? $"
+    r"\b(?:rated|rating|score|scored|scores|rate|give|gave|got)(?: (?:it|a|of))?:? $", re.IGNORECASE
 )
+_RATED_AFTER = re.compile(r",? (?:would|experience|rating|stars?|movie|film|game|recommend)\b")
 _COUNTED = re.compile(r" (?!inch|mile|pound|ounce|pint|quart|cup|point|percent)[a-z]{2,}s\b")
 
 
 def _share(match: re.Match[str]) -> str | None:
     """4.3/5, "rated 9/10", "9/10 runs"."""
     over, under = match["over"], match["under"]
-    if under not in {"5", "10", "20", "100"} or over == "1" or float(over) > int(under):
+    if under not in {"5", "10", "20", "100"} or float(over) > int(under):
+        return None
+    if under != "20" and _RATED_AFTER.match(after(match)):
+        return f"{number_words(over)} out of {number_words(under)}"
+    if over == "1":
         return None
     counted = _RATED.search(before(match)) or _COUNTED.match(after(match))
     return f"{number_words(over)} out of {number_words(under)}" if "." in over or counted else None
+
+
+_NUMBERED_BEFORE = re.compile(
+    r"\b(?:attempt|try|retry|retrying|step|page|part|task|tests?|episode|chapter|slide|lesson|level|"
+    r"round|question|item|stage|phase|batch|epoch|day|week|game|match|file|progress|copy|volume|"
+    r"dis[ck]|sheet|section|module|unit|block|shard|worker|replica|pod|player|wave|iteration|run|"
+    r"cycle|photo|image|video|track|message|thread|chunk|layer|commit|job|completed?|done|passed|"
+    r"failed|downloaded|installing|building)s?:? [#(]?$",
+    re.IGNORECASE,
+)
+_DONE_AFTER = re.compile(
+    r" (?:[a-z]{1,12} )?(?:passed|passing|failed|done|completed?|succeeded|ready|finished)\b"
+)
+
+
+def _part_of(match: re.Match[str]) -> str | None:
+    """ "attempt 2/5", "[2/5]", "12/40 passed", "(1/2)" at either end of a text."""
+    over, under, lead, rest = match["over"], match["under"], before(match), after(match)
+    if not 0 <= int(over) <= int(under):
+        return None
+    bracketed = lead.endswith("[") and rest.startswith("]")
+    alone = lead.endswith("(") and rest.startswith(")") and not (lead[:-1] and rest[1:])
+    named = _NUMBERED_BEFORE.search(lead) and not _MEASURED_AFTER.match(rest)
+    if not (bracketed or alone or named or _DONE_AFTER.match(rest)):
+        return None
+    return f"{cardinal_words(over)} of {cardinal_words(under)}"
+
+
+_MEASURED_AFTER = re.compile(r" ?(?:cups?|tsp|tbsp|teaspoon|tablespoon|inch|mile|pound|of|the)\b")
 
 
 def _fraction(match: re.Match[str]) -> str | None:
@@ -172,9 +206,9 @@ _FUNCTIONS = {
 
 
 def _function(match: re.Match[str]) -> str:
-    argument = match["argument"]
+    argument, degree = match["argument"].removesuffix("°"), match["argument"].endswith("°")
     said = cardinal_words(argument) if argument.isdecimal() else spell(argument)
-    return f"{_FUNCTIONS[match['name']]} of {said}"
+    return f"{_FUNCTIONS[match['name']]} of {said}{' degrees' if degree else ''}"
 
 
 _SYMBOLS = {
@@ -191,14 +225,23 @@ _SYMBOLS = {
     "∩": "intersection",
 }
 
+
+def _first_arrow(match: re.Match[str]) -> str | None:
+    return None if before(match).strip() else ""
+
+
 RULES = (
     rule(
-        rf"(?P<name>{'|'.join(_FUNCTIONS)})\((?P<argument>[a-z]|[0-9]{{1,4}})\)", _function, LETTER
+        rf"(?P<name>{'|'.join(_FUNCTIONS)})\((?P<argument>[a-z]|[0-9]{{1,4}}°?)\)",
+        _function,
+        LETTER,
     ),
+    rule(r"([0-9]{1,3})!(?= ?[=+*/×]|\))", lambda match: f"{cardinal_words(match[1])} factorial"),
     rule(
         r"(?<![0-9/.,])(?P<over>[0-9]{1,3}(?:\.[0-9]{1,2})?)/(?P<under>[0-9]{1,3})(?![0-9/]|[.,][0-9])",
         _share,
     ),
+    rule(r"(?<![0-9/.,])(?P<over>[0-9]{1,5})/(?P<under>[0-9]{1,5})(?![0-9/]|[.,][0-9])", _part_of),
     rule(
         r"(?<![0-9/])(?P<upper>[0-9]{2,3})/(?P<lower>[0-9]{2,3})(?![0-9/]|[.,][0-9])"
         r"(?P<unit> ?mm ?Hg\b)?",
@@ -207,7 +250,7 @@ RULES = (
     rule(rf"(?P<amount>{NUMBER})[eE](?P<exponent>[-−+]?[0-9]{{1,4}})(?![0-9A-Za-z])", _scientific),
     rule(
         r"(?:(?P<whole>[0-9]{1,4})[ -]|(?<![0-9][/:-]))(?P<over>[0-9]{1,3})/(?P<under>[0-9]{1,4})"
-        r"(?![0-9/:]|[.,-][0-9])",
+        r"(?![0-9/:]|[.,][0-9]|-(?![0-9]{1,2}(?: ?[0-9]/[0-9])? [a-z])[0-9])",
         _fraction,
     ),
     rule(r"(?<!:)([0-9]{1,4}):([0-9]{1,4})(?![0-9:])", _ratio),
@@ -226,15 +269,18 @@ SIGN_RULES = (
     ),
     rule(r"[>›»→]", _menu, SIGN),
     rule(r"(?<![<>=!~-])(?:<=|>=|==|!=|~=|[<>=])(?![<>=])|[≤≥≠≈]", _comparison, SIGN),
-    rule(r"(?<![-<])->(?=[ \w])|→", "to", SIGN),
+    rule(r"(?<![^ ])→(?= ?\w)(?<!\w )", _first_arrow, SIGN),
+    rule(r"(?<![-<])->(?=[ \w])|→|(?<=[\w)] )=>(?= [\w({])", "to", SIGN),
     rule(r"(?<=[\"'mnt] )[×](?= ?[0-9])|(?<=[0-9]{3})×(?=[0-9]{3})", "by", SIGN),
+    rule(r"(?<=[0-9])×(?=[0-9]{2,4} ?m\b)", "by", SIGN),  # 4×100 m
     rule(r"(?<=[0-9] )[*×](?= ?[0-9])|(?<=[0-9])[*×](?= ?[0-9])|×", "times", SIGN),
     rule(r"(?<=[0-9)] )/(?= [0-9])|÷", "divided by", SIGN),
     rule(
-        r"(?<=[a-z][a-z])/(?=(?:second|minute|hour|day|night|week|month|year|person|user)(?![a-z]))",
+        r"(?:(?<=[a-z][a-z])|(?<=USD)|(?<=EUR)|(?<=GBP))/(?=(?:second|minute|hour|day|night|week|month|year|person|user)(?![a-z]))",
         "per",
         SIGN,
     ),
+    rule(r"(?<![^ (=+*/<>-])\|(?=[a-z]\|(?:[^A-Za-z0-9|]|$))", "the absolute value of", SIGN),
     rule(r"±|\+/-|\+-", "plus or minus", SIGN),
     rule(f"[{''.join(_SYMBOLS)}]", lambda match: _SYMBOLS[match[0]], SIGN),
     rule(r"(?<=[0-9])·(?=[0-9])|(?<=\b[a-z])·(?=[a-z]\b)", "times", SIGN),
@@ -242,7 +288,17 @@ SIGN_RULES = (
     rule(rf"[{''.join(GREEK)}]", lambda match: GREEK[match[0]], SIGN),
 )
 _AMOUNT_AFTER = r" [0-9.]{1,6} ?(?:mc?g|kg|g|m[lL]|L|[GTM]B|k?W|V|tablets?)\b"  # not a length
+_EQUATED = r"(?: ?[-+*/x×] ?[0-9.]{1,6}){0,3} ?="  # 6 x 7 = 42
 BETWEEN_NUMBERS = (
+    rule(rf"(?<=[0-9] )[xX](?= [0-9.]{{1,6}}{_EQUATED})", "times", LETTER),
+    rule(
+        rf"([0-9]{{1,5}}(?:\.[0-9]{{1,3}})?) ?[xX](?= ?(?:10\^|[0-9.]{{1,6}}{_EQUATED}))",
+        lambda match: f"{number_words(match[1])} times",
+    ),
+    rule(  # 2x + 1
+        r"(?<=[=+*/(] )([0-9]{1,3})x(?![A-Za-z0-9])|([0-9]{1,3})x(?= ?[=+*/^)])(?!=[0-9])",
+        lambda match: f"{number_words(match[1] or match[2])} ex",
+    ),
     rule(
         rf"(?<=[0-9] )[xX](?={_AMOUNT_AFTER})",
         "times",

@@ -213,7 +213,7 @@ RULES = (
         LETTER,
     ),
     rule(
-        rf"(?P<code>{_CODE}) ?(?:{_RANGE})?(?P<amount>{NUMBER}){_ENDS}{_SCALED}{_RATE}",
+        rf"(?<![A-Z]/)(?P<code>{_CODE}) ?(?:{_RANGE})?(?P<amount>{NUMBER}){_ENDS}{_SCALED}{_RATE}",
         _coded,
         LETTER,
     ),

@@ -135,11 +135,17 @@ _DECADE_BEFORE = re.compile(
     r"\b(?:the|his|her|my|your|our|their|early|mid|late|high|low|in|into)[ -]$", re.IGNORECASE
 )
 
+_DECADE_AFTER = re.compile(
+    r" (?:music|hits|style|movies?|films?|fashion|vibes?|era|pop|rock|disco|party|themed|kids?|"
+    r"retro|nostalgia|songs?|tunes|hair|synth\w{0,4})\b"
+)
+
 
 def _decade(match: re.Match[str]) -> str | None:
     if len(match[1]) == 4:
         return plural_words(integer_words(match[1]))
-    return plural_words(cardinal_words(match[1])) if _DECADE_BEFORE.search(before(match)) else None
+    meant = _DECADE_BEFORE.search(before(match)) or _DECADE_AFTER.match(after(match))
+    return plural_words(cardinal_words(match[1])) if meant else None
 
 
 _SOFTWARE_BEFORE = re.compile(
@@ -179,6 +185,7 @@ def _dotted(match: re.Match[str]) -> str:
 SIGN_RULES = (
     rule(r"(?<![0-9A-Za-z.,%°)'\"])[-−]-?(?=[$€£¥₩]?\.?[0-9])", _minus, SIGN),
     rule(r"−(?= ?[0-9A-Za-z(])|(?<=[=+*/<>(] )-(?=[A-Za-z])|(?<=\()-(?=[A-Za-z])", "minus", SIGN),
+    rule(r"(?<=[0-9],)-(?=[0-9]{1,3}\.[0-9]{3})", "minus", SIGN),  # 37.7749,-122.4194
     rule(r"(?<=[0-9%°])--?(?=[$€£¥₩]?\.?[0-9])", _to, SIGN),
     rule(r"(?<=[0-9%°])--?(?=[-−'][0-9])|(?<=noon|ight)--?(?=[0-9])", "to", SIGN),
     rule(r"(?<=[0-9] [ap]\.m\.)--?(?=[0-9])|(?<=[0-9][APap][Mm])--?(?=[0-9])", "to", SIGN),

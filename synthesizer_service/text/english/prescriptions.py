@@ -3,7 +3,7 @@
 import re
 
 from synthesizer_service.text.english.number_words import cardinal_words
-from synthesizer_service.text.english.rules import LETTER, any_of, before, rule
+from synthesizer_service.text.english.rules import LETTER, SIGN, any_of, before, rule
 
 _DAILY = {
     "BID": "twice a day",
@@ -35,7 +35,26 @@ def _daily(match: re.Match[str]) -> str | None:
     return _DAILY[match[0]] if _DOSE_BEFORE.search(before(match)) else None
 
 
+def _course(match: re.Match[str]) -> str | None:
+    """x 7 days, ×10d"""
+    if not _COURSE_BEFORE.search(before(match)):
+        return None
+    unit = {"d": "day", "wk": "week", "w": "week"}.get(match["unit"], match["unit"])
+    return f"for {cardinal_words(match['count'])} {unit}{'' if match['count'] == '1' else 's'}"
+
+
+_COURSE_BEFORE = re.compile(
+    r"\b(?:day|daily|BID|TID|QID|PRN|prn|PO|[Qq][0-9]{1,2}[hd]|hours|bedtime|night|meals?|needed)"
+    r",? ?$"
+)
+
 RULES = (
+    rule(
+        r"[xX×] ?(?P<count>[0-9]{1,2}) ?(?P<unit>day|week|month|d|wk|w)s?(?![A-Za-z0-9])",
+        _course,
+        LETTER,
+        SIGN,
+    ),
     rule(
         r"(?<![A-Za-z0-9])[qQ](?P<low>[0-9]{1,2})(?:-(?P<high>[0-9]{1,2}))?(?P<period>h|d|wk)"
         r"(?![A-Za-z0-9])",

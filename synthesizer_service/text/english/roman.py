@@ -57,7 +57,7 @@ def value_of(numeral: str) -> int:
 
 _TITLE_BEFORE = re.compile(r"\b(?:The|Final|Street|Rocky|Star|Grand) ")
 _PERSON_FOLLOWS = re.compile(r"[.,;)']|$| (?:was|is|and|of|said|has|had)\b")
-_PAGE_BEFORE = re.compile(r"\b(?:pp?\.|pages?) $")
+_PAGE_BEFORE = re.compile(r"\b(?:pp?\.|pages?|[Ss]cene|[Aa]ct|[Pp]art|[Cc]hapter) $")
 
 
 def _numeral(match: re.Match[str]) -> str | None:
@@ -98,7 +98,7 @@ def _numbers(numeral: str, rest: str) -> bool:
 
 
 def _page(match: re.Match[str]) -> str | None:
-    """p. iv"""
+    """p. iv, scene ii"""
     value = value_of(match[0].upper())
     return cardinal_words(str(value)) if value and _PAGE_BEFORE.search(before(match)) else None
 

@@ -5,7 +5,9 @@ import unicodedata
 
 from unidecode import unidecode
 
+from shared.text.faces import without_faces
 from synthesizer_service.text.english.numbers import GROUP_SPACE
+from synthesizer_service.text.english.phonetics import without_transcriptions
 from synthesizer_service.text.english.rules import listed
 
 _GREEK_NAMES = listed(
@@ -49,6 +51,7 @@ _REPLACED = {
     "′": "'",
     "″": '"',
     "—": " -- ",  # an option of a command is --verbose
+    "ə": "uh",
     "™": "",
     "®": "",
     "℠": "",
@@ -61,6 +64,7 @@ _GROUPED = re.compile(rf"(?<=[0-9])[{_THIN_SPACES}](?=[0-9]{{3}}(?![0-9]))")
 _TERMINAL_COLORS = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 _DRAWN = re.compile("[\u2190\u2191\u2193-\u21d1\u21d3-\u21ff\u2500-\u25ff]")
 """Arrows but the one to the right, lines, blocks and geometric shapes."""
+_HELP_MARK = re.compile(r"(?<=\s)ⓘ(?![^\s,;.)])")  # of Wikipedia's sound files
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
 
@@ -70,6 +74,8 @@ def transliterate(source: str) -> tuple[str, list[int]]:
     The result holds ASCII, single `GREEK` letters, `_KEPT` signs and `GROUP_SPACE`. Blanks and
     pictographs become spaces; characters without a reading are dropped.
     """
+    source = _HELP_MARK.sub(" ", source)
+    source = without_faces(without_transcriptions(source))
     source = _GROUPED.sub("\ue000", source)
     source = _TERMINAL_COLORS.sub(lambda code: " " * len(code[0]), source)
     text: list[str] = []

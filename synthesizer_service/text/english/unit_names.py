@@ -110,7 +110,9 @@ UNITS |= {
     "Tbsp": ("tablespoon", "tablespoons"),
     "tbs": ("tablespoon", "tablespoons"),
     "T.": ("tablespoon", "tablespoons"),
+    "T": ("tablespoon", "tablespoons"),
     "c.": ("cup", "cups"),
+    "c": ("cup", "cups"),
     "pkg": ("package", "packages"),
     "doz": ("dozen", "dozen"),
     "cc": ("cubic centimeter", "cubic centimeters"),
@@ -208,6 +210,11 @@ UNITS |= {
     "°c": ("degree celsius", "degrees celsius"),
     "°f": ("degree fahrenheit", "degrees fahrenheit"),
     "deg": ("degree", "degrees"),
+    "C": ("degree celsius", "degrees celsius"),
+    "F": ("degree fahrenheit", "degrees fahrenheit"),
+    "y": ("year", "years"),
+    "sqm": ("square meter", "square meters"),
+    "pcs": ("piece", "pieces"),
 }
 PER = {
     "s": "second",
@@ -232,12 +239,19 @@ PER = {
     "mL": "milliliter",
     "ml": "milliliter",
     "m": "meter",
-    "m^2": "square meter",
-    "m^3": "cubic meter",
-    "cm^2": "square centimeter",
-    "cm^3": "cubic centimeter",
+    "cm": "centimeter",
+    "mm": "millimeter",
     "km": "kilometer",
-    "s^2": "second squared",
+    "ft": "foot",
+    "in": "inch",
+    "mi": "mile",
+    "ha": "hectare",
+    "K": "kelvin",
+    "V": "volt",
+    "GB": "gigabyte",
+    "MB": "megabyte",
+    "kWh": "kilowatt hour",
+    "kcal": "kilocalorie",
     "lb": "pound",
     "oz": "ounce",
     "gal": "gallon",
@@ -252,9 +266,22 @@ PER = {
     "sq mi": "square mile",
     "sq km": "square kilometer",
     "sq ft": "square foot",
-    "km^2": "square kilometer",
-    "mi^2": "square mile",
 }
+RAISED = frozenset(listed("m cm mm km s ft in mi"))
+"""Denominators that may have an exponent."""
+
+LONE = frozenset(
+    listed(
+        "kWh MWh GWh kW MW GW kg mg µg mcg mL dL µL cm km µm kPa hPa MPa kHz MHz GHz dB mmol µmol "
+        "mmHg kcal kJ ppm ppb KiB MiB GiB rpm bpm psi mph lbs m^2 m^3 cm^2 cm^3 km^2 ft^2 mi^2"
+    )
+)
+"""Units that are read without a number: "weight in kg"."""
+
+LONE_AFTER_IN = frozenset(listed("KB MB GB TB ms mm m g L ml ft N Pa W V J"))
+"""Units that are read after "in" or "per" only."""
+
+LONE_NUMERATORS = frozenset(listed("g L m J N V W t")) | LONE | LONE_AFTER_IN
 LONG_PER = (
     "sq mi",
     "sq km",

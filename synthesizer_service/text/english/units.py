@@ -5,8 +5,25 @@ import re
 from synthesizer_service.text.english.maths import fraction_words
 from synthesizer_service.text.english.number_words import cardinal_words
 from synthesizer_service.text.english.numbers import NUMBER, plain_words, quantity
-from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, before, listed, rule
-from synthesizer_service.text.english.unit_names import LONG_PER, PER, UNITS
+from synthesizer_service.text.english.rules import (
+    DIGIT,
+    LETTER,
+    SIGN,
+    after,
+    any_of,
+    before,
+    listed,
+    rule,
+)
+from synthesizer_service.text.english.unit_names import (
+    LONE,
+    LONE_AFTER_IN,
+    LONE_NUMERATORS,
+    LONG_PER,
+    PER,
+    RAISED,
+    UNITS,
+)
 
 _LENGTHS = frozenset(listed("m km cm mm dm nm µm in ft yd mi"))
 _POWERS = {"2": "square", "3": "cubic"}
@@ -39,12 +56,94 @@ def _measured(match: re.Match[str]) -> str | None:
     if counted is None:
         return None
     amount, singular = counted
+    singular = singular or (before(match)[-1:] == "(" and bool(_CONTAINER.match(after(match))))
+    if unit == "t" and _FOODS.match(after(match)):
+        unit = "tsp"
     name = UNITS[unit][0 if singular or joint == "-" else 1]
     if power:
         name = f"{_POWERS[power]} {name}"
     for per in filter(None, (match["per"], match["then_per"])):
-        name += f" per {PER[per]}"
+        name += f" per {_denominator(per)}"
     return f"{amount}{'-' if joint == '-' else ' '}{name}"
+
+
+_CONTAINER = re.compile(  # 1 (14 oz) can
+    r"\)? (?:can|package|pkg|jar|tin|bag|box|bottle|block|tub|container|packet|carton|stick|loaf)\b"
+)
+
+
+def _denominator(written: str) -> str:
+    """ "kg" -> "kilogram", "m3" -> "cubic meter", "(m^2·K)" -> "square meter kelvin"."""
+    return " ".join(map(_factor, re.split("[·*]", written.strip("()"))))
+
+
+def _factor(written: str) -> str:
+    unit = written.rstrip("23").rstrip("^")
+    power = written[len(unit) :].lstrip("^")
+    if not power:
+        return PER[unit]
+    return f"{PER[unit]} {_SQUARED[power]}" if unit == "s" else f"{_POWERS[power]} {PER[unit]}"
+
+
+_SQUARED = {"2": "squared", "3": "cubed"}
+
+
+def _lone(match: re.Match[str]) -> str | None:
+    """A unit without a number: kWh/m^2, "weight in kg", "a mL"."""
+    unit, power, per, lead = match["unit"], match["power"], match["per"], before(match)
+    written = f"{unit}^{power}" if power else unit
+    led = re.search(r"\b(?:[Ii]n|[Pp]er) $|\($", lead)
+    if per:
+        is_unit = written in LONE_NUMERATORS and (unit, per) not in _NO_RATES
+    else:
+        is_unit = written in LONE or (written in LONE_AFTER_IN and bool(led) and lead[-1:] != "(")
+    if not is_unit:
+        return None
+    singular = re.search(r"\b(?:[Pp]er|[Aa]n?|[Ee]ach|[Oo]ne|[Ee]very) $", lead)
+    name = UNITS[unit][0 if singular else 1]
+    if power:
+        name = f"{_POWERS[power]} {name}"
+    for denominator in filter(None, (per, match["then_per"])):
+        name += f" per {_denominator(denominator)}"
+    return name
+
+
+_NO_RATES = frozenset({("W", "L"), ("m", "f"), ("g", "m"), ("L", "l")})
+
+
+def _product(match: re.Match[str]) -> str:
+    """N·m"""
+    return f"{UNITS[match['one']][0]} {UNITS[match['other']][1]}"
+
+
+def _scale(match: re.Match[str]) -> str:
+    return {"C": "celsius", "F": "fahrenheit"}[match[0]]
+
+
+_MASSES = listed("g kg mg lb lbs oz")
+_VOLUMES = listed("ml mL l L cl dl tsp tbsp oz cup cups pt pint")
+_LENGTHS_BEFORE = listed("m cm mm km ft in mi yd \" '")
+_LENGTHS_AFTER = listed("m cm mm km ft in inch inches mi yd miles feet")
+_ALTERNATIVES = (
+    (_MASSES, _MASSES),
+    (_VOLUMES, _VOLUMES),
+    (_LENGTHS_BEFORE, _LENGTHS_AFTER),
+    (listed("°C °F C F"), listed("°C °F C F ° °c °f")),
+    (listed("mph km/h kph"), listed("mph km/h kph")),
+)
+_UNIT_BEFORE = re.compile(r"[0-9] ?(?P<unit>km/h|[°µ]?[A-Za-z]{1,4}|\"|')$")
+_UNIT_AFTER = re.compile(r"[0-9½]{1,5}(?:[.,/][0-9]{1,3})?[ -]?(?P<unit>km/h|°?[A-Za-z]{0,6})")
+
+
+def _alternative(match: re.Match[str]) -> str | None:
+    """The slash of 500g/1lb and 350°F/180°C."""
+    one = _UNIT_BEFORE.search(before(match).removesuffix(" "))
+    other = _UNIT_AFTER.match(after(match).removeprefix(" "))
+    if not (one and other):
+        return None
+    units = one["unit"], other["unit"]
+    alike = any(units[0] in left and units[1] in right for left, right in _ALTERNATIVES)
+    return "or" if alike else None
 
 
 def _counted(match: re.Match[str]) -> tuple[str, bool] | None:
@@ -67,6 +166,14 @@ def _is_meant(match: re.Match[str]) -> bool:
         return not joint and not numbered
     if unit in {"K", "N"}:
         return joint == " " and bool(re.match(r"[,;)]|\.?$", rest))
+    if unit in {"C", "F"}:
+        return not joint and _is_temperature(match)
+    if unit == "T":
+        return joint == " " and bool(_FOODS.match(rest))
+    if unit == "y":
+        return not (joint or _EQUATION_BEFORE.search(before(match)) or _EQUATION_AFTER.match(rest))
+    if unit == "c":
+        return joint == " " and _FOODS.match(rest) is not None
     if unit == "U":
         return bool(match["per"]) or rest.startswith(" of ")
     if unit == "s" and not joint and re.search(r"\b(?:[Uu]nder|[Oo]ver)[- ]$", before(match)):
@@ -84,8 +191,27 @@ def _is_meant(match: re.Match[str]) -> bool:
     return True
 
 
+_EQUATION_BEFORE = re.compile(r"[=+*/^(−-] ?$")
+_EQUATION_AFTER = re.compile(r" ?[=+*/^)−-]")
+_FOODS = re.compile(
+    r"(?: [a-z-]{3,12}){0,2} (?:salt|sugar|butter|oil|vanilla|pepper|baking|cinnamon|flour|milk|"
+    r"water|honey|lemon|juice|soy|vinegar|garlic|ginger|paprika|cumin|yeast|nutmeg|cream|rice|oats|broth|"
+    r"stock|cheese|syrup|cocoa|chips|onions?|parsley|basil|oregano|thyme|cornstarch|soda|nuts|raisins)\b"
+)
+
+
+def _is_temperature(match: re.Match[str]) -> bool:
+    """350F, -10C; not seat 12C, nor "(24F)" of a person."""
+    lead, rest = before(match), after(match)
+    person = lead.endswith("(") and rest.startswith(")")
+    placed = re.search(r"\b(?:seat|row|gate|apt|room|exit|unit|flat)s?\.? $", lead, re.IGNORECASE)
+    return len(match["amount"] or "") in {2, 3} and not person and not placed
+
+
 def _feet(match: re.Match[str]) -> str | None:
     """6' tall, unless it closes a quotation."""
+    if before(match).endswith("+"):  # 90+3', of a match
+        return f"{cardinal_words(match['feet'])} minutes"
     lead = match.string[max(0, match.start() - 200) : match.start()]
     quotes = re.sub("[A-Za-z]'[A-Za-z]|[0-9]'(?= ?[x×0-9])", "", lead).count("'")
     return None if quotes % 2 else f"{cardinal_words(match['feet'])} feet"
@@ -100,7 +226,9 @@ def _inches(match: re.Match[str]) -> str | None:
     if counted is None:
         return None
     amount, singular = counted
-    return f"{amount} {'inch' if singular or _ADJECTIVE.match(rest) else 'inches'}"
+    crossed = re.match(r" ?[x×] ?[0-9]{1,3}\"(?P<rest>.*)", rest)  # 8"x8" pan
+    adjective = _ADJECTIVE.match(crossed["rest"] if crossed else rest)
+    return f"{amount} {'inch' if singular or adjective else 'inches'}"
 
 
 _RAISED_BEFORE = re.compile(r"\^[-−]?[0-9]{1,3} ?$|[0-9][eE][-−+]?[0-9]{1,3} $")
@@ -112,7 +240,7 @@ def _after_power(match: re.Match[str]) -> str | None:
     if not _RAISED_BEFORE.search(before(match)):
         return None
     name = UNITS[match["unit"]][1]
-    return f"{name} per {PER[match['per']]}" if match["per"] else name
+    return f"{name} per {_denominator(match['per'])}" if match["per"] else name
 
 
 def _per_amount(match: re.Match[str]) -> str | None:
@@ -122,14 +250,16 @@ def _per_amount(match: re.Match[str]) -> str | None:
 
 def _per_unit(match: re.Match[str]) -> str:
     """5,783/sq mi"""
-    return f"{plain_words(match['amount'])} per {PER[match['per']]}"
+    return f"{plain_words(match['amount'])} per {_denominator(match['per'])}"
 
 
 _AMOUNT = (
     rf"(?:(?P<amount>{NUMBER})(?![0-9]|[.,/][0-9])"
     r"|(?:(?P<whole>[0-9]{1,4})[ -])?(?P<fraction>[0-9]{1,2}/[0-9]{1,2}))"
 )
-_PER = "|".join(map(re.escape, sorted(PER, key=len, reverse=True)))
+_RAISED = rf"(?:{any_of(' '.join(RAISED))})\^?[23](?![0-9])"
+_FACTOR = rf"(?:{_RAISED}|{'|'.join(map(re.escape, sorted(PER, key=len, reverse=True)))})"
+_PER = rf"{_FACTOR}|\({_FACTOR}(?:[·*]{_FACTOR}){{0,2}}\)"
 _UNIT = "|".join(map(re.escape, sorted(UNITS, key=len, reverse=True)))
 
 RULES = (
@@ -140,7 +270,25 @@ RULES = (
     rule(
         rf"(?<=[0-9 ])(?P<unit>{_UNIT})(?:/(?P<per>{_PER}))?(?![A-Za-z0-9/^])", _after_power, LETTER
     ),
+    rule(r"/(?= ?[0-9½])", _alternative, SIGN),
     rule(r"/(?=[0-9]{1,4}(?:\.[0-9]{1,2})? ?[A-Za-z])", _per_amount, SIGN),
+    rule(r"(?<=degrees )[CF](?![A-Za-z0-9])", _scale, LETTER),
+    rule(
+        rf"(?P<amount>{NUMBER})[ -]?T(?= (?:MRI|magnet|field|scanner|magnetic))",
+        lambda match: f"{plain_words(match['amount'])} tesla",
+    ),
+    rule(
+        r"(?<![A-Za-z0-9])(?P<one>N|kN|A|mA|V|W|kW)[·⋅*](?P<other>m|h|s|V)(?![A-Za-z0-9])",
+        _product,
+        LETTER,
+    ),
+    rule(
+        rf"(?<![A-Za-z0-9.-])(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
+        rf"(?:/(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?(?![A-Za-z0-9/^'])",
+        _lone,
+        LETTER,
+        SIGN,
+    ),
     rule(
         rf"{_AMOUNT}(?P<joint>[ -]?)(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
         rf"(?:\.(?= ?[a-z(,;)]))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"

@@ -1,0 +1,29 @@
+"""Lines of programs and of version control: "#include <stdio.h>", "10 insertions(+)"."""
+
+import re
+
+from synthesizer_service.text.english.number_words import cardinal_words, digit_words
+from synthesizer_service.text.english.rules import LETTER, SIGN, before, rule
+
+
+def _hunk(match: re.Match[str]) -> str:
+    """The heading of a part of a diff: "@@ -10,7 +12,6 @@"."""
+    return f"line {cardinal_words(match['line'])},"
+
+
+def _ports(match: re.Match[str]) -> str | None:
+    """-p 8080:80"""
+    if not re.search(r"(?:^| )(?:-p|--publish)[ =]$", before(match)):
+        return None
+    return f"{digit_words(match[1])} to {digit_words(match[2])}"
+
+
+RULES = (
+    rule(r"@@ -[0-9]{1,6}(?:,[0-9]{1,6})? \+(?P<line>[0-9]{1,6})(?:,[0-9]{1,6})? @@", _hunk, SIGN),
+    rule(r"(?<=insertions)\(\+\)|(?<=insertion)\(\+\)", "", SIGN),
+    rule(r"(?<=deletions)\(-\)|(?<=deletion)\(-\)", "", SIGN),
+    rule(r"#(?=(?:include|import) ?[<\"]|define [A-Z_]|if(?:n?def)? [A-Z_]|endif\b)", "", SIGN),
+    rule(r"(?<=SELECT )\*(?= FROM\b)|(?<=select )\*(?= from\b)", "star", SIGN),
+    rule(r"(?i:COUNT)\(\*\)", "count star", LETTER),
+    rule(r"([0-9]{2,5}):([0-9]{2,5})(?![0-9:.])", _ports),
+)
