@@ -4,9 +4,9 @@ This is the only module that extends classes of uvicorn and h11. uvicorn has no 
 head of a request, closes a connection at once after an early response (which resets it before the
 client has read that response), answers malformed requests in plain text, and refuses connections
 beyond a limit without regard to idle ones. None of this can be configured or done in middleware,
-so `TimeoutProtocol` overrides public methods of `H11Protocol`. Their behaviour may change in any
-release: pyproject.toml pins uvicorn exactly, and tests/shared/http/test_uvicorn_server.py fails
-if a release changes a name used here.
+so `TimeoutProtocol` overrides methods of `H11Protocol`, and `SocketProtocol` of `WSProtocol`.
+Their behaviour may change in any release: pyproject.toml pins uvicorn exactly, and
+tests/shared/http/test_uvicorn_server.py fails if a release changes a name used here.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ import h11
 from gunicorn.arbiter import Arbiter
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
@@ -46,6 +47,9 @@ discarded. Most clients read and leave; the others send everything first."""
 DRAIN_SECONDS = 20.0
 """For requests in progress when the process stops. 7 s are left for closing the app until gunicorn
 kills it, 9 s until Heroku does."""
+MAX_MESSAGE_BYTES = 2**19
+"""Of one WebSocket message: a lexicon of a thousand words fits."""
+_MAX_UNSENT_BYTES = 2**18  # of a WebSocket whose client sends pings and does not read
 _CANCEL_SECONDS = 1  # uvicorn's, after DRAIN_SECONDS
 _HEAD_BYTES = 16_384  # limit of an incomplete head
 _READ_BYTES = 65_536  # at a time; asyncio's 262,144 add up over many connections
@@ -116,7 +120,7 @@ class TimeoutProtocol(H11Protocol):
         self.has_unread_body = False  # of a request that was rejected here
         self.lingering: LingeringClose
         self.idle_since = self.loop.time()
-        self.is_reserve = self.is_evicted = False
+        self.is_reserve = self.is_evicted = self.is_upgraded = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
@@ -133,6 +137,8 @@ class TimeoutProtocol(H11Protocol):
         if self.lingering.has_started:
             return
         super().data_received(data)
+        if self.is_upgraded:
+            return
         is_idle = self.is_idle()
         in_head = is_idle and bool(self.conn.trailing_data[0])
         self.set_deadline(is_arriving=in_head or self.is_receiving())
@@ -141,6 +147,16 @@ class TimeoutProtocol(H11Protocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+
+    def _should_upgrade(self) -> bool:
+        """Only where the app has a WebSocket. Elsewhere an upgrade is ignored, as HTTP allows."""
+        path = self.scope["path"].removeprefix(self.state.settings.root_path).rstrip("/")
+        return path in self.state.socket_paths and super()._should_upgrade()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self.is_upgraded = True  # nothing of the request is left to arrive
+        self.set_deadline(is_arriving=False)
+        super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
         if self.cycle and self.conn.our_state is not h11.IDLE:  # the error is in a body
@@ -211,7 +227,9 @@ class TimeoutProtocol(H11Protocol):
             if isinstance(other, TimeoutProtocol) and other is not self and not other.is_evicted
         ]
         regular = [other for other in others if not other.is_reserve]
-        if len(regular) < self.state.settings.max_connections or _evict_one(regular):
+        sockets = sum(isinstance(other, SocketProtocol) for other in self.connections)
+        taken = len(regular) + sockets
+        if taken < self.state.settings.max_connections or _evict_one(regular):
             return
         self.is_reserve = True
         reserve = [other for other in others if other.is_reserve]
@@ -235,6 +253,8 @@ class TimeoutProtocol(H11Protocol):
 
     def is_receiving(self) -> bool:
         """Whether a part of the request's body is still to come."""
+        if self.is_upgraded:
+            return False
         return self.has_unread_body or self.conn.their_state in (h11.SEND_BODY, h11.ERROR)
 
     def set_deadline(self, *, is_arriving: bool) -> None:
@@ -244,6 +264,22 @@ class TimeoutProtocol(H11Protocol):
         elif not is_arriving and self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
+
+
+class SocketProtocol(WSProtocol):
+    """A WebSocket, which is dropped if its client sends pings and does not read the answers.
+
+    It counts as a busy connection. Its transport is the `LingeringClose` of the request.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        cast(LingeringClose, self.transport).cancel()
 
 
 def _evict_one(connections: Iterable[TimeoutProtocol]) -> bool:
@@ -327,6 +363,9 @@ class DrainingWorker(UvicornWorker):  # type: ignore[misc]  # uvicorn_worker has
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         **UvicornWorker.CONFIG_KWARGS,
         "timeout_graceful_shutdown": _CANCEL_SECONDS,
+        "ws": SocketProtocol,
+        "ws_max_size": MAX_MESSAGE_BYTES,
+        "ws_per_message_deflate": False,  # sound is compressed already, and a window takes memory
         "loop": "asyncio",  # TimeoutProtocol sets an attribute that uvloop's transports lack
     }
 
