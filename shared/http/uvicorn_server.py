@@ -1,12 +1,12 @@
 """uvicorn under gunicorn, with limits that uvicorn does not have.
 
-This is the only module that extends classes of uvicorn and h11. uvicorn has no time limit for the
-head of a request, closes a connection at once after an early response (which resets it before the
-client has read that response), answers malformed requests in plain text, and refuses connections
-beyond a limit without regard to idle ones. None of this can be configured or done in middleware,
-so `TimeoutProtocol` overrides methods of `H11Protocol`, and `SocketProtocol` of `WSProtocol`.
-Their behaviour may change in any release: pyproject.toml pins uvicorn exactly, and
-tests/shared/http/test_uvicorn_server.py fails if a release changes a name used here.
+This module and `websocket_protocol` alone extend classes of uvicorn and h11. uvicorn has no time
+limit for the head of a request, closes a connection at once after an early response (which resets
+it before the client has read that response), answers malformed requests in plain text, and refuses
+connections beyond a limit without regard to idle ones. None of this can be configured or done in
+middleware, so `TimeoutProtocol` overrides methods of `H11Protocol`. Their behaviour may change in
+any release: pyproject.toml pins uvicorn exactly, and tests/shared/http/test_uvicorn_server.py fails
+if a release changes a name used here.
 """
 
 import asyncio
@@ -25,7 +25,6 @@ import h11
 from gunicorn.arbiter import Arbiter
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
@@ -35,6 +34,12 @@ from shared.http.json_routes import ErrorResponse
 from shared.http.process_memory import freeze_gc
 from shared.http.request_id import HEADER, accepted_or_new, request_id
 from shared.http.request_log import log_request
+from shared.http.websocket_protocol import (
+    MAX_MESSAGE_BYTES,
+    SOCKET_READ_BYTES,
+    SOCKET_UNSENT_BYTES,
+    SocketProtocol,
+)
 
 ARRIVAL_FACTOR = 1.5
 """A request has this many times RECEIVE_SECONDS to arrive. Where an app reads the body,
@@ -47,9 +52,6 @@ discarded. Most clients read and leave; the others send everything first."""
 DRAIN_SECONDS = 20.0
 """For requests in progress when the process stops. 7 s are left for closing the app until gunicorn
 kills it, 9 s until Heroku does."""
-MAX_MESSAGE_BYTES = 2**19
-"""Of one WebSocket message: a lexicon of a thousand words fits."""
-_MAX_UNSENT_BYTES = 2**18  # of a WebSocket whose client sends pings and does not read
 _CANCEL_SECONDS = 1  # uvicorn's, after DRAIN_SECONDS
 _HEAD_BYTES = 16_384  # limit of an incomplete head
 _READ_BYTES = 65_536  # at a time; asyncio's 262,144 add up over many connections
@@ -156,6 +158,7 @@ class TimeoutProtocol(H11Protocol):
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self.is_upgraded = True  # nothing of the request is left to arrive
         self.set_deadline(is_arriving=False)
+        self.lingering.limit_buffers(SOCKET_READ_BYTES, SOCKET_UNSENT_BYTES)
         super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
@@ -266,22 +269,6 @@ class TimeoutProtocol(H11Protocol):
             self.deadline = None
 
 
-class SocketProtocol(WSProtocol):
-    """A WebSocket, which is dropped if its client sends pings and does not read the answers.
-
-    It counts as a busy connection. Its transport is the `LingeringClose` of the request.
-    """
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
-            self.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        cast(LingeringClose, self.transport).cancel()
-
-
 def _evict_one(connections: Iterable[TimeoutProtocol]) -> bool:
     """Close an idle connection; False if there is none."""
     idle = [connection for connection in connections if connection.is_evictable()]
@@ -312,6 +299,11 @@ class LingeringClose:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+    def limit_buffers(self, read: int, write: int) -> None:
+        """Set the bytes that are read at a time, and those unsent at which writing pauses."""
+        self._transport.max_size = read  # type: ignore[attr-defined]
+        self._transport.set_write_buffer_limits(high=write)
 
     def is_closing(self) -> bool:
         return self.has_started or self._transport.is_closing()

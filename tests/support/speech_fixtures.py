@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 
 import openai
@@ -13,10 +14,13 @@ from client.chain import WorkerThreadChain
 from client.retries import RetryPolicy
 from gateway_service.access.middleware import access_middleware
 from gateway_service.settings import Settings
-from gateway_service.speech import captioned_routes, legacy_routes
+from gateway_service.speech import captioned_routes, legacy_routes, stream_routes
 from gateway_service.speech import routes as speech_routes
 from shared.http.app import create_app
+from shared.http.app_state import state_of
 from shared.http.errors import NotFound
+from shared.http.uvicorn_server import TimeoutProtocol
+from shared.http.websocket_protocol import MAX_MESSAGE_BYTES, SocketProtocol
 from tests.support.served_app import served
 from tests.support.stub_services import StubServices, stub_embed
 
@@ -84,7 +88,11 @@ def _served(chain: AsyncChain, settings: Settings) -> Iterator[str]:
     app.include_router(speech_routes.router)
     app.include_router(captioned_routes.router)
     app.include_router(legacy_routes.router)
-    with served(app) as url:
+    app.include_router(stream_routes.router)
+    state = state_of(app)
+    state.socket_paths = frozenset({stream_routes.PATH})
+    options = {"ws": SocketProtocol, "ws_max_size": MAX_MESSAGE_BYTES}
+    with served(app, http=partial(TimeoutProtocol, state), **options) as url:
         yield url
 
 
