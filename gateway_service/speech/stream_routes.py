@@ -33,6 +33,7 @@ from shared.http.errors import (
     QueueFull,
     RequestTooSlow,
     TooLarge,
+    UpgradeRequired,
 )
 from shared.http.request_log import record_error_code
 from shared.http.tensors import Float32Array
@@ -65,6 +66,15 @@ async def stream_speech(websocket: WebSocket) -> None:
     """Text deltas in, sound and word times out."""
     await websocket.accept(_subprotocol(websocket))
     await StreamSession(websocket, state_of(websocket.app)).run()
+
+
+@router.get(PATH, include_in_schema=False)
+async def require_upgrade() -> None:
+    """For clients of HTTP, and proxies that drop the upgrade."""
+    raise UpgradeRequired(
+        "this is a WebSocket; connect to it by ws:// or wss://. Behind a proxy, let it pass the "
+        "headers Upgrade and Connection on (nginx: proxy_http_version 1.1)"
+    )
 
 
 def _subprotocol(websocket: WebSocket) -> str | None:

@@ -45,6 +45,11 @@ class SocketProtocol(WSProtocol):
             super().handle_ping(self.unanswered)
         self.unanswered = None
 
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        if not self.writable.is_set():  # the client reads nothing, and closing would wait for it
+            self.transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         cast("LingeringClose", self.transport).cancel()
