@@ -61,7 +61,7 @@ def speakable_pieces(
         ValueError: the text is empty.
     """
     require_readable(text)
-    pieces = map(_readable, iter_sentences(text, text_format=text_format))
+    pieces = map(readable, iter_sentences(text, text_format=text_format))
     found = list(islice((piece for piece in pieces if piece.speakable), max_pieces))
     found = found or list(islice(iter_sentences(text, text_format=text_format), max_pieces))
     if not found:
@@ -69,7 +69,8 @@ def speakable_pieces(
     return found
 
 
-def _readable(piece: Piece) -> Piece:
+def readable(piece: Piece) -> Piece:
+    """The piece without words in scripts that cannot be read."""
     content = without_unreadable(piece.content)
     if content is piece.content:
         return piece

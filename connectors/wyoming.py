@@ -6,7 +6,6 @@ whole, while the rest still comes.
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -27,7 +26,8 @@ from wyoming.tts import (
 
 from connectors.gateway import PCM_RATE, Gateway, GatewayError
 from shared import __version__
-from shared.text.sentences import iter_sentences
+from shared.text.sentence_buffer import SentenceBuffer
+from shared.text.sentences import Piece
 
 log = logging.getLogger("better")
 
@@ -38,27 +38,6 @@ MAX_TEXT_CHARACTERS = 100_000
 """Of one request; a longer text is refused."""
 _SAMPLE_BYTES = 2
 _ATTRIBUTION = Attribution(name="Better API", url="https://github.com/better-api/better-api")
-
-
-class SentenceBuffer:
-    """Text that comes in parts, given out sentence by sentence."""
-
-    def __init__(self) -> None:
-        self._text = ""
-
-    def add(self, text: str) -> Iterator[str]:
-        """The sentences that are whole now: those that another one follows."""
-        self._text += text
-        pieces = [*iter_sentences(self._text)]
-        if len(pieces) < 2:
-            return
-        start = pieces[-1].content.source[0]
-        whole, self._text = self._text[:start], self._text[start:]
-        yield whole.strip()
-
-    def rest(self) -> str:
-        text, self._text = self._text.strip(), ""
-        return text
 
 
 class Handler(AsyncEventHandler):
@@ -188,13 +167,15 @@ class _StreamedText:
     def add(self, text: str) -> None:
         self._characters += len(text)
         if self._characters <= MAX_TEXT_CHARACTERS:
-            for sentence in self._buffer.add(text):
-                self._sentences.put_nowait(sentence)
+            self._put(self._buffer.add(text))
 
     def finish(self) -> None:
-        if rest := self._buffer.rest():
-            self._sentences.put_nowait(rest)
+        self._put(self._buffer.rest())
         self._sentences.put_nowait(None)
+
+    def _put(self, pieces: list[Piece]) -> None:
+        if pieces:
+            self._sentences.put_nowait("\n".join(piece.text for piece in pieces))
 
     async def next_sentence(self) -> str | None:
         return await self._sentences.get()

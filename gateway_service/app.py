@@ -11,7 +11,7 @@ from gateway_service.jobs.metrics import JobCollector
 from gateway_service.page import routes as page
 from gateway_service.service_calls import SERVICE_SECONDS
 from gateway_service.settings import Settings
-from gateway_service.speech import captioned_routes, legacy_routes, verify_routes
+from gateway_service.speech import captioned_routes, legacy_routes, stream_routes, verify_routes
 from gateway_service.speech import routes as speech_routes
 from gateway_service.storage.database import Storage
 from gateway_service.voices import routes as voice_routes
@@ -24,6 +24,7 @@ _ROUTERS = [
     page.router,
     speech_routes.router,
     captioned_routes.router,
+    stream_routes.router,
     voice_routes.router,
     job_routes.router,
     verify_routes.router,
@@ -60,6 +61,7 @@ def build_app(settings: Settings | None = None) -> FastAPI:
         collectors=[SERVICE_SECONDS, JobCollector(storage)],
     )
     describe_access(app, settings)
+    state_of(app).socket_paths = frozenset({stream_routes.PATH})
     for router in _ROUTERS:
         app.include_router(router)
     return app

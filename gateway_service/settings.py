@@ -67,6 +67,9 @@ class Settings(AppSettings, ClientSettings):
     keys, one address. A single key, and callers on this machine, may take all."""
     max_speech_seconds: float = Field(default=600.0, gt=0)
     """Sound of one request; send longer texts as a job."""
+    stream_idle_seconds: float = Field(default=300.0, gt=0)
+    """A WebSocket whose client sends no message for this long, while nothing is spoken, is
+    closed."""
     max_sentence_seconds: float = Field(default=120.0, gt=0)
     """Sound of one sentence of a job. The synthesizer's MAX_FRAMES are 80 s at the lowest speed."""
 

@@ -23,9 +23,12 @@ from shared.http.errors import ApiError, Forbidden, Unauthorized
 from shared.http.fair_queue import caller
 from shared.http.json_routes import ErrorResponse
 from shared.http.openapi import add_error
+from shared.http.routing import REQUESTS
 
 # Open WebUI asks for these lists without a key.
 OPEN_PATHS = browser_guard.OPEN_PATHS | {"/v1/audio/voices", "/v1/audio/models"}
+KEY_SUBPROTOCOL = "openai-insecure-api-key."
+"""As OpenAI's own clients begin a key in Sec-WebSocket-Protocol."""
 _OPEN_FOLDERS = (*browser_guard.OPEN_FOLDERS, "/static/")
 
 
@@ -90,7 +93,7 @@ class Access:
         self.hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _is_open(scope):
+        if scope["type"] not in REQUESTS or (scope["type"] == "http" and _is_open(scope)):
             return await self.app(scope, receive, send)
         try:
             name = scope["caller"] = self._caller(scope, Headers(scope=scope))
@@ -105,28 +108,37 @@ class Access:
 
         Raises Unauthorized and Forbidden.
         """
-        if self.keys:
-            return self._key_fingerprint(headers)
-        name = host_name(headers)
-        if not is_known(name, self.hosts):
+        if not self.keys and not is_known(name := host_name(headers), self.hosts):
             raise unknown_host("gateway", name)
-        if is_from_other_site(headers, self.origins):
+        # A browser keeps a response from other sites' pages by CORS, but not a WebSocket.
+        is_guarded = not self.keys or scope["type"] == "websocket"
+        if is_guarded and is_from_other_site(headers, self.origins):
             raise Forbidden(
                 "pages of other sites may not use this gateway; add their origin to CORS_ORIGINS. "
                 f"If this is its own page behind a proxy, {PASS_HOST_ON}",
                 param="origin",
             )
+        if self.keys:
+            return self._key_fingerprint(scope, headers)
         host, _ = scope.get("client") or ("unknown", 0)
         return str(host)
 
-    def _key_fingerprint(self, headers: Headers) -> str:
+    def _key_fingerprint(self, scope: Scope, headers: Headers) -> str:
         scheme, _, key = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
+        if scheme.lower() != "bearer":
+            key = key_of_subprotocol(scope)
+        if not key.strip():
             raise _unauthorized("the API key is missing; send it as Authorization: Bearer KEY")
         fingerprint = self.keys.fingerprint(key.strip().encode("latin-1"))  # the bytes as sent
         if fingerprint is None:
             raise _unauthorized("the API key is not valid; ask the gateway's operator for one")
         return fingerprint
+
+
+def key_of_subprotocol(scope: Scope) -> str:
+    """The key that a page sends with a WebSocket, for which it cannot set headers; "" if none."""
+    keys = [name for name in scope.get("subprotocols", ()) if name.startswith(KEY_SUBPROTOCOL)]
+    return keys[0].removeprefix(KEY_SUBPROTOCOL) if keys else ""
 
 
 def _is_open(scope: Scope) -> bool:

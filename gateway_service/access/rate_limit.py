@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from contextlib import aclosing
+from functools import partial
 
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage, RedisStorage
@@ -19,6 +20,7 @@ from shared.http.json_routes import ErrorResponse
 
 log = logging.getLogger("better")
 
+COUNT_REQUEST = "count_request"
 REDIS_RESPONSE_SECONDS = 0.5
 """Redis is treated as failed after this time."""
 REDIS_RETRY_SECONDS = 10.0
@@ -28,7 +30,8 @@ REDIS_RETRY_SECONDS = 10.0
 class RateLimit:
     """Middleware that responds with 429 and Retry-After to a caller over the limit.
 
-    Only POST counts: other methods start no work.
+    Only POST counts: other methods start no work. A WebSocket calls `scope[COUNT_REQUEST]` for each
+    request within it.
 
     limits: such as "60/minute; 1000/day". redis_url: counts are kept in memory if empty.
     """
@@ -43,16 +46,23 @@ class RateLimit:
             async with aclosing(self.counter):
                 return await self.app(scope, receive, send)
         # `Access` sets the caller, except for open paths.
-        if scope["type"] == "http" and scope["method"] == "POST" and "caller" in scope:
-            for limit in self.limits:
-                seconds = await self.counter.seconds_until_allowed(limit, scope["caller"])
-                if seconds:
-                    error = RateLimited(
-                        f"the limit for one caller is {limit}; try again in {seconds} s",
-                        retry_after_seconds=seconds,
-                    )
-                    return await ErrorResponse(error)(scope, receive, send)
+        if scope["type"] == "websocket":
+            scope[COUNT_REQUEST] = partial(self.count_request, scope["caller"])
+        elif scope["type"] == "http" and scope["method"] == "POST" and "caller" in scope:
+            try:
+                await self.count_request(scope["caller"])
+            except RateLimited as error:
+                return await ErrorResponse(error)(scope, receive, send)
         return await self.app(scope, receive, send)
+
+    async def count_request(self, caller: str) -> None:
+        """Count a request of the caller. Raises RateLimited if it is one too many."""
+        for limit in self.limits:
+            if seconds := await self.counter.seconds_until_allowed(limit, caller):
+                raise RateLimited(
+                    f"the limit for one caller is {limit}; try again in {seconds} s",
+                    retry_after_seconds=seconds,
+                )
 
 
 class RequestCounter:

@@ -57,10 +57,13 @@ class Encoder(Protocol):
 
 
 class MarkedSound:
-    """Samples in ±1 at another rate than 16 kHz, with the mark of a key unless that is None."""
+    """Samples in ±1 at another rate than 16 kHz, with the mark of a key unless that is None.
 
-    def __init__(self, rate: int, watermark_key: str | None) -> None:
-        self._marker = None if watermark_key is None else Watermarker(watermark_key)
+    start: samples of 16 kHz that come before, for a mark that continues.
+    """
+
+    def __init__(self, rate: int, watermark_key: str | None, start: int = 0) -> None:
+        self._marker = None if watermark_key is None else Watermarker(watermark_key, start)
         self._resampler = Resampler(SAMPLE_RATE, rate)
 
     def process(self, samples: Int16Array) -> Float32Array:
@@ -77,7 +80,7 @@ class SoundEncoder:
 
     samples: the number of 16 kHz samples to come, for the headers of WAV and FLAC. Without it, WAV
     says 0xFFFFFFFF bytes, as is usual, and FLAC 0 samples, which libsndfile rejects.
-    watermark_key: of the mark; None for no mark.
+    watermark_key: of the mark; None for no mark. start: as for MarkedSound.
     """
 
     def __init__(
@@ -85,8 +88,9 @@ class SoundEncoder:
         response_format: ResponseFormat,
         samples: int | None = None,
         watermark_key: str | None = PUBLIC_WATERMARK_KEY,
+        start: int = 0,
     ) -> None:
-        self._sound = MarkedSound(RATE, watermark_key)
+        self._sound = MarkedSound(RATE, watermark_key, start)
         self._length = resampled_length(samples, SAMPLE_RATE, RATE) if samples else 0
         self._header = _wav_header(self._length) if response_format == "wav" else b""
         codec = _CODECS.get(response_format)

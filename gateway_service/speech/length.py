@@ -48,7 +48,7 @@ async def require_short(
             counts = await chain.symbol_counts([pieces[i].text for i in odd], lexicon)
         symbols += sum(counts) - sum(letters[i] for i in odd)
     if (estimated := seconds(symbols)) > max_seconds:
-        raise _too_long(field, f"would be some {estimated:.0f} s of speech", max_seconds)
+        raise too_long(field, f"would be some {estimated:.0f} s of speech", max_seconds)
 
 
 async def within(
@@ -63,11 +63,11 @@ async def within(
         async for sentence in sentences:
             samples += sentence.samples
             if samples > max_seconds * SAMPLE_RATE:
-                raise _too_long(field, f"is over {max_seconds:g} s of speech", max_seconds)
+                raise too_long(field, f"is over {max_seconds:g} s of speech", max_seconds)
             yield sentence
 
 
-def _too_long(field: str, problem: str, max_seconds: float) -> TooLarge:
+def too_long(field: str, problem: str, max_seconds: float) -> TooLarge:
     return TooLarge(
         f"{field}: {problem}, the limit of one request is {max_seconds:g} s "
         "(MAX_SPEECH_SECONDS); send a shorter text, a higher speed, or a job, POST /v1/jobs",

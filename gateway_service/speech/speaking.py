@@ -15,7 +15,7 @@ from gateway_service.service_calls import as_api_errors
 from shared.http.errors import InvalidRequest, TooLarge
 from shared.http.tensors import Float32Array
 from shared.text.markup import MarkupError, TextFormat
-from shared.text.scripts import UnreadableScript, unreadable_letters
+from shared.text.scripts import UnreadableScript, require_readable, unreadable_letters
 from shared.text.sentences import Piece
 
 _SURELY_SPEAKABLE = re.compile("[a-zA-Z0-9]")
@@ -46,6 +46,18 @@ def pieces_of(
     if max_pieces is not None and len(pieces) > max_pieces:
         raise too_many_sentences(field, max_pieces)
     return pieces
+
+
+def readable(piece: Piece, field: str) -> Piece:
+    """A piece without words in other scripts. field: the caller's name for the text.
+
+    Raises InvalidRequest if most of it is in another script.
+    """
+    try:
+        require_readable(piece.text)
+    except UnreadableScript as error:
+        raise InvalidRequest(f"{field}: {error}", param=field, code="unreadable_script") from None
+    return speech.readable(piece)
 
 
 def too_many_sentences(field: str, max_pieces: int) -> TooLarge:

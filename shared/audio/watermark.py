@@ -75,15 +75,16 @@ class Watermarker:
     """Puts the mark into sound that arrives in chunks. It lags behind by 32 ms at most.
 
     The pattern continues from chunk to chunk, so one watermarker is for one stream of sound.
+    start: samples of the same sound that others have marked; the pattern continues there.
     """
 
-    def __init__(self, key: str = PUBLIC_WATERMARK_KEY) -> None:
+    def __init__(self, key: str = PUBLIC_WATERMARK_KEY, start: int = 0) -> None:
         self._gains = _gains(key)
         self._window = _sqrt_hann()
         # Half a frame of silence first, so that the first samples too lie in two frames.
         self._pending = np.zeros(HOP, np.float32)
         self._tail: Array = np.zeros(HOP)
-        self._frame, self._owed, self._lead = 0, 0, HOP
+        self._frame, self._owed, self._lead = round(start / HOP), 0, HOP
 
     def mark(self, chunk: Array) -> Float32Array:
         """[m]: the marked samples that are ready, from [n] samples of 16 kHz in ±1."""

@@ -22,6 +22,7 @@ class AppState(Generic[ModelT]):
     ready: true from then on, until the process begins to stop.
     parsing: held while a large JSON body is parsed, so that one takes memory at a time.
     requests_in_progress: those that change something or compute; the server waits for them.
+    socket_paths: paths at which the server accepts WebSockets.
     """
 
     settings: AppSettings
@@ -32,6 +33,7 @@ class AppState(Generic[ModelT]):
     check_ready: Callable[[], None] = lambda: None
     parsing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     requests_in_progress: int = 0
+    socket_paths: frozenset[str] = frozenset()
 
 
 def state_of(app: FastAPI) -> AppState[Any]:

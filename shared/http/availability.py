@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared.http.app_state import AppState
 from shared.http.errors import NotReady
 from shared.http.json_routes import ErrorResponse, ResponseTracker
-from shared.http.routing import route_path
+from shared.http.routing import REQUESTS, route_path
 
 _WORK = {"POST", "PUT", "PATCH", "DELETE"}
 _ALWAYS_SERVED = ("/health/", "/check", "/metrics")
@@ -19,7 +19,7 @@ class Draining:
     """Middleware: counts requests in progress, and rejects new ones once the app is not ready.
 
     Methods that only read are served to the end. A request that the stopping server cancels gets a
-    503 if its response has not started.
+    503 if its response has not started. A WebSocket counts its own work.
     """
 
     def __init__(self, app: ASGIApp, state: AppState[Any]) -> None:
@@ -27,10 +27,12 @@ class Draining:
         self.state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in REQUESTS:
+            return await self.app(scope, receive, send)
+        if scope["type"] == "websocket" and self.state.ready:
             return await self.app(scope, receive, send)
         if not self.state.ready:
-            if scope["method"] not in _WORK:
+            if scope.get("method", "POST") not in _WORK:
                 return await self.app(scope, receive, send)
             return await _stopping()(scope, receive, send)
         self.state.requests_in_progress += 1

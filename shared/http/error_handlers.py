@@ -46,19 +46,21 @@ def add_error_handlers(app: FastAPI) -> None:
         app.add_exception_handler(kind, respond)
 
     handle(ApiError, lambda _, error: error)
-    handle(RequestValidationError, lambda _, error: _from_validation(error))
+    handle(RequestValidationError, lambda _, error: from_validation(error))
     handle(HTTPException, _from_http)
-    handle(Exception, lambda *_: _unexpected())
+    handle(Exception, lambda *_: unexpected())
 
 
-def _unexpected() -> InternalError:
+def unexpected() -> InternalError:
+    """The error of an exception that nothing expects. Its log has the request id."""
     current = request_id.get() or ""
     error = InternalError(f"an internal error occurred; it is in our log under {current}")
     error.headers = {HEADER: current}  # this response is made outside the middleware that adds it
     return error
 
 
-def _from_validation(invalid: RequestValidationError) -> InvalidRequest:
+def from_validation(invalid: RequestValidationError) -> InvalidRequest:
+    """The first of the errors, by the name of its field."""
     first = invalid.errors()[0]
     # Where it was found, <the form of the body>, the field; then pydantic's: an entry, a type.
     names = [part for part in first["loc"] if isinstance(part, str) and not part.startswith("<")]

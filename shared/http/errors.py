@@ -11,6 +11,7 @@
     ├── TooLarge                413  over a limit
     ├── UnsupportedMediaType    415  unsupported content type or sound format
     ├── RangeNotSatisfiable     416  the requested range does not exist
+    ├── UpgradeRequired         426  a WebSocket, to which the request did not upgrade
     ├── InternalError           500  unexpected; the log has the details
     ├── QueueFull               429  try again after Retry-After seconds
     │   └── RateLimited         429  over the rate limit of one caller
@@ -102,6 +103,16 @@ class RangeNotSatisfiable(ApiError):
     status = 416
     type = "invalid_request_error"
     code = "range_not_satisfiable"
+
+
+class UpgradeRequired(ApiError):
+    status = 426
+    type = "invalid_request_error"
+    code = "websocket_needed"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
 
 
 class InternalError(ApiError):

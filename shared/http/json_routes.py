@@ -124,7 +124,7 @@ def parse_json(body: bytes) -> Any:
         raise _explain(body, error) from None
 
 
-def _without_nulls(parsed: Any) -> Any:
+def without_nulls(parsed: Any) -> Any:
     """A body whose fields of null are absent: many clients send every field that they know."""
     if not isinstance(parsed, dict):
         return parsed
@@ -217,7 +217,7 @@ class JsonRequest(Request):
         body = await self.body()
 
         def work() -> Any:
-            return validate(_without_nulls(parse_json(body)))
+            return validate(without_nulls(parse_json(body)))
 
         if len(body) < _SMALL_BYTES:
             self.parsed = work()

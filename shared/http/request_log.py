@@ -10,10 +10,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.http.metrics import Metrics
 from shared.http.request_id import HEADER, accepted_or_new, request_id
+from shared.http.routing import REQUESTS
 
 log = logging.getLogger("better.request")
 
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_SOCKET = "WEBSOCKET"
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", _SOCKET}
+_STARTS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
 
 
 @dataclass
@@ -32,14 +35,17 @@ def record_error_code(code: str) -> None:
 
 
 class RequestLog:
-    """Middleware: logs and counts every request by its route, never its path or contents."""
+    """Middleware: logs and counts every request by its route, never its path or contents.
+
+    A WebSocket counts once, when it ends, with the method WEBSOCKET.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in REQUESTS:
             return await self.app(scope, receive, send)
         current = accepted_or_new(Headers(scope=scope).get(HEADER))
         # Never reset: a request has its own task and context, and the server logs an exception
@@ -51,11 +57,11 @@ class RequestLog:
 
         async def tracking_send(message: Message) -> None:
             nonlocal status, sent
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            if message["type"] in _STARTS:
+                status = message.get("status", 101)  # a WebSocket that is accepted has none
                 MutableHeaders(scope=message)[HEADER] = current
             await send(message)
-            sent += len(message.get("body", b""))
+            sent += sum(len(message.get(part) or b"") for part in ("body", "bytes", "text"))
 
         try:
             await self.app(scope, receive, tracking_send)
@@ -65,7 +71,8 @@ class RequestLog:
             raise
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            method = scope["method"] if scope["method"] in _METHODS else "other"
+            asked = scope.get("method", _SOCKET)
+            method = asked if asked in _METHODS else "other"
             seconds = time.perf_counter() - started
             log_request(self.metrics, method, route, status, seconds, sent, problem.code)
 

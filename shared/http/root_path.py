@@ -6,6 +6,8 @@ want them with the prefix, and `root_path` beside them.
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.http.routing import REQUESTS
+
 
 class StripRootPath:
     """The outermost part: removes the prefix, if the proxy has left it there."""
@@ -15,7 +17,7 @@ class StripRootPath:
         self.root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] in REQUESTS:
             path: str = scope["path"]
             if path == self.root_path or path.startswith(f"{self.root_path}/"):
                 scope = {**scope, "path": path[len(self.root_path) :] or "/"}
@@ -30,7 +32,7 @@ class AddRootPath:
         self.root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] in REQUESTS:
             # In place: the router's own notes in the scope, such as the route, are read outside.
             scope["path"] = self.root_path + scope["path"]
             scope["root_path"] = self.root_path

@@ -4,6 +4,8 @@ from anyio import CancelScope
 from starlette.routing import Match, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+REQUESTS = frozenset({"http", "websocket"})
+"""Types of scopes that a client opens."""
 _MAX_KNOWN_PATHS = 64
 
 
@@ -60,7 +62,7 @@ class OptionalTrailingSlash:
         self._known: set[str] = set()  # paths that have a route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._has_route(scope):
+        if scope["type"] in REQUESTS and not self._has_route(scope):
             path = scope["path"]
             other = {**scope, "path": path[:-1] if path.endswith("/") else path + "/"}
             if self._has_route(other):

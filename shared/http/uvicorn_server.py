@@ -1,11 +1,11 @@
 """uvicorn under gunicorn, with limits that uvicorn does not have.
 
-This is the only module that extends classes of uvicorn and h11. uvicorn has no time limit for the
-head of a request, closes a connection at once after an early response (which resets it before the
-client has read that response), answers malformed requests in plain text, and refuses connections
-beyond a limit without regard to idle ones. None of this can be configured or done in middleware,
-so `TimeoutProtocol` overrides public methods of `H11Protocol`. Their behaviour may change in any
-release: pyproject.toml pins uvicorn exactly, and tests/shared/http/test_uvicorn_server.py fails
+This module and `websocket_protocol` alone extend classes of uvicorn and h11. uvicorn has no time
+limit for the head of a request, closes a connection at once after an early response (which resets
+it before the client has read that response), answers malformed requests in plain text, and refuses
+connections beyond a limit without regard to idle ones. None of this can be configured or done in
+middleware, so `TimeoutProtocol` overrides methods of `H11Protocol`. Their behaviour may change in
+any release: pyproject.toml pins uvicorn exactly, and tests/shared/http/test_uvicorn_server.py fails
 if a release changes a name used here.
 """
 
@@ -34,6 +34,12 @@ from shared.http.json_routes import ErrorResponse
 from shared.http.process_memory import freeze_gc
 from shared.http.request_id import HEADER, accepted_or_new, request_id
 from shared.http.request_log import log_request
+from shared.http.websocket_protocol import (
+    MAX_MESSAGE_BYTES,
+    SOCKET_READ_BYTES,
+    SOCKET_UNSENT_BYTES,
+    SocketProtocol,
+)
 
 ARRIVAL_FACTOR = 1.5
 """A request has this many times RECEIVE_SECONDS to arrive. Where an app reads the body,
@@ -116,7 +122,7 @@ class TimeoutProtocol(H11Protocol):
         self.has_unread_body = False  # of a request that was rejected here
         self.lingering: LingeringClose
         self.idle_since = self.loop.time()
-        self.is_reserve = self.is_evicted = False
+        self.is_reserve = self.is_evicted = self.is_upgraded = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
@@ -133,6 +139,8 @@ class TimeoutProtocol(H11Protocol):
         if self.lingering.has_started:
             return
         super().data_received(data)
+        if self.is_upgraded:
+            return
         is_idle = self.is_idle()
         in_head = is_idle and bool(self.conn.trailing_data[0])
         self.set_deadline(is_arriving=in_head or self.is_receiving())
@@ -141,6 +149,17 @@ class TimeoutProtocol(H11Protocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+
+    def _should_upgrade(self) -> bool:
+        """Only where the app has a WebSocket. Elsewhere an upgrade is ignored, as HTTP allows."""
+        path = self.scope["path"].removeprefix(self.state.settings.root_path).rstrip("/")
+        return path in self.state.socket_paths and super()._should_upgrade()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self.is_upgraded = True  # nothing of the request is left to arrive
+        self.set_deadline(is_arriving=False)
+        self.lingering.limit_buffers(SOCKET_READ_BYTES, SOCKET_UNSENT_BYTES)
+        super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
         if self.cycle and self.conn.our_state is not h11.IDLE:  # the error is in a body
@@ -211,7 +230,9 @@ class TimeoutProtocol(H11Protocol):
             if isinstance(other, TimeoutProtocol) and other is not self and not other.is_evicted
         ]
         regular = [other for other in others if not other.is_reserve]
-        if len(regular) < self.state.settings.max_connections or _evict_one(regular):
+        sockets = sum(isinstance(other, SocketProtocol) for other in self.connections)
+        taken = len(regular) + sockets
+        if taken < self.state.settings.max_connections or _evict_one(regular):
             return
         self.is_reserve = True
         reserve = [other for other in others if other.is_reserve]
@@ -235,6 +256,8 @@ class TimeoutProtocol(H11Protocol):
 
     def is_receiving(self) -> bool:
         """Whether a part of the request's body is still to come."""
+        if self.is_upgraded:
+            return False
         return self.has_unread_body or self.conn.their_state in (h11.SEND_BODY, h11.ERROR)
 
     def set_deadline(self, *, is_arriving: bool) -> None:
@@ -276,6 +299,11 @@ class LingeringClose:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+    def limit_buffers(self, read: int, write: int) -> None:
+        """Set the bytes that are read at a time, and those unsent at which writing pauses."""
+        self._transport.max_size = read  # type: ignore[attr-defined]
+        self._transport.set_write_buffer_limits(high=write)
 
     def is_closing(self) -> bool:
         return self.has_started or self._transport.is_closing()
@@ -327,6 +355,9 @@ class DrainingWorker(UvicornWorker):  # type: ignore[misc]  # uvicorn_worker has
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         **UvicornWorker.CONFIG_KWARGS,
         "timeout_graceful_shutdown": _CANCEL_SECONDS,
+        "ws": SocketProtocol,
+        "ws_max_size": MAX_MESSAGE_BYTES,
+        "ws_per_message_deflate": False,  # sound is compressed already, and a window takes memory
         "loop": "asyncio",  # TimeoutProtocol sets an attribute that uvloop's transports lack
     }
 

@@ -25,7 +25,6 @@ from wyoming.tts import (
 )
 
 from connectors.gateway import PCM_RATE
-from connectors.wyoming import SentenceBuffer
 from tests.conftest import REPOSITORY, free_port
 from tests.connectors.conftest import KEY
 
@@ -141,12 +140,3 @@ async def test_stream_of_nothing_is_stopped_at_once(client: AsyncTcpClient) -> N
     await client.write_event(SynthesizeChunk(text=" \n").event())
     await client.write_event(SynthesizeStop().event())
     assert len(await until(client, "synthesize-stopped")) == 1
-
-
-def test_buffer_gives_whole_sentences_and_the_rest_at_the_end() -> None:
-    buffer = SentenceBuffer()
-    assert [*buffer.add("It rai")] == []
-    assert [*buffer.add("ned. It was Mr. Ash who")] == ["It rained."]
-    assert [*buffer.add(" said so. Then")] == ["It was Mr. Ash who said so."]
-    assert buffer.rest() == "Then"
-    assert buffer.rest() == ""

@@ -25,8 +25,10 @@ async def app(scope, receive, send):
     await send({{"type": "http.response.start", "status": 200, "headers": []}})
     await send({{"type": "http.response.body", "body": repr(dict(os.environ)).encode()}})
 
-settings = SimpleNamespace(receive_seconds=60.0, max_connections=512)
-app.state = SimpleNamespace(ready=True, requests_in_progress=0, settings=settings)
+settings = SimpleNamespace(receive_seconds=60.0, max_connections=512, root_path="")
+app.state = SimpleNamespace(
+    ready=True, requests_in_progress=0, settings=settings, socket_paths=frozenset()
+)
 """
 NO_MODEL = """return await send(
             {"type": "lifespan.startup.failed", "message": "weights are missing"}

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import openai
 import pytest
@@ -13,10 +15,13 @@ from client.chain import WorkerThreadChain
 from client.retries import RetryPolicy
 from gateway_service.access.middleware import access_middleware
 from gateway_service.settings import Settings
-from gateway_service.speech import captioned_routes, legacy_routes
+from gateway_service.speech import captioned_routes, legacy_routes, stream_routes
 from gateway_service.speech import routes as speech_routes
 from shared.http.app import create_app
+from shared.http.app_state import AppState, state_of
 from shared.http.errors import NotFound
+from shared.http.uvicorn_server import TimeoutProtocol
+from shared.http.websocket_protocol import MAX_MESSAGE_BYTES, SocketProtocol
 from tests.support.served_app import served
 from tests.support.stub_services import StubServices, stub_embed
 
@@ -37,6 +42,7 @@ class StubVoices:
 class SpeechServer:
     url: str
     services: StubServices
+    state: AppState[Any]
 
     @property
     def openai(self) -> openai.OpenAI:
@@ -49,8 +55,8 @@ def speech_server(settings: Settings | None = None, **urls: str) -> Iterator[Spe
     settings = settings or Settings()
     with StubServices() as services:
         chain = _chain(services, settings, urls)
-        with _served(chain, settings) as url:
-            yield SpeechServer(url, services)
+        with _served(chain, settings) as (url, state):
+            yield SpeechServer(url, services, state)
 
 
 def _chain(services: StubServices, settings: Settings, urls: dict[str, str]) -> AsyncChain:
@@ -65,7 +71,7 @@ def _chain(services: StubServices, settings: Settings, urls: dict[str, str]) -> 
 
 
 @contextmanager
-def _served(chain: AsyncChain, settings: Settings) -> Iterator[str]:
+def _served(chain: AsyncChain, settings: Settings) -> Iterator[tuple[str, AppState[Any]]]:
     app = create_app(
         service="gateway",
         summary="Speech over stubs.",
@@ -84,8 +90,12 @@ def _served(chain: AsyncChain, settings: Settings) -> Iterator[str]:
     app.include_router(speech_routes.router)
     app.include_router(captioned_routes.router)
     app.include_router(legacy_routes.router)
-    with served(app) as url:
-        yield url
+    app.include_router(stream_routes.router)
+    state = state_of(app)
+    state.socket_paths = frozenset({stream_routes.PATH})
+    options = {"ws": SocketProtocol, "ws_max_size": MAX_MESSAGE_BYTES}
+    with served(app, http=partial(TimeoutProtocol, state), **options) as url:
+        yield url, state
 
 
 @pytest.fixture(scope="module")
