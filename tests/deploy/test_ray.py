@@ -24,8 +24,8 @@ from tests.cli.test_end_to_end import (
     test_an_error_of_a_service_is_its_own_words,
     test_an_error_of_the_gateway_is_its_own_words,
 )
-from tests.support.leaving_clients import Leaver, wait_until
-from tests.support.ray_nodes import SECOND, Nodes
+from tests.support.leaving_clients import Leaver
+from tests.support.ray_nodes import SECOND, Nodes, wait_until
 
 __all__ = [  # the chain's own end-to-end tests, here with Ray
     "_running_services",
@@ -122,11 +122,11 @@ def test_errors_have_our_form(http: httpx.Client) -> None:
     assert refused.json()["error"]["param"]
 
 
-def test_full_queue_of_the_proxy_is_our_429(http: httpx.Client) -> None:
+def test_full_queue_of_the_proxy_is_our_429(http: httpx.Client, url: str) -> None:
     body = http.get("/encoder/example.json").json()
 
     def embed(number: int) -> httpx.Response:
-        return httpx.post(f"{http.base_url}encoder/inference/", json=body, timeout=120)
+        return httpx.post(f"{url}/encoder/inference/", json=body, timeout=120)
 
     with ThreadPoolExecutor(24) as pool:
         answers = list(pool.map(embed, range(48)))
@@ -165,6 +165,11 @@ def test_leaving_client_ends_the_work_at_the_replica(http: httpx.Client, nodes: 
 
 
 def test_node_exports_metrics_of_ray_beside_ours(nodes: Nodes) -> None:
-    for raylet in nodes.alive():
-        address = f"{raylet['nodeManagerAddress']}:{raylet['metricsExportPort']}"
-        wait_until(lambda a=address: "ray_serve_" in httpx.get(f"http://{a}/metrics").text)
+    def are_exported() -> bool:
+        urls = [
+            f"http://{raylet['nodeManagerAddress']}:{raylet['metricsExportPort']}/metrics"
+            for raylet in nodes.ray.api.nodes()
+        ]
+        return len(urls) == 2 and all("ray_serve_" in httpx.get(url).text for url in urls)
+
+    wait_until(are_exported)

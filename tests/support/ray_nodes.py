@@ -3,19 +3,18 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import httpx
-
-from cli.cluster import RayCluster, local_config, problems, running_cluster
+from cli.processes import ProcessError
+from cli.ray_processes import RayCluster, local_config, problems, running_cluster
 from tests.conftest import free_port
-from tests.support.job_fixtures import wait_until
 
-SECONDS = 180  # for a change of the cluster, on a busy machine
+SECONDS = 180  # enough for any change of the cluster on a busy machine
 CPUS = 3
 """Of a node, as Ray counts them: the replicas of each app that fit, not cores."""
 SETTINGS = {
@@ -31,6 +30,14 @@ SETTINGS = {
 }
 SECOND = "127.0.0.3"  # the second node's address
 Details = dict[str, Any]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a change of the cluster, or fail the test. Asks Ray four times a second."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.25)
 
 
 class Nodes:
@@ -57,45 +64,43 @@ class Nodes:
             self.ray.deploy(before)
             self.wait_until_running()
 
-    def applications(self) -> dict[str, Details]:
-        applications: dict[str, Details] = self.ray.details()["applications"]
-        return applications
-
     def problems(self) -> list[str]:
-        return problems(self.applications().values())
+        return problems(self.ray.api.applications().values())
 
     def replicas(self, name: str, address: str | None = None) -> list[Details]:
         """Replicas that take requests. address: of their node."""
-        replicas = self.applications()[name]["deployments"][name]["replicas"]
+        replicas = self.ray.api.applications()[name]["deployments"][name]["replicas"]
         running = [replica for replica in replicas if replica["state"] == "RUNNING"]
         return [r for r in running if address in (None, r["node_ip"])]
 
     def wait_for_replicas(self, name: str, count: int) -> None:
-        wait_until(lambda: len(self.replicas(name)) == count, SECONDS)
+        wait_until(lambda: len(self.replicas(name)) == count)
 
     def wait_until_running(self) -> None:
         """Wait until every application is as it was asked for."""
 
         def are_running() -> bool:
-            statuses = {app["status"] for app in self.applications().values()}
+            statuses = {app["status"] for app in self.ray.api.applications().values()}
             assert "DEPLOY_FAILED" not in statuses, self.problems()
             return statuses == {"RUNNING"}
 
-        wait_until(are_running, SECONDS)
+        wait_until(are_running)
 
     def join(self, name: str, address: str, *arguments: str, **settings: str) -> None:
         """Start another node on this machine."""
         joins = [f"--address={self.ray.address}", f"--node-ip-address={address}"]
         self.ray.start_node(name, [*joins, f"--num-cpus={CPUS}", *arguments], settings)
 
-    def alive(self) -> list[Details]:
-        """Raylets of the nodes that have joined and not died."""
-        try:
-            answer = self.ray.serve.get("/nodes?view=summary").raise_for_status().json()
-        except httpx.HTTPError:
-            return []  # the dashboard is starting
-        raylets = [node["raylet"] for node in answer["data"]["summary"]]
-        return [raylet for raylet in raylets if raylet.get("state") == "ALIVE"]
+    def wait_for_nodes(self, count: int) -> None:
+        """Wait until so many live. The dashboard may be starting."""
+
+        def are_alive() -> bool:
+            self.ray.check_alive()
+            with suppress(ProcessError):
+                return len(self.ray.api.nodes()) == count
+            return False
+
+        wait_until(are_alive)
 
     def kill_node(self, name: str) -> None:
         """Kill all processes of a node at once, as a power cut would."""
@@ -125,7 +130,7 @@ def running_nodes(folder: Path, database_url: str, redis_url: str) -> Iterator[N
     with running_cluster(port, free_port(), free_port(), CPUS, settings) as ray:
         nodes = Nodes(ray, _config(port, redis_url))
         nodes.join("second node", SECOND)
-        wait_until(lambda: len(nodes.alive()) == 2, SECONDS)  # else all replicas go to the first
+        nodes.wait_for_nodes(2)  # else all replicas go to the first
         ray.deploy(nodes.config)
         ray.wait_until_ready()
         nodes.wait_until_running()
