@@ -48,7 +48,7 @@ class ServeApi:
     """
 
     def __init__(self, url: str, token: str) -> None:
-        self._url = url
+        self.url = url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # It answers an update only once Serve's controller runs.
         self._http = httpx.Client(
@@ -88,7 +88,7 @@ class ServeApi:
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             raise ProcessError(
-                f"the dashboard of Ray at {self._url} does not answer ({reason}); start Ray's "
+                f"the dashboard of Ray at {self.url} does not answer ({reason}); start Ray's "
                 "head, or name its dashboard with --dashboard"
             ) from error
         if answer.status_code in (401, 403):

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -25,7 +24,7 @@ from tests.cli.test_end_to_end import (
     test_an_error_of_the_gateway_is_its_own_words,
 )
 from tests.support.leaving_clients import Leaver
-from tests.support.ray_nodes import SECOND, Nodes, wait_until
+from tests.support.ray_nodes import NEEDS_RAY, SECOND, Nodes, wait_until
 
 __all__ = [  # the chain's own end-to-end tests, here with Ray
     "_running_services",
@@ -35,13 +34,7 @@ __all__ = [  # the chain's own end-to-end tests, here with Ray
     "test_an_error_of_a_service_is_its_own_words",
     "test_an_error_of_the_gateway_is_its_own_words",
 ]
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.skipif(
-        find_spec("ray") is None,
-        reason="ray is not installed: pip install 'better-api[cluster]'",
-    ),
-]
+pytestmark = [pytest.mark.cluster, NEEDS_RAY]
 
 
 @pytest.fixture

@@ -7,8 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from cli.processes import ProcessError
 from cli.ray_processes import RayCluster, local_config, problems, running_cluster
@@ -28,6 +31,9 @@ SETTINGS = {
     "RAY_SERVE_SLOW_STARTUP_WARNING_S": "5",
     "OMP_NUM_THREADS": "1",
 }
+NEEDS_RAY = pytest.mark.skipif(
+    find_spec("ray") is None, reason="ray is not installed: pip install 'better-api[cluster]'"
+)
 SECOND = "127.0.0.3"  # the second node's address
 Details = dict[str, Any]
 
@@ -69,7 +75,8 @@ class Nodes:
 
     def replicas(self, name: str, address: str | None = None) -> list[Details]:
         """Replicas that take requests. address: of their node."""
-        replicas = self.ray.api.applications()[name]["deployments"][name]["replicas"]
+        deployments = self.ray.api.applications()[name]["deployments"]
+        replicas = deployments[name]["replicas"] if name in deployments else []  # at an update
         running = [replica for replica in replicas if replica["state"] == "RUNNING"]
         return [r for r in running if address in (None, r["node_ip"])]
 
@@ -144,6 +151,7 @@ def _config(port: int, redis_url: str) -> Details:
     for name, count in {"encoder": 1, "vocoder": 2, "gateway": 2}.items():
         del deployments[name]["autoscaling_config"]
         deployments[name]["num_replicas"] = count
+        deployments[name]["health_check_period_s"] = 1  # so that a dead replica is seen soon
     deployments["encoder"] |= {"max_ongoing_requests": 3, "max_queued_requests": 2}
     deployments["worker"]["max_replicas_per_node"] = 1
     deployments["synthesizer"]["autoscaling_config"] = {
