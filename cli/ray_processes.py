@@ -133,9 +133,9 @@ class RayCluster:
         self._wait(lambda: bool(self.api.nodes()), "Ray's dashboard")
         self.api.deploy(config)
 
-    def wait_until_ready(self) -> None:
-        """Wait for all four apps. Raises ProcessError, at once if one of them cannot start."""
-        for name in [*SERVICES, "gateway"]:
+    def wait_until_ready(self, names: Sequence[str] = (*SERVICES, "gateway")) -> None:
+        """Wait for these apps. Raises ProcessError, at once if one of them cannot start."""
+        for name in names:
             path = "/health/ready" if name == "gateway" else f"/{name}/health/ready"
             self._wait(partial(self._is_ready, path), f"the {name}")
 

@@ -80,12 +80,13 @@ class Worker:
         self._running.close()
 
 
-def _application(name: str, build: Callable[[], FastAPI]) -> Application:
+def application(name: str, build: Callable[[], FastAPI]) -> Application:
+    """One deployment of this name, whose replicas build the app themselves."""
     return serve.deployment(name=name)(serve.ingress(build)(Replica)).bind()
 
 
-encoder = _application("encoder", _build_encoder)
-synthesizer = _application("synthesizer", _build_synthesizer)
-vocoder = _application("vocoder", _build_vocoder)
-gateway = _application("gateway", _build_gateway)
+encoder = application("encoder", _build_encoder)
+synthesizer = application("synthesizer", _build_synthesizer)
+vocoder = application("vocoder", _build_vocoder)
+gateway = application("gateway", _build_gateway)
 worker = serve.deployment(name="worker")(Worker).bind()
