@@ -55,7 +55,8 @@ CMD ["python", "-m", "cli", "wyoming", "--uri", "tcp://0.0.0.0:10200"]
 
 # docker build --target ray: the four apps in one image, for Ray Serve (docs/deploy-cluster.md).
 FROM torch AS ray
-RUN pip install --no-cache-dir 'ray[serve]>=2.60,<3'
+COPY requirements-cluster.txt .
+RUN pip install --no-cache-dir --require-hashes -r requirements-cluster.txt
 COPY --from=native /app/synthesizer_service/ synthesizer_service/
 COPY --from=native /app/vocoder_service/ vocoder_service/
 COPY shared shared

@@ -16,12 +16,13 @@ FUZZED := tests/system/test_fuzz.py tests/shared/http/test_hostile_bytes.py test
 TORCH := $(shell grep '^torch==' requirements-torch.txt)
 LOCK := $(BIN)/uv pip compile --quiet --universal --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help demo serve test fuzz check bench lock test-gateway test-others
+.PHONY: help demo serve test fuzz check bench lock test-gateway test-others test-cluster
 
 help:
 	@echo "make demo    start the three services, clone a voice, write demo/speech.wav"
 	@echo "make serve   run the gateway and the services on this machine until Ctrl-C"
 	@echo "make test    run the whole test suite"
+	@echo "make test-cluster  run the tests of a Ray cluster of two nodes, on this machine"
 	@echo "make fuzz    send far more invalid input to every app and reader than make test does"
 	@echo "make check   lint, formatting, types and the rules of the tree"
 	@echo "make bench   measure time and memory"
@@ -47,6 +48,10 @@ test-gateway: .venv/installed-dev
 test-others: .venv/installed-dev
 	COVERAGE_FILE=.coverage.others $(PYTEST) --ignore=tests/gateway_service
 
+# Three minutes. Not beside other tests, since replicas and nodes are killed under load.
+test-cluster: .venv/installed-cluster
+	$(BIN)/pytest -o faulthandler_timeout=0 -m cluster tests/deploy
+
 # Minutes. FUZZ_EXAMPLES sets the number of inputs, FUZZ_FILES that of hostile sound files (half an hour).
 # Failures are printed with the seed and a curl command.
 fuzz: .venv/installed-dev
@@ -68,6 +73,8 @@ lock: .venv/installed
 	$(LOCK) $(UPGRADE) --constraint requirements.txt --group torch --output-file requirements-torch.txt
 	$(LOCK) $(UPGRADE) --constraint requirements.txt --generate-hashes --no-emit-package torch --extra dev pyproject.toml \
 		--output-file requirements-dev.txt
+	$(LOCK) $(UPGRADE) --constraint requirements-dev.txt --generate-hashes --no-emit-package torch --extra cluster pyproject.toml \
+		--output-file requirements-cluster.txt
 
 # Each stamp has the time of the last successful installation.
 .venv/installed: requirements.txt requirements-torch.txt pyproject.toml setup.py $(wildcard */native/* */*/native/*)
@@ -80,4 +87,8 @@ lock: .venv/installed
 
 .venv/installed-dev: .venv/installed requirements-dev.txt
 	$(BIN)/pip install --require-hashes -r requirements-dev.txt
+	touch $@
+
+.venv/installed-cluster: .venv/installed-dev requirements-cluster.txt
+	$(BIN)/pip install --require-hashes -r requirements-cluster.txt
 	touch $@

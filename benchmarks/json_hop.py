@@ -120,7 +120,7 @@ def measure(runs: int) -> Table:
 
 
 def _rows(hop: Hop, runs: int) -> Iterator[Row]:
-    with _serving(hop.service) as connection:
+    with serving(hop.service) as connection:
         parts = hop.parts()
         call = partial(_call, connection, hop)
         whole, *seconds = seconds_side_by_side([call, *parts.values()], runs)
@@ -160,7 +160,7 @@ def _call(connection: http.client.HTTPConnection, hop: Hop) -> None:
 
 
 @contextmanager
-def _serving(service: str) -> Iterator[http.client.HTTPConnection]:
+def serving(service: str) -> Iterator[http.client.HTTPConnection]:
     """A connection to the service's stub app, which runs in its own process."""
     port = free_ports([service])[service]
     app = f"benchmarks.stub_apps:{service}"

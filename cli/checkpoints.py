@@ -137,7 +137,7 @@ def verify_command(folders: tuple[Path, ...], directory: Path) -> None:
 
     One of the two vocoders, vocoder and vocos, may be absent.
     """
-    for folder in folders or _all_models(directory):
+    for folder in folders or model_folders(directory):
         _report(folder, verify(folder))
 
 
@@ -159,7 +159,7 @@ def show_command(folder: Path) -> None:
     _report(folder, manifest)
 
 
-def _all_models(directory: Path) -> list[Path]:
+def model_folders(directory: Path) -> list[Path]:
     vocoders = [name for name in ("vocoder", "vocos") if (directory / name).exists()]
     return [directory / name for name in ("encoder", "synthesizer", *(vocoders or ["vocos"]))]
 

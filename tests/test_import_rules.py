@@ -94,10 +94,12 @@ def test_package_reaches_the_services_over_http_only(package: str) -> None:
         assert not packages & set(SERVICES) or file == str(REPOSITORY / BUILDS_THE_APPS), file
 
 
-def test_apps_on_ray_import_only_the_factory_of_each_service() -> None:
+def test_apps_on_ray_import_only_the_factory_of_each_service_and_the_worker() -> None:
     names = set(imported(REPOSITORY / BUILDS_THE_APPS))
     services = {name for name in names if name.partition(".")[0].endswith("_service")}
-    assert services == {f"{name}.app.build_app" for name in [*SERVICES, "gateway_service"]}
+    factories = {f"{name}.app.build_app" for name in [*SERVICES, "gateway_service"]}
+    worker = {"gateway_service.jobs.worker.running_worker", "gateway_service.settings.Settings"}
+    assert services == factories | worker
 
 
 def test_client_imports_only_itself_and_shared() -> None:

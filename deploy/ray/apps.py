@@ -1,4 +1,4 @@
-"""The four apps as Ray Serve applications, one deployment each.
+"""The four apps and the worker as Ray Serve applications, one deployment each.
 
 `serve.yaml` imports them and sets replicas, resources and limits. A replica builds its app from the
 environment, and is ready once the app's lifespan has loaded the model. This is the only module
@@ -6,19 +6,23 @@ besides the services themselves that imports them: a replica is the service.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TypeVar
 
 from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application
 
 from shared.http.app_state import state_of
-from shared.http.startup_errors import StartupError
+from shared.http.startup_errors import StartupError, read_settings
+
+T = TypeVar("T")
 
 
-def _built(build: Callable[[], FastAPI]) -> FastAPI:
+def _or_startup_error(start: Callable[[], T]) -> T:
     """Raises StartupError for an invalid setting: an exit would hide its line from Ray."""
     try:
-        return build()
+        return start()
     except SystemExit as error:
         raise StartupError(str(error)) from None
 
@@ -26,25 +30,25 @@ def _built(build: Callable[[], FastAPI]) -> FastAPI:
 def _build_encoder() -> FastAPI:
     from encoder_service.app import build_app
 
-    return _built(build_app)
+    return _or_startup_error(build_app)
 
 
 def _build_synthesizer() -> FastAPI:
     from synthesizer_service.app import build_app
 
-    return _built(build_app)
+    return _or_startup_error(build_app)
 
 
 def _build_vocoder() -> FastAPI:
     from vocoder_service.app import build_app
 
-    return _built(build_app)
+    return _or_startup_error(build_app)
 
 
 def _build_gateway() -> FastAPI:
     from gateway_service.app import build_app
 
-    return _built(build_app)
+    return _or_startup_error(build_app)
 
 
 class Replica:
@@ -61,11 +65,28 @@ class Replica:
             raise RuntimeError("the model is not loaded, or the replica is stopping")
 
 
-def _application(name: str, build: Callable[[], FastAPI]) -> Application:
+class Worker:
+    """A replica that runs jobs, as `better worker` does, until Ray deletes it."""
+
+    def __init__(self) -> None:
+        from gateway_service.jobs.worker import running_worker
+        from gateway_service.settings import Settings
+
+        self._running = ExitStack()
+        settings = _or_startup_error(lambda: read_settings(Settings))
+        self._running.enter_context(running_worker(settings))
+
+    def __del__(self) -> None:
+        self._running.close()
+
+
+def application(name: str, build: Callable[[], FastAPI]) -> Application:
+    """One deployment of this name, whose replicas build the app themselves."""
     return serve.deployment(name=name)(serve.ingress(build)(Replica)).bind()
 
 
-encoder = _application("encoder", _build_encoder)
-synthesizer = _application("synthesizer", _build_synthesizer)
-vocoder = _application("vocoder", _build_vocoder)
-gateway = _application("gateway", _build_gateway)
+encoder = application("encoder", _build_encoder)
+synthesizer = application("synthesizer", _build_synthesizer)
+vocoder = application("vocoder", _build_vocoder)
+gateway = application("gateway", _build_gateway)
+worker = serve.deployment(name="worker")(Worker).bind()

@@ -352,6 +352,7 @@ def test_replicas_of_ray_fit_a_node_with_the_measured_memory() -> None:
         "synthesizer": "synthesizer, bundled",
         "vocoder": "vocoder (Vocos), bundled",
         "gateway": "gateway",
+        "worker": "gateway",
     }
     for app in config["applications"]:
         (deployment,) = app["deployments"]

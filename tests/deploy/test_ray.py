@@ -1,62 +1,58 @@
-"""The apps on a real Ray on this machine: `pytest -m cluster`, with the extra `cluster`."""
+"""The apps on a real Ray of two nodes: `pytest -m cluster`, with the extra `cluster`."""
 
 import base64
 import json
-import os
-import signal
-import subprocess
-import time
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 import openai
 import pytest
 
-from cli.cluster import HOST, running_cluster
 from client.chain import Chain
 from shared.services import SERVICES
-from shared.voices import DEFAULT_VOICE, sample_path
-from tests.conftest import free_port
+from shared.voices import DEFAULT_VOICE, sample_embeds, sample_path
+from tests.cli.test_end_to_end import (
+    _running_services,
+    test_a_saved_voice_speaks_as_its_clip_does,
+    test_a_seed_makes_a_preset_say_the_same_twice,
+    test_a_text_that_cannot_be_spoken_is_told_by_the_synthesizer,
+    test_an_error_of_a_service_is_its_own_words,
+    test_an_error_of_the_gateway_is_its_own_words,
+)
+from tests.support.leaving_clients import Leaver
+from tests.support.ray_nodes import NEEDS_RAY, SECOND, Nodes, wait_until
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.skipif(
-        find_spec("ray") is None,
-        reason="ray is not installed: pip install 'better-api[cluster]'",
-    ),
+__all__ = [  # the chain's own end-to-end tests, here with Ray
+    "_running_services",
+    "test_a_saved_voice_speaks_as_its_clip_does",
+    "test_a_seed_makes_a_preset_say_the_same_twice",
+    "test_a_text_that_cannot_be_spoken_is_told_by_the_synthesizer",
+    "test_an_error_of_a_service_is_its_own_words",
+    "test_an_error_of_the_gateway_is_its_own_words",
 ]
+pytestmark = [pytest.mark.cluster, NEEDS_RAY]
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture
+def url(nodes: Nodes) -> str:
     """The gateway on Ray Serve; the services are below it."""
-    port = free_port()
-    settings = {
-        "DATA_DIR": str(tmp_path_factory.mktemp("data")),
-        "DATABASE_URL": "",
-        "REDIS_URL": "",
-        "API_KEYS": "",
-        "QUEUE_SECONDS": "300",  # on a busy machine a turn may come late
-    }
-    with running_cluster(port, free_port(), 2, settings):
-        yield f"http://{HOST}:{port}"
-
-
-@pytest.fixture(scope="module")
-def http(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=120) as client:
-        yield client
+    return nodes.url
 
 
 @pytest.fixture
 def chain(url: str) -> Iterator[Chain]:
     with Chain(*(f"{url}/{name}" for name in SERVICES)) as chain:
         yield chain
+
+
+def test_replicas_are_on_both_nodes(nodes: Nodes) -> None:
+    for name in ("vocoder", "gateway", "worker"):
+        assert len(nodes.replicas(name, SECOND)) == 1
+        assert len(nodes.replicas(name)) == 2
 
 
 def test_every_app_is_ready_under_its_prefix(http: httpx.Client) -> None:
@@ -119,31 +115,54 @@ def test_errors_have_our_form(http: httpx.Client) -> None:
     assert refused.json()["error"]["param"]
 
 
-def pids_of(name: str) -> list[int]:
-    """Processes of a deployment's replicas on this machine."""
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
-    return [
-        int(line.split()[0])
-        for line in listed.stdout.splitlines()
-        if f"ServeReplica:{name}:" in line
+def test_full_queue_of_the_proxy_is_our_429(http: httpx.Client, url: str) -> None:
+    body = http.get("/encoder/example.json").json()
+
+    def embed(number: int) -> httpx.Response:
+        return httpx.post(f"{url}/encoder/inference/", json=body, timeout=120)
+
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(embed, range(48)))
+    assert {answer.status_code for answer in answers} == {200, 429}
+    for answer in answers:
+        if answer.status_code == 429:
+            assert answer.headers["retry-after"] == "1"
+            assert answer.json()["error"]["code"] == "queue_full"
+    right = [np.array(answer.json()["embed"]) for answer in answers if answer.is_success]
+    np.testing.assert_array_equal(right, [right[0]] * len(right))
+
+
+def test_leaving_client_ends_the_work_at_the_replica(http: httpx.Client, nodes: Nodes) -> None:
+    def answered() -> float:
+        metrics = http.get("/synthesizer/metrics").text
+        pattern = r'http_requests_total\{method="POST",route="/inference/",status="200"\} (\S+)'
+        return sum(map(float, re.findall(pattern, metrics)))
+
+    def waiting() -> float:
+        (length,) = re.findall(r"^queue_length (\S+)", http.get("/synthesizer/metrics").text, re.M)
+        return float(length)
+
+    nodes.wait_for_replicas("synthesizer", 1)
+    before = answered()
+    embeds = np.stack([sample_embeds()[DEFAULT_VOICE]] * 16).tolist()
+    minutes = {"chars": [[20] * 1_000] * 16, "batched_embeds": embeds, "seed": 1}
+    leavers = [
+        Leaver(nodes.url, "/synthesizer/inference/", json.dumps(minutes).encode()) for _ in range(2)
     ]
+    wait_until(lambda: waiting() == 1)
+    for leaver in leavers:
+        leaver.leave()
+    body = http.get("/synthesizer/example.json").json()
+    assert http.post("/synthesizer/inference/", json=body).status_code == 200
+    assert answered() == before + 1
 
 
-def test_killed_replica_costs_no_answer_of_the_gateway(http: httpx.Client) -> None:
-    (pid,) = pids_of("synthesizer")
+def test_node_exports_metrics_of_ray_beside_ours(nodes: Nodes) -> None:
+    def are_exported() -> bool:
+        urls = [
+            f"http://{raylet['nodeManagerAddress']}:{raylet['metricsExportPort']}/metrics"
+            for raylet in nodes.ray.api.nodes()
+        ]
+        return len(urls) == 2 and all("ray_serve_" in httpx.get(url).text for url in urls)
 
-    def speak(number: int) -> Any:
-        body = {"input": f"This is number {number}.", "voice": "ash", "response_format": "wav"}
-        return http.post("/v1/audio/speech", json=body)
-
-    with ThreadPoolExecutor(3) as pool:
-        answers = pool.map(speak, range(6))
-        os.kill(pid, signal.SIGKILL)
-        statuses = [answer.status_code for answer in answers]
-    assert statuses == [200] * 6  # the gateway sends again what was at the dead replica
-    deadline = time.monotonic() + 120
-    while not http.get("/synthesizer/health/ready").is_success:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    assert speak(7).status_code == 200
-    assert pid not in pids_of("synthesizer")
+    wait_until(are_exported)

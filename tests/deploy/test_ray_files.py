@@ -92,16 +92,18 @@ def test_gateway_answers_other_machines() -> None:
 
 def test_every_app_has_its_prefix_and_its_import_path() -> None:
     prefixes = {name: app["route_prefix"] for name, app in APPS.items()}
-    assert prefixes == {"gateway": "/", **{name: f"/{name}" for name in SERVICES}}
+    services = {name: f"/{name}" for name in SERVICES}
+    assert prefixes == {"gateway": "/", "worker": None, **services}
     assert set(SERVICE_PREFIXES) == {f"/{name}" for name in SERVICES}
     source = (REPOSITORY / "deploy/ray/apps.py").read_text()
     for name, app in APPS.items():
         assert app["import_path"] == f"deploy.ray.apps:{name}"
-        assert re.search(rf"^{name} = _application\(", source, re.M)
+        assert re.search(rf"^{name} = ", source, re.M)
 
 
-def test_gateway_on_ray_finds_the_services_and_needs_keys() -> None:
-    variables = APPS["gateway"]["runtime_env"]["env_vars"]
+@pytest.mark.parametrize("app", ["gateway", "worker"])
+def test_callers_on_ray_find_the_services_and_need_keys(app: str) -> None:
+    variables = APPS[app]["runtime_env"]["env_vars"]
     port = CONFIG["http_options"]["port"]
     for name in SERVICES:
         assert variables[f"{name.upper()}_URL"] == f"http://127.0.0.1:{port}/{name}"
@@ -112,14 +114,19 @@ def test_gateway_on_ray_finds_the_services_and_needs_keys() -> None:
 def test_replica_refuses_by_itself_before_ray_queues() -> None:
     queue_limit = AppSettings.model_fields["queue_limit"].default
     concurrency = {"vocoder": VocoderSettings.model_fields["concurrency"].default}
-    for name, app in APPS.items():
-        (deployment,) = app["deployments"]
+    for name in [*SERVICES, "gateway"]:
+        (deployment,) = APPS[name]["deployments"]
         slots = queue_limit + concurrency.get(name, 1)
         assert slots < deployment["max_ongoing_requests"]
         assert deployment["max_queued_requests"] > 0
         assert deployment["backpressure_config"]["status_code"] == 429
         bounds = deployment["autoscaling_config"]
         assert 1 <= bounds["min_replicas"] < bounds["max_replicas"]
+
+
+def test_update_starts_new_replicas_before_it_stops_the_old_ones() -> None:
+    for app in APPS.values():
+        assert app["deployments"][0]["max_surge_percent"] > 0
 
 
 def test_replicas_drain_as_long_as_gunicorn_does() -> None:

@@ -363,7 +363,8 @@ def requirements(lines: list[str]) -> dict[str, Requirement]:
 
 
 RUNTIME = requirements(PYPROJECT["project"]["dependencies"])
-LOCKS = ["requirements.txt", "requirements-torch.txt", "requirements-dev.txt"]
+HASHED = ["requirements.txt", "requirements-dev.txt", "requirements-cluster.txt"]
+LOCKS = [*HASHED, "requirements-torch.txt"]
 
 
 def locked(file: str) -> dict[str, list[Requirement]]:
@@ -390,7 +391,7 @@ def test_lock_pins_one_version_of_everything(file: str) -> None:
         assert len(valid) <= 1
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("file", HASHED)
 def test_lock_has_hashes_of_everything(file: str) -> None:
     entries = (REPOSITORY / file).read_text().replace(" \\\n", " ").splitlines()
     for entry in entries:
@@ -399,9 +400,10 @@ def test_lock_has_hashes_of_everything(file: str) -> None:
 
 def test_lock_holds_what_pyproject_asks_for() -> None:
     pins = locked("requirements.txt") | locked("requirements-torch.txt")
-    dev = requirements(PYPROJECT["project"]["optional-dependencies"]["dev"])
     assert_met(RUNTIME, pins)
-    assert_met(dev, locked("requirements-dev.txt"))
+    for extra in ("dev", "cluster"):
+        wanted = requirements(PYPROJECT["project"]["optional-dependencies"][extra])
+        assert_met(wanted, locked(f"requirements-{extra}.txt"))
     assert_met(requirements(PYPROJECT["dependency-groups"]["torch"]), pins)
 
 

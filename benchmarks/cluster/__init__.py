@@ -1,0 +1,1 @@
+"""Measurements on Ray Serve: `python -m benchmarks.cluster`, with the extra `cluster`."""
