@@ -11,12 +11,14 @@ from typing import Any, Self, TypeVar
 import httpx
 import numpy as np
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from client.options import Lexicon, seed_or_new
 from client.retries import RetryPolicy
 from client.service import OnCall, Service, ignore_call
 from client.settings import Settings
 from client.wav_stream import Int16Array, NotWav, WavDecoder
+from shared.audio.clip_report import ClipReport
 from shared.audio.files import Clip, encode_float_wav
 from shared.audio.formats import MEDIA_TYPE_BY_SUFFIX
 from shared.audio.mel import MEL_FORMAT
@@ -29,7 +31,7 @@ log = logging.getLogger("better")
 
 SAMPLE_RATE = MEL_FORMAT.sample_rate
 EMBED_SIZE = 256
-_REPORT_NUMBERS = ("seconds", "voiced_seconds", "clipped_share", "level_dbfs", "snr_db")
+_REPORT = TypeAdapter(ClipReport)
 _CHARS_BATCH = 16  # texts in one call to /chars/
 # A proxy of the environment is for the way out, so these hosts are mounted without one.
 _DIRECT = dict.fromkeys(["all://127.0.0.1", "all://localhost", "all://[::1]"])
@@ -52,24 +54,12 @@ class Synthesis:
 
 
 @dataclass(frozen=True)
-class ClipReport:
-    """The encoder's measurements of a clip, as docs/api.md lists them.
+class EmbeddedClip:
+    """embed: [256], unit length. encoder: SHA-256 of its weights; "" if it does not tell."""
 
-    warnings: faults that make the embedding a worse likeness. notes: repairs made to the clip.
-    """
-
-    seconds: float
-    voiced_seconds: float
-    clipped_share: float
-    level_dbfs: float
-    snr_db: float
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    offset: float = 0.0
-    tone_share: float = 0.0
-    part_likeness: float | None = None
+    embed: Float32Array
+    report: ClipReport
     encoder: str = ""
-    """SHA-256 of the encoder's weights; "" if the encoder does not tell."""
 
 
 class AsyncChain:
@@ -119,41 +109,33 @@ class AsyncChain:
 
         Calls on_warning with each of the encoder's warnings.
         """
-        embed, warnings = await self._embed(clip, _warnings)
+
+        def parse(response: Json) -> tuple[Float32Array, list[str]]:
+            return self._embedding(response), _warnings(response)
+
+        embed, warnings = await self._encode(clip, parse)
         for warning in warnings:
             self._on_warning(f"{clip if isinstance(clip, Path) else 'the clip'}: {warning}")
         return embed
 
-    async def embed_with_report(self, clip: bytes) -> tuple[Float32Array, ClipReport]:
-        """[256], unit length, and the encoder's report, warnings included."""
-        return await self._embed(clip, self._report)
+    async def embed_with_report(self, clip: bytes) -> EmbeddedClip:
+        """The voice in a sound file, with the encoder's report, warnings included."""
 
-    async def _embed(
-        self, clip: Path | bytes | Clip, read: Callable[[Json], T]
-    ) -> tuple[Float32Array, T]:
+        def parse(response: Json) -> EmbeddedClip:
+            try:
+                report = _REPORT.validate_python(response.get("report"))
+            except ValidationError:
+                raise self._encoder.bad_response("no report of the clip") from None
+            return EmbeddedClip(self._embedding(response), report, str(response.get("encoder", "")))
+
+        return await self._encode(clip, parse)
+
+    async def _encode(self, clip: Path | bytes | Clip, parse: Callable[[Json], T]) -> T:
         body, media_type = await asyncio.to_thread(_clip_body, clip)
-
-        def parse(response: Json) -> tuple[Float32Array, T]:
-            return _array(self._encoder, response, "embed", (EMBED_SIZE,)), read(response)
-
         return await self._encoder.call("/inference/", body, media_type, parse)
 
-    def _report(self, response: Json) -> ClipReport:
-        try:
-            found = response["report"]
-            numbers = {name: float(found[name]) for name in _REPORT_NUMBERS}
-            likeness = found.get("part_likeness")
-            return ClipReport(
-                **numbers,
-                warnings=tuple(map(str, found["warnings"])),
-                notes=tuple(map(str, found.get("notes", ()))),
-                offset=float(found.get("offset", 0)),
-                tone_share=float(found.get("tone_share", 0)),
-                part_likeness=None if likeness is None else float(likeness),
-                encoder=str(response.get("encoder", "")),
-            )
-        except (KeyError, TypeError, ValueError):
-            raise self._encoder.bad_response("no report of the clip") from None
+    def _embedding(self, response: Json) -> Float32Array:
+        return _array(self._encoder, response, "embed", (EMBED_SIZE,))
 
     async def synthesize(
         self,

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from anyio import from_thread
 
 from client import speech
-from client.async_chain import EMBED_SIZE, SAMPLE_RATE, AsyncChain, ClipReport, Synthesis
+from client.async_chain import EMBED_SIZE, SAMPLE_RATE, AsyncChain, EmbeddedClip, Synthesis
 from client.options import Lexicon, SpeechOptions, seed_or_new
 from client.retries import RetryPolicy
 from client.service import OnCall, ignore_call
@@ -27,7 +27,7 @@ __all__ = [
     "EMBED_SIZE",
     "SAMPLE_RATE",
     "Chain",
-    "ClipReport",
+    "EmbeddedClip",
     "Lexicon",
     "Sentence",
     "Synthesis",
@@ -87,7 +87,7 @@ class Chain:
     def embed(self, clip: Path | bytes | Clip) -> Float32Array:
         return self._run(self._chain.embed, clip)
 
-    def embed_with_report(self, clip: bytes) -> tuple[Float32Array, ClipReport]:
+    def embed_with_report(self, clip: bytes) -> EmbeddedClip:
         return self._run(self._chain.embed_with_report, clip)
 
     def synthesize(

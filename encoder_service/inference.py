@@ -9,9 +9,10 @@ import torch
 from encoder_service.embedding import embed_utterance, part_likeness
 from encoder_service.hparams import SAMPLING_RATE, Hparams
 from encoder_service.model import SpeakerEncoder
-from encoder_service.preprocess import ClipReport, UnusableClip, usable_voice
+from encoder_service.preprocess import UnusableClip, usable_voice
 from encoder_service.recordings import Recording
 from encoder_service.settings import Settings
+from shared.audio.clip_report import ClipReport
 from shared.checkpoints.hparams import hparams_from
 from shared.checkpoints.loading import load_model, weights_sha256
 from shared.http.errors import InvalidRequest
@@ -52,10 +53,8 @@ def embed(model: SpeakerEncoder, decode: Decode) -> dict[str, Any]:
             param="wav",
             code="unusable_clip",
         )
-    likeness = part_likeness(heard.partials)
-    found = asdict(_with_speakers(report, likeness)) | {"part_likeness": likeness}
-    del found["problem"]  # there is none
-    return {"embed": heard.embed, "report": found, "encoder": model.weights_sha256}
+    report = _with_speakers(report, part_likeness(heard.partials))
+    return {"embed": heard.embed, "report": asdict(report), "encoder": model.weights_sha256}
 
 
 def clean(decode: Decode) -> dict[str, Any]:
@@ -77,6 +76,7 @@ def _usable_voice(recording: Recording) -> tuple[Float32Array, ClipReport]:
 
 
 def _with_speakers(report: ClipReport, likeness: float | None) -> ClipReport:
+    report = replace(report, part_likeness=likeness)
     if likeness is None or likeness >= MIN_PART_LIKENESS:
         return report
     warning = (

@@ -26,6 +26,7 @@ from encoder_service.measures import (
     tone_share,
     windows,
 )
+from shared.audio.clip_report import ClipReport
 
 TARGET_DBFS = -30.0
 
@@ -61,26 +62,11 @@ class UnusableClip(ValueError):
 
 
 @dataclass(frozen=True)
-class ClipReport:
-    seconds: float
-    voiced_seconds: float
-    """Seconds left when long silences are cut."""
-    clipped_share: float
-    """0 to 1: samples at full scale."""
-    level_dbfs: float
-    """RMS of the voice, or of the whole clip without one; -120 at the lowest."""
-    snr_db: float
-    """0 to 60: voice over the quietest tenth of the clip. Too low for a speaker without pauses."""
-    offset: float
-    """0 to 1: mean distance of the waveform's centre from 0. Removed if it matters."""
-    tone_share: float
-    """0 to 1: voiced parts that hold steady tones, as music does."""
+class Assessment:
+    """problem: the reason to refuse the clip, and the remedy; None if it can be used."""
+
+    report: ClipReport
     problem: str | None
-    """The reason to refuse the clip, and the remedy; None if it can be used."""
-    warnings: tuple[str, ...]
-    """Faults that make the embedding a worse likeness, each with its remedy."""
-    notes: tuple[str, ...] = ()
-    """Repairs made to the clip."""
 
 
 def preprocess(wav: Array, sr: int) -> Array:
@@ -94,13 +80,13 @@ def preprocess(wav: Array, sr: int) -> Array:
 
 def usable_voice(wav: Array, sr: int) -> tuple[Array, ClipReport]:
     """`preprocess` and `assess` in one pass. Raises UnusableClip."""
-    voice, report = _preprocess_and_assess(wav, sr)
-    if report.problem:
-        raise UnusableClip(report.problem)
-    return voice, report
+    voice, assessment = _preprocess_and_assess(wav, sr)
+    if assessment.problem:
+        raise UnusableClip(assessment.problem)
+    return voice, assessment.report
 
 
-def assess(wav: Array, sr: int) -> ClipReport:
+def assess(wav: Array, sr: int) -> Assessment:
     """Judge a recording of any kind, without raising. wav: [n] in ±1 at `sr` Hz."""
     return _preprocess_and_assess(wav, sr)[1]
 
@@ -164,7 +150,7 @@ def _has_offset(wav: Array) -> bool:
     return _mean_offset(wav) > MAX_OFFSET_SHARE * rms(wav)
 
 
-def _preprocess_and_assess(wav: Array, sr: int) -> tuple[Array, ClipReport]:
+def _preprocess_and_assess(wav: Array, sr: int) -> tuple[Array, Assessment]:
     sound = resample(wav, sr)
     found_offset, has_offset = _mean_offset(sound), _has_offset(sound)
     centred = sound - offset(sound) if has_offset else sound
@@ -179,13 +165,12 @@ def _preprocess_and_assess(wav: Array, sr: int) -> tuple[Array, ClipReport]:
         snr_db=snr_db(centred, voiced),
         offset=found_offset,
         tone_share=tone_share(centred, voiced),
-        problem=None,
-        warnings=(),
     )
     if problem := _problem(report, sound, centred, voiced):
-        return voice, replace(report, problem=problem)
+        return voice, Assessment(report, problem)
     notes = (_offset_note(found_offset),) if has_offset else ()
-    return voice, replace(report, warnings=tuple(_warnings(report)), notes=notes)
+    report = replace(report, warnings=tuple(_warnings(report)), notes=notes)
+    return voice, Assessment(report, None)
 
 
 def _problem(report: ClipReport, sound: Array, centred: Array, voiced: Mask) -> str | None:

@@ -43,13 +43,16 @@ def clone(chain: Chain, voices: VoiceLibrary, form: VoiceForm) -> Voice:
 def check_samples(chain: Chain, samples: Sequence[Sample]) -> list[SampleCheck]:
     """Judge samples and keep nothing. Raises as `clone`."""
     heard = _usable_samples(chain, samples)
-    return [checked(verdict, s.report) for verdict, s in zip(judge(heard), heard, strict=True)]
+    return [
+        checked(verdict, sample.clip.report if sample.clip else None)
+        for verdict, sample in zip(judge(heard), heard, strict=True)
+    ]
 
 
 def _usable_samples(chain: Chain, samples: Sequence[Sample]) -> list[HeardSample]:
     """Raises InvalidRequest if none is usable."""
     heard = [_hear(chain, sample) for sample in samples]
-    if any(sample.embed is not None for sample in heard):
+    if any(sample.clip for sample in heard):
         return heard
     problems = "; ".join(f"{sample.file}: {sample.problem}" for sample in heard)
     raise InvalidRequest(f"audio_sample: {problems}", param="audio_sample", code="unusable_samples")
@@ -61,12 +64,12 @@ def _hear(chain: Chain, sample: Sample) -> HeardSample:
     try:
         data = _for_the_encoder(sample.data, warnings) if _is_media(sample.data) else sample.data
         with as_api_errors(_FIELDS):
-            embed, report = chain.embed_with_report(data)
+            clip = chain.embed_with_report(data)
     except (InvalidRequest, UnsupportedMediaType, TooLarge) as error:
         # The encoder lists the formats that it reads itself, which are fewer.
         problem = error.message.removeprefix("audio_sample: ").replace(audio.READ_HERE, READ_HERE)
         return HeardSample(sample.file, digest, problem=problem)
-    return HeardSample(sample.file, digest, embed, report, file_warnings=tuple(warnings))
+    return HeardSample(sample.file, digest, clip, file_warnings=tuple(warnings))
 
 
 def _is_media(data: bytes) -> bool:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from client.chain import ClipReport
 from gateway_service.voices.schemas import Check, CheckName, Rating, SampleCheck, SampleVerdict
+from shared.audio.clip_report import ClipReport
 
 _WORST_FIRST: tuple[Rating, ...] = ("Poor", "Fair", "Good")
 

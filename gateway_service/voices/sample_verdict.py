@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from client.chain import ClipReport
+from client.chain import EmbeddedClip
 from gateway_service.voices.schemas import SampleVerdict
 from shared import voices
+from shared.audio.clip_report import ClipReport
 from shared.http.tensors import Float32Array
 
 _SPREAD_SECONDS = 0.45
@@ -35,15 +36,14 @@ _CLIPPED_COSINE = (1.0, 0.9, 0.75, 0.65)
 
 @dataclass(frozen=True)
 class HeardSample:
-    """embed: [256], unit length; None for a sample that cannot be used, for the reason `problem`.
+    """clip: None for a sample that cannot be used, for the reason `problem`.
 
     file_warnings: faults of the file, found before the encoder got it.
     """
 
     file: str
     sha256: str
-    embed: Float32Array | None = None
-    report: ClipReport | None = None
+    clip: EmbeddedClip | None = None
     problem: str = ""
     file_warnings: tuple[str, ...] = ()
 
@@ -95,19 +95,19 @@ def _to_own_voice(seconds: Float32Array | np.float32) -> Float32Array:
 
 
 def _heard(samples: Sequence[HeardSample]) -> _Usable:
-    found = [(i, s.embed, s.report) for i, s in enumerate(samples)]
-    known = [(i, embed, report) for i, embed, report in found if embed is not None and report]
+    known = [(i, sample.clip) for i, sample in enumerate(samples) if sample.clip]
     return _Usable(
-        [i for i, _, _ in known],
-        np.array([embed for _, embed, _ in known], np.float32),
-        np.array([report.voiced_seconds for _, _, report in known], np.float32),
+        [i for i, _ in known],
+        np.array([clip.embed for _, clip in known], np.float32),
+        np.array([clip.report.voiced_seconds for _, clip in known], np.float32),
     )
 
 
 def _verdict(sample: HeardSample) -> SampleVerdict:
     verdict = SampleVerdict(file=sample.file, sha256=sample.sha256, usable=False)
-    if (report := sample.report) is None:
+    if (clip := sample.clip) is None:
         return verdict.model_copy(update={"warnings": [sample.problem]})
+    report = clip.report
     return SampleVerdict(
         file=sample.file,
         sha256=sample.sha256,
@@ -120,7 +120,7 @@ def _verdict(sample: HeardSample) -> SampleVerdict:
         expected_similarity=round(expected_similarity(report), 2),
         warnings=[*sample.file_warnings, *report.warnings],
         notes=list(report.notes),
-        encoder=report.encoder or None,
+        encoder=clip.encoder or None,
     )
 
 

@@ -1,9 +1,9 @@
 """A stand-in for the encoder without HTTP, with a fixed report for each sample."""
 
-from client.chain import ClipReport
+from client.chain import EmbeddedClip
 from client.errors import ServiceError
+from shared.audio.clip_report import ClipReport
 from shared.audio.files import READ_HERE
-from shared.http.tensors import Float32Array
 from shared.voices import sample_embeds
 
 WEIGHTS = "e" * 64
@@ -21,7 +21,7 @@ class FakeEncoder:
         self.heard: list[bytes] = []
         self.error: Exception | None = None
 
-    def embed_with_report(self, clip: bytes) -> tuple[Float32Array, ClipReport]:
+    def embed_with_report(self, clip: bytes) -> EmbeddedClip:
         if self.error:
             raise self.error
         self.heard.append(clip)
@@ -32,7 +32,5 @@ class FakeEncoder:
                 "encoder", 415, f"the sound file cannot be decoded; {READ_HERE}", param="file"
             )
         voiced = float(seconds or 5)
-        report = ClipReport(
-            voiced + 1, voiced, 0.0, -20.0, 40.0, ("a little far away",), encoder=WEIGHTS
-        )
-        return sample_embeds()[name], report
+        report = ClipReport(voiced + 1, voiced, 0.0, -20.0, 40.0, warnings=("a little far away",))
+        return EmbeddedClip(sample_embeds()[name], report, WEIGHTS)

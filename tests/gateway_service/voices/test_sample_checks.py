@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from client.chain import ClipReport
 from gateway_service.voices.sample_checks import checked
 from gateway_service.voices.schemas import SampleVerdict
+from shared.audio.clip_report import ClipReport
 
 GOOD = ClipReport(9.0, 8.0, 0.0, -20.0, 40.0, warnings=(), part_likeness=0.9)
 VERDICT = SampleVerdict(file="a.wav", sha256="0" * 64, usable=True)

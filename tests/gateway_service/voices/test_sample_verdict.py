@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from client.chain import ClipReport
+from client.chain import EmbeddedClip
 from gateway_service.voices.sample_verdict import (
     REACHED_LIKENESS,
     HeardSample,
@@ -10,6 +10,7 @@ from gateway_service.voices.sample_verdict import (
     mean_embed,
 )
 from gateway_service.voices.schemas import SampleVerdict
+from shared.audio.clip_report import ClipReport
 from shared.http.tensors import Float32Array
 from shared.voices import sample_embeds
 
@@ -29,7 +30,7 @@ def report(
 
 
 def heard(embed: Float32Array = ASH, found: ClipReport | None = None) -> HeardSample:
-    return HeardSample("clip.wav", "0" * 64, embed, found or report())
+    return HeardSample("clip.wav", "0" * 64, EmbeddedClip(embed, found or report()))
 
 
 UNREADABLE = HeardSample("notes.txt", "1" * 64, problem="the sound file cannot be decoded")
