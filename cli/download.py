@@ -7,7 +7,6 @@ deleted if they prove to be wrong.
 """
 
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -22,6 +21,7 @@ from pathlib import Path
 import httpx
 
 from client.retries import RetryPolicy, parse_retry_after
+from shared.operating_system import lock_file
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds without data
 TRIES_WITHOUT_PROGRESS = 5
@@ -211,7 +211,7 @@ def opened(part: Path) -> Iterator[BufferedRandom]:
     """The .part file, locked for this process, and removed if it stays empty."""
     with part.open("a+b") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(file, wait=False)
         except BlockingIOError:
             raise FetchError(f"{part}: another fetch writes to it; wait for it") from None
         try:

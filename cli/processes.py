@@ -1,5 +1,8 @@
 """Services as child processes, each run by the `web` line of the Procfile, as on Heroku.
 
+An installed package has no Procfile, and runs gunicorn the same way; Windows has no gunicorn, and
+runs uvicorn.
+
 Honcho also runs Procfiles, but it kills requests after 5 s, and leaves children behind if a signal
 arrives while it starts them.
 
@@ -12,14 +15,13 @@ ProcessError
 import errno
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Self
@@ -30,8 +32,9 @@ import httpx
 from client.chain import Chain
 from client.errors import ChainError
 from client.settings import Settings as ClientSettings
+from shared.operating_system import HAS_GUNICORN, ask_to_stop, kill_group, own_group
 from shared.services import SERVICES, url_settings
-from shared.settings import REPOSITORY
+from shared.settings import IS_INSTALLED, REPOSITORY
 from shared.stop_signals import StopSignalOnce, stop_signals_held
 
 GRACE_SECONDS = 30.0
@@ -144,13 +147,12 @@ class ServiceProcesses:
 
     def _end_children(self) -> None:
         for child in self._children.values():
-            child.terminate()
+            ask_to_stop(child)
         deadline = time.monotonic() + GRACE_SECONDS
         while self._any_runs() and not self._signals.is_impatient and time.monotonic() < deadline:
             time.sleep(0.05)
         for child in self._children.values():
-            with suppress(ProcessLookupError):  # orphaned workers stay in the group of their master
-                os.killpg(child.pid, signal.SIGKILL)
+            kill_group(child)  # orphaned workers stay in the group of their master
             child.wait()
 
     def _any_runs(self) -> bool:
@@ -167,18 +169,18 @@ class ServiceProcesses:
             "BIND_HOST": self._host,
         }
         return subprocess.Popen(
-            _web_command(self._root / "Procfile"),
-            cwd=self._root,
+            _web_command(self._root),
+            cwd=None if IS_INSTALLED else self._root,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            process_group=0,  # so that Ctrl-C reaches only us, and the group can be killed
+            **own_group(),  # so that Ctrl-C reaches only us, and the group can be killed
         )
 
 
 def _ending(code: int) -> str:
-    if code == -signal.SIGKILL:
+    if code == -9:
         return "was killed (SIGKILL); free memory if the machine ran out of it"
     return f"ended with exit code {code}; its log says why"
 
@@ -232,7 +234,12 @@ def free_ports(names: Iterable[str]) -> dict[str, int]:
     return ports
 
 
-def _web_command(procfile: Path) -> list[str]:
+def _web_command(root: Path) -> list[str]:
+    if not HAS_GUNICORN:
+        return [sys.executable, "-m", "shared.http.uvicorn_process"]
+    if IS_INSTALLED:
+        return [sys.executable, "-m", "gunicorn", "--config", str(root / "gunicorn.conf.py")]
+    procfile = root / "Procfile"
     for line in procfile.read_text().splitlines():
         kind, _, command = line.partition(":")
         if kind == "web":

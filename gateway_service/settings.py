@@ -20,7 +20,7 @@ from redis import ConnectionPool
 
 from client.settings import Settings as ClientSettings
 from gateway_service.access.api_keys import ApiKeys
-from shared.settings import MIB, PUBLIC_WATERMARK_KEY, REPOSITORY, AppSettings, HostNames
+from shared.settings import DATA_FOLDER, MIB, PUBLIC_WATERMARK_KEY, AppSettings, HostNames
 
 _ORIGIN = re.compile(r"https?://[^/*\s]+")
 
@@ -40,7 +40,7 @@ def _origins(listed: str | tuple[str, ...]) -> tuple[str, ...]:
 class Settings(AppSettings, ClientSettings):
     """The client's settings, with addresses and timeouts of the services, and the gateway's own."""
 
-    data_dir: Path = REPOSITORY / "data"
+    data_dir: Path = DATA_FOLDER
     """Folder of the SQLite database: voices and jobs."""
     min_free_bytes: int = Field(default=64 * MIB, ge=0)
     """Free space that the disk of a SQLite database needs. With less, nothing new is stored and no

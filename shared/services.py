@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_PORT = 8000
+_PREFIX = __name__.rpartition("shared")[0]
+"""Of module names: empty in the repository, better_api. in a wheel."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,11 @@ class App:
     @property
     def package(self) -> str:
         return f"{self.name}_service"
+
+    @property
+    def module(self) -> str:
+        """Full name of the package, for imports."""
+        return f"{_PREFIX}{self.package}"
 
     @property
     def url_setting(self) -> str:

@@ -7,8 +7,15 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.operating_system import data_folder
+
 MIB = 2**20
 REPOSITORY = Path(__file__).parents[1]
+"""Folder of the packages, checkpoints/ and samples/: the repository, or an installed better_api."""
+IS_INSTALLED = "." in __package__
+"""Whether this is better_api.shared, from a wheel (deploy/wheel.py)."""
+DATA_FOLDER = data_folder() if IS_INSTALLED else REPOSITORY / "data"
+"""Default folder of what the gateway stores."""
 PUBLIC_WATERMARK_KEY = "better-api"
 """The default watermark key. Everybody knows it, so anybody can find and forge the mark."""
 _HOST_NAME = re.compile(r"[\w.-]+")

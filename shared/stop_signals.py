@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last two on some systems only
+STOP_SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
+_SIGHUP = getattr(signal, "SIGHUP", None)
 MAX_BURST_SECONDS = 1.0
 """Stop signals that arrive within this time are one request to stop: a supervisor signals the whole
 process group, and `make` then signals its child again."""
@@ -20,7 +22,7 @@ class StopSignal(SystemExit):
 def raise_on_stop_signals() -> None:
     """Make each stop signal raise StopSignal in the main thread, from now on."""
     for number in STOP_SIGNALS:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+        if number != _SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, _raise)
 
 

@@ -1,10 +1,10 @@
 """Settings of the vocoder, from the environment."""
 
-import os
 from typing import Literal
 
 from pydantic import Field
 
+from shared.operating_system import available_cores
 from shared.settings import ServiceSettings
 from vocoder_service.wavernn.correction import PASSES
 
@@ -20,7 +20,7 @@ class Settings(ServiceSettings):
     """Longest mel spectrogram, in frames of 12.5 ms."""
     concurrency: int = Field(default=16, gt=0)
     """Requests vocoded at a time; WaveRNN runs them in one batch."""
-    vocoder_threads: int = Field(default_factory=lambda: min(4, len(os.sched_getaffinity(0))), gt=0)
+    vocoder_threads: int = Field(default_factory=lambda: min(4, available_cores()), gt=0)
     """Vocos: threads that all requests share, a block at a time. WaveRNN: threads of the native
     sample loop, which share the folds of a batch."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"

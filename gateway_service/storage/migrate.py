@@ -1,6 +1,5 @@
 """Alembic's migrations, run in process. One process migrates at a time; the others wait."""
 
-import fcntl
 import hashlib
 import shutil
 import sqlite3
@@ -15,6 +14,7 @@ from sqlalchemy import Engine, exc, text
 
 from gateway_service.storage.engine import StorageMisconfigured, for_writing
 from gateway_service.storage.sqlite_space import prepare_file
+from shared.operating_system import lock_file
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_SECONDS = 8  # for another process's migration on MariaDB
@@ -94,7 +94,7 @@ def _sqlite_lock(file: Path) -> Iterator[None]:
     except OSError as error:
         raise _not_writable(file.parent, error.strerror) from None
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock_file(lock)
         _require_writable(file)
         try:
             prepare_file(file)

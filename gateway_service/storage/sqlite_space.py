@@ -77,10 +77,9 @@ class DiskSpace:
 
     def _free_bytes(self) -> float:
         try:
-            status = os.statvfs(self._folder)
+            return shutil.disk_usage(self._folder).free
         except OSError:  # the folder does not exist yet
             return float("inf")
-        return status.f_bavail * status.f_frsize
 
 
 def prepare_file(file: Path) -> None:

@@ -51,8 +51,11 @@ REFUSALS: dict[str, type[ApiError]] = {
     kind.__name__: kind
     for kind in (InvalidRequest, TooLarge, UnsupportedMediaType, CutOff, EndsEarly)
 }
-_CRASHES = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGFPE, -signal.SIGILL}
-_KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME")
+_CRASH_SIGNALS = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL")
+_CRASHES = {-getattr(signal, name) for name in _CRASH_SIGNALS if hasattr(signal, name)}
+_CRASHES |= {0xC0000005, 0xC0000374, 0xC0000409}  # on Windows: bad access, heap, stack
+_OUT_OF_TIME = -getattr(signal, "SIGXCPU", 24)
+_KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT")
 _decoding = threading.Lock()
 _POLL_SECONDS = 0.5  # between checks that the client is still connected
 
@@ -108,7 +111,7 @@ def _process(*arguments: str) -> subprocess.Popen[bytes]:
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     return subprocess.Popen(
         [sys.executable, "-m", "shared.audio.decoding_process", *arguments],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[__name__.count(".")],  # where the outermost package lies
         env=kept | {"OPENBLAS_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -135,7 +138,7 @@ def _read(output: IO[bytes], size: int) -> bytes:
 
 def _failure(status: int) -> Exception:
     """The error for a process that ended with this status."""
-    if status == -signal.SIGXCPU:
+    if status == _OUT_OF_TIME:
         return _invalid(
             f"decoding it takes longer than {MAX_SECONDS_TO_BEGIN} s and a tenth of its length: "
             "it is damaged or holds more than sound"

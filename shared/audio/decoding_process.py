@@ -5,7 +5,7 @@ standard input and writes its sound to standard output.
 """
 
 import json
-import resource
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def answer(blocks: Iterator[Block], out: IO[bytes]) -> None:
 
     The limits stay in force for the process.
     """
-    _limit(resource.RLIMIT_CORE, 0)
+    _limit("RLIMIT_CORE", 0)
     _limit_memory()
     refusal: ApiError | None = None
     try:
@@ -72,16 +72,21 @@ def _limit_memory() -> None:
     """Limit the memory taken from here on. Only Linux tells its size and enforces the limit."""
     if _STATM.exists():
         pages = int(_STATM.read_text().split()[0])
-        _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + MAX_MIB * 2**20)
+        _limit("RLIMIT_AS", pages * os.sysconf("SC_PAGE_SIZE") + MAX_MIB * 2**20)
 
 
 def _limit_time(seconds: float) -> None:
     """Limit the processor time. seconds: of sound decoded so far."""
-    _limit(resource.RLIMIT_CPU, MAX_SECONDS_TO_BEGIN + int(seconds / MIN_SPEED))
+    _limit("RLIMIT_CPU", MAX_SECONDS_TO_BEGIN + int(seconds / MIN_SPEED))
 
 
-def _limit(kind: int, limit: int) -> None:
-    """Lower a soft limit, never above the hard one."""
+def _limit(name: str, limit: int) -> None:
+    """Lower a soft limit, never above the hard one. Windows has no such limits."""
+    try:
+        import resource
+    except ImportError:
+        return
+    kind = getattr(resource, name)
     _, hard = resource.getrlimit(kind)
     soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
     resource.setrlimit(kind, (soft, hard))

@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.http.startup_errors import StartupError
-from shared.settings import REPOSITORY
+from shared.settings import IS_INSTALLED, REPOSITORY
 
 MANIFEST_NAME = "manifest.json"
 NOTICE_NAME = "NOTICE"
@@ -150,6 +150,8 @@ def _remedy(folder: Path) -> str:
     if directory.resolve() == (REPOSITORY / "checkpoints").resolve():
         if (REPOSITORY / ".git").exists():
             ways.append(f"`git checkout -- {shlex.quote(str(folder))}` (the bundled weights)")
+        elif IS_INSTALLED:
+            ways.append("install better-api again (the bundled weights)")
         if name in RTVC_MODELS:
             ways.append(f"`better checkpoints fetch --force {name}` (the official weights)")
         elif not ways:

@@ -39,6 +39,11 @@ from shared.checkpoints.manifest import (
 __all__ = ["Checkpoint", "CheckpointError", "Manifest", "load", "load_into", "verify"]
 
 MAX_ARCHIVE_OVERHEAD = 8192  # bytes that torch.save writes around a tensor: 1.5 kB in torch 2.13
+# O_NOFOLLOW rejects links, and O_NONBLOCK keeps a FIFO from blocking the start. Windows lacks them,
+# and has O_BINARY instead.
+_FLAGS = os.O_RDONLY
+for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    _FLAGS |= getattr(os, _name, 0)
 
 
 @dataclass(frozen=True)
@@ -93,8 +98,7 @@ def load_into(model: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> None:
 def _read_verified(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     """The manifest and the bytes of each file, with all hashes checked."""
     with _opened(folder) as directory:
-        with os.scandir(directory) as entries:
-            present = {entry.name for entry in entries}
+        present = _names(directory, folder)
         if MANIFEST_NAME not in present:
             raise broken(folder, f"{MANIFEST_NAME} is missing, so this is not a checkpoint")
         manifest = parse_manifest(
@@ -110,9 +114,23 @@ def _read_verified(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
         }
 
 
+def _names(directory: int | None, folder: Path) -> set[str]:
+    try:
+        with os.scandir(folder if directory is None else directory) as entries:
+            return {entry.name for entry in entries}
+    except OSError as error:
+        raise broken(folder, f"cannot open the folder ({error.strerror})") from None
+
+
 @contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    """A descriptor of the folder: files come from one folder even if it is renamed meanwhile."""
+def _opened(folder: Path) -> Iterator[int | None]:
+    """A descriptor of the folder: files come from one folder even if it is renamed meanwhile.
+
+    None on Windows, which has no descriptors of folders.
+    """
+    if os.open not in os.supports_dir_fd:
+        yield None
+        return
     try:
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
@@ -123,12 +141,13 @@ def _opened(folder: Path) -> Iterator[int]:
         os.close(directory)
 
 
-def _read_file(directory: int, folder: Path, name: str, min_bytes: int, max_bytes: int) -> bytes:
+def _read_file(
+    directory: int | None, folder: Path, name: str, min_bytes: int, max_bytes: int
+) -> bytes:
     """The bytes of a regular file of `min_bytes` to `max_bytes`."""
-    # O_NOFOLLOW rejects links, and O_NONBLOCK keeps a FIFO from blocking the start.
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    path = name if directory is not None else folder / name
     try:
-        descriptor = os.open(name, flags, dir_fd=directory)
+        descriptor = os.open(path, _FLAGS, dir_fd=directory)
     except OSError as error:
         reason = "is a symbolic link" if error.errno == errno.ELOOP else str(error.strerror)
         raise broken(folder, f"{name}: {reason}") from None
@@ -147,7 +166,7 @@ def _read_file(directory: int, folder: Path, name: str, min_bytes: int, max_byte
         os.close(descriptor)
 
 
-def _read_archive(directory: int, folder: Path, entry: ParameterEntry) -> bytes:
+def _read_archive(directory: int | None, folder: Path, entry: ParameterEntry) -> bytes:
     size = entry.tensor_bytes
     data = _read_file(directory, folder, entry.file, size, size + MAX_ARCHIVE_OVERHEAD)
     digest = hashlib.sha256(data).hexdigest()

@@ -25,7 +25,11 @@ def return_freed_memory(min_bytes: int) -> None:
 
 def set_malloc_option(option: int, value: int) -> None:
     """Call glibc's mallopt; do nothing without glibc."""
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+    try:
+        process = ctypes.CDLL(None)
+    except TypeError:  # Windows has no such library
+        return
+    if mallopt := getattr(process, "mallopt", None):
         mallopt(option, value)
 
 

@@ -1,4 +1,4 @@
-"""uvicorn under gunicorn, with limits that uvicorn does not have.
+"""uvicorn, with limits that it does not have by itself.
 
 This module and `websocket_protocol` alone extend classes of uvicorn and h11. uvicorn has no time
 limit for the head of a request, closes a connection at once after an early response (which resets
@@ -11,22 +11,17 @@ if a release changes a name used here.
 
 import asyncio
 import re
-import signal
 import socket
-import sys
 import time
 from asyncio import AbstractEventLoop as Loop
 from collections.abc import Callable, Iterable
-from functools import partial
 from http import HTTPStatus
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import h11
-from gunicorn.arbiter import Arbiter
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import Server
-from uvicorn_worker import UvicornWorker
 
 from shared.http.app_state import AppState
 from shared.http.errors import ApiError, InvalidRequest
@@ -41,6 +36,15 @@ from shared.http.websocket_protocol import (
     SocketProtocol,
 )
 
+UVICORN_CONFIG: dict[str, Any] = {
+    "loop": "asyncio",  # TimeoutProtocol sets an attribute that uvloop's transports lack
+    "timeout_graceful_shutdown": 1,  # seconds, after DRAIN_SECONDS
+    "ws": SocketProtocol,
+    "ws_max_size": MAX_MESSAGE_BYTES,
+    "ws_per_message_deflate": False,  # sound is compressed already, and a window takes memory
+}
+"""Arguments of uvicorn's Config, under gunicorn and alone."""
+
 ARRIVAL_FACTOR = 1.5
 """A request has this many times RECEIVE_SECONDS to arrive. Where an app reads the body,
 `bodies.BodyLimit` responds with 408 before that."""
@@ -52,7 +56,6 @@ discarded. Most clients read and leave; the others send everything first."""
 DRAIN_SECONDS = 20.0
 """For requests in progress when the process stops. 7 s are left for closing the app until gunicorn
 kills it, 9 s until Heroku does."""
-_CANCEL_SECONDS = 1  # uvicorn's, after DRAIN_SECONDS
 _HEAD_BYTES = 16_384  # limit of an incomplete head
 _READ_BYTES = 65_536  # at a time; asyncio's 262,144 add up over many connections
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -347,30 +350,3 @@ class DrainingServer(Server):
                 break
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
-
-
-class DrainingWorker(UvicornWorker):  # type: ignore[misc]  # uvicorn_worker has no types
-    """gunicorn's worker class for all apps."""
-
-    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
-        **UvicornWorker.CONFIG_KWARGS,
-        "timeout_graceful_shutdown": _CANCEL_SECONDS,
-        "ws": SocketProtocol,
-        "ws_max_size": MAX_MESSAGE_BYTES,
-        "ws_per_message_deflate": False,  # sound is compressed already, and a window takes memory
-        "loop": "asyncio",  # TimeoutProtocol sets an attribute that uvloop's transports lack
-    }
-
-    def run(self) -> None:
-        asyncio.run(self.serve())
-
-    async def serve(self) -> None:
-        """Serve the app until the process is told to stop."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGQUIT, self.handle_exit, signal.SIGQUIT, None)
-        self.config.app = self.wsgi
-        self.config.http = partial(TimeoutProtocol, self.wsgi.state)
-        server = DrainingServer(self.config, self.wsgi.state)
-        await server.serve(sockets=self.sockets)
-        if not server.started:
-            sys.exit(Arbiter.WORKER_BOOT_ERROR)

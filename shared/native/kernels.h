@@ -28,10 +28,23 @@
 #define VEC 8
 #define ROWS 6
 #define COLS 2
+#elif defined(__aarch64__)  // NEON, which every such CPU has
+#define VEC 4
+#define ROWS 6
+#define COLS 4
 #else
 #define VEC 4
 #define ROWS 4
 #define COLS 2
+#endif
+
+#ifdef __ARM_FEATURE_BF16_VECTOR_ARITHMETIC
+#include <arm_neon.h>
+#endif
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 namespace py = pybind11;
@@ -119,6 +132,25 @@ inline uint16_t to_bf16(float x) {
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+// The CPU's product of bfloat16 pairs: each float of `sum` gains a[2i] b[2i] + a[2i+1] b[2i+1].
+#if defined(__AVX512BF16__)
+#define MULTIPLIES_BF16
+typedef __m512bh Halves;
+inline Halves load_halves(const uint16_t* p) { return (__m512bh)_mm512_load_si512(p); }
+inline Halves all_pairs(uint32_t pair) { return (__m512bh)_mm512_set1_epi32(pair); }
+inline Vec add_products(Vec sum, Halves a, Halves b) {
+  return (Vec)_mm512_dpbf16_ps((__m512)sum, a, b);
+}
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+#define MULTIPLIES_BF16
+typedef bfloat16x8_t Halves;
+inline Halves load_halves(const uint16_t* p) { return vreinterpretq_bf16_u16(vld1q_u16(p)); }
+inline Halves all_pairs(uint32_t pair) { return vreinterpretq_bf16_u32(vdupq_n_u32(pair)); }
+inline Vec add_products(Vec sum, Halves a, Halves b) {
+  return (Vec)vbfdotq_f32((float32x4_t)sum, a, b);
+}
+#endif
+
 // A weight matrix [outputs, inputs] packed as panels [outputs / kPanel][inputs][kPanel]; in bfloat16
 // with two inputs interleaved, [outputs / kPanel][inputs / 2][kPanel][2].
 class Matrix {
@@ -172,19 +204,18 @@ class Matrix {
   void block(int p, const float* x, int ldx, const uint16_t* xh, float* y, int ldy) const {
     Vec sums[N][COLS] = {};
     const size_t panel = static_cast<size_t>(p) * padded(inputs_, 2) * kPanel;
-#ifdef __AVX512BF16__
+#ifdef MULTIPLIES_BF16
     if (xh) {
       const uint16_t* w = half_weights_.get() + panel;
       const int pairs = padded(inputs_, 2) / 2;
       for (int k = 0; k < pairs; k++, w += 2 * kPanel) {
-        __m512bh columns[COLS];
-        for (int c = 0; c < COLS; c++) columns[c] = (__m512bh)_mm512_load_si512(w + c * 2 * VEC);
+        Halves columns[COLS];
+        for (int c = 0; c < COLS; c++) columns[c] = load_halves(w + c * 2 * VEC);
         for (int r = 0; r < N; r++) {
-          int pair;
+          uint32_t pair;
           std::memcpy(&pair, xh + static_cast<size_t>(r) * 2 * pairs + 2 * k, 4);
-          const __m512bh both = (__m512bh)_mm512_set1_epi32(pair);
-          for (int c = 0; c < COLS; c++)
-            sums[r][c] = (Vec)_mm512_dpbf16_ps((__m512)sums[r][c], columns[c], both);
+          const Halves both = all_pairs(pair);
+          for (int c = 0; c < COLS; c++) sums[r][c] = add_products(sums[r][c], columns[c], both);
         }
       }
     } else
@@ -230,7 +261,7 @@ class Matrix {
 
 // The instruction sets of this CPU.
 std::vector<std::string> supported() {
-  std::vector<std::string> names = {"portable"};
+  std::vector<std::string> names;
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) names.push_back("avx2");
@@ -239,7 +270,20 @@ std::vector<std::string> supported() {
     names.push_back("avx512");
     if (__builtin_cpu_supports("avx512bf16")) names.push_back("bfloat16");
   }
+#elif defined(__aarch64__)
+  names.push_back("neon");
+#if defined(__linux__)
+  const bool half = getauxval(AT_HWCAP2) & (1 << 14);  // HWCAP2_BF16
+#elif defined(__APPLE__)
+  int half = 0;
+  size_t size = sizeof half;
+  if (sysctlbyname("hw.optional.arm.FEAT_BF16", &half, &size, nullptr, 0)) half = 0;
+#else
+  const bool half = false;
 #endif
+  if (half) names.insert(names.end(), {"neon_bf16", "bfloat16"});
+#endif
+  names.push_back("portable");
   return names;
 }
 

@@ -7,8 +7,10 @@ The loop `vocoder_service.wavernn._sample_loop` is built by setup.py as
 import importlib
 from typing import Any
 
-INSTRUCTION_SETS = ("avx512", "avx2", "portable")
-"""Best first."""
+INSTRUCTION_SETS = ("avx512", "avx2", "neon_bf16", "neon", "portable")
+"""Best first: AVX of x86-64, NEON of 64-bit ARM, and portable code for other machines and old ones.
+"""
+_WITH_BFLOAT16 = {"avx512", "neon_bf16"}
 
 
 def built(loop: str) -> list[str]:
@@ -18,8 +20,15 @@ def built(loop: str) -> list[str]:
 
 def supported(loop: str) -> set[str]:
     """The CPU's instruction sets, and "bfloat16" for its dot product. Empty if nothing is built."""
-    portable = _module(loop, "portable")
-    return set(portable.supported()) if portable else set()
+    # The last ones run on every CPU of the machine's kind; importing others may crash.
+    modules = (_module(loop, name) for name in reversed(INSTRUCTION_SETS))
+    return next((set(module.supported()) for module in modules if module), set())
+
+
+def multiplies_bfloat16(loop: str, instruction_set: str | None = None) -> bool:
+    """Whether the CPU and the loop, by default the best one, have a dot product of bfloat16."""
+    chosen = instruction_set or next(iter(built(loop)), None)
+    return chosen in _WITH_BFLOAT16 and {chosen, "bfloat16"} <= supported(loop)
 
 
 def native_module(loop: str, instruction_set: str | None = None) -> Any:

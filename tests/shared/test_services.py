@@ -115,6 +115,6 @@ def _add_to_table(folder: Path) -> None:
     """The same change as `monkeypatch`, for gunicorn's processes."""
     settings = (folder / "gunicorn.conf.py").read_text()
     entry = f"from shared import services\nservices.SERVICES['denoiser'] = services.{FOURTH!r}\n"
-    marker = "from shared.services import"
+    marker = "from shared.http.server_settings import"
     assert marker in settings
     (folder / "gunicorn.conf.py").write_text(settings.replace(marker, f"{entry}{marker}", 1))

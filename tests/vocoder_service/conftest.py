@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from shared.checkpoints.hparams import hparams_from
+from shared.native import modules as native_modules
 from vocoder_service.wavernn import native_engine
 from vocoder_service.wavernn.engine import TorchEngine
 from vocoder_service.wavernn.hparams import Hparams
@@ -39,7 +40,7 @@ def precisions(instruction_set: str | None = None) -> list[Precision]:
     chosen = instruction_set or next(iter(names), None)
     if chosen not in names:
         return []
-    half = chosen == "avx512" and "bfloat16" in native_engine.supported()
+    half = native_modules.multiplies_bfloat16(native_engine.LOOP, chosen)
     return ["float32", "bfloat16"] if half else ["float32"]
 
 

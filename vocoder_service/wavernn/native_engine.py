@@ -36,8 +36,7 @@ def engine_for(model: WaveRNN, threads: int, precision: Precision) -> Engine:
             "install a C++ compiler and run `pip install -e .`"
         )
         return TorchEngine(model)
-    multiplies_half = built()[0] == "avx512" and "bfloat16" in supported()
-    half = precision == "bfloat16" and multiplies_half
+    half = precision == "bfloat16" and native_modules.multiplies_bfloat16(LOOP)
     try:
         return NativeEngine(model, threads, "bfloat16" if half else "float32")
     except ValueError as error:

@@ -30,7 +30,7 @@ class SampleLoop {
       throw std::invalid_argument("rnn_dims or bits that are not whole vectors are not supported");
     fc_row_ = padded(fc_, kPanel), gate_row_ = padded(3 * rnn_, kPanel);
     class_row_ = padded(classes_, kPanel), first_row_ = padded(4 * rnn_, kPanel);
-#ifndef __AVX512BF16__
+#ifndef MULTIPLIES_BF16
     if (half) throw std::invalid_argument("no bfloat16 in this instruction set");
 #endif
     bands_ = array("mel").shape(1), aux_ = array("aux1").shape(1);
