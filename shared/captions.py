@@ -229,16 +229,18 @@ def _cues(captions: Sequence[Caption], by_word: bool) -> str:
 def _cue_text(caption: Caption, by_word: bool) -> str:
     if not by_word:
         return _escaped(caption.text)
-    first = caption.tokens[0]
-    return "\n".join(
-        " ".join(
-            _escaped(token.word)
-            if token is first
-            else f"<{_clock(token.start, '.')}>{_escaped(token.word)}"
-            for token in line
-        )
-        for line in _lines(caption.tokens)
-    )
+    lines, last = [], _clock(caption.start, ".")
+    end = _clock(caption.end, ".")
+    for line in _lines(caption.tokens):
+        words = []
+        for token in line:
+            stamp = _clock(token.start, ".")
+            # WebVTT has only times that increase within the cue; equal ones light up together.
+            is_later = last < stamp < end
+            words.append((f"<{stamp}>" if is_later else "") + _escaped(token.word))
+            last = max(last, stamp)
+        lines.append(" ".join(words))
+    return "\n".join(lines)
 
 
 def _escaped(text: str) -> str:

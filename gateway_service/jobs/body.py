@@ -161,6 +161,11 @@ def _text_job(request: JobRequest) -> NewJob:
             "chapters: only a file has chapters; send one in a form, as -F file=@book.epub",
             param="chapters",
         )
+    if request.from_job is not None:
+        raise InvalidRequest(
+            "from_job: only a book with chapters takes them over; leave it out for a text",
+            param="from_job",
+        )
     return NewJob(request)
 
 
@@ -171,7 +176,7 @@ async def _book_job(request: JobRequest, data: bytes, name: str, settings: Setti
     try:
         book = await to_thread.run_sync(_read_book, data, name, request, limiter=_threads)
         if book is None:
-            return NewJob(request) if chosen is None else _text_job(request)
+            return _text_job(request)
     except BookError as error:
         code = "protected_book" if isinstance(error, ProtectedBook) else "invalid_book"
         raise InvalidRequest(f"file: {error}", param="file", code=code) from None

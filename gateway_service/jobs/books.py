@@ -50,13 +50,16 @@ _COMPRESSED_BYTES_PER_SECOND = 12_000
 class NewChapter:
     """A chapter of a new job.
 
-    number: in the book, from 1. first: position of its first sentence.
+    number: in the book, from 1. first: position of its first sentence. digest, source: as
+    ChapterRow has them.
     """
 
     number: int
     title: str
     first: int
     sentences: int
+    digest: str | None = None
+    source: int | None = None
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,12 @@ def decode_voices(stored: str | None) -> list[Float32Array]:
     return [embed_of(b64decode(embed)) for _, embed in orjson.loads(stored or "[]")]
 
 
+def finished_chapters(job: JobRow, contents: JobContents) -> list[ChapterRow]:
+    return [row for row in contents.chapters if row.first + row.sentences <= job.done]
+
+
 def finished_chapter(job: JobRow, contents: JobContents, number: int) -> ChapterRow:
-    """The chapter of that number, whose sentences are stored. Raises NotFound and Conflict."""
+    """The chapter of that number. Raises NotFound, and Conflict if it is not finished."""
     chapter = next((row for row in contents.chapters if row.number == number), None)
     if chapter is None:
         raise NotFound(
@@ -154,13 +161,7 @@ def finished_chapter(job: JobRow, contents: JobContents, number: int) -> Chapter
             param="number",
             code="chapter_not_found",
         )
-    if job.status == "completed":
-        raise Conflict(
-            f"the job is completed, and chapter {number} is in its file alone: "
-            f"GET /v1/jobs/{job.id}/audio",
-            code="chapter_in_file",
-        )
-    if job.done < chapter.first + chapter.sentences:
+    if chapter not in finished_chapters(job, contents):
         raise Conflict(
             f"chapter {number} is not finished; wait until its state is completed",
             code="chapter_not_completed",

@@ -22,9 +22,11 @@ from gateway_service.jobs.books import (
     chapter_format,
     disk_bytes,
     finished_chapter,
+    finished_chapters,
     read_chapters,
 )
 from gateway_service.jobs.captions import captions_file, require_captions
+from gateway_service.jobs.reuse import with_sources
 from gateway_service.jobs.schemas import DeletedJob, JobList, JobObject
 from gateway_service.jobs.sound import BLOCK_BYTES, JobSounds
 from gateway_service.jobs.store import JobSpec
@@ -74,6 +76,7 @@ async def create_job(new: JobBody, gateway: GatewayState) -> JobObject:
 
 def _create(new: NewJob, gateway: Gateway) -> tuple[JobRow, JobContents]:
     request = new.request
+    earlier = _earlier_job(gateway, request.from_job)
     voice = find_voice_or_blend(gateway.voices, request.voice)
     dialogue, book = _dialogue_and_book(new, gateway.settings.max_job_sentences)
     others = [find_voice_or_blend(gateway.voices, asked) for asked in dialogue.asked]
@@ -88,13 +91,24 @@ def _create(new: NewJob, gateway: Gateway) -> tuple[JobRow, JobContents]:
         embed=voice.embed,
         response_format=request.response_format,
         speed=request.speed,
-        seed=seed_or_new(request.seed),
+        seed=earlier.seed if earlier and request.seed is None else seed_or_new(request.seed),
         caller=_anonymised(caller.get()),
         lexicon=request.lexicon,
         timestamps=request.timestamps,
+        from_job=request.from_job,
     )
-    job = gateway.jobs.create(spec)
+    done = finished_chapters(earlier, gateway.jobs.contents(earlier.id)) if earlier else []
+    job = gateway.jobs.create(with_sources(spec, done))
     return job, gateway.jobs.contents(job.id) if book else JobContents()
+
+
+def _earlier_job(gateway: Gateway, job_id: str | None) -> JobRow | None:
+    """Raises NotFound."""
+    try:
+        return None if job_id is None else gateway.jobs.find(job_id)
+    except NotFound as error:
+        error.param = "from_job"
+        raise
 
 
 def _dialogue_and_book(new: NewJob, max_pieces: int) -> tuple[Dialogue, NewBook | None]:
@@ -173,7 +187,7 @@ async def get_chapter_audio(
     number: Annotated[int, Path(ge=1, le=MAX_CHAPTERS, description="Number in the book.")],
     gateway: GatewayState,
 ) -> Response:
-    """Download a finished chapter while the job is still being made; 409 before and after that.
+    """Download a finished chapter, also while the rest is made; 409 before it is finished.
 
     The format is that of the job, or mp3 for m4b and zip.
     """
@@ -184,6 +198,12 @@ async def get_chapter_audio(
     positions = range(chapter.first, chapter.first + chapter.sentences)
     sound_format = chapter_format(job)
     samples = await in_storage_thread(sounds.length, job, positions)
+    if not samples:
+        raise Conflict(
+            f"the job was completed by an earlier version, and chapter {number} is in its file "
+            f"alone: GET /v1/jobs/{job.id}/audio",
+            code="chapter_in_file",
+        )
     parts = encode(
         sounds.sentences(job, positions), sound_format, samples, gateway.settings.mark_with
     )

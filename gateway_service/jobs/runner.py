@@ -15,7 +15,6 @@ from client.chain import Chain, silence
 from client.options import SpeechOptions
 from client.retries import RetryPolicy
 from client.speech import Sentence
-from client.wav_stream import Int16Array
 from gateway_service.jobs.books import (
     audiobook_format,
     audiobook_parts,
@@ -23,6 +22,7 @@ from gateway_service.jobs.books import (
     read_contents,
 )
 from gateway_service.jobs.leases import MAX_BACKOFF_SECONDS, Leases
+from gateway_service.jobs.reuse import EarlierSentences
 from gateway_service.jobs.sound import Digest, JobSounds, split_into_blocks
 from gateway_service.speech import speaking
 from gateway_service.speech.encoding import ResponseFormat, encode
@@ -129,22 +129,23 @@ class JobRunner:
             "no sentence of the text can be spoken", code="nothing_to_speak"
         )
         slice_end = time.monotonic() + self.slice_seconds
-        voices = decode_voices(job.voices)
+        voices, earlier = decode_voices(job.voices), EarlierSentences(self.leases.storage, job)
         for position, (piece, voice) in enumerate(self.leases.voiced_pieces(job), job.done):
             is_slice_over = position > job.done and time.monotonic() > slice_end
             if is_slice_over and self.leases.count_due():
                 raise _Interrupted
-            if not self.leases.storage.has_space():
+            if self._must_stop(lost):
                 raise _Interrupted
-            words: str | None = None
             started = time.monotonic()
             embed = embed_of(job.embed) if voice is None else voices[voice]
             try:
-                (sound, words), is_skipped = self._sentence_sound(job, piece, embed, lost), False
+                flac, words = earlier.find(position) or self._sentence_sound(
+                    job, piece, embed, lost
+                )
+                is_skipped = False
             except (InvalidRequest, TooLarge) as error:
-                sound, is_skipped, last_error = _SKIPPED, True, error
+                flac, words, is_skipped, last_error = encode_flac(_SKIPPED), None, True, error
                 skipped += 1
-            flac = encode_flac(sound)
             is_saved = self.leases.save_sentence(
                 job,
                 position,
@@ -163,8 +164,8 @@ class JobRunner:
 
     def _sentence_sound(
         self, job: JobRow, piece: Piece, embed: Float32Array, lost: threading.Event
-    ) -> tuple[Int16Array, str | None]:
-        """The sound, and the word times as SentenceRow has them."""
+    ) -> tuple[bytes, str | None]:
+        """FLAC, and the word times as SentenceRow has them."""
         sentences: list[Sentence] = []
         chunks = speaking.say(
             self.chain,
@@ -182,7 +183,10 @@ class JobRunner:
                     raise _Interrupted
         words = sentences[0].words
         stored = None if words is None else orjson.dumps([[*word] for word in words]).decode()
-        return np.concatenate(spoken), stored
+        return encode_flac(np.concatenate(spoken)), stored
+
+    def _must_stop(self, lost: threading.Event) -> bool:
+        return lost.is_set() or self._stopping.is_set() or not self.leases.storage.has_space()
 
     def _encode(self, job: JobRow, lost: threading.Event, is_nested: bool) -> None:
         """Encode the job's file; an interrupted encoding starts over.
@@ -196,7 +200,7 @@ class JobRunner:
 
         def yield_to_others() -> None:
             nonlocal slice_end
-            if lost.is_set() or self._stopping.is_set() or not self.leases.storage.has_space():
+            if self._must_stop(lost):
                 raise _Interrupted
             if not is_nested and time.monotonic() > slice_end:
                 self._claim_and_run(is_nested=True)
@@ -209,7 +213,8 @@ class JobRunner:
                 if not self.leases.save_block(job, position, block):
                     return
                 digest.add(block)
-        if self.leases.complete(job, digest):
+        is_book = read_contents(self.leases.storage, job.id).chapters
+        if self.leases.complete(job, digest) and not is_book:
             sounds.delete_sentences(job)
 
     def _file_parts(

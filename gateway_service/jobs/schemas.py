@@ -10,7 +10,7 @@ from gateway_service.jobs.books import JobContents, JobFormat
 from gateway_service.settings import Settings
 from gateway_service.speech.schemas import VoiceChoice
 from gateway_service.storage.tables import UNFINISHED, ChapterRow, JobRow, JobStatus
-from gateway_service.string_limits import MAX_VOICE_CHARACTERS
+from gateway_service.string_limits import MAX_ID_CHARACTERS, MAX_VOICE_CHARACTERS
 from shared.http.schemas import RequestModel, ResponseModel
 
 DEFAULT_MAX_CHARACTERS: int = Settings.model_fields["max_job_characters"].default
@@ -18,6 +18,7 @@ DEFAULT_MAX_CHARACTERS: int = Settings.model_fields["max_job_characters"].defaul
 
 
 Chosen = Annotated[str, Field(min_length=1, max_length=1000)]
+EarlierJob = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 
 
 class _JobInput(RequestModel):
@@ -31,6 +32,9 @@ class _JobOptions(RequestModel):
     marks; zip has an mp3 for each chapter."""
     chapters: Chosen | None = None
     """Chapters of a book to read, such as 1-3,7."""
+    from_job: EarlierJob | None = None
+    """ID of an earlier job of this book. Its finished chapters whose text, voice and options are
+    the same are taken over. The seed is that job's unless it is given."""
 
 
 class JobRequest(SpeechOptions, VoiceChoice, _JobOptions, _JobInput):
@@ -51,6 +55,9 @@ class JobQuery(ResponseModel):
     marks; zip has an mp3 for each chapter."""
     chapters: Chosen | SkipJsonSchema[None] = None
     """Chapters of a book to read, such as 1-3,7."""
+    from_job: EarlierJob | SkipJsonSchema[None] = None
+    """ID of an earlier job of this book. Its finished chapters whose text, voice and options are
+    the same are taken over. The seed is that job's unless it is given."""
     speed: Speed = 1.0
     """Speaking rate; the pitch does not change."""
     seed: SeedNumber | SkipJsonSchema[None] = None
@@ -91,8 +98,9 @@ class JobChapter(ResponseModel):
     done: int
     """Finished sentences."""
     state: Literal["queued", "running", "completed"]
-    """completed: GET /v1/jobs/{id}/chapters/{number}/audio gives it until the whole file is
-    there."""
+    """completed: GET /v1/jobs/{id}/chapters/{number}/audio gives it."""
+    reused: bool
+    """Whether it is taken over from from_job."""
 
 
 class JobError(ResponseModel):
@@ -133,6 +141,8 @@ class JobObject(ResponseModel):
     """Tags of a book; null for a text, and in a list."""
     chapters: list[JobChapter] | None
     """Chapters of a book and their progress; null for a text, and in a list."""
+    from_job: str | None
+    """ID of the earlier job whose chapters are taken over."""
     error: JobError | None
     """The reason for the failure."""
     waiting_for: str | None
@@ -170,6 +180,7 @@ class JobObject(ResponseModel):
                     if contents and contents.chapters
                     else None
                 ),
+                "from_job": job.from_job,
                 "error": {"code": job.error_code, "message": job.error_message} if failed else None,
                 "waiting_for": (
                     common_delay or job.error_message if job.status == "queued" else None
@@ -197,6 +208,7 @@ def _chapter(job: JobRow, chapter: ChapterRow) -> JobChapter:
         sentences=chapter.sentences,
         done=done,
         state=state,
+        reused=chapter.source is not None,
     )
 
 

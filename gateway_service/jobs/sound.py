@@ -1,8 +1,8 @@
 """The sound of a job: a row for each sentence while it is made, then one encoded file in blocks.
 
-A worker encodes the file once, after the last sentence, and deletes the sentences' sound. Then a
-download reads one block at a time from the database, which every gateway reaches, and computes
-nothing.
+A worker encodes the file once, after the last sentence, and deletes the sentences' sound, except
+those of a book, whose chapters can be downloaded and taken over by another job. A download reads
+one block at a time from the database, which every gateway reaches, and computes nothing.
 """
 
 from collections.abc import Iterable, Iterator

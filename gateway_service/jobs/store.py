@@ -73,6 +73,7 @@ class JobSpec:
     are spoken by `embed`.
     voices: the names and embeddings [256] of further voices.
     disk_bytes: the estimated disk space.
+    from_job: ID of the job whose chapters are taken over.
     """
 
     pieces: list[Piece]
@@ -88,6 +89,7 @@ class JobSpec:
     voices: Sequence[tuple[str, Float32Array]] = ()
     book: NewBook | None = None
     disk_bytes: int = 0
+    from_job: str | None = None
 
 
 class Jobs:
@@ -217,6 +219,7 @@ def _new_row(spec: JobSpec) -> JobRow:
         timestamps=int(spec.timestamps),
         voices=encode_voices(spec.voices),
         disk_bytes=spec.disk_bytes,
+        from_job=spec.from_job,
         preview=_preview(spec.pieces),
         sentences=len(spec.pieces),
     )

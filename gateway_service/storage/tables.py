@@ -125,6 +125,8 @@ class JobRow(Base):
     """Milliseconds that the finished sentences took, for the estimate of the time left."""
     disk_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     """Estimated disk space of the job while it is made."""
+    from_job: Mapped[str | None] = mapped_column(String(32))
+    """ID of the earlier job whose chapters are taken over. That job may be deleted meanwhile."""
 
     sound_bytes: Mapped[int | None] = mapped_column(BigInteger)
     """Size of the encoded file in job_sounds, set with the status completed."""
@@ -143,7 +145,7 @@ class JobRow(Base):
 
 
 class SentenceRow(Base):
-    """A sentence of a job: its text, and its sound until the job is encoded."""
+    """A sentence of a job: its text, and its sound; that of a text until the job is encoded."""
 
     __tablename__ = "job_sentences"
     __table_args__ = _UTF8
@@ -156,7 +158,8 @@ class SentenceRow(Base):
     voice: Mapped[int | None]
     """Position of its voice in `JobRow.voices`; NULL for the job's own voice."""
     sound: Mapped[bytes | None] = mapped_column(_LONG_BINARY)
-    """FLAC at 16 kHz, including the pause; NULL before it is made and after the job is encoded."""
+    """FLAC at 16 kHz, including the pause; NULL before it is made. After the job is encoded, NULL
+    for a text; that of a book stays, for its chapters."""
     words: Mapped[str | None] = mapped_column(_LONG_TEXT)
     """JSON: [word, start, end] of each word, in seconds of the sentence's sound."""
     samples: Mapped[int | None]
@@ -191,6 +194,11 @@ class ChapterRow(Base):
     first: Mapped[int]
     """Position of the first sentence."""
     sentences: Mapped[int]
+    digest: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 of the text and the options that the sound depends on."""
+    source: Mapped[int | None]
+    """Position of the first sentence of the same chapter in `JobRow.from_job`; NULL for a chapter
+    that must be made."""
 
 
 class SoundRow(Base):

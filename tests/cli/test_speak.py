@@ -1,9 +1,11 @@
 import io
+import json
 import os
 import pty
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from cli.main import better
 from shared.http.tensors import Float32Array
+from tests.support.caption_files import read_captions
 from tests.support.scripted_server import (
     Received,
     ScriptedResponse,
@@ -282,17 +285,30 @@ def test_a_bar_is_shown_on_a_terminal_only(stand_ins: StandIns, clip: Path, out:
     assert "100%" in shown
 
 
-@pytest.mark.parametrize("suffix", ["srt", "vtt", "json"])
+@pytest.mark.parametrize(("suffix", "karaoke"), [("srt", False), ("vtt", False), ("vtt", True)])
 def test_captions_are_written_beside_the_speech(
-    stand_ins: StandIns, tmp_path: Path, suffix: str
+    stand_ins: StandIns, tmp_path: Path, suffix: Literal["srt", "vtt"], karaoke: bool
 ) -> None:
     captions = tmp_path / f"out.{suffix}"
     options = ["--out", str(tmp_path / "out.wav"), "--captions", str(captions)]
     result = CliRunner().invoke(
-        better, ["speak", "--voice", "ash", "--text", "Good. Bad.", *options]
+        better,
+        ["speak", "--voice", "ash", "--text", "Good & bad. Bad.", *options]
+        + ["--karaoke"] * karaoke,
     )
     assert result.exit_code == 0, result.output
-    assert "Good. Bad." in captions.read_text()
+    [cue] = read_captions(captions.read_text(), suffix)
+    assert (cue.start, cue.text) == (0, "Good & bad. Bad.")
+    assert cue.end <= soundfile.info(tmp_path / "out.wav").duration * 1000 + 1000
+    assert bool(cue.stamps) == karaoke
+
+
+def test_json_captions_are_written_beside_the_speech(stand_ins: StandIns, tmp_path: Path) -> None:
+    options = ["--out", str(tmp_path / "out.wav"), "--captions", str(tmp_path / "out.json")]
+    result = CliRunner().invoke(better, ["speak", "--voice", "ash", "--text", "Good.", *options])
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert [caption["text"] for caption in content["captions"]] == ["Good."]
 
 
 def test_captions_of_another_kind_are_refused(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from shared.captions import (
     written,
     written_in_parts,
 )
+from tests.support.caption_files import read_captions
 
 
 def spoken(text: str, start: float = 0.0, seconds: float = 0.4) -> list[WordTime]:
@@ -31,6 +32,18 @@ def spoken(text: str, start: float = 0.0, seconds: float = 0.4) -> list[WordTime
         WordTime(word, start + n * seconds, start + (n + 1) * seconds)
         for n, word in enumerate(words)
     ]
+
+
+def consecutive(drawn: list[list[tuple[str, float]]]) -> list[list[WordTime]]:
+    """Sentences of words and their seconds, one after the other."""
+    at, sentences = 0.0, []
+    for words in drawn:
+        sentence = []
+        for word, seconds in words:
+            sentence.append(WordTime(word, at, at + seconds))
+            at += seconds
+        sentences.append(sentence)
+    return sentences
 
 
 @pytest.mark.parametrize(
@@ -95,13 +108,7 @@ def test_address_longer_than_a_line_is_divided() -> None:
 def test_captions_keep_their_limits_whatever_is_said(
     drawn: list[list[tuple[str, float]]],
 ) -> None:
-    at, sentences = 0.0, []
-    for words in drawn:
-        sentence = []
-        for word, seconds in words:
-            sentence.append(WordTime(word, at, at + seconds))
-            at += seconds
-        sentences.append(sentence)
+    sentences = consecutive(drawn)
     captions = captions_of(sentences)
     assert all(len(caption.lines) <= MAX_LINES for caption in captions)
     assert all(len(line) <= MAX_LINE_CHARACTERS for c in captions for line in c.lines)
@@ -109,6 +116,36 @@ def test_captions_keep_their_limits_whatever_is_said(
     assert all(before.end <= after.start + 1e-9 for before, after in pairwise(captions))
     said = "".join(word for sentence in sentences for word, _, _ in sentence)
     assert "".join("".join(c.text.split()) for c in captions) == said
+
+
+@pytest.mark.parametrize("kind", ["srt", "vtt"])
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.text("abc,.!&<>-", min_size=1, max_size=50), st.floats(0.02, 9)),
+            min_size=1,
+        ),
+        min_size=1,
+    )
+)
+def test_other_programs_read_the_same_captions(
+    kind: CaptionFormat, drawn: list[list[tuple[str, float]]]
+) -> None:
+    captions = captions_of(consecutive(drawn))
+    cues = read_captions("".join(written_in_parts([captions], kind, by_word=True)), kind)
+    assert [(cue.start, cue.end, cue.text) for cue in cues] == [
+        (round(caption.start * 1000), round(caption.end * 1000), caption.text)
+        for caption in captions
+    ]
+    for cue in cues:
+        times = [cue.start, *cue.stamps, cue.end]
+        assert times == sorted(set(times))
+
+
+def test_words_of_one_time_light_up_together() -> None:
+    words = [WordTime("a", 0, 0.4), WordTime("b", 0.4, 0.4), WordTime("c", 0.4, 2)]
+    [cue] = read_captions(webvtt(captions_of([words]), by_word=True), "vtt")
+    assert (cue.text, cue.stamps) == ("a b c", [400])
 
 
 def test_subrip_numbers_its_captions() -> None:

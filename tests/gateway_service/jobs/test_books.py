@@ -209,8 +209,63 @@ def test_finished_chapter_is_heard_while_the_rest_is_made(
     done = wait_for(http, job["id"])
 
     assert (done["state"], done["seconds_left"]) == ("completed", None)
-    late = http.get(f"/v1/jobs/{job['id']}/chapters/2/audio")
-    assert error_of(late, 409)["code"] == "chapter_in_file"
+    assert audio(http, job["id"], "/chapters/2").content == chapter.content
+
+
+def chapters_of(http: httpx.Client, job: dict[str, Any]) -> list[bytes]:
+    """The sound of each chapter of a completed job."""
+    assert wait_for(http, job["id"])["state"] == "completed"
+    return [audio(http, job["id"], f"/chapters/{at['number']}").content for at in job["chapters"]]
+
+
+def test_changed_chapter_alone_is_made_anew(http: httpx.Client, services: StubServices) -> None:
+    wait_for_other_jobs(http)
+    options = {"response_format": "zip", "timestamps": "true"}
+    first = create(http, MARKDOWN, "book.md", **options)
+    before = chapters_of(http, first)
+    services.synthesizer.requests.clear()
+
+    changed = MARKDOWN.replace("Still.", "Still and dark.")
+    second = create(http, changed, "book.md", from_job=first["id"], **options)
+    after = chapters_of(http, second)
+
+    assert services.synthesizer.texts == ["Two", "Still and dark."]
+    assert [chapter["reused"] for chapter in second["chapters"]] == [True, True, False, True]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, False, True]
+    with (
+        zipfile.ZipFile(io.BytesIO(audio(http, first["id"]).content)) as old,
+        zipfile.ZipFile(io.BytesIO(audio(http, second["id"]).content)) as new,
+    ):
+        same = [old.read(name) == new.read(name) for name in new.namelist()]
+    assert same == [True, True, False, True]
+    captions = http.get(f"/v1/jobs/{second['id']}/captions", params={"format": "json"}).json()
+    assert [caption["text"] for caption in captions["captions"]][-1].endswith("Sun.")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"voice": "birch"}, {"seed": "2"}, {"speed": "1.1"}, {"lexicon": '{"rained": "poured"}'}],
+    ids=["voice", "seed", "speed", "lexicon"],
+)
+def test_chapters_of_another_voice_or_option_are_made_anew(
+    http: httpx.Client, options: dict[str, str]
+) -> None:
+    first = create(http, MARKDOWN, "book.md")
+    wait_for(http, first["id"])
+
+    second = create(http, MARKDOWN, "book.md", from_job=first["id"], **options)
+
+    assert not any(chapter["reused"] for chapter in second["chapters"])
+
+
+def test_unknown_earlier_job_is_named(http: httpx.Client) -> None:
+    error = error_of(post(http, MARKDOWN, "book.md", from_job="job_0"), 404)
+    assert (error["param"], error["code"]) == ("from_job", "job_not_found")
+
+
+def test_text_takes_no_chapters_over(http: httpx.Client) -> None:
+    body = {"input": "It rained.", "voice": "rowan", "from_job": "job_0"}
+    assert error_of(http.post("/v1/jobs", json=body), 400)["param"] == "from_job"
 
 
 @pytest.mark.parametrize(
