@@ -153,10 +153,15 @@ class TimeoutProtocol(H11Protocol):
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
-    def _should_upgrade(self) -> bool:
-        """Only where the app has a WebSocket. Elsewhere an upgrade is ignored, as HTTP allows."""
+    @property
+    def ws_protocol_class(self) -> type[asyncio.Protocol] | None:
+        """None where the app has no WebSocket: uvicorn then ignores an upgrade, as HTTP allows."""
         path = self.scope["path"].removeprefix(self.state.settings.root_path).rstrip("/")
-        return path in self.state.socket_paths and super()._should_upgrade()
+        return self.socket_protocol if path in self.state.socket_paths else None
+
+    @ws_protocol_class.setter
+    def ws_protocol_class(self, protocol: type[asyncio.Protocol] | None) -> None:
+        self.socket_protocol = protocol
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self.is_upgraded = True  # nothing of the request is left to arrive
@@ -304,9 +309,15 @@ class LingeringClose:
         return getattr(self._transport, name)
 
     def limit_buffers(self, read: int, write: int) -> None:
-        """Set the bytes that are read at a time, and those unsent at which writing pauses."""
+        """Set the bytes that are read at a time, and those unsent at which writing pauses.
+
+        The kernel's buffer, which would grow to 4 MiB for a client that does not read, holds some
+        four times `write`.
+        """
         self._transport.max_size = read  # type: ignore[attr-defined]
         self._transport.set_write_buffer_limits(high=write)
+        connection: socket.socket = self._transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * write)
 
     def is_closing(self) -> bool:
         return self.has_started or self._transport.is_closing()

@@ -93,8 +93,10 @@ def folder(tmp_path: Path) -> Path:
 
 def at_test_addresses(code: str, service: Service) -> str:
     for name, port in PORTS.items():
-        if (address := f"http://127.0.0.1:{port}") in code:
-            code = code.replace(address, str(service(name).base_url).rstrip("/"))
+        for scheme in ("http", "ws"):
+            if (address := f"{scheme}://127.0.0.1:{port}") in code:
+                url = service(name).base_url.copy_with(scheme=scheme)
+                code = code.replace(address, str(url).rstrip("/"))
     return code
 
 
@@ -238,9 +240,10 @@ def test_curl_examples_of_the_text_page_respond_as_it_says(folder: Path, service
 
 def test_python_examples_of_the_gateway_page_speak(folder: Path, service: Service) -> None:
     examples = python_blocks(GATEWAY)
-    assert len(examples) == 2
+    assert len(examples) == 3
     for example in examples:
         run([sys.executable, "-c", at_test_addresses(example, service)], folder)
+    assert len((folder / "reply.pcm").read_bytes()) > 48_000
     assert_speech(folder / "morning.wav", of_rate=24_000)
     assert_speech(folder / "evening.flac", of_rate=24_000)
 

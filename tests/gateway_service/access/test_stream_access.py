@@ -168,7 +168,6 @@ def test_connection_is_logged_and_counted_without_its_address(
     with stream_client(keyed.url, path, additional_headers=KEY) as client:
         client.configure(voice="nobody")
         client.event("error")
-    lines = [record for record in caplog.records if record.name == "better.request"]
     wait_until(lambda: any("WEBSOCKET" in line.getMessage() for line in caplog.records))
     lines = [record for record in caplog.records if record.name == "better.request"]
     assert vars(lines[-1])["fields"] | {"seconds": 0, "bytes": 0} == {

@@ -7,6 +7,7 @@ import threading
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import httpx
 import numpy as np
@@ -272,6 +273,9 @@ def test_leaving_stops_the_work(
     assert len(server.services.vocoder.requests) == 1
 
 
+UNREAD: dict[str, Any] = {"max_queue": 1, "close_timeout": 0.1}
+
+
 def narrow_socket(url: str) -> socket.socket:
     """A connection that takes few bytes while they are not read."""
     narrow = socket.socket()
@@ -284,13 +288,13 @@ def narrow_socket(url: str) -> socket.socket:
 def test_client_that_does_not_read_stops_the_work_and_is_dropped() -> None:
     with (
         speech_server(Settings(send_seconds=0.5, concurrency=1)) as server,
-        stream_client(server.url, sock=narrow_socket(server.url), max_queue=1) as client,
+        stream_client(server.url, sock=narrow_socket(server.url), **UNREAD) as client,
     ):
         client.configure()
-        client.say(LONG * 50)
+        client.say(LONG * 50)  # 12 MB of sound
         client.event("audio.start")
         wait_until(lambda: server.state.requests_in_progress == 0)
-        assert len(server.services.vocoder.requests) < 40
+        assert len(server.services.vocoder.requests) < 5
         with stream_client(server.url) as other:  # the slot is free
             other.configure()
             assert texts_of(other.speak("Next, please.")) == ["Next, please."]

@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http import h11_impl
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
 from shared.http.app import create_app
 from shared.http.app_state import state_of
@@ -134,6 +135,31 @@ def test_uvicorn_has_the_methods_and_attributes_that_are_extended() -> None:
         "response_started",
     ):
         assert f"self.{attribute} = " in cycle
+
+
+def test_uvicorn_has_the_websocket_methods_that_are_extended() -> None:
+    """Fails if an upgrade of uvicorn changes a name that SocketProtocol uses."""
+    for method, parameters in {
+        "connection_made": ["self", "transport"],
+        "connection_lost": ["self", "exc"],
+        "handle_ping": ["self", "event"],
+        "resume_writing": ["self"],
+        "run_asgi": ["self"],
+    }.items():
+        signature = inspect.signature(getattr(WSProtocol, method))
+        assert list(signature.parameters) == parameters, method
+    source = inspect.getsource(WSProtocol)
+    for name in ("self.writable = asyncio.Event()", "self.close_sent = ", "self.logger = "):
+        assert name in source
+    of_request = inspect.getsource(H11Protocol)
+    for name in (
+        "self.ws_protocol_class = config.ws_protocol_class",
+        "if self.ws_protocol_class is None:",
+        "protocol = self.ws_protocol_class(",
+        "protocol.connection_made(self.transport)",
+        "def handle_websocket_upgrade(self, event: h11.Request)",
+    ):
+        assert name in of_request
 
 
 def test_uvicorn_is_pinned() -> None:
