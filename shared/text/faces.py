@@ -19,7 +19,7 @@ _ALWAYS = frozenset("ಠ◕◔⊙◉ʘ▽‿﹏ᴥ﹃")
 _ORDINARY = frozenset(
     "…–—“”‘’«»‹›€£¥₩₹¢§°±×÷≤≥≠≈→←↑↓⇒©®™½¼¾⅓⅔√∞µ•·¡¿−∑∫∈∀∃∂∅∪∩¬¶†‡′″\u00a0\u202f\u2009"
 )
-_NOTHING = "\u2060"  # a word joiner: spaces would part columns
+NOTHING = "\u2060"  # a word joiner: spaces would part columns
 
 
 def without_faces(text: str) -> str:
@@ -30,7 +30,7 @@ def without_faces(text: str) -> str:
 def _hidden(match: re.Match[str]) -> str:
     if match["face"] is not None and not _is_face(match["face"]):
         return match[0]
-    return _NOTHING * len(match[0])
+    return NOTHING * len(match[0])
 
 
 def _is_face(drawn: str) -> bool:

@@ -7,6 +7,7 @@ their place in the source (`spans.py`).
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Literal
 
 from shared.text.blocks import (
@@ -19,6 +20,7 @@ from shared.text.blocks import (
     MarkupError,
     tidy,
 )
+from shared.text.faces import NOTHING
 from shared.text.markdown import read_markdown
 from shared.text.spans import SpannedText
 from shared.text.tags import TagReader, paired_names
@@ -55,7 +57,8 @@ def read_markup(text: str, text_format: TextFormat = "auto") -> Iterator[Block]:
         blocks = reader.read([Block(SpannedText.plain(text), 0.0)])
     else:
         text = without_unspoken(text)
-        blocks = TagReader(others=paired_names(text)).read(read_markdown(text))
+        reader = TagReader(others=paired_names(text))
+        blocks = map(_without_blanks, reader.read(read_markdown(text)))
     return tidy(blocks)
 
 
@@ -65,6 +68,18 @@ def is_document(text: str) -> bool:
 
 
 _BETWEEN_PARAGRAPHS = re.compile(r"\n[^\S\n]*+\n\s*+")
+
+
+_STRETCH = re.compile(f"(?:(?<={NOTHING}) )?(?P<kept>[^{NOTHING}]+)")
+
+
+def _without_blanks(block: Block) -> Block:
+    """Drop what stands for faces."""
+    content = block.content
+    if NOTHING not in content.text:
+        return block
+    kept = [stretch.span("kept") for stretch in _STRETCH.finditer(content.text)]
+    return replace(block, content=SpannedText(run for span in kept for run in content.cut(*span)))
 
 
 def _paragraphs(text: str) -> Iterator[Block]:

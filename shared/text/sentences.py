@@ -71,7 +71,10 @@ def iter_sentences(
 _FOLDABLE = re.compile(r"\s{2,}|[^\S ]")
 _COLUMNS = re.compile(r"\S(?:\t| {2,})\s*+\S")  # of a table made with blanks
 _BETWEEN_CELLS = re.compile(r"(?<=\S)(?:[^\S\n]*\t[^\S\n]*| {3,})(?=\S)")
-_ITEM = re.compile(r"(?:[-*•–]|(?:[0-9]{1,3}|[a-z]|[ivx]{1,4})[.)]) ")
+_ITEM = re.compile(  # or a line of a log, or a header of a letter
+    r"(?:[-*•–]|(?:[0-9]{1,3}|[a-z]|[ivx]{1,4})[.)]) |[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:"
+    r"|[A-Z][A-Za-z-]{1,20}: \S"
+)
 _LOWER_CASE_WORD = re.compile(r"\W*[a-zß-öø-ÿ]++(?![./:@_-]?\w)")
 _FILLED = 0.75  # share of the longest line; shorter lines were not wrapped
 _MIN_LINES = 3  # needed to know how long lines are
@@ -250,6 +253,8 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
         return not next_word[0].isupper()
     if not earlier and word.isdigit():  # the number of a list's entry
         return True
+    if word.isdigit() and len(word) < 3 and earlier[-1].endswith((":", ",", ";")):
+        return next_word.lower() not in _SENTENCE_STARTERS  # of a list's entry within a line
     if word.isdigit() and _CHESS_MOVE.match(next_word):
         return True
     cased = word.lower() != word.upper()  # a Korean sentence may well be one syllable

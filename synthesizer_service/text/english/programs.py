@@ -24,6 +24,10 @@ RULES = (
     rule(r"(?<=deletions)\(-\)|(?<=deletion)\(-\)", "", SIGN),
     rule(r"#(?=(?:include|import) ?[<\"]|define [A-Z_]|if(?:n?def)? [A-Z_]|endif\b)", "", SIGN),
     rule(r"(?<=SELECT )\*(?= FROM\b)|(?<=select )\*(?= from\b)", "star", SIGN),
+    rule(r"&&", "and", SIGN),
+    rule(r"(?<= )\|\|(?= )", "or", SIGN),
+    rule(r"(?<=[A-Za-z])::(?=[A-Za-z])", "", SIGN),
+    rule(r"\*(?=\.[a-z])", "star", SIGN),
     rule(r"(?i:COUNT)\(\*\)", "count star", LETTER),
     rule(r"([0-9]{2,5}):([0-9]{2,5})(?![0-9:.])", _ports),
 )
