@@ -85,15 +85,24 @@ def _lines(content: SpannedText) -> Iterator[SpannedText]:
 
     A line end was intended where the next line's first word would still have fitted, in short
     lines such as those of a poem, between rows of columns, and before a list item. Before a
-    lower-case word it was intended only after a line that is much shorter than the others.
+    lower-case word it was intended only after a line that is much shorter than the others. If all
+    other line ends were intended, that of the longest line was too.
     """
     text = content.text
     longest = max(len(line.strip()) for line in text.split("\n"))
     ends = [match.start() for match in re.finditer("\n", text)]
     few = len(ends) + 1 < _MIN_LINES
-    bounds = [0, *(end for end in ends if _is_intended(text, end, longest, few)), len(text)]
+    intended = {end for end in ends if _is_intended(text, end, longest, few)}
+    rest = [end for end in ends if end not in intended]
+    if len(rest) == 1 and len(intended) >= _MIN_LINES and _starts_anew(text, rest[0]):
+        intended.add(rest[0])
+    bounds = [0, *sorted(intended), len(text)]
     for start, stop in pairwise(bounds):
         yield content.part(start, stop)
+
+
+def _starts_anew(text: str, line_end: int) -> bool:
+    return bool(re.compile(r"\s*[A-Z0-9]").match(text, line_end))
 
 
 def _is_intended(text: str, line_end: int, longest: int, few: bool) -> bool:
