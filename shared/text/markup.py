@@ -10,33 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Literal
 
-from shared.text.blocks import (
-    CELL_PAUSE,
-    ITEM_PAUSE,
-    MAX_PAUSE_SECONDS,
-    PARAGRAPH_PAUSE,
-    SECTION_PAUSE,
-    Block,
-    MarkupError,
-    tidy,
-)
+from shared.text.blocks import PARAGRAPH_PAUSE, Block, tidy
 from shared.text.faces import NOTHING
 from shared.text.markdown import read_markdown
 from shared.text.spans import SpannedText
 from shared.text.tags import TagReader, paired_names
 from shared.text.unspoken import without_unspoken
-
-__all__ = [
-    "CELL_PAUSE",
-    "ITEM_PAUSE",
-    "MAX_PAUSE_SECONDS",
-    "PARAGRAPH_PAUSE",
-    "SECTION_PAUSE",
-    "Block",
-    "MarkupError",
-    "TextFormat",
-    "read_markup",
-]
 
 TextFormat = Literal["auto", "plain", "markdown", "ssml"]
 """auto: SSML or HTML if the text begins like such a document, else Markdown with tags and entities.

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from shared.text.markup import CELL_PAUSE, ITEM_PAUSE, TextFormat, read_markup
+from shared.text.blocks import CELL_PAUSE, ITEM_PAUSE
+from shared.text.markup import TextFormat, read_markup
 from shared.text.spans import Run, SpannedText
 
 MAX_CHARACTERS = 200
