@@ -108,7 +108,18 @@ class RecogniserRecipe:
 
 
 @dataclass(frozen=True)
-class WaveRNNRecipe:
+class MelSources:
+    """The mels that a vocoder learns from."""
+
+    synthesized: bool = False
+    """Train on a synthesizer's mels of the clips where they exist."""
+    true_mel_share: float = 0.25
+    """With `synthesized`, share of the windows that keep the clip's true mel, so that copies of
+    recordings do not get worse."""
+
+
+@dataclass(frozen=True)
+class WaveRNNRecipe(MelSources):
     batch: int = 16
     """Windows. Many small steps teach more in an hour than few large ones."""
     window: int = 5
@@ -121,11 +132,6 @@ class WaveRNNRecipe:
     norm_steps: int = 3_000
     """Step of the network after which the batch norms keep their statistics: those of a few windows
     are noisy."""
-    synthesized: bool = False
-    """Train on a synthesizer's mels of the clips where they exist."""
-    true_mel_share: float = 0.25
-    """With `synthesized`, share of the windows that keep the clip's true mel, so that copies of
-    recordings do not get worse."""
     seed: int = 1
     schedule: Schedule = Schedule(
         steps=80_000,
@@ -148,7 +154,7 @@ class DiscriminatorSizes:
 
 
 @dataclass(frozen=True)
-class VocosRecipe:
+class VocosRecipe(MelSources):
     batch: int = 8
     """Windows."""
     window: int = 64
@@ -167,11 +173,6 @@ class VocosRecipe:
     feature_weight: float = 1.0
     """Weights of the spectral and feature-matching losses. The adversarial loss has weight 1."""
     discriminators: DiscriminatorSizes = DiscriminatorSizes()
-    synthesized: bool = False
-    """Train on a synthesizer's mels of the clips where they exist."""
-    true_mel_share: float = 0.25
-    """With `synthesized`, share of the windows that keep the clip's true mel, so that copies of
-    recordings do not get worse."""
     seed: int = 1
     schedule: Schedule = Schedule(
         steps=20_000,

@@ -14,7 +14,8 @@ from client.wav_stream import Int16Array
 from gateway_service.service_calls import as_api_errors
 from shared.http.errors import InvalidRequest, TooLarge
 from shared.http.tensors import Float32Array
-from shared.text.markup import MarkupError, TextFormat
+from shared.text.blocks import MarkupError
+from shared.text.markup import TextFormat
 from shared.text.scripts import UnreadableScript, require_readable, unreadable_letters
 from shared.text.sentences import Piece
 

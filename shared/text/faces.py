@@ -5,7 +5,7 @@ import re
 _ARM = r"[^\w\s\"'.,;:!?()\[\]{}…“”‘’%&@#$€£+=<>-]|[_ヽノづง╯乁ㄏ凸彡ლ]"
 _FACE = re.compile(
     rf"(?:{_ARM}){{0,4}}(?<![A-Za-z0-9])\((?P<face>[^()\n]{{1,16}})\)(?:{_ARM}){{0,4}}"
-    r"|ʕ[^ʔ\n]{1,9}ʔ"
+    r"|ʕ[^ʔ\n]{1,9}ʔ|[ಠ◕◔⊙ʘ][_.﹏‿▽]{1,3}[ಠ◕◔⊙ʘ]"
     r"|(?<![\w(])(?:\^_{1,2}\^;?|\^\^;?|>_{1,2}<|>\.<|-_{1,2}-;?|=_=|@_@|;_;|\._\.|¬_¬|\\o/"
     r"|m\(_ _\)m|</3|<\\3|[TQ]_[TQ]|[oO0]_[oO0]|u_u|[UuOo][wW][UuOo])(?![\w)])"
     r"|(?<![^\s.,!?…])(?:[:;=]'?-?[()DPp]|:-?[oO/|]|8-\))(?=[\s.,!?…]|$)"
@@ -19,7 +19,7 @@ _ALWAYS = frozenset("ಠ◕◔⊙◉ʘ▽‿﹏ᴥ﹃")
 _ORDINARY = frozenset(
     "…–—“”‘’«»‹›€£¥₩₹¢§°±×÷≤≥≠≈→←↑↓⇒©®™½¼¾⅓⅔√∞µ•·¡¿−∑∫∈∀∃∂∅∪∩¬¶†‡′″\u00a0\u202f\u2009"
 )
-_NOTHING = "\u2060"  # a word joiner: spaces would part columns
+NOTHING = "\u2060"  # a word joiner: spaces would part columns
 
 
 def without_faces(text: str) -> str:
@@ -30,7 +30,7 @@ def without_faces(text: str) -> str:
 def _hidden(match: re.Match[str]) -> str:
     if match["face"] is not None and not _is_face(match["face"]):
         return match[0]
-    return _NOTHING * len(match[0])
+    return NOTHING * len(match[0])
 
 
 def _is_face(drawn: str) -> bool:

@@ -7,34 +7,15 @@ their place in the source (`spans.py`).
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Literal
 
-from shared.text.blocks import (
-    CELL_PAUSE,
-    ITEM_PAUSE,
-    MAX_PAUSE_SECONDS,
-    PARAGRAPH_PAUSE,
-    SECTION_PAUSE,
-    Block,
-    MarkupError,
-    tidy,
-)
+from shared.text.blocks import PARAGRAPH_PAUSE, Block, tidy
+from shared.text.faces import NOTHING
 from shared.text.markdown import read_markdown
 from shared.text.spans import SpannedText
 from shared.text.tags import TagReader, paired_names
 from shared.text.unspoken import without_unspoken
-
-__all__ = [
-    "CELL_PAUSE",
-    "ITEM_PAUSE",
-    "MAX_PAUSE_SECONDS",
-    "PARAGRAPH_PAUSE",
-    "SECTION_PAUSE",
-    "Block",
-    "MarkupError",
-    "TextFormat",
-    "read_markup",
-]
 
 TextFormat = Literal["auto", "plain", "markdown", "ssml"]
 """auto: SSML or HTML if the text begins like such a document, else Markdown with tags and entities.
@@ -55,7 +36,8 @@ def read_markup(text: str, text_format: TextFormat = "auto") -> Iterator[Block]:
         blocks = reader.read([Block(SpannedText.plain(text), 0.0)])
     else:
         text = without_unspoken(text)
-        blocks = TagReader(others=paired_names(text)).read(read_markdown(text))
+        reader = TagReader(others=paired_names(text))
+        blocks = map(_without_blanks, reader.read(read_markdown(text)))
     return tidy(blocks)
 
 
@@ -65,6 +47,18 @@ def is_document(text: str) -> bool:
 
 
 _BETWEEN_PARAGRAPHS = re.compile(r"\n[^\S\n]*+\n\s*+")
+
+
+_STRETCH = re.compile(f"(?:(?<={NOTHING}) )?(?P<kept>[^{NOTHING}]+)")
+
+
+def _without_blanks(block: Block) -> Block:
+    """Drop what stands for faces."""
+    content = block.content
+    if NOTHING not in content.text:
+        return block
+    kept = [stretch.span("kept") for stretch in _STRETCH.finditer(content.text)]
+    return replace(block, content=SpannedText(run for span in kept for run in content.cut(*span)))
 
 
 def _paragraphs(text: str) -> Iterator[Block]:

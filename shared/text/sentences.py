@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from shared.text.markup import CELL_PAUSE, ITEM_PAUSE, TextFormat, read_markup
+from shared.text.blocks import CELL_PAUSE, ITEM_PAUSE
+from shared.text.markup import TextFormat, read_markup
 from shared.text.spans import Run, SpannedText
 
 MAX_CHARACTERS = 200
@@ -71,7 +72,10 @@ def iter_sentences(
 _FOLDABLE = re.compile(r"\s{2,}|[^\S ]")
 _COLUMNS = re.compile(r"\S(?:\t| {2,})\s*+\S")  # of a table made with blanks
 _BETWEEN_CELLS = re.compile(r"(?<=\S)(?:[^\S\n]*\t[^\S\n]*| {3,})(?=\S)")
-_ITEM = re.compile(r"(?:[-*•–]|(?:[0-9]{1,3}|[a-z]|[ivx]{1,4})[.)]) ")
+_ITEM = re.compile(  # or a line of a log, or a header of a letter
+    r"(?:[-*•–]|(?:[0-9]{1,3}|[a-z]|[ivx]{1,4})[.)]) |[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:"
+    r"|[A-Z][A-Za-z-]{1,20}: \S"
+)
 _LOWER_CASE_WORD = re.compile(r"\W*[a-zß-öø-ÿ]++(?![./:@_-]?\w)")
 _FILLED = 0.75  # share of the longest line; shorter lines were not wrapped
 _MIN_LINES = 3  # needed to know how long lines are
@@ -82,15 +86,24 @@ def _lines(content: SpannedText) -> Iterator[SpannedText]:
 
     A line end was intended where the next line's first word would still have fitted, in short
     lines such as those of a poem, between rows of columns, and before a list item. Before a
-    lower-case word it was intended only after a line that is much shorter than the others.
+    lower-case word it was intended only after a line that is much shorter than the others. If all
+    other line ends were intended, that of the longest line was too.
     """
     text = content.text
     longest = max(len(line.strip()) for line in text.split("\n"))
     ends = [match.start() for match in re.finditer("\n", text)]
     few = len(ends) + 1 < _MIN_LINES
-    bounds = [0, *(end for end in ends if _is_intended(text, end, longest, few)), len(text)]
+    intended = {end for end in ends if _is_intended(text, end, longest, few)}
+    rest = [end for end in ends if end not in intended]
+    if len(rest) == 1 and len(intended) >= _MIN_LINES and _starts_anew(text, rest[0]):
+        intended.add(rest[0])
+    bounds = [0, *sorted(intended), len(text)]
     for start, stop in pairwise(bounds):
         yield content.part(start, stop)
+
+
+def _starts_anew(text: str, line_end: int) -> bool:
+    return bool(re.compile(r"\s*[A-Z0-9]").match(text, line_end))
 
 
 def _is_intended(text: str, line_end: int, longest: int, few: bool) -> bool:
@@ -250,6 +263,8 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
         return not next_word[0].isupper()
     if not earlier and word.isdigit():  # the number of a list's entry
         return True
+    if word.isdigit() and len(word) < 3 and earlier[-1].endswith((":", ",", ";")):
+        return next_word.lower() not in _SENTENCE_STARTERS  # of a list's entry within a line
     if word.isdigit() and _CHESS_MOVE.match(next_word):
         return True
     cased = word.lower() != word.upper()  # a Korean sentence may well be one syllable

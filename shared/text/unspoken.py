@@ -23,6 +23,7 @@ _CLOCK = r"(?:[0-9]{1,3}:)?[0-9]{2}:[0-9]{2}[,.][0-9]{3}"
 _CUE = re.compile(  # "12\n00:01:04,000 --> 00:01:06,500"
     rf"^(?:[0-9]{{1,6}}[ \t]*\r?\n)?{_CLOCK}[ \t]*-->[ \t]*{_CLOCK}(?:[ \t][^\n]*)?$", re.MULTILINE
 )
+_PLACED = re.compile(r"\{\\(?:an?[0-9]{1,2}|pos\([0-9., ]{1,20}\)|[bius][01])\}")  # {\an8}
 _SUBTITLES = re.compile(r"\AWEBVTT(?![^\s])[^\n]*")
 
 
@@ -36,7 +37,7 @@ def without_unspoken(text: str) -> str:
     if "<" in text or "◁" in text or "[" in text:
         text = _CONTROL.sub(_lines, _without_reasoning(text))
     if "-->" in text:
-        text = _CUE.sub(_lines, _SUBTITLES.sub(_lines, text))
+        text = _PLACED.sub(_lines, _CUE.sub(_lines, _SUBTITLES.sub(_lines, text)))
     return _FRONT_MATTER.sub(_lines, text) if text.startswith("---") else text
 
 

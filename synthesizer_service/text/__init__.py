@@ -98,6 +98,8 @@ def _without_stray_marks(found: list[Spoken]) -> list[Spoken]:
     kept: list[Spoken] = []
     if not any(_is_word(token.words) for token in found):
         return found
+    if found[0].words == "-" and found[1].spaced and found[1].words != "-":
+        found = found[1:]  # of a list
     for token in found:
         if kept and kept[-1].words == "(":
             if token.words in _SEPARATORS:

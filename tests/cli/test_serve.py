@@ -3,6 +3,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -31,28 +33,36 @@ def port_base() -> int:
     pytest.fail("there are no free ports")
 
 
-def test_all_services_run_until_ctrl_c(port_base: int) -> None:
+@contextmanager
+def session(*command: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+    """A command in a session of its own, of which nothing is left at the end."""
     with subprocess.Popen(
-        [*BETTER, "serve", "--port-base", str(port_base)],
+        command,
+        cwd=REPOSITORY,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         env={**os.environ, "TORCH_THREADS": "1"},
         start_new_session=True,
-    ) as serve:
+    ) as process:
         try:
-            assert serve.stdout
-            shown = dict(serve.stdout.readline().split() for _ in installed_apps(REPOSITORY))
-            assert serve.stdout.readline() == "All services are ready. Press Ctrl-C to stop them.\n"
-            assert f"GATEWAY_URL={shown['gateway']} " in serve.stdout.readline()
-            for name, url in shown.items():
-                assert url == f"http://127.0.0.1:{port_base + all_apps()[name].port_offset}"
-                assert httpx.get(f"{url}/check").json() == "service available"
-            os.killpg(serve.pid, signal.SIGINT)
-            _, log = serve.communicate(timeout=60)
-            assert processes("sess", serve.pid) == []
+            yield process
         finally:
-            subprocess.run(["pkill", "-KILL", "-s", str(serve.pid)], check=False)
+            subprocess.run(["pkill", "-KILL", "-s", str(process.pid)], check=False)
+
+
+def test_all_services_run_until_ctrl_c(port_base: int) -> None:
+    with session(*BETTER, "serve", "--port-base", str(port_base)) as serve:
+        assert serve.stdout
+        shown = dict(serve.stdout.readline().split() for _ in installed_apps(REPOSITORY))
+        assert serve.stdout.readline() == "All services are ready. Press Ctrl-C to stop them.\n"
+        assert f"GATEWAY_URL={shown['gateway']} " in serve.stdout.readline()
+        for name, url in shown.items():
+            assert url == f"http://127.0.0.1:{port_base + all_apps()[name].port_offset}"
+            assert httpx.get(f"{url}/check").json() == "service available"
+        os.killpg(serve.pid, signal.SIGINT)
+        _, log = serve.communicate(timeout=60)
+        assert processes("sess", serve.pid) == []
 
     assert list(shown) == installed_apps(REPOSITORY)
     assert serve.returncode == 0, log
@@ -62,23 +72,13 @@ def test_all_services_run_until_ctrl_c(port_base: int) -> None:
 def test_a_group_that_is_signalled_with_make_leaves_no_process(port_base: int) -> None:
     """`make` passes SIGTERM on to the child that has had it already."""
     variables = [f"PORT_BASE={port_base}", f"BIN={Path(sys.executable).parent}"]
-    with subprocess.Popen(
-        ["make", "serve", *variables, "--assume-old=.venv/installed"],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "TORCH_THREADS": "1"},
-        start_new_session=True,
-    ) as serve:
-        try:
-            assert serve.stdout
-            assert any("All services are ready" in line for line in serve.stdout)
-            os.killpg(serve.pid, signal.SIGTERM)
-            serve.communicate(timeout=60)
-            assert processes("sess", serve.pid) == []
-        finally:
-            subprocess.run(["pkill", "-KILL", "-s", str(serve.pid)], check=False)
+    command = ["make", "serve", *variables, "--assume-old=.venv/installed"]
+    with session(*command, stderr=subprocess.DEVNULL) as serve:
+        assert serve.stdout
+        assert any("All services are ready" in line for line in serve.stdout)
+        os.killpg(serve.pid, signal.SIGTERM)
+        serve.communicate(timeout=60)
+        assert processes("sess", serve.pid) == []
 
 
 def test_a_port_in_use_is_one_line(port_base: int) -> None:

@@ -91,10 +91,15 @@ def spoken(text: str, lexicon: Lexicon = NO_LEXICON) -> list[Spoken]:
             source_end = origins[end - 1] + 1
             found.append(Spoken(origins[at], source_end, words, spaced))
             spaced = False
-        elif written[at].isspace() or end > at + 1:
+        elif written[at].isspace() or end > at + 1 or _opens_index(written, at):
             spaced = True
         at = end
     return found
+
+
+def _opens_index(written: str, at: int) -> bool:
+    """The bracket of c["key"]."""
+    return written[at] == "[" and written[at - 1 : at].isalnum()
 
 
 def _next(written: str, at: int, lexicon: Lexicon) -> tuple[int, str]:

@@ -86,6 +86,11 @@ def _dotted(match: re.Match[str]) -> str | None:
     return None if lower in _MAYBE_WORDS and ends_sentence else DOTTED[lower]
 
 
+def _match(match: re.Match[str]) -> str | None:
+    """Man City v Arsenal"""
+    return "versus" if re.search(r"\b[A-Z][a-z.]+ $", before(match)) else None
+
+
 def _reporter(match: re.Match[str]) -> str:
     """A series of law reports: "F. Supp. 2d"."""
     letters = spell(match["reporter"].removesuffix("Supp."))
@@ -109,6 +114,8 @@ RULES = (
         LETTER,
     ),
     rule(r"ext(?= [0-9])", "extension", LETTER),
+    rule(r"Rm(?= [0-9])", "room", LETTER),
+    rule(r"(?<=[a-z] )v(?= [A-Z][a-z])", _match, LETTER),
     rule(r"et al(?:\.|(?![A-Za-z]))", "and others", LETTER),
     rule(  # 123 N. Main St.
         rf"(?<=[0-9] )(?P<to>[NSEW]|[NS][EW])\.?(?= [A-Z][a-z]{{1,20}} (?:{any_of(STREETS)})\b)",
@@ -120,7 +127,7 @@ RULES = (
         lambda match: DIRECTIONS[match["to"]],
         LETTER,
     ),
-    rule(r"(?<=[0-9](?:st|nd|rd|th) )Fl(?:\.|(?![A-Za-z]))", "floor", LETTER),
+    rule(r"(?<=[0-9](?:st|nd|rd|th) )[Ff]l(?:\.|(?![A-Za-z]))", "floor", LETTER),
     rule(
         rf"(?:{'|'.join(STATES)})(?= [0-9]{{5}}(?![0-9]))", lambda match: STATES[match[0]], LETTER
     ),

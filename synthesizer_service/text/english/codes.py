@@ -102,8 +102,12 @@ def _octet(digits: str) -> str:
     return paired_words(digits) if len(digits) == 3 and digits[0] != "0" else cardinal_words(digits)
 
 
+def _points(written: str) -> str:
+    return " point ".join(map(cardinal_words, written.split(".")))
+
+
 def _version(match: re.Match[str]) -> str:
-    numbers = " point ".join(map(cardinal_words, match["numbers"].split(".")))
+    numbers = _points(match["numbers"])
     suffix = match["suffix"]
     return f"version {numbers}" + (f" {mixed_words(suffix)}" if suffix else "")
 
@@ -294,6 +298,11 @@ MIXED_RULES = (
         r"[A-Z]{1,4}(?:(?:-[A-Z0-9]{1,12}){2,6}|-(?=[0-9A-Z]{0,11}[0-9])[0-9A-Z]{3,12})"
         r"(?![A-Za-z0-9])",
         _code_with_dashes,
+        LETTER,
+    ),
+    rule(  # KR1.2
+        r"(?P<letters>[A-Z]{1,4})(?P<numbers>[0-9]{1,3}(?:\.[0-9]{1,3}){1,3})(?![A-Za-z0-9.])",
+        lambda match: f"{spell(match['letters'])} {_points(match['numbers'])}",
         LETTER,
     ),
     rule(r"[A-Za-z0-9]++(?:-[0-9]{1,4}(?![A-Za-z0-9-]))?", _mixed, LETTER, DIGIT),

@@ -87,6 +87,14 @@ def _month_and_day(match: re.Match[str]) -> str | None:
     return f"{_full(match['month'])} {ordinal_words(match['day'])}"
 
 
+_FIRST_DAY = re.compile(rf"\b{_MONTH} {_DAY} ?(?:-|–|to|through) ?$")
+
+
+def _last_day(match: re.Match[str]) -> str | None:
+    """The 16 of "Oct. 14-16"."""
+    return ordinal_words(match["day"]) if _FIRST_DAY.search(before(match)) else None
+
+
 def _day_and_month(match: re.Match[str]) -> str | None:
     """ "3 April 2026". "March" and "May" may be verbs."""
     month, rest = match["month"], after(match)
@@ -197,6 +205,7 @@ RULES = (
         _european,
     ),
     rule(rf"(?P<month>1[0-2]|0?[1-9])/(?P<day>{_DAY})(?![0-9/])", _slashed_day),
+    rule(rf"(?P<day>{_DAY})(?![0-9A-Za-z]|[-.,/:%][0-9])", _last_day),
     rule(
         rf"(?P<month>{_MONTH}) (?P<day>{_DAY})(?:st|nd|rd|th)?(?![0-9A-Za-z])",
         _month_and_day,

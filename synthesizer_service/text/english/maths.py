@@ -52,12 +52,13 @@ _DONE_AFTER = re.compile(
 
 
 def _part_of(match: re.Match[str]) -> str | None:
-    """ "attempt 2/5", "[2/5]", "12/40 passed", "(1/2)" at either end of a text."""
+    """ "attempt 2/5", "[2/5]", "12/40 passed", "(1/2)" at either end of a text, a first 1/2."""
     over, under, lead, rest = match["over"], match["under"], before(match), after(match)
     if not 0 <= int(over) <= int(under):
         return None
     bracketed = lead.endswith("[") and rest.startswith("]")
     alone = lead.endswith("(") and rest.startswith(")") and not (lead[:-1] and rest[1:])
+    alone = alone or (not lead.strip() and re.match(r" [A-Z]", rest) is not None)  # of a thread
     named = _NUMBERED_BEFORE.search(lead) and not _MEASURED_AFTER.match(rest)
     if not (bracketed or alone or named or _DONE_AFTER.match(rest)):
         return None
@@ -242,6 +243,7 @@ RULES = (
         _share,
     ),
     rule(r"(?<![0-9/.,])(?P<over>[0-9]{1,5})/(?P<under>[0-9]{1,5})(?![0-9/]|[.,][0-9])", _part_of),
+    rule(r"(?<!.)([1-9][0-9]?)/(?= [A-Z])", lambda match: f"{cardinal_words(match[1])},"),
     rule(
         r"(?<![0-9/])(?P<upper>[0-9]{2,3})/(?P<lower>[0-9]{2,3})(?![0-9/]|[.,][0-9])"
         r"(?P<unit> ?mm ?Hg\b)?",
@@ -278,6 +280,13 @@ SIGN_RULES = (
     rule(
         r"(?:(?<=[a-z][a-z])|(?<=USD)|(?<=EUR)|(?<=GBP))/(?=(?:second|minute|hour|day|night|week|month|year|person|user)(?![a-z]))",
         "per",
+        SIGN,
+    ),
+    rule(
+        r"(?:(?<=ops)|(?<=req)|(?<=reqs)|(?<=tokens)|(?<=words)|(?<=frames)|(?<=samples)|(?<=rows)"
+        r"|(?<=requests)|(?<=events)|(?<=queries)|(?<=steps)|(?<=images)|(?<=bytes)|(?<=messages))"
+        r"/s(?:ec)?(?![A-Za-z])",
+        "per second",
         SIGN,
     ),
     rule(r"(?<![^ (=+*/<>-])\|(?=[a-z]\|(?:[^A-Za-z0-9|]|$))", "the absolute value of", SIGN),

@@ -161,7 +161,7 @@ def _ages(match: re.Match[str]) -> str | None:
     return plural_words(cardinal_words(match[1]))
 
 
-_COUNTED_AFTER = re.compile(r" (?!miles\b|runs\b|races\b)(?:[a-z]{3,}s|people|euros?)\b|\+")
+_COUNTED_AFTER = re.compile(r" (?!miles\b|runs\b|races\b)(?:[a-z]{3,}s|ops|people|euros?)\b|\+")
 
 
 def _thousands(match: re.Match[str]) -> str | None:
@@ -188,7 +188,11 @@ SIGN_RULES = (
     rule(r"(?<=[0-9],)-(?=[0-9]{1,3}\.[0-9]{3})", "minus", SIGN),  # 37.7749,-122.4194
     rule(r"(?<=[0-9%°])--?(?=[$€£¥₩]?\.?[0-9])", _to, SIGN),
     rule(r"(?<=[0-9%°])--?(?=[-−'][0-9])|(?<=noon|ight)--?(?=[0-9])", "to", SIGN),
-    rule(r"(?<=[0-9] [ap]\.m\.)--?(?=[0-9])|(?<=[0-9][APap][Mm])--?(?=[0-9])", "to", SIGN),
+    rule(
+        r"(?:(?<=[0-9] [ap]\.m\.)|(?<=[0-9][APap][Mm])|(?<=[0-9] [APap][Mm]))--?(?=[0-9])",
+        "to",
+        SIGN,
+    ),
     rule(r"(?<=[0-9MmCFcf.] )--?(?= [-−]?[0-9])", _spaced_dash, SIGN),
 )
 RULES = (

@@ -18,12 +18,22 @@ def _ports(match: re.Match[str]) -> str | None:
     return f"{digit_words(match[1])} to {digit_words(match[2])}"
 
 
+def _changed(match: re.Match[str]) -> str | None:
+    """The signs of "users.py | 12 +++---"."""
+    return "" if re.search(r"\| *[0-9]{1,6} $", before(match)) else None
+
+
 RULES = (
+    rule(r"\+{1,80}-{0,80}(?= |$)|-{1,80}(?= |$)", _changed, SIGN),
     rule(r"@@ -[0-9]{1,6}(?:,[0-9]{1,6})? \+(?P<line>[0-9]{1,6})(?:,[0-9]{1,6})? @@", _hunk, SIGN),
     rule(r"(?<=insertions)\(\+\)|(?<=insertion)\(\+\)", "", SIGN),
     rule(r"(?<=deletions)\(-\)|(?<=deletion)\(-\)", "", SIGN),
     rule(r"#(?=(?:include|import) ?[<\"]|define [A-Z_]|if(?:n?def)? [A-Z_]|endif\b)", "", SIGN),
     rule(r"(?<=SELECT )\*(?= FROM\b)|(?<=select )\*(?= from\b)", "star", SIGN),
+    rule(r"&&", "and", SIGN),
+    rule(r"(?<= )\|\|(?= )", "or", SIGN),
+    rule(r"(?<=[A-Za-z])::(?=[A-Za-z])", "", SIGN),
+    rule(r"\*(?=\.[a-z])", "star", SIGN),
     rule(r"(?i:COUNT)\(\*\)", "count star", LETTER),
     rule(r"([0-9]{2,5}):([0-9]{2,5})(?![0-9:.])", _ports),
 )

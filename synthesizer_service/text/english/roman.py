@@ -26,8 +26,8 @@ _COUNTED = any_of(
     "Vol. vol. Art. art. Sec. sec. Ch. ch. Pt. pt. Book book Phase phase Type type Level level "
     "Class class Title Article article "
     "Figure figure Fig. fig. Table table Appendix appendix Stage stage Grade grade Episode "
-    "Season Bowl Apollo Saturn Mark Mk Tier tier Division Group group Lesson Unit unit Step "
-    "step Round round No. no. Number Schedule Annex Exhibit Factor Quadrant Region Zone "
+    "Season Bowl Apollo Artemis Saturn Mark Mk Tier tier Division Group group Lesson Unit unit "
+    "Step step Round round No. no. Number Schedule Annex Exhibit Factor Quadrant Region Zone "
     "Category category Kingdom Corps Item"
 )
 _KIND_BEFORE = re.compile(r"\b(?:Type|type|Phase|phase|Stage|stage|Class|Grade|Division|Tier) $")

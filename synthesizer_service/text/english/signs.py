@@ -25,6 +25,8 @@ def _hash(match: re.Match[str]) -> str:
         return "number"
     if re.match(r"[A-Z]{1,4}-?[0-9]", after(match)):
         return "number"
+    if after(match).startswith(" "):  # of a comment
+        return ""
     return "hashtag" if re.match(r"[A-Za-z_]", after(match)) else "hash"
 
 
@@ -80,21 +82,23 @@ def _separator(match: re.Match[str]) -> str | None:
     return "," if parts else None
 
 
+_NAME_AFTER = re.compile(r"[a-z]{2}|[A-Z]{2}|[A-Z][a-z]{1,20}[A-Z(]")
+_CALL_AFTER = re.compile(r"[a-z]\w{1,30}\(")
+
+
 def _dot(match: re.Match[str]) -> str | None:
-    return "dot" if re.match(r"[a-z]{2}", after(match)) else None
+    """The dot of threading.RLock and of c.get(key)."""
+    pattern = _NAME_AFTER if re.search("[a-z]{2}$", before(match)) else _CALL_AFTER
+    return "dot" if pattern.match(after(match)) else None
 
 
 RULES = (
     rule(
         r"(?<![A-Za-z0-9])(?:[:;]-?[()DPp/|]|:'\(|<3|:-?\*|[xX]D)(?![A-Za-z0-9(])", "", SIGN, LETTER
     ),
-    rule(r"&&", "and", SIGN),
     rule(r"(?<![+\w])\+\+(?=[A-Za-z]{2})", "", SIGN),  # ++inserted++
     rule(r"~(?=[0-9]{1,3}~)|(?<=~[0-9])~|(?<=~[0-9]{2})~", "", SIGN),  # H~2~O
     rule(r"\[!(?=[A-Z]{3,10}\])", "", SIGN),  # [!NOTE]
-    rule(r"(?<= )\|\|(?= )", "or", SIGN),
-    rule(r"(?<=[A-Za-z])::(?=[A-Za-z])", "", SIGN),
-    rule(r"\*(?=\.[a-z])", "star", SIGN),
     rule(r"(?:(?<=[^A-Za-z0-9.)])|(?<!.))\.(?=[a-z]{2})", "dot", SIGN),
     rule(r"(?<=[a-z][a-z] )-(?=(?:[b-hj-z]|[b-df-hj-np-tv-z]{2})(?![A-Za-z0-9-]))", "dash", SIGN),
     rule(r"°(?:C|F)(?![A-Za-z])", _scale, SIGN),
@@ -114,5 +118,5 @@ RULES = (
     rule(r"(?<= )[|•·](?= )", _separator, SIGN),
     rule(r"§§", "sections", SIGN),
     rule(r"§", "section", SIGN),
-    rule(r"(?<=[a-z][a-z])\.", _dot, SIGN),
+    rule(r"(?<=[a-z])\.", _dot, SIGN),
 )

@@ -63,7 +63,7 @@ _HALF = r"(?P<half>[AaPp])(?:\.[Mm](?![A-Za-z0-9])\.?|[Mm](?![A-Za-z0-9])\.?)"
 
 def _offset(match: re.Match[str]) -> str | None:
     """+0200 after a time."""
-    timed = re.search(r"[0-9]:[0-9]{2} ?$", before(match))
+    timed = re.search(r"[0-9]:[0-9]{2} (?:[12][0-9]{3} )?$|[0-9]:[0-9]{2}$", before(match))
     if not timed or (match["colon"] and match["sign"] == "-"):  # 9:30-10:30
         return None
     sign = "plus" if match["sign"] == "+" else "minus"

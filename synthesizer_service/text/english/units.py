@@ -30,7 +30,7 @@ _POWERS = {"2": "square", "3": "cubic"}
 _MAX_BASIS_POINTS = 300  # larger amounts of "bps" are bits per second
 
 _PLACE_BEFORE = re.compile(
-    r"\b(?:Apt|Apartment|Room|Unit|Gate|Seat|Suite|No|Section|Part|Floor|Row|Bus|Platform|Exhibit|"
+    r"\b(?:Apt|Apartment|Room|Rm|Unit|Gate|Seat|Suite|No|Section|Part|Floor|Row|Bus|Platform|Exhibit|"
     r"Figure|Fig|Table|Building|Level|Phase|Type|number|Area|Zone|Line|Route|Bay|Terminal|Flat|"
     r"Block|Stand|Pier|Hall|Entrance|Exit|Form|Class|Grade|Ward|Deck|Coach|Car|Plan|Schedule|Lot|"
     r"Question|Appendix|Annex|Stage|Group|Court)s?\.? #?$",
@@ -161,6 +161,8 @@ def _is_meant(match: re.Match[str]) -> bool:
         return False  # seat 12A
     if unit == "W" and re.match(r" [0-9]{1,3}(?:st|nd|rd|th)\b", rest):
         return False  # 350 W 42nd St
+    if len(unit) == 1 and unit.isupper() and re.match(r"\. [A-Z][a-z]", rest):
+        return False  # (c) 2023 J. Doe
     if unit in {"M", "B"}:
         numbered = _PLACE_BEFORE.search(before(match)) or re.match(r" [A-Z][a-z]", rest)
         return not joint and not numbered
@@ -208,11 +210,15 @@ def _is_temperature(match: re.Match[str]) -> bool:
     return len(match["amount"] or "") in {2, 3} and not person and not placed
 
 
+_GOAL_BEFORE = re.compile(r"[0-9] ?[-–] ?[0-9][^()]{0,60}\([^()]{0,80}(?:[a-z] |[0-9]', )$")
+_GOAL_AFTER = re.compile(r"[,;)]| \((?:pen|og|o\.g\.|P)\.?\)")
+
+
 def _feet(match: re.Match[str]) -> str | None:
     """6' tall, unless it closes a quotation."""
-    if before(match).endswith("+"):  # 90+3', of a match
-        return f"{cardinal_words(match['feet'])} minutes"
     lead = match.string[max(0, match.start() - 200) : match.start()]
+    if lead.endswith("+") or (_GOAL_BEFORE.search(lead) and _GOAL_AFTER.match(after(match))):
+        return f"{cardinal_words(match['feet'])} minutes"
     quotes = re.sub("[A-Za-z]'[A-Za-z]|[0-9]'(?= ?[x×0-9])", "", lead).count("'")
     return None if quotes % 2 else f"{cardinal_words(match['feet'])} feet"
 

@@ -2,15 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.text.markup import (
+from shared.text.blocks import (
     CELL_PAUSE,
     ITEM_PAUSE,
     PARAGRAPH_PAUSE,
     SECTION_PAUSE,
     MarkupError,
-    TextFormat,
-    read_markup,
 )
+from shared.text.markup import TextFormat, read_markup
 
 
 def said(text: str, text_format: TextFormat = "auto") -> list[str]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.text import sentences
-from shared.text.markup import CELL_PAUSE, ITEM_PAUSE, PARAGRAPH_PAUSE
+from shared.text.blocks import CELL_PAUSE, ITEM_PAUSE, PARAGRAPH_PAUSE
 from shared.text.sentences import (
     CLAUSE_PAUSE,
     SENTENCE_PAUSE,
