@@ -32,13 +32,13 @@ START_SECONDS = 240.0
 STOP_SECONDS = 40.0
 """For the drain of the replicas, 28 s, and of Ray itself."""
 CONNECT_SECONDS = 5.0
-START = ["start", "--block", "--disable-usage-stats"]
-ONE_MACHINE = [
-    # Workers take free ports, so that many nodes fit one machine.
-    *("--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"),
+START = [
+    *("start", "--block", "--disable-usage-stats"),
     # Only the longest requests and responses pass through it; Ray takes 30 % of memory otherwise.
     f"--object-store-memory={100_000_000}",
 ]
+# Workers take free ports, so that many nodes fit one machine.
+ONE_MACHINE = ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
 
 
 class ServeApi:
