@@ -32,13 +32,13 @@ START_SECONDS = 240.0
 STOP_SECONDS = 40.0
 """For the drain of the replicas, 28 s, and of Ray itself."""
 CONNECT_SECONDS = 5.0
-START = ["start", "--block", "--disable-usage-stats"]
-ONE_MACHINE = [
-    # Workers take free ports, so that many nodes fit one machine.
-    *("--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"),
+START = [
+    *("start", "--block", "--disable-usage-stats"),
     # Only the longest requests and responses pass through it; Ray takes 30 % of memory otherwise.
     f"--object-store-memory={100_000_000}",
 ]
+# Workers take free ports, so that many nodes fit one machine.
+ONE_MACHINE = ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
 
 
 class ServeApi:
@@ -94,7 +94,7 @@ class ServeApi:
         if answer.status_code in (401, 403):
             raise ProcessError("Ray refuses the token; set RAY_AUTH_TOKEN to that of the head")
         if not answer.is_success:
-            raise ProcessError(f"Ray Serve refuses {method} {path}: {_last_line(answer.text)}")
+            raise ProcessError(f"Ray Serve refuses {method} {path}: {_line_of(answer.text)}")
         content: dict[str, Any] = answer.json() if method == "GET" else {}
         return content
 
@@ -292,15 +292,17 @@ def local_config(port: int, redis_url: str | None = None) -> dict[str, Any]:
 def problems(applications: Iterable[Mapping[str, Any]]) -> list[str]:
     """A line for each deployment that is not as it was configured, if Serve says why."""
     return [
-        f"{part['name']}: {_last_line(part['message'])}"
+        f"{part['name']}: {_line_of(part['message'])}"
         for app in applications
         for part in [*app["deployments"].values(), app]
         if part["status"] not in ("HEALTHY", "RUNNING") and part["message"]
     ]
 
 
-def _last_line(message: str) -> str:
-    """The error of a traceback without the name of its class, or the only line."""
-    last = [line for line in message.splitlines() if line.strip()][-1].strip()
-    name, colon, said = last.partition(": ")
-    return said if colon and "." in name and " " not in name else last
+def _line_of(message: str) -> str:
+    """The error of a traceback without the name of its class, or the first line."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    if "Traceback" not in message:
+        return lines[0] if lines else ""
+    name, colon, said = lines[-1].partition(": ")
+    return said if colon and "." in name and " " not in name else lines[-1]

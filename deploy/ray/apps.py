@@ -12,6 +12,7 @@ from typing import TypeVar
 from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.http.app_state import state_of
 from shared.http.startup_errors import StartupError, read_settings
@@ -30,25 +31,51 @@ def _or_startup_error(start: Callable[[], T]) -> T:
 def _build_encoder() -> FastAPI:
     from encoder_service.app import build_app
 
-    return _or_startup_error(build_app)
+    return build_app()
 
 
 def _build_synthesizer() -> FastAPI:
     from synthesizer_service.app import build_app
 
-    return _or_startup_error(build_app)
+    return build_app()
 
 
 def _build_vocoder() -> FastAPI:
     from vocoder_service.app import build_app
 
-    return _or_startup_error(build_app)
+    return build_app()
 
 
 def _build_gateway() -> FastAPI:
     from gateway_service.app import build_app
 
-    return _or_startup_error(build_app)
+    return build_app()
+
+
+class StartupErrorForHealthCheck:
+    """Middleware: keeps the error of a failed start for the first health check.
+
+    Ray reports the error of a health check, but only that a lifespan failed.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            return await self.app(scope, receive, send)
+
+        async def send_unless_failed(message: Message) -> None:
+            if message["type"] != "lifespan.startup.failed":
+                await send(message)
+
+        try:
+            await self.app(scope, receive, send_unless_failed)
+        except Exception as error:
+            scope["app"].state.startup_error = error
+            await send({"type": "lifespan.startup.complete"})
+            await receive()  # lifespan.shutdown
+            await send({"type": "lifespan.shutdown.complete"})
 
 
 class Replica:
@@ -61,6 +88,8 @@ class Replica:
 
         A full disk or an unreachable queue is no reason: a new replica would meet the same.
         """
+        if error := getattr(self.app.state, "startup_error", None):
+            raise error
         if not state_of(self.app).ready:
             raise RuntimeError("the model is not loaded, or the replica is stopping")
 
@@ -82,7 +111,13 @@ class Worker:
 
 def application(name: str, build: Callable[[], FastAPI]) -> Application:
     """One deployment of this name, whose replicas build the app themselves."""
-    return serve.deployment(name=name)(serve.ingress(build)(Replica)).bind()
+
+    def build_for_ray() -> FastAPI:
+        app = _or_startup_error(build)
+        app.add_middleware(StartupErrorForHealthCheck)
+        return app
+
+    return serve.deployment(name=name)(serve.ingress(build_for_ray)(Replica)).bind()
 
 
 encoder = application("encoder", _build_encoder)

@@ -81,8 +81,13 @@ def test_problems_are_one_line_for_each_deployment() -> None:
             "message": traceback + "shared.http.startup_errors.StartupError: vocoder.pt: wrong\n",
         },
     }
+    slow = "2 replicas have taken more than 30s to initialize.\n\nThis may be caused by X."
+    deployments["gateway"] = {"name": "gateway", "status": "UPDATING", "message": slow}
     app = {"name": "x", "status": "RUNNING", "message": "", "deployments": deployments}
-    assert ray_processes.problems([app]) == ["vocoder: vocoder.pt: wrong"]
+    assert ray_processes.problems([app]) == [
+        "vocoder: vocoder.pt: wrong",
+        "gateway: 2 replicas have taken more than 30s to initialize.",
+    ]
 
 
 def test_local_config_is_reachable_from_this_machine_alone() -> None:

@@ -1,5 +1,7 @@
 """A cluster with a node or an update that cannot work: a line says why, and the rest serves."""
 
+import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 from cli.cluster import cluster
 from cli.ray_processes import stop_ray
 from tests.support.damaged_weights import DAMAGED, damaged_weights
+from tests.support.job_processes import ChildProcess
 from tests.support.ray_nodes import NEEDS_RAY, Details, Nodes, wait_until
 from tests.support.speaking_clients import SPEECH
 
@@ -54,8 +57,14 @@ def status(nodes: Nodes, *arguments: str) -> tuple[int, str]:
     return ended.exit_code, ended.output
 
 
-def test_node_that_never_joins_is_counted(nodes: Nodes) -> None:
-    assert status(nodes, "--nodes", "2")[0] == 0
-    code, said = status(nodes, "--nodes", "3")
-    assert code == 1
-    assert "Error: 1 of 3 nodes have not joined" in said
+def test_node_is_missed_until_it_joins_and_once_it_leaves(nodes: Nodes) -> None:
+    missed = "Error: 1 of 3 nodes have not joined"
+    assert missed in status(nodes, "--nodes", "3")[1]
+    command = [sys.executable, "-m", "cli", "cluster", "join", nodes.ray.address, "--cpus", "1"]
+    with ChildProcess(command, **nodes.ray.environment) as node:
+        nodes.wait_for_nodes(3)
+        assert status(nodes, "--nodes", "3")[0] == 0
+        node.process.send_signal(signal.SIGINT)
+        assert node.process.wait(60) == 0
+    nodes.wait_for_nodes(2)
+    assert missed in status(nodes, "--nodes", "3")[1]
