@@ -16,7 +16,7 @@ FUZZED := tests/system/test_fuzz.py tests/shared/http/test_hostile_bytes.py test
 TORCH := $(shell grep '^torch==' requirements-torch.txt)
 LOCK := $(BIN)/uv pip compile --quiet --universal --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: help demo serve test fuzz check bench lock test-gateway test-others test-cluster
+.PHONY: help demo serve test fuzz check bench lock release test-gateway test-others test-cluster
 
 help:
 	@echo "make demo    start the three services, clone a voice, write demo/speech.wav"
@@ -27,6 +27,7 @@ help:
 	@echo "make check   lint, formatting, types and the rules of the tree"
 	@echo "make bench   measure time and memory"
 	@echo "make lock    write the requirements files anew from pyproject.toml"
+	@echo "make release VERSION=1.2.3   date the changelog, build the wheels, commit and tag; sends nothing"
 
 demo: .venv/installed
 	@$(BIN)/better demo
@@ -75,6 +76,9 @@ lock: .venv/installed
 		--output-file requirements-dev.txt
 	$(LOCK) $(UPGRADE) --constraint requirements-dev.txt --generate-hashes --no-emit-package torch --extra cluster pyproject.toml \
 		--output-file requirements-cluster.txt
+
+release: .venv/installed-dev
+	@$(BIN)/python -m deploy.release "$(VERSION)"
 
 # Each stamp has the time of the last successful installation.
 .venv/installed: requirements.txt requirements-torch.txt pyproject.toml setup.py $(wildcard */native/* */*/native/*)

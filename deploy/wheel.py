@@ -18,6 +18,8 @@ from pathlib import Path
 PACKAGE = "better_api"
 DATA = ("checkpoints", "samples", "gunicorn.conf.py")
 """Files of the repository that the apps read, besides those of the packages."""
+_OF_THE_BUILD = ("deploy/wheel.py", "deploy/release.py")
+"""Modules of use in the repository alone."""
 _IGNORED = shutil.ignore_patterns(".*", "*.part", "__pycache__")
 
 
@@ -34,6 +36,8 @@ def arrange(build: Path, repository: Path) -> None:
     names = Names(build)
     for package in names.packages:
         (build / package).rename(target / package)
+    for name in _OF_THE_BUILD:
+        (target / name).unlink()
     for name in DATA:
         if (repository / name).is_dir():
             shutil.copytree(repository / name, target / name, ignore=_IGNORED)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from shared.http.errors import InvalidRequest
-from shared.text.markup import MarkupError, TextFormat
+from shared.text.blocks import MarkupError
+from shared.text.markup import TextFormat
 from shared.text.sentence_buffer import SentenceBuffer
 from shared.text.sentences import Piece
 

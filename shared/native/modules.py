@@ -7,9 +7,15 @@ The loop `vocoder_service.wavernn._sample_loop` is built by setup.py as
 import importlib
 from typing import Any
 
-INSTRUCTION_SETS = ("avx512", "avx2", "neon_bf16", "neon", "portable")
+from shared.settings import IS_INSTALLED
+
+INSTRUCTION_SETS: tuple[str, ...] = ("avx512", "avx2", "neon_bf16", "neon", "portable")
 """Best first: AVX of x86-64, NEON of 64-bit ARM, and portable code for other machines and old ones.
 """
+BUILD_REMEDY = "install g++ and " + (
+    "install a wheel that you build from the source" if IS_INSTALLED else "run `pip install -e .`"
+)
+"""What to do if no loop was built."""
 _WITH_BFLOAT16 = {"avx512", "neon_bf16"}
 
 

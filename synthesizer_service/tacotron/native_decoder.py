@@ -34,7 +34,8 @@ def decoder_for(decoder: Decoder, precision: Precision) -> nn.Module:
     if not native_modules.built(LOOP):
         log.warning(
             "the native decoder was not built, so the torch decoder serves, several times slower; "
-            "install g++ and run `pip install -e .` to build it"
+            "%s to build it",
+            native_modules.BUILD_REMEDY,
         )
         return decoder
     try:

@@ -33,7 +33,8 @@ def engine_for(model: WaveRNN, threads: int, precision: Precision) -> Engine:
     if not built():
         log.warning(
             "the native sample loop was not built, and the loop in torch is several times slower; "
-            "install a C++ compiler and run `pip install -e .`"
+            "%s to build it",
+            native_modules.BUILD_REMEDY,
         )
         return TorchEngine(model)
     half = precision == "bfloat16" and native_modules.multiplies_bfloat16(LOOP)
