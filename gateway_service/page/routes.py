@@ -10,6 +10,8 @@ STATIC = Path(__file__).parent / "static"
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'self'",
+        # The player's sounds are in memory.
+        "media-src 'self' blob:",
         # Directives that do not fall back to default-src:
         "base-uri 'none'",
         "form-action 'none'",

@@ -1,22 +1,29 @@
 /** The entry point: sets up each part of the page. */
 
 import { setUpAccessKey } from "./access_key.js";
-import { setUpJobs, showJobs, startJob } from "./jobs.js";
+import { openBook, setUpBookForm, startJob } from "./book_form.js";
+import { setUpHistory, showHistory, showLastSpeech } from "./history.js";
 import { setUpLanguage } from "./language.js";
 import { setUpNewVoice } from "./new_voice.js";
+import { setUpPlayerBar } from "./player_bar.js";
 import { setUpResult } from "./result.js";
 import { setUpSpeechForm } from "./speech_form.js";
+import { setUpTextBox } from "./text_box.js";
 import { setUpVoices, showVoices } from "./voices.js";
 
 setUpLanguage();
 setUpAccessKey(() => {
   showVoices();
-  showJobs();
+  showHistory();
 });
 setUpVoices();
 setUpNewVoice();
+setUpPlayerBar();
 setUpResult();
+setUpTextBox(openBook);
 setUpSpeechForm(startJob);
-setUpJobs();
+setUpBookForm();
+setUpHistory();
 showVoices();
-showJobs();
+showLastSpeech();
+showHistory();
