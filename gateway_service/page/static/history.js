@@ -6,7 +6,7 @@ import { filesOfJob, filesOfSpeech } from "./downloads.js";
 import { hideError, showError } from "./errors.js";
 import { HistoryRow } from "./history_row.js";
 import { isFinal, isPlayable, jobOf, jobsAfter, newJob, pathOf, soundAddress } from "./jobs.js";
-import { forget, forgetJob, keepJob, keptJob, keptSpeech, keptSpeeches, onTold, tell } from "./kept.js";
+import { afterKeeping, forget, forgetJob, keepJob, keptJob, keptSpeech, keptSpeeches, onTold, tell } from "./kept.js";
 import { setText } from "./language.js";
 import { player } from "./player.js";
 import { hideResult, isShown, showJob, showSpeech } from "./result.js";
@@ -39,12 +39,13 @@ export function setUpHistory() {
       showHistory(); // other devices make jobs too
     }
   });
-  onTold(async (type, id) => {
+  afterKeeping(() => showErrorOf(showSpeeches));
+  onTold((type, id) => {
     if (type === "hidden" || type === "gone") {
       hide(id);
     } else {
       hidden.delete(id);
-      await showHistory();
+      showErrorOf(type === "speech" ? showSpeeches : showAll);
     }
   });
 }
@@ -58,21 +59,28 @@ export async function showLastSpeech() {
   }
 }
 
-export async function showHistory() {
-  await showErrorOf(async () => {
-    const records = await keptSpeeches();
-    records.forEach(showRecord);
-    dropAllBut(new Set(records.map(({ id }) => id)), (id) => !jobs.has(id));
-    settle();
-    const page = await jobsAfter();
-    page.data.forEach(addJob);
-    const oldest = page.has_more ? Number(page.data.at(-1)?.created_at) : 0;
-    dropAllBut(new Set(page.data.map(({ id }) => id)), (id) => (jobs.get(id)?.created_at ?? 0) > oldest);
-    more ||= page.has_more && jobs.size <= page.data.length;
-    settle();
-    follow();
-    await addBooks(page.data);
-  });
+export function showHistory() {
+  return showErrorOf(showAll);
+}
+
+async function showAll() {
+  await showSpeeches();
+  const page = await jobsAfter();
+  page.data.forEach(addJob);
+  const oldest = page.has_more ? Number(page.data.at(-1)?.created_at) : 0;
+  dropAllBut(new Set(page.data.map(({ id }) => id)), (id) => (jobs.get(id)?.created_at ?? 0) > oldest);
+  more ||= page.has_more && jobs.size <= page.data.length;
+  settle();
+  follow();
+  await addBooks(page.data);
+}
+
+/** The short speeches, which this browser keeps. */
+async function showSpeeches() {
+  const records = await keptSpeeches();
+  records.forEach(showRecord);
+  dropAllBut(new Set(records.map(({ id }) => id)), (id) => !jobs.has(id));
+  settle();
 }
 
 /**

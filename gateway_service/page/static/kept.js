@@ -1,7 +1,7 @@
 /**
  * What the browser keeps in IndexedDB: the last short speeches with their sound, and the texts of
  * jobs. Where storage is blocked or full, the page's memory takes its place until it is closed.
- * Changes are told to the other tabs.
+ * Changes are told to this page and to the other tabs.
  */
 
 import { Speech } from "./speech.js";
@@ -15,6 +15,8 @@ let opening;
 /** @type {Map<string, Map<string, any>>} */
 const memory = new Map(STORES.map((store) => [store, new Map()]));
 const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(NAME) : null;
+/** @type {() => void} */
+let onKept = () => {};
 
 function database() {
   opening ??= new Promise((resolve, reject) => {
@@ -78,6 +80,7 @@ export async function keep(speech) {
   for (const { id } of (await keptSpeeches()).slice(MAX_SPEECHES)) {
     await forget(id);
   }
+  onKept();
   tell("speech", speech.id);
 }
 
@@ -105,6 +108,11 @@ export const forgetJob = (id) => remove("jobs", id);
  */
 export function tell(type, id) {
   channel?.postMessage({ type, id });
+}
+
+/** @param {() => void} listener called after this page has kept a speech. */
+export function afterKeeping(listener) {
+  onKept = listener;
 }
 
 /** @param {(type: string, id: string) => void} listener for what another tab tells. */

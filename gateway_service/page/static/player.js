@@ -81,7 +81,7 @@ class Player extends EventTarget {
     return this.#rate;
   }
 
-  /** A stream plays at its own speed; the file of it, from its end on, at this one. */
+  /** While a sound is received it plays at its own speed; once it is complete, at this one. */
   set rate(rate) {
     this.#rate = rate;
     this.#audio.playbackRate = rate;
@@ -205,6 +205,9 @@ class Player extends EventTarget {
   /** More of the track was received, or all of it. */
   feed() {
     this.#stream?.feed();
+    if (this.#stream?.playing && this.item?.track?.ended && this.#rate !== 1) {
+      this.play(this.position);
+    }
     this.#changed();
   }
 

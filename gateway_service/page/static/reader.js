@@ -99,6 +99,18 @@ export class Reader {
       this.#word?.classList.remove("now");
       next?.classList.add("now");
       this.#word = next;
+      this.#scrollTo(next);
+    }
+  }
+
+  /** @param {Element | undefined} word brought into view within the list; the page stays. */
+  #scrollTo(word) {
+    if (word) {
+      const view = this.#list.getBoundingClientRect();
+      const place = word.getBoundingClientRect();
+      if (place.top < view.top || place.bottom > view.bottom) {
+        this.#list.scrollTop += place.top - view.top - view.height / 3;
+      }
     }
   }
 

@@ -172,6 +172,7 @@ function show(speech, event) {
     if (event.index === 0) {
       showSpeech(speech);
       player.play(0);
+      element("result").scrollIntoView({ block: "nearest" });
       return;
     }
     keep(speech); // so that a reload loses no more than a sentence
