@@ -40,10 +40,10 @@ PHONE: dict[str, Any] = {
     "has_touch": True,
     "is_mobile": True,
 }
-_NAMED = (
-    "button textbox radio radiogroup checkbox slider combobox img progressbar meter region link"
+_NAMED = "button textbox radio radiogroup checkbox slider combobox img progressbar meter link"
+_NAMELESS = re.compile(
+    rf'^\s*- (?:{"|".join(_NAMED.split())}|list|region|dialog)(?! ")\b.*', re.MULTILINE
 )
-_NAMELESS = re.compile(rf'^\s*- (?:{"|".join(_NAMED.split())}|list|dialog)(?! ")\b.*', re.MULTILINE)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import { wavFile } from "./wav.js";
 /** @typedef {{label: string, format: string, save: () => Promise<void>}} Entry label: string key. */
 
 const MADE_BY_SERVER = ["mp3", "flac", "opus", "aac"];
-const MAX_NAME = 60; // characters
+const MAX_NAME = 70; // characters, cut at a word
 
 /**
  * @param {string} voice
@@ -21,7 +21,8 @@ const MAX_NAME = 60; // characters
 export function fileName(voice, text, ending) {
   const words = firstWords(text).replace(/…$/, "");
   const plain = `${voice} - ${words}`.replace(/[\\/:*?"<>|\p{Cc}]+/gu, "").replace(/\s+/g, " ");
-  return `${plain.slice(0, MAX_NAME).replace(/[\s.]+$/, "")}.${ending}`;
+  const cut = plain.length > MAX_NAME ? plain.slice(0, MAX_NAME).replace(/\s\S*$/, "") : plain;
+  return `${cut.replace(/[\s.]+$/, "")}.${ending}`;
 }
 
 /**

@@ -45,8 +45,8 @@ export class Speech {
    * @returns {Speech}
    */
   static fromRecord(record, sound) {
-    const speech = new Speech(record.request, record.voiceName);
-    Object.assign(speech, record);
+    const { seconds, ...fields } = record; // the track has its own length
+    const speech = Object.assign(new Speech(record.request, record.voiceName), fields);
     speech.state = record.state === "receiving" ? "stopped" : record.state;
     speech.sentences.forEach((sentence, index) => (sentence.plots = sound.plots[index] ?? null));
     speech.track = Track.of(sound.samples);
