@@ -53,7 +53,7 @@ export function setUpHistory() {
 /** Shows the last speech of this browser, as it was left. */
 export async function showLastSpeech() {
   const [last] = await keptSpeeches();
-  const speech = last && (await keptSpeech(last.id));
+  const speech = last ? await keptSpeech(last.id) : null;
   if (speech && !player.item) {
     showSpeech(speech);
   }

@@ -52,6 +52,8 @@ export class HistoryRow {
     this.#facts.className = "muted";
     this.#notes.className = "muted";
     this.#chapters.className = "chapters plain";
+    this.#chapters.hidden = true;
+    setLabel(this.#chapters, "book.chapters");
     this.#play = this.#button("history.play", onPlay);
     this.#play.className = "round";
     this.#download = this.#button("history.download", () => {});
@@ -119,6 +121,7 @@ export class HistoryRow {
    */
   showChapters(chapters, onPlay) {
     const rows = this.#chapters.children;
+    this.#chapters.hidden = chapters.length === 0;
     chapters.forEach((chapter, index) => {
       const row = rows[index] ?? this.#chapters.appendChild(chapterRow(chapter, () => onPlay?.(chapter)));
       const button = /** @type {HTMLButtonElement} */ (row.firstElementChild);

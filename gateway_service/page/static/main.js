@@ -25,5 +25,6 @@ setUpSpeechForm(startJob);
 setUpBookForm();
 setUpHistory();
 showVoices();
-showLastSpeech();
 showHistory();
+await showLastSpeech();
+document.body.classList.add("ready");

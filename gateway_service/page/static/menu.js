@@ -1,6 +1,6 @@
 /** A button that opens a list of buttons, such as the download menu. Escape closes it. */
 
-import { setText } from "./language.js";
+import { setLabel, setText } from "./language.js";
 
 export class Menu {
   #button;
@@ -19,6 +19,7 @@ export class Menu {
     this.#onError = onError;
     this.#list.className = "menu plain";
     this.#list.hidden = true;
+    setLabel(this.#list, "download.files");
     button.setAttribute("aria-expanded", "false");
     button.after(this.#list);
     button.addEventListener("click", () => (this.#list.hidden ? this.#open() : this.#close()));

@@ -124,6 +124,7 @@ export default {
   "player.rate": "Speed of playback",
   "player.download": "Download",
 
+  "download.files": "Files",
   "download.sound": "Sound, {format}",
   "download.captions": "Captions, {format}",
   "download.karaoke": "Captions with the time of each word, VTT",

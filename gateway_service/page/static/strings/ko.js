@@ -124,6 +124,7 @@ export default {
   "player.rate": "재생 속도",
   "player.download": "내려받기",
 
+  "download.files": "파일",
   "download.sound": "소리, {format}",
   "download.captions": "자막, {format}",
   "download.karaoke": "단어마다 시간이 있는 자막, VTT",
