@@ -147,9 +147,9 @@ export async function speakRequest(request, name) {
   showProgress(speech);
   try {
     await receive(speech, abort.signal, (event) => show(speech, event));
-    end(speech, "done");
+    await end(speech, "done");
   } catch (error) {
-    end(speech, abort.signal.aborted ? "stopped" : "failed");
+    await end(speech, abort.signal.aborted ? "stopped" : "failed");
     if (!abort.signal.aborted) {
       showError(element("speech-error"), error);
     }
@@ -193,14 +193,16 @@ function showProgress(speech) {
 }
 
 /**
+ * Says that a speech is ready once it is kept: from then on a reload loses nothing.
  * @param {Speech} speech
  * @param {import("./speech.js").State} state
  */
-function end(speech, state) {
+async function end(speech, state) {
   speech.state = state;
   speech.track.end();
   if (speech.track.seconds >= MIN_SECONDS) {
-    keep(speech);
+    player.feed();
+    await keep(speech);
     showEnd(speech);
   }
 }

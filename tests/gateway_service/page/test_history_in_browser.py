@@ -209,7 +209,7 @@ def test_book_shows_its_chapters_and_one_is_heard_before_the_rest(
     page = visits.open()
     book = tmp_path / "storm.epub"
     book.write_bytes(epub3())
-    with held(site.services.vocoder, "inference", allowed=3) as gate:
+    with held(site.services.vocoder, "inference", allowed=7) as gate:
         page.get_by_label("Open a file").set_input_files(book)
         dialog = page.get_by_role("dialog", name="Make an audiobook")
         expect(dialog.get_by_text("storm.epub")).to_be_visible()
