@@ -61,7 +61,9 @@ def chapter_numbers(chosen: str) -> set[int]:
     for part in chosen.split(","):
         first, dash, last = (word.strip() for word in part.partition("-"))
         if not (_NUMBER.fullmatch(first) and (_NUMBER.fullmatch(last) or not dash)):
-            raise BookError(f"{part[:40]!r} is not a chapter or a range of chapters, such as 3 or 5-7")
+            raise BookError(
+                f"{part[:40]!r} is not a chapter or a range of chapters, such as 3 or 5-7"
+            )
         start, stop = int(first), int(last or first)
         if not 1 <= start <= stop <= MAX_CHAPTERS:
             raise BookError(
