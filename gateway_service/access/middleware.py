@@ -24,8 +24,8 @@ from shared.http.fair_queue import caller
 from shared.http.json_routes import ErrorResponse
 from shared.http.openapi import add_error
 
-# Open WebUI asks for these lists without a key.
-OPEN_PATHS = browser_guard.OPEN_PATHS | {"/v1/audio/voices", "/v1/audio/models"}
+# Open WebUI asks for the lists without a key, browsers for the icon.
+OPEN_PATHS = browser_guard.OPEN_PATHS | {"/v1/audio/voices", "/v1/audio/models", "/favicon.ico"}
 _OPEN_FOLDERS = (*browser_guard.OPEN_FOLDERS, "/static/")
 
 

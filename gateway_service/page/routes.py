@@ -34,6 +34,12 @@ async def index(request: Request) -> Response:
     return await _file("index.html", request)
 
 
+@router.get("/favicon.ico")
+async def favicon(request: Request) -> Response:
+    """Serve the icon that browsers ask for under this path by themselves."""
+    return await _file("images/favicon.ico", request)
+
+
 @router.get("/static/{path:path}")
 async def static(path: str, request: Request) -> Response:
     """Serve a file. Raises a 404 for a missing file or a path outside the folder."""

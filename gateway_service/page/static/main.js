@@ -6,13 +6,14 @@ import { setUpLanguage } from "./language.js";
 import { setUpNewVoice } from "./new_voice.js";
 import { setUpResult } from "./result.js";
 import { setUpSpeechForm } from "./speech_form.js";
-import { showVoices } from "./voices.js";
+import { setUpVoices, showVoices } from "./voices.js";
 
 setUpLanguage();
 setUpAccessKey(() => {
   showVoices();
   showJobs();
 });
+setUpVoices();
 setUpNewVoice();
 setUpResult();
 setUpSpeechForm(startJob);

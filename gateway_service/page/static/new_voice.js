@@ -16,6 +16,8 @@ let recording = null;
 let recordings = 0; // numbers the recordings' names
 
 export function setUpNewVoice() {
+  const dialog = /** @type {HTMLDialogElement} */ (element("add-voice"));
+  element("open-add-voice").addEventListener("click", () => dialog.showModal());
   element("record").addEventListener("click", () => (recording ? stopRecording() : record()));
   element("upload").addEventListener("change", addFiles);
   element("new-voice-form").addEventListener("submit", (event) => {

@@ -13,6 +13,40 @@ const SELECTED = "voice";
 
 /** @type {Voice[]} */
 let voices = [];
+/** @type {((id: string) => void)[]} */
+const listeners = [];
+
+/** @param {(id: string) => void} listener called with the id of the voice after each choice. */
+export function onVoiceChange(listener) {
+  listeners.push(listener);
+}
+
+/**
+ * @param {string} id
+ * @returns {string} its name, or the id of a voice that is gone.
+ */
+export function voiceName(id) {
+  return voices.find((voice) => voice.id === id)?.name ?? id;
+}
+
+/** @param {string} id */
+function choose(id) {
+  store(SELECTED, id, { persistent: true });
+  for (const radio of document.querySelectorAll("input[name=voice]")) {
+    const button = /** @type {HTMLInputElement} */ (radio);
+    button.checked = button.value === id;
+  }
+  picker().value = id;
+  listeners.forEach((listener) => listener(id));
+}
+
+function picker() {
+  return /** @type {HTMLSelectElement} */ (element("voice-select"));
+}
+
+export function setUpVoices() {
+  picker().addEventListener("change", () => choose(picker().value));
+}
 
 /**
  * @returns {Promise<string>} id
@@ -36,13 +70,17 @@ function checked() {
 
 /** @param {string} [selected] id of the voice to select; by default the selection stays. */
 export async function showVoices(selected = checked()?.value ?? stored(SELECTED) ?? "") {
-  const list = element("voices");
+  const list = element("voice-cards");
   list.ariaBusy = "true";
   hideError(element("voices-error"));
   try {
     voices = (await (await call(VOICES)).json()).voices;
     const existing = voices.some(({ id }) => id === selected) ? selected : voices[0]?.id;
     list.replaceChildren(...voices.map((voice) => row(voice, voice.id === existing)));
+    picker().replaceChildren(...voices.map(({ id, name }) => new Option(name, id)));
+    if (existing) {
+      choose(existing);
+    }
   } catch (error) {
     showError(element("voices-error"), error);
   }
@@ -57,7 +95,7 @@ function row({ id, name, preset }, isSelected) {
   const label = document.createElement("label");
   const radio = document.createElement("input");
   Object.assign(radio, { type: "radio", name: "voice", value: id, checked: isSelected });
-  radio.addEventListener("change", () => store(SELECTED, id, { persistent: true }));
+  radio.addEventListener("change", () => choose(id));
   const title = document.createElement("span");
   title.textContent = name;
   label.append(radio, title);
