@@ -87,7 +87,7 @@ def test_page_has_no_inline_code_and_no_foreign_urls() -> None:
         assert not [name for name in attributes if name.startswith("on")]
         assert tag != "script" or attributes["src"]
         for name in {"src", "href"} & attributes.keys():
-            assert re.match(r"static/|docs$|health/|#", attributes[name] or ""), attributes
+            assert re.match(r"static/|favicon\.ico$|docs$|#", attributes[name] or ""), attributes
 
 
 def test_every_module_is_preloaded() -> None:
