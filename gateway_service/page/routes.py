@@ -1,15 +1,21 @@
 """The web page at / and its files, under a strict content security policy."""
 
+import gzip
+from functools import lru_cache
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
+from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 STATIC = Path(__file__).parent / "static"
+TEXT_FILES = {".html", ".js", ".css", ".svg"}  # other files are compressed already
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'self'",
+        # The player's sounds are in memory.
+        "media-src 'self' blob:",
         # Directives that do not fall back to default-src:
         "base-uri 'none'",
         "form-action 'none'",
@@ -48,5 +54,32 @@ async def static(path: str, request: Request) -> Response:
 
 async def _file(path: str, request: Request) -> Response:
     response = await _files.get_response(path, request.scope)
+    if _can_compress(response, request):
+        response = _compressed(response)
     response.headers.update(HEADERS)
     return response
+
+
+def _can_compress(response: Response, request: Request) -> bool:
+    accepted = request.headers.get("accept-encoding", "")
+    return (
+        isinstance(response, FileResponse)
+        and Path(response.path).suffix in TEXT_FILES
+        and "gzip" in accepted
+        and "range" not in request.headers
+    )
+
+
+def _compressed(response: Response) -> Response:
+    """The same file in gzip. Its tag is weak: it names the content, not the bytes."""
+    assert isinstance(response, FileResponse)
+    tag = response.headers["etag"]
+    headers = {"Content-Encoding": "gzip", "ETag": f"W/{tag}", "Vary": "Accept-Encoding"}
+    content = _gzipped(Path(response.path), tag)
+    return Response(content, headers=headers, media_type=response.media_type)
+
+
+@lru_cache(maxsize=256)
+def _gzipped(path: Path, tag: str) -> bytes:
+    """tag: changes with the file, so that the cache holds no old one."""
+    return gzip.compress(path.read_bytes(), mtime=0)
