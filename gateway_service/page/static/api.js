@@ -89,7 +89,18 @@ async function errorOf(response) {
   if (kind === "key") {
     document.dispatchEvent(new Event("keyneeded"));
   }
-  return new ApiError(kind, body.error?.message, body.error?.code);
+  return reported(new ApiError(kind, body.error?.message, body.error?.code));
+}
+
+/**
+ * Tells the page if a service is down.
+ * @param {ApiError} error
+ */
+function reported(error) {
+  if (error.kind === "down") {
+    document.dispatchEvent(new CustomEvent("servicedown", { detail: error }));
+  }
+  return error;
 }
 
 /**
@@ -136,7 +147,7 @@ function dataOf(event) {
   const data = JSON.parse(lines.map((line) => line.slice(5)).join("\n"));
   if (data.error) {
     const { code, message } = data.error;
-    throw new ApiError(KINDS_BY_CODE.get(code) ?? "cut", message, code);
+    throw reported(new ApiError(KINDS_BY_CODE.get(code) ?? "cut", message, code));
   }
   return data;
 }

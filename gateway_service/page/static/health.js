@@ -7,6 +7,9 @@ import { setText } from "./language.js";
 
 const READY = "health/ready";
 const PAUSE = 30_000; // milliseconds between two checks
+const REMEMBERED = 60_000; // milliseconds: the check does not see the services behind the gateway
+
+let lastFailure = -Infinity;
 
 export function setUpHealth() {
   check();
@@ -15,6 +18,11 @@ export function setUpHealth() {
       check();
     }
   }, PAUSE);
+  document.addEventListener("servicedown", (event) => {
+    const { kind, code } = /** @type {CustomEvent<ApiError>} */ (event).detail;
+    lastFailure = performance.now();
+    show(code === "not_ready" ? "fair" : "poor", wordsFor(code, kind));
+  });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) {
       check();
@@ -25,10 +33,14 @@ export function setUpHealth() {
 async function check() {
   try {
     await call(READY);
-    show("good", "health.ready");
+    if (performance.now() - lastFailure > REMEMBERED) {
+      show("good", "health.ready");
+    }
   } catch (error) {
     const { kind, code } = error instanceof ApiError ? error : new ApiError("unreachable");
-    show(code === "not_ready" ? "fair" : "poor", wordsFor(code, kind));
+    if (kind !== "down") {
+      show("poor", wordsFor(code, kind));
+    }
   }
 }
 

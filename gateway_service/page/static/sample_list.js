@@ -45,7 +45,7 @@ function item(sample, onRemove, check) {
 
 /** @param {Sample} sample */
 function listenButton({ name, blob }) {
-  const listen = button("round play", "new.listenNamed", name, async () => {
+  const listen = button("round hear", "new.listenNamed", name, async () => {
     const alert = element("record-error");
     hideError(alert);
     listen.ariaPressed = "true";

@@ -1,6 +1,6 @@
 /** The dialog about a voice: its samples and consent; rename, export and delete. */
 
-import { forgetBlend, keepBlend } from "./blend.js";
+import { forgetBlend, keepBlend, replaceInBlends } from "./blend.js";
 import { download, element, input } from "./dom.js";
 import { hideError, showError, showHint } from "./errors.js";
 import { setText } from "./language.js";
@@ -140,6 +140,7 @@ async function removeVoice({ value, character }) {
   return async () => {
     const { id } = await importVoice(file);
     keepCharacter(id, character);
+    replaceInBlends(value, id);
     return id;
   };
 }

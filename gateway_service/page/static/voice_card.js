@@ -24,7 +24,7 @@ export function voiceCard(choice) {
   const label = document.createElement("label");
   label.append(radio, leaf(value, choice.tree), words(choice, id));
   const more = document.createElement("button");
-  Object.assign(more, { type: "button", className: "round more", textContent: "⋯" });
+  Object.assign(more, { type: "button", className: "icon more", textContent: "⋯" });
   setLabel(more, "voices.more", { name });
   more.addEventListener("click", () =>
     more.dispatchEvent(new CustomEvent("voiceabout", { detail: choice, bubbles: true })),

@@ -63,7 +63,7 @@ async function lineOf(voice) {
 export function lineButton(name, voice, onError) {
   const button = document.createElement("button");
   button.type = "button";
-  button.className = "round play";
+  button.className = "round hear";
   button.ariaPressed = "false";
   setLabel(button, "voices.hear", { name });
   button.addEventListener("click", () => hearLine(button, voice).catch(onError));
