@@ -147,14 +147,16 @@ async function showVerdicts() {
   const alert = element("check-error");
   hideError(alert);
   element("check-again").hidden = true;
+  let usable = false;
   const all = samples.allSamples();
   showSamples("verdicts", all, {});
   element("verdicts").ariaBusy = "true";
   setText(element("check-status"), "verdict.listening");
+  /** @type {HTMLButtonElement} */ (element("to-name")).disabled = true;
   try {
     const checks = await samples.verdicts();
     showSamples("verdicts", all, { checks });
-    const usable = checks.filter((one) => one.usable).length;
+    usable = checks.some((one) => one.usable);
     setText(element("check-status"), usable ? "verdict.ready" : "verdict.noneUsable");
   } catch (error) {
     setText(element("check-status"), "");
@@ -162,6 +164,7 @@ async function showVerdicts() {
     element("check-again").hidden = false;
   }
   element("verdicts").ariaBusy = "false";
+  /** @type {HTMLButtonElement} */ (element("to-name")).disabled = !usable;
 }
 
 /** The first missing entry: the string key of a hint, and the field's id. */

@@ -1,5 +1,7 @@
 /** The recordings for a new voice. They are kept in the browser until the voice is saved. */
 
+import { ApiError } from "./api.js";
+import { unusable } from "./verdict.js";
 import { checkSamples } from "./voice_calls.js";
 import { forget, keep, kept } from "./voice_store.js";
 
@@ -64,10 +66,25 @@ async function change(changed) {
 export function verdicts() {
   if (!checking) {
     abort = new AbortController();
-    checking = checkSamples(samples, abort.signal);
+    checking = checkedByServer(samples, abort.signal);
     checking.catch(() => {
       checking = null;
     });
   }
   return checking;
+}
+
+/**
+ * @param {Sample[]} unchecked
+ * @param {AbortSignal} signal
+ */
+async function checkedByServer(unchecked, signal) {
+  try {
+    return await checkSamples(unchecked, signal);
+  } catch (error) {
+    if (error instanceof ApiError && error.code === "unusable_samples") {
+      return unchecked.map(({ name }) => unusable(name, error.message));
+    }
+    throw error;
+  }
 }

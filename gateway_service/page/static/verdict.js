@@ -1,7 +1,7 @@
 /** The server's verdict on recordings: a word, one remedy, and the numbers behind them. */
 
 import { serverMessage } from "./errors.js";
-import { setText } from "./language.js";
+import { setLabel, setText } from "./language.js";
 
 /**
  * Numbers are null for a file that could not be read.
@@ -11,6 +11,19 @@ import { setText } from "./language.js";
  * @typedef {"Good" | "Fair" | "Poor"} Rating
  * @typedef {Verdict & {rating: Rating, checks: {name: string, rating: Rating}[]}} SampleCheck
  */
+
+/**
+ * The verdict where the server can use none of the recordings: it sends an error then.
+ * @param {string} file
+ * @param {string} reason in English.
+ * @returns {SampleCheck}
+ */
+export function unusable(file, reason) {
+  const unknown = { voiced_seconds: null, clipped_share: null, level_dbfs: null, snr_db: null };
+  const likeness = { similarity: null, expected_similarity: null };
+  const verdict = { file, usable: false, ...unknown, ...likeness, warnings: [reason] };
+  return { ...verdict, rating: "Poor", checks: [] };
+}
 
 const WORST_FIRST = /** @type {const} */ (["Poor", "Fair"]);
 
@@ -85,6 +98,7 @@ function factsOf(verdict) {
   ];
   const list = document.createElement("ul");
   list.className = "facts muted";
+  setLabel(list, "verdict.numbers");
   list.append(...found.flatMap(([key, number]) => (number === null ? [] : [fact(key, number)])));
   return list;
 }

@@ -135,7 +135,7 @@ export default {
   "remedy.music": "Music behind the voice. Record the voice alone.",
   "remedy.speakers": "There seem to be several speakers. Record one person alone.",
   "remedy.unlike": "This sounds like another person than the other recordings. Remove it.",
-  "remedy.unreadable": "This file cannot be used. Save it as WAV, FLAC or MP3, or record again.",
+  "remedy.unreadable": "No speech was found in it. Record again, or choose a WAV, FLAC or MP3 file.",
   "remedy.other": "Usable, but not perfect. See the numbers.",
 
   "text.title": "Text",

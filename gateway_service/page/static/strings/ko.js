@@ -135,7 +135,7 @@ export default {
   "remedy.music": "음악이 섞여 있습니다. 목소리만 녹음하세요.",
   "remedy.speakers": "여러 사람이 말하는 것 같습니다. 한 사람만 녹음하세요.",
   "remedy.unlike": "다른 녹음과는 다른 사람의 목소리 같습니다. 제거하세요.",
-  "remedy.unreadable": "사용할 수 없는 파일입니다. WAV, FLAC, MP3로 저장하거나 다시 녹음하세요.",
+  "remedy.unreadable": "말소리를 찾을 수 없습니다. 다시 녹음하거나 WAV, FLAC, MP3 파일을 고르세요.",
   "remedy.other": "쓸 수 있지만 완벽하지는 않습니다. 수치를 확인하세요.",
 
   "text.title": "글",
