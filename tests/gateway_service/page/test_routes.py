@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from gateway_service.page.routes import STATIC, router
 from gateway_service.settings import Settings
 from shared.http.app import create_app
+from tests.conftest import REPOSITORY
 
 LANGUAGES = ["en", "ko"]
 TEXT_CONTRAST = 4.5  # WCAG 2.2 AA
@@ -100,9 +101,7 @@ def test_page_has_no_inline_code_and_no_foreign_urls() -> None:
         assert not [name for name in attributes if name.startswith("on")]
         assert tag != "script" or attributes["src"]
         for name in {"src", "href"} & attributes.keys():
-            assert re.match(r"static/|favicon.ico$|docs$|health/|#", attributes[name] or ""), (
-                attributes
-            )
+            assert re.match(r"static/|favicon\.ico$|docs$|#", attributes[name] or ""), attributes
 
 
 def test_every_module_is_preloaded() -> None:
@@ -176,3 +175,29 @@ def test_colours_have_the_contrast_of_wcag_aa(dark: bool) -> None:
     for ground in ("page", "surface"):
         assert contrast(colour["edge"], colour[ground]) >= EDGE_CONTRAST
     assert contrast(colour["wave"], colour["shade-0"]) >= EDGE_CONTRAST
+
+
+def api_codes() -> set[str]:
+    """Every code that docs/api.md lists; a test of the documentation holds it to the sources."""
+    text = (REPOSITORY / "docs/api.md").read_text()
+    rows = re.findall(r"^\| (?:\d{3}|of a job) \| (.*?) \|", text, re.MULTILINE)
+    return {code for cell in rows for code in re.findall(r"`(\w+)`", cell)}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_error_code_has_words_for_people(language: str) -> None:
+    words = strings(language)
+    malformed = re.search(r"MALFORMED = new Set\(\[(.*?)\]\)", module("errors"), re.DOTALL)
+    assert malformed
+    of_requests = set(re.findall(r'"(\w+)"', malformed[1]))
+    codes = api_codes()
+    assert len(codes) > 60
+    assert {c for c in codes if f"code.{c}" not in words} == of_requests
+    for key, text in words.items():
+        if key.startswith("code."):
+            assert text.endswith((".", "!", "?")), key
+            assert "_" not in text, key
+
+
+def module(name: str) -> str:
+    return (STATIC / f"{name}.js").read_text()
