@@ -5,7 +5,7 @@ import { confirmed, element } from "./dom.js";
 import { filesOfJob, filesOfSpeech } from "./downloads.js";
 import { hideError, showError } from "./errors.js";
 import { HistoryRow } from "./history_row.js";
-import { isFinal, isPlayable, jobOf, jobsAfter, newJob, pathOf, soundAddress } from "./jobs.js";
+import { factsOf, isFinal, jobOf, jobsAfter, newJob, pathOf, soundAddress, titleOf } from "./jobs.js";
 import { afterKeeping, forget, forgetJob, keepJob, keptJob, keptSpeech, keptSpeeches, onTold, tell } from "./kept.js";
 import { setText } from "./language.js";
 import { player } from "./player.js";
@@ -196,9 +196,6 @@ export function addJob(job) {
 }
 
 /** @param {Job} job */
-const titleOf = (job) => job.book?.title || firstWords(job.preview);
-
-/** @param {Job} job */
 function newRow({ id }) {
   const row = new HistoryRow(id, {
     onPlay: () => playOr(id, () => showJob(jobNow(id))),
@@ -215,26 +212,6 @@ function newRow({ id }) {
 
 /** @param {string} id */
 const jobNow = (id) => /** @type {Job} */ (jobs.get(id));
-
-/** @param {Job} job */
-function factsOf(job) {
-  const { state, voice, created_at, response_format, progress, seconds_left, error, waiting_for } = job;
-  const { done, sentences, skipped } = progress;
-  const notes = [{ key: `history.state.${state}`, values: { done, sentences, format: response_format.toUpperCase() } }];
-  if (seconds_left !== null && !isFinal(job)) {
-    const minutes = Math.ceil(seconds_left / 60);
-    notes.push({ key: minutes > 1 ? "history.minutesLeft" : "history.minuteLeft", values: /** @type {any} */ ({ minutes }) });
-  }
-  if (skipped > 0) {
-    notes.push({ key: "history.skipped", values: /** @type {any} */ ({ skipped }) });
-  }
-  return {
-    title: titleOf(job), voice, time: created_at * 1000, notes,
-    messages: [error?.message ?? waiting_for ?? "", ...(job.notes ?? [])].filter(Boolean),
-    failed: Boolean(error), progress: isFinal(job) ? null : done / (sentences || 1),
-    playable: isPlayable(job), savable: state === "completed", ended: isFinal(job),
-  };
-}
 
 /** Follows the oldest jobs that are not final: the server works on those next. */
 function follow() {
