@@ -18,6 +18,7 @@ import { deleteLater, undo } from "./undo.js";
 
 const MAX_FOLLOWED = 3; // browsers open six connections to a server; leave some for other calls
 const RETRY_MILLISECONDS = 5000;
+const ROWS = 10; // shown at first, and more at each click
 const BOOK_FORMATS = new Set(["m4b", "zip"]);
 
 /** @type {Map<string, HistoryRow>} */
@@ -29,9 +30,10 @@ const followed = new Set();
 /** Ids that were deleted, here or in another tab. */
 const hidden = new Set();
 let more = false; // whether the server has older jobs
+let limit = ROWS; // rows to show
 
 export function setUpHistory() {
-  element("history-more").addEventListener("click", addOlderJobs);
+  element("history-more").addEventListener("click", showOlder);
   element("history-undo").addEventListener("click", undo);
   player.addEventListener("change", showPlaying);
   document.addEventListener("visibilitychange", () => {
@@ -98,18 +100,24 @@ function dropAllBut(existing, isConcerned) {
   }
 }
 
+async function showOlder() {
+  limit += ROWS;
+  settle();
+  if (more && rows.size < limit) {
+    const button = element("history-more");
+    button.ariaBusy = "true";
+    await showErrorOf(addOlderJobs);
+    button.ariaBusy = "false";
+  }
+}
+
 async function addOlderJobs() {
-  const button = element("history-more");
-  button.ariaBusy = "true";
-  await showErrorOf(async () => {
-    const oldest = [...jobs.values()].sort((one, other) => one.created_at - other.created_at)[0];
-    const page = await jobsAfter(oldest?.id);
-    page.data.forEach(addJob);
-    more = page.has_more;
-    settle();
-    follow();
-  });
-  button.ariaBusy = "false";
+  const oldest = [...jobs.values()].sort((one, other) => one.created_at - other.created_at)[0];
+  const page = await jobsAfter(oldest?.id);
+  page.data.forEach(addJob);
+  more = page.has_more;
+  settle();
+  follow();
 }
 
 /** @param {Job[]} listed a list has no chapters and no titles. */
@@ -129,9 +137,10 @@ function settle() {
     if (list.children[index] !== row.item) {
       list.insertBefore(row.item, list.children[index] ?? null);
     }
+    row.item.hidden = index >= limit;
   });
   element("history-none").hidden = sorted.length > 0;
-  element("history-more").hidden = !more;
+  element("history-more").hidden = !more && sorted.length <= limit;
   showPlaying();
 }
 
