@@ -310,7 +310,7 @@ export default {
   "code.voice_file_too_large": "This file is too large for a voice’s file. Choose one that was exported here.",
   "code.body_too_large": "This is too large to send. Send less, or a shorter file.",
   "code.too_large": "This is too large to send. Send less, or a shorter file.",
-  "code.unsupported_media_type": "This kind of file is not read here.",
+  "code.unsupported_media_type": "This kind of file is not read here. Choose another, for sound WAV, FLAC or MP3.",
   "code.invalid_api_key": "The server asks for an API key: enter it at the top.",
   "code.forbidden": "The server does not let this page in. Ask whoever runs it.",
   "code.not_found": "This is not there any more. Reload the page.",

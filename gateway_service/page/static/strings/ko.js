@@ -310,7 +310,7 @@ export default {
   "code.voice_file_too_large": "목소리 파일로는 너무 큽니다. 여기서 내보낸 파일을 고르세요.",
   "code.body_too_large": "보내기에는 너무 큽니다. 줄이거나 더 짧은 파일을 보내세요.",
   "code.too_large": "보내기에는 너무 큽니다. 줄이거나 더 짧은 파일을 보내세요.",
-  "code.unsupported_media_type": "여기서 읽지 않는 종류의 파일입니다.",
+  "code.unsupported_media_type": "여기서 읽지 않는 종류의 파일입니다. 다른 파일을 고르세요. 음성은 WAV, FLAC, MP3가 좋습니다.",
   "code.invalid_api_key": "서버가 API 키를 요구합니다. 맨 위에 입력하세요.",
   "code.forbidden": "서버가 이 페이지의 접근을 허용하지 않습니다. 서버 운영자에게 문의하세요.",
   "code.not_found": "이제 없는 항목입니다. 페이지를 새로 고치세요.",
