@@ -9,7 +9,7 @@ from shared.http.errors import InvalidRequest
 from shared.http.json_routes import ErrorResponse
 from shared.http.request_id import HEADER
 
-METHODS = ("GET", "POST", "DELETE")
+METHODS = ("GET", "POST", "PATCH", "DELETE")
 _EXPOSED = (
     *(HEADER, "Retry-After", "Content-Disposition"),
     *("Content-Range", "Accept-Ranges", "ETag", "X-Notes"),

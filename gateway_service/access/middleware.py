@@ -25,8 +25,8 @@ from shared.http.json_routes import ErrorResponse
 from shared.http.openapi import add_error
 from shared.http.routing import REQUESTS
 
-# Open WebUI asks for these lists without a key.
-OPEN_PATHS = browser_guard.OPEN_PATHS | {"/v1/audio/voices", "/v1/audio/models"}
+# Open WebUI asks for the lists without a key, browsers for the icon.
+OPEN_PATHS = browser_guard.OPEN_PATHS | {"/v1/audio/voices", "/v1/audio/models", "/favicon.ico"}
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 """As OpenAI's own clients begin a key in Sec-WebSocket-Protocol."""
 _OPEN_FOLDERS = (*browser_guard.OPEN_FOLDERS, "/static/")

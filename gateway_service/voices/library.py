@@ -5,7 +5,7 @@ import secrets
 import time
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -119,7 +119,7 @@ class VoiceLibrary:
         self._storage.require_space()
         name = _checked(name)
         if _key(name) in presets():
-            raise _taken(f"name: {name!r} is a preset voice's; choose another name")
+            raise _taken(_is_presets(name))
         with self._storage.read_session() as session:
             if session.scalar(_matching(name)) is not None:
                 raise _taken(_there_is(name))
@@ -168,18 +168,34 @@ class VoiceLibrary:
     def remove(self, name_or_id: str) -> Voice:
         """Delete and return a voice. Raises NotFound, and InvalidRequest for a preset."""
         voice = self.find(name_or_id)
-        if voice.preset:
-            raise InvalidRequest(
-                f"{voice.name} is a preset voice, which cannot be deleted",
-                param="voice",
-                code="preset_voice",
-            )
+        _refuse_preset(voice, "deleted")
         with self._storage.session() as session:
             if row := session.get(VoiceRow, voice.id):
                 session.delete(row)
         if row is None:  # another request was faster
             raise self._not_found(name_or_id)
         return voice
+
+    def rename(self, name_or_id: str, name: str) -> Voice:
+        """Give a voice another name; its id stays.
+
+        Raises NotFound, and InvalidRequest for a preset, or for an invalid or taken name.
+        """
+        voice = self.find(name_or_id)
+        _refuse_preset(voice, "renamed")
+        name = _checked(name)
+        if _key(name) in presets():
+            raise _taken(_is_presets(name))
+        try:
+            with self._storage.session() as session:
+                row = session.get(VoiceRow, voice.id)
+                if row is not None:
+                    row.name, row.key = name, _key(name)
+        except IntegrityError:
+            raise _taken(_there_is(name)) from None
+        if row is None:  # another request has just deleted it
+            raise self._not_found(name_or_id)
+        return replace(voice, name=name)
 
     def list(self) -> Sequence[ListedVoice]:
         """The presets, then the other voices, newest first."""
@@ -261,6 +277,19 @@ def _checked(name: str) -> str:
     else:
         return name
     raise InvalidRequest(f"name: {problem}", param="name", code="invalid_name")
+
+
+def _refuse_preset(voice: Voice, change: str) -> None:
+    if voice.preset:
+        raise InvalidRequest(
+            f"{voice.name} is a preset voice, which cannot be {change}",
+            param="voice",
+            code="preset_voice",
+        )
+
+
+def _is_presets(name: str) -> str:
+    return f"name: {name!r} is a preset voice's; choose another name"
 
 
 def _there_is(name: str) -> str:

@@ -12,6 +12,7 @@ from gateway_service.voices.cloning import check_samples, clone
 from gateway_service.voices.export import VoiceFile, import_voice, voice_file
 from gateway_service.voices.form import NewVoice, Samples
 from gateway_service.voices.schemas import (
+    VoiceChanges,
     VoiceCheck,
     VoiceDeleted,
     VoiceDetails,
@@ -64,6 +65,14 @@ async def export_voice(voice: VoicePath, gateway: GatewayState) -> ArrayResponse
     found = await in_storage_thread(gateway.voices.find, voice)
     disposition = f'attachment; filename="{found.id}.json"'
     return ArrayResponse(voice_file(found), headers={"Content-Disposition": disposition})
+
+
+@router.patch("/{voice}", responses=errors(400))
+async def rename_voice(
+    voice: VoicePath, changes: VoiceChanges, gateway: GatewayState
+) -> VoiceDetails:
+    """Give a voice, found by its name or id, another name. Its id stays."""
+    return details_of(await in_storage_thread(gateway.voices.rename, voice, changes.name))
 
 
 @router.delete("/{voice}", responses=errors(400))

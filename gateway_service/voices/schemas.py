@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gateway_service.string_limits import MAX_FILE_NAME_CHARACTERS
+from gateway_service.string_limits import MAX_FILE_NAME_CHARACTERS, MAX_VOICE_CHARACTERS
 from gateway_service.voices.library import ListedVoice, Voice
-from shared.http.schemas import ResponseModel
+from shared.http.schemas import RequestModel, ResponseModel
 
 Rating = Literal["Good", "Fair", "Poor"]
 CheckName = Literal["speech", "level", "clipping", "offset", "noise", "music", "speakers"]
@@ -88,7 +88,7 @@ class VoiceSummary(ResponseModel):
     created_at: int
     """Unix seconds; 0 for a preset."""
     preset: bool
-    """Presets cannot be deleted."""
+    """Presets cannot be renamed or deleted."""
 
 
 class VoiceDetails(VoiceSummary):
@@ -96,6 +96,11 @@ class VoiceDetails(VoiceSummary):
     """The statement given when it was made."""
     samples: list[SampleVerdict]
     """The samples it was made of."""
+
+
+class VoiceChanges(RequestModel):
+    name: str = Field(max_length=MAX_VOICE_CHARACTERS)
+    """The new name: 1 to 80 characters, beginning with a letter or a digit."""
 
 
 class VoiceList(ResponseModel):

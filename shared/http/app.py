@@ -30,7 +30,7 @@ from shared.http.browser_guard import BrowserGuard, describe_guard
 from shared.http.deadlines import CancelOnDisconnect, SendDeadline
 from shared.http.error_handlers import add_error_handlers
 from shared.http.errors import NotReady
-from shared.http.index_page import service_page
+from shared.http.html_pages import docs_page, service_page
 from shared.http.json_routes import ArrayResponse, JsonRoute
 from shared.http.metrics import Metrics
 from shared.http.openapi import content, errors, extend_openapi
@@ -44,6 +44,8 @@ from shared.settings import AppSettings, ServiceSettings
 __all__ = ["Slot", "app_on_demand", "create_app", "get_model"]
 
 log = logging.getLogger("better")
+
+_STATIC_DOCS = "/static-docs"
 
 Slot = Annotated[ComputeSlot, Depends(get_slot)]
 
@@ -85,14 +87,15 @@ def create_app(
         slot=slot,
         metrics=Metrics(lambda: state.slot.queued if state.ready else 0, collectors),
     )
-    # The page at /docs serves its scripts itself, and loads none from a CDN.
+    # It serves the scripts of the page at /docs, which loads none from a CDN.
     app = FastAPIOffline(
         title=f"Better API: {service}",
         summary=summary,
         version=__version__,
         lifespan=_lifespan(service, state, load, unload, check_ready),
+        docs_url=None,
         redoc_url=None,
-        static_url="/static-docs",
+        static_url=_STATIC_DOCS,
     )
     app.state = state  # type: ignore[assignment]  # typed, where Starlette's is not
     app.router.route_class = JsonRoute
@@ -101,6 +104,7 @@ def create_app(
         describe_guard(app)
     add_error_handlers(app)
     _add_health(app)
+    _add_docs(app)
     if example is not None:
         _add_page(app, service, summary)
         _add_example(app, example)
@@ -180,6 +184,13 @@ def _add_page(app: FastAPI, service: str, summary: str) -> None:
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def index(request: Request) -> str:
         return service_page(service, summary, str(request.base_url))
+
+
+def _add_docs(app: FastAPI) -> None:
+    @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    async def docs(request: Request) -> str:
+        root_path = request.scope.get("root_path", "")
+        return docs_page(app.title, root_path, str(app.openapi_url), _STATIC_DOCS)
 
 
 def _add_example(app: FastAPI, example: Callable[[], dict[str, Any]]) -> None:

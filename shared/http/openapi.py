@@ -180,7 +180,7 @@ def _add_errors(operation: dict[str, Any], method: str) -> None:
         follows |= {404}
     if any("maxLength" in parameter["schema"] for parameter in operation.get("parameters", ())):
         follows |= {400}
-    if method in ("post", "delete"):
+    if method in ("post", "patch", "delete"):
         follows |= {503}
     for status in sorted(follows):
         add_error(operation, status)

@@ -1,17 +1,29 @@
 """Chromium with a microphone that hears a recording, and the gateway for it to open."""
 
+import itertools
+import re
 import shutil
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from shared.voices import SAMPLES
 from tests.conftest import Service, running
-from tests.support.stub_services import StubServices
+from tests.support.stub_services import StubService, StubServices
 
 HEARD = SAMPLES / "ash.wav"
 _MICROPHONE = [
@@ -22,6 +34,16 @@ _MICROPHONE = [
 _TIMEOUT_MS = 30_000  # on a busy machine
 # The browser's own message for each error response; the page shows it in words.
 REFUSED = "Failed to load resource"
+TWO_SENTENCES = "The first one is quite long. The second one comes later."
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 375, "height": 667},
+    "has_touch": True,
+    "is_mobile": True,
+}
+_NAMED = "button textbox radio radiogroup checkbox slider combobox img progressbar meter link"
+_NAMELESS = re.compile(
+    rf'^\s*- (?:{"|".join(_NAMED.split())}|list|region|dialog)(?! ")\b.*', re.MULTILINE
+)
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +141,48 @@ def visits(chromium: Browser, site: Site) -> Iterator[Visits]:
     local = (site.url, f"blob:{site.url}")
     assert [url for url in visits.requests if not url.startswith(local)] == []
     assert [line for line in visits.complaints if not line.startswith(visits.expected)] == []
+
+
+def speak(page: Page, text: str = TWO_SENTENCES) -> None:
+    page.locator("#text").fill(text)
+    page.get_by_role("button", name="Speak", exact=True).click()
+
+
+def result(page: Page) -> Locator:
+    return page.get_by_role("region", name="Speech", exact=True)
+
+
+def history(page: Page) -> Locator:
+    return page.get_by_role("region", name="History")
+
+
+def player(page: Page) -> Locator:
+    return page.get_by_role("complementary", name="Player")
+
+
+def expect_ready(page: Page) -> None:
+    """The whole speech was received."""
+    expect(result(page).get_by_text(re.compile(r"^Ready: [\d.]+ s of speech"))).to_be_visible()
+
+
+def expect_accessible(page: Page) -> None:
+    """No violations that axe can find, and a name for every control."""
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert _NAMELESS.findall(page.locator("body").aria_snapshot()) == []
+
+
+@contextmanager
+def held(stub: StubService, path: str, allowed: int) -> Iterator[threading.Event]:
+    """Let the stub answer `allowed` calls of the path; the next waits until the event is set."""
+    gate, calls = threading.Event(), itertools.count(1)
+
+    def wait(called: str) -> None:
+        if path in called and next(calls) > allowed:
+            gate.wait()
+
+    stub.before = wait
+    try:
+        yield gate
+    finally:
+        gate.set()

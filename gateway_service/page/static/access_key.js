@@ -1,18 +1,18 @@
-/** The field for the API key. It appears when the server asks for a key. */
+/** The API key: asked for when the server needs one, and later changed or forgotten. */
 
 import { KEY } from "./api.js";
 import { element, input } from "./dom.js";
 import { hideError, hideErrors, showHint } from "./errors.js";
-import { store } from "./storage.js";
+import { store, stored, unstore } from "./storage.js";
+
+let tried = false;
 
 /** @param {() => void} onKey called when the user enters a key. */
 export function setUpAccessKey(onKey) {
   const field = input("access-key");
-  let tried = false;
-
   document.addEventListener("keyneeded", () => {
-    element("access").hidden = false;
-    if (tried) {
+    show();
+    if (tried || stored(KEY)) {
       showHint(element("access-refused"), "access.refused");
     }
     // Move the focus only in answer to a user's action, not while the page loads.
@@ -22,12 +22,45 @@ export function setUpAccessKey(onKey) {
   });
   element("access-form").addEventListener("submit", (event) => {
     event.preventDefault();
+    hideError(element("access-refused"));
+    if (!field.value.trim()) {
+      showHint(element("access-refused"), "access.empty", field);
+      return;
+    }
     store(KEY, field.value.trim(), { persistent: input("access-remember").checked });
     field.value = "";
-    element("access").hidden = true;
-    hideError(element("access-refused"));
     hideErrors("key");
     tried = true;
+    hide();
     onKey();
   });
+  element("access-forget").addEventListener("click", () => {
+    unstore(KEY);
+    tried = false;
+    hide();
+    onKey();
+  });
+  element("access-close").addEventListener("click", hide);
+  element("open-access").addEventListener("click", () => {
+    show();
+    field.focus();
+  });
+  hide();
+}
+
+function show() {
+  element("access").hidden = false;
+  element("open-access").hidden = true;
+  element("access-forget").hidden = !stored(KEY);
+  element("access-close").hidden = !stored(KEY);
+}
+
+function hide() {
+  const hadFocus = element("access").contains(document.activeElement);
+  element("access").hidden = true;
+  element("open-access").hidden = !stored(KEY);
+  hideError(element("access-refused"));
+  if (hadFocus && stored(KEY)) {
+    element("open-access").focus();
+  }
 }

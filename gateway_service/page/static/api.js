@@ -8,12 +8,14 @@ export const MAX_CHARACTERS = 4096; // in one call to /v1/audio/speech
 /** An error of the API, or of the connection to it. */
 export class ApiError extends Error {
   /**
-   * @param {string} kind its headline is the string `error.${kind}`.
+   * @param {string} kind its words are the string `error.${kind}`, if the code has none.
    * @param {string} [message] the server's message, in English.
+   * @param {string} [code] of the API; its words are the string `code.${code}`.
    */
-  constructor(kind, message = "") {
+  constructor(kind, message = "", code = "") {
     super(message);
     this.kind = kind;
+    this.code = code;
   }
 }
 
@@ -87,7 +89,18 @@ async function errorOf(response) {
   if (kind === "key") {
     document.dispatchEvent(new Event("keyneeded"));
   }
-  return new ApiError(kind, body.error?.message);
+  return reported(new ApiError(kind, body.error?.message, body.error?.code));
+}
+
+/**
+ * Tells the page if a service is down.
+ * @param {ApiError} error
+ */
+function reported(error) {
+  if (error.kind === "down") {
+    document.dispatchEvent(new CustomEvent("servicedown", { detail: error }));
+  }
+  return error;
 }
 
 /**
@@ -133,7 +146,8 @@ function dataOf(event) {
   }
   const data = JSON.parse(lines.map((line) => line.slice(5)).join("\n"));
   if (data.error) {
-    throw new ApiError(KINDS_BY_CODE.get(data.error.code) ?? "cut", data.error.message);
+    const { code, message } = data.error;
+    throw reported(new ApiError(KINDS_BY_CODE.get(code) ?? "cut", message, code));
   }
   return data;
 }

@@ -1,169 +1,123 @@
-/** The list of jobs: texts of any length, spoken in the background. */
+/** Calls for jobs: speech that the server makes in the background, books among it. */
 
-import { call, eventsOf, postJson } from "./api.js";
-import { confirmed, download, element, input } from "./dom.js";
-import { hideError, showError } from "./errors.js";
-import { JobRow } from "./job_row.js";
-import { setText } from "./language.js";
-import { selectedVoice } from "./voices.js";
+import { call, KEY, postJson } from "./api.js";
+import { firstWords } from "./speech.js";
+import { stored } from "./storage.js";
 
-/** @typedef {import("./job_row.js").Job} Job */
+/**
+ * @typedef {{number: number, title: string, sentences: number, done: number, state: string}} Chapter
+ * @typedef {{id: string, state: string, created_at: number, voice: string, response_format: string,
+ *   preview: string, timestamps: boolean, seconds_left: number | null,
+ *   progress: {sentences: number, done: number, skipped: number},
+ *   book: {title: string, author: string, language: string} | null, chapters: Chapter[] | null,
+ *   error: {message: string} | null, waiting_for: string | null, expires_at: number | null,
+ *   notes?: string[]}} Job
+ */
 
 const JOBS = "v1/jobs";
 const PAGE_SIZE = 20;
-const MAX_FOLLOWED = 3; // browsers open six connections to a server; leave some for other calls
-const RETRY_MILLISECONDS = 5000;
-
-const pathOf = (/** @type {JobRow} */ { job }) => `${JOBS}/${encodeURIComponent(job.id)}`;
-
-/** @type {JobRow[]} Newest first. */
-let rows = [];
-/** @type {Set<string>} Ids of the jobs whose events are being read. */
-const followed = new Set();
-
-export function setUpJobs() {
-  element("jobs-more").addEventListener("click", () => addPage(rows.at(-1)?.job.id));
-}
-
-export async function showJobs() {
-  rows = [];
-  element("jobs").replaceChildren();
-  await addPage();
-}
-
-/** @param {string} [after] id of the last job on the page before. */
-async function addPage(after) {
-  const query = new URLSearchParams({ limit: String(PAGE_SIZE), ...(after && { after }) });
-  await showErrorOf(async () => {
-    const page = await (await call(`${JOBS}?${query}`)).json();
-    const added = /** @type {Job[]} */ (page.data).map(newRow);
-    rows.push(...added);
-    element("jobs").append(...added.map(({ item }) => item));
-    element("jobs-more").hidden = !page.has_more;
-    setText(element("jobs-status"), rows.length ? "" : "jobs.none");
-    follow();
-  });
-}
-
-/**
- * @param {string} text
- * @param {number} speed
- */
-export async function startJob(text, speed) {
-  const alert = element("later-error");
-  const format = input("job-format").value;
-  hideError(alert);
-  setText(element("jobs-status"), rows.length ? "" : "jobs.none");
-  try {
-    const spec = { input: text, speed, voice: await selectedVoice(), response_format: format };
-    const row = newRow(await (await postJson(JOBS, spec)).json());
-    rows.unshift(row);
-    element("jobs").prepend(row.item);
-    setText(element("jobs-status"), "jobs.taken");
-    element("jobs-title").focus();
-    follow();
-  } catch (error) {
-    showError(alert, error);
-  }
-}
+const FINAL = new Set(["completed", "failed", "cancelled"]);
+/** Formats that browsers cannot play. */
+const UNPLAYABLE = new Set(["zip", "pcm"]);
 
 /** @param {Job} job */
-function newRow(job) {
-  return new JobRow(job, { onDownload: save, onCancel: cancel, onDelete: remove });
-}
-
-/** Follows the oldest jobs that are not final: the server works on those next. */
-function follow() {
-  const active = rows.filter(({ isFinal }) => !isFinal).reverse();
-  for (const next of active.slice(0, MAX_FOLLOWED)) {
-    if (!followed.has(next.job.id)) {
-      readEvents(next);
-    }
-  }
-}
+export const isFinal = (job) => FINAL.has(job.state);
+/** @param {Job} job */
+export const isPlayable = (job) => job.state === "completed" && !UNPLAYABLE.has(job.response_format);
+/** @param {string} id */
+export const pathOf = (id) => `${JOBS}/${encodeURIComponent(id)}`;
 
 /**
- * Follows a job until it is final, and reconnects when the connection breaks.
- * @param {JobRow} row
+ * @param {string} [after] id of the last job of the page before.
+ * @returns {Promise<{data: Job[], has_more: boolean}>} newest first.
  */
-async function readEvents(row) {
-  const { id } = row.job;
-  followed.add(id);
-  while (rows.includes(row) && !row.isFinal) {
-    await showErrorOf(async () => {
-      for await (const job of eventsOf(await call(`${pathOf(row)}/events`))) {
-        hideError(element("jobs-error"));
-        update(row, job);
-      }
-    });
-    if (!row.isFinal) {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
-    }
-  }
-  followed.delete(id);
-  follow();
+export async function jobsAfter(after) {
+  const query = new URLSearchParams({ limit: String(PAGE_SIZE), ...(after && { after }) });
+  return (await call(`${JOBS}?${query}`)).json();
 }
 
 /**
- * @param {JobRow} row
+ * @param {string} id
+ * @returns {Promise<Job>} with the chapters of a book.
+ */
+export async function jobOf(id) {
+  return (await call(pathOf(id))).json();
+}
+
+/**
+ * @param {{input: string, voice: string, speed: number, response_format: string}} spec
+ * @returns {Promise<Job>}
+ */
+export async function newJob(spec) {
+  return (await postJson(JOBS, { ...spec, timestamps: true })).json();
+}
+
+/**
+ * @param {File} file an EPUB or HTML file.
+ * @param {{voice: string, speed: number, response_format: string, chapters: string}} spec
+ * @returns {Promise<Job>}
+ */
+export async function newBook(file, { voice, speed, response_format, chapters }) {
+  const form = new FormData();
+  form.set("file", file);
+  const fields = { voice, speed: String(speed), response_format, timestamps: "true" };
+  Object.entries(fields).forEach(([name, value]) => form.set(name, value));
+  if (chapters) {
+    form.set("chapters", chapters);
+  }
+  return (await call(JOBS, { method: "POST", body: form })).json();
+}
+
+/**
+ * The address of a sound for an audio element. With a key it is fetched first, because the element
+ * cannot send one.
+ * @param {string} path
+ * @returns {Promise<string>}
+ */
+export async function soundAddress(path) {
+  if (!stored(KEY)) {
+    await call(path, { headers: { Range: "bytes=0-0" } }); // an error has words; the element has none
+    return path;
+  }
+  return URL.createObjectURL(await (await call(path)).blob());
+}
+
+/**
+ * @param {string} id of a completed job with word times.
+ * @returns {Promise<import("./speech.js").Sentence[]>} its captions, as sentences.
+ */
+export async function captionsOf(id) {
+  const { captions } = await (await call(`${pathOf(id)}/captions?format=json`)).json();
+  return captions.map((/** @type {any} */ { text, start, end, words }) => ({
+    text: text.replace(/\n/g, " "), start, end, words, seed: 0, plots: null,
+  }));
+}
+
+/**
  * @param {Job} job
+ * @returns {string} the title of a book, or the first words.
  */
-function update(row, job) {
-  const { state } = row.job;
-  row.update(job);
-  if (job.state !== state) {
-    setText(element("jobs-status"), `jobs.now.${job.state}`, { preview: row.name });
-  }
-}
-
-/** @param {JobRow} row */
-async function save(row) {
-  row.downloading = true;
-  await showErrorOf(async () => {
-    const sound = await (await call(`${pathOf(row)}/audio`)).blob();
-    download(sound, `${row.job.id}.${row.job.response_format}`);
-  });
-  row.downloading = false;
-}
-
-/** @param {JobRow} row */
-async function cancel(row) {
-  if (await confirmed("jobs.confirmCancel", "jobs.yesCancel", { preview: row.name })) {
-    await end(row);
-  }
-}
-
-/** @param {JobRow} row */
-async function remove(row) {
-  if (await confirmed("jobs.confirmDelete", "jobs.delete", { preview: row.name })) {
-    await end(row);
-  }
-}
+export const titleOf = (job) => job.book?.title || firstWords(job.preview);
 
 /**
- * Sends DELETE: the server cancels a job that is not final, and deletes one that is.
- * @param {JobRow} row
+ * @param {Job} job
+ * @returns {import("./history_row.js").Facts} what its row in the history shows.
  */
-async function end(row) {
-  await showErrorOf(async () => {
-    const response = await (await call(pathOf(row), { method: "DELETE" })).json();
-    if (!response.deleted) {
-      update(row, response);
-      return;
-    }
-    row.item.remove();
-    rows = rows.filter((other) => other !== row);
-    setText(element("jobs-status"), rows.length ? "jobs.deleted" : "jobs.none");
-    element("jobs-title").focus();
-  });
-}
-
-/** @param {() => Promise<void>} work */
-async function showErrorOf(work) {
-  try {
-    await work();
-    hideError(element("jobs-error"));
-  } catch (error) {
-    showError(element("jobs-error"), error);
+export function factsOf(job) {
+  const { state, voice, created_at, response_format, progress, seconds_left, error, waiting_for } = job;
+  const { done, sentences, skipped } = progress;
+  const notes = [{ key: `history.state.${state}`, values: { done, sentences, format: response_format.toUpperCase() } }];
+  if (seconds_left !== null && !isFinal(job)) {
+    const minutes = Math.ceil(seconds_left / 60);
+    notes.push({ key: minutes > 1 ? "history.minutesLeft" : "history.minuteLeft", values: /** @type {any} */ ({ minutes }) });
   }
+  if (skipped > 0) {
+    notes.push({ key: "history.skipped", values: /** @type {any} */ ({ skipped }) });
+  }
+  return {
+    title: titleOf(job), voice, time: created_at * 1000, notes,
+    messages: [error?.message ?? waiting_for ?? "", ...(job.notes ?? [])].filter(Boolean),
+    failed: Boolean(error), progress: isFinal(job) ? null : done / (sentences || 1),
+    playable: isPlayable(job), savable: state === "completed", ended: isFinal(job),
+  };
 }

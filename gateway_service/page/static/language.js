@@ -36,6 +36,11 @@ export function translate(key, values = {}) {
   });
 }
 
+/** @param {string} key */
+export function hasText(key) {
+  return key in STRINGS[language];
+}
+
 /**
  * @param {string | number} value
  * @returns {string}

@@ -1,148 +1,246 @@
-/** Plays a track while it is still being received. */
+/** The player: one sound at a time, of a speech while it is received, or of a file. */
 
+import { setStreamVolume, StreamPlayer, unlockSound } from "./stream_player.js";
 import { RATE } from "./track.js";
 
-/** @typedef {import("./track.js").Track} Track */
+/**
+ * A sound to play.
+ * @typedef {object} Item
+ * @property {string} id
+ * @property {string} title the first words.
+ * @property {string} voice name of the voice.
+ * @property {() => Promise<string>} open gives the address of the complete file.
+ * @property {import("./track.js").Track} [track] the samples, if the page has them.
+ * @property {() => number} [expected] estimate of the length while the sound is received, in seconds.
+ * @property {number} [from] seconds at which it first plays.
+ */
 
-const MIN_BUFFER_SECONDS = 0.2; // of sound received before playing starts
-const MAX_BUFFER_SECONDS = 4;
-const SCHEDULING_SECONDS = 0.03; // the audio thread's delay before it starts a source
-const BLOCK_SAMPLES = RATE; // in one source
+/** Events: `load` (another item), `change` (playing, waiting, length or place), `failed`. */
+class Player extends EventTarget {
+  /** @type {Item | null} */
+  item = null;
+  /** Whether a file is being fetched. */
+  waiting = false;
+  /** @type {unknown} the error of the last `failed` event. */
+  error = null;
+  #audio = new Audio();
+  /** @type {StreamPlayer | null} */
+  #stream = null;
+  #url = "";
+  #at = 0; // seconds at which playing begins
+  #volume = 1;
+  #rate = 1;
 
-/** @type {AudioContext | undefined} */
-let audioContext;
-
-/** Call in a click or key handler: elsewhere browsers do not allow sound to start. */
-export function unlockSound() {
-  // The track's sample rate: resampling block by block would click at the joins.
-  audioContext ??= new AudioContext({ sampleRate: RATE });
-  audioContext.resume(); // not awaited: without sound, plots and downloads still work
-}
-
-export class Player {
-  #track;
-  #onChange;
-  #context = /** @type {AudioContext} */ (audioContext);
-  /** @type {Set<AudioBufferSourceNode>} */
-  #sources = new Set();
-  #next = 0; // first sample that is not scheduled
-  #anchorSample = 0; // plays at #anchorTime
-  #anchorTime = 0;
-  #bufferSeconds = MIN_BUFFER_SECONDS;
-  playing = false;
-
-  /**
-   * @param {Track} track
-   * @param {() => void} onChange called when playing starts and when it ends.
-   */
-  constructor(track, onChange) {
-    this.#track = track;
-    this.#onChange = onChange;
+  constructor() {
+    super();
+    for (const type of ["play", "pause", "ended", "durationchange", "seeked"]) {
+      this.#audio.addEventListener(type, () => this.#changed());
+    }
+    this.#audio.preload = "auto";
+    document.addEventListener("soundstart", (event) => {
+      if (/** @type {CustomEvent} */ (event).detail !== this) {
+        this.pause();
+      }
+    });
+    // Sound of other parts of the page: capture sees the events of every audio element in it.
+    document.addEventListener("play", () => this.pause(), true);
   }
 
-  /** @param {number} [from] sample */
-  play(from = 0) {
-    this.#silence();
-    this.#next = from;
-    this.#setAnchor();
-    this.playing = true;
-    this.#onChange();
-    this.feed();
+  get playing() {
+    return this.#stream ? this.#stream.playing : !this.#audio.paused;
   }
 
-  stop() {
-    this.#silence();
-    this.playing = false;
-    this.#onChange();
-  }
-
-  /** Index of the sample that is playing. */
+  /** Seconds from the beginning. */
   get position() {
-    const since = Math.max(0, this.#context.currentTime - this.#anchorTime);
-    return Math.min(this.#anchorSample + since * RATE, this.#next);
+    if (this.#stream) {
+      return this.#stream.playing ? this.#stream.position / RATE : this.#at;
+    }
+    return this.#url ? this.#audio.currentTime : this.#at;
   }
 
-  /** Schedules the sound received so far. Call it after each part, and at the end of the track. */
+  /** Seconds of sound; an estimate while it is received. */
+  get seconds() {
+    if (this.item?.expected && !this.item.track?.ended) {
+      return this.item.expected();
+    }
+    const { duration } = this.#audio;
+    return this.item?.track?.seconds ?? (this.#url && Number.isFinite(duration) ? duration : 0);
+  }
+
+  get volume() {
+    return this.#volume;
+  }
+
+  set volume(volume) {
+    this.#volume = volume;
+    this.#audio.volume = volume;
+    setStreamVolume(volume);
+  }
+
+  get rate() {
+    return this.#rate;
+  }
+
+  /** While a sound is received it plays at its own speed; once it is complete, at this one. */
+  set rate(rate) {
+    this.#rate = rate;
+    this.#audio.playbackRate = rate;
+    if (this.#stream?.playing && this.item?.track?.ended) {
+      this.play(this.position);
+    }
+  }
+
+  /** @param {Item} item replaces the one that is loaded. */
+  load(item) {
+    this.#silence();
+    this.#at = item.from ?? 0;
+    this.item = item;
+    if (item.track && !item.track.ended) {
+      this.#stream = new StreamPlayer(item.track, () => this.#streamChanged());
+      setStreamVolume(this.#volume);
+    }
+    this.dispatchEvent(new Event("load"));
+    this.#changed();
+  }
+
+  /** Nothing is loaded any more. */
+  unload() {
+    this.#silence();
+    this.item = null;
+    this.dispatchEvent(new Event("load"));
+  }
+
+  /** The sound of the item has changed; it goes on where it was. */
+  async reload() {
+    const at = this.position;
+    const { playing } = this;
+    this.#silence();
+    this.#at = Math.min(at, this.seconds);
+    this.#changed();
+    if (playing) {
+      await this.play(at);
+    }
+  }
+
+  /** @param {number} [from] seconds; by default it goes on, and from the end starts again. */
+  async play(from = this.position >= this.seconds - 0.05 ? 0 : this.position) {
+    document.dispatchEvent(new CustomEvent("soundstart", { detail: this }));
+    if (this.#stream && !this.item?.track?.ended) {
+      unlockSound();
+      this.#stream.play(Math.round(from * RATE));
+      return;
+    }
+    await this.#playFile(from);
+  }
+
+  /** @param {number} from seconds */
+  async #playFile(from) {
+    const { item } = this;
+    this.#endStream();
+    this.#at = from;
+    if (!item || this.waiting) {
+      return;
+    }
+    try {
+      if (!this.#url) {
+        await this.#open(item);
+      }
+      if (this.item === item) {
+        this.#audio.currentTime = this.#at;
+        await this.#audio.play();
+      }
+    } catch (error) {
+      if (!(error instanceof DOMException && error.name === "AbortError")) {
+        this.error = error;
+        this.dispatchEvent(new Event("failed"));
+      }
+    }
+  }
+
+  /** @param {Item} item */
+  async #open(item) {
+    this.waiting = true;
+    this.#changed();
+    try {
+      const url = await item.open();
+      if (this.item === item) {
+        this.#url = url;
+        this.#audio.src = url;
+        this.#audio.playbackRate = this.#rate;
+        this.#audio.volume = this.#volume;
+      }
+    } finally {
+      this.waiting = false;
+      this.#changed();
+    }
+  }
+
+  pause() {
+    if (this.#stream) {
+      this.#stream.stop();
+    } else {
+      this.#audio.pause();
+    }
+  }
+
+  toggle() {
+    return this.playing ? this.pause() : this.play();
+  }
+
+  /** @param {number} seconds */
+  seek(seconds) {
+    const limit = this.#stream ? (this.item?.track?.seconds ?? 0) : this.seconds;
+    const to = Math.max(0, Math.min(seconds, limit));
+    if (this.#stream?.playing) {
+      this.play(to);
+      return;
+    }
+    this.#at = to;
+    if (this.#url && !this.#stream) {
+      this.#audio.currentTime = to;
+    }
+    this.#changed();
+  }
+
+  /** More of the track was received, or all of it. */
   feed() {
-    if (!this.playing) {
-      return;
+    this.#stream?.feed();
+    if (this.#stream?.playing && this.item?.track?.ended && this.#rate !== 1) {
+      this.play(this.position);
     }
-    const { length, ended } = this.#track;
-    this.#endIfFinished();
-    if (this.#isDrained() && !this.#restart(length, ended)) {
-      return;
-    }
-    while (this.#next < length) {
-      this.#schedule(Math.min(this.#next + BLOCK_SAMPLES, length));
-    }
+    this.#changed();
   }
 
-  #isDrained() {
-    return this.#timeOf(this.#next) < this.#context.currentTime + SCHEDULING_SECONDS;
-  }
-
-  /**
-   * Starts playing, or resumes after the sound ran out, once enough is buffered. One long pause is
-   * easier to listen to than many short ones, so each buffer is twice as long as the one before.
-   * @param {number} length samples received.
-   * @param {boolean} ended
-   * @returns {boolean} whether enough is buffered.
-   */
-  #restart(length, ended) {
-    const buffered = length - this.#next;
-    if (buffered === 0 || (!ended && buffered < this.#bufferSeconds * RATE)) {
-      return false;
-    }
-    this.#setAnchor();
-    this.#bufferSeconds = Math.min(2 * this.#bufferSeconds, MAX_BUFFER_SECONDS);
-    return true;
-  }
-
-  #setAnchor() {
-    this.#anchorSample = this.#next;
-    // Rounded to a whole sample, so that blocks join between two samples.
-    const sample = (this.#context.currentTime + SCHEDULING_SECONDS) * RATE;
-    this.#anchorTime = Math.ceil(sample) / RATE;
-  }
-
-  /** @param {number} sample */
-  #timeOf(sample) {
-    return this.#anchorTime + (sample - this.#anchorSample) / RATE;
-  }
-
-  /** @param {number} end */
-  #schedule(end) {
-    const block = this.#track.samples.subarray(this.#next, end);
-    const buffer = this.#context.createBuffer(1, block.length, RATE);
-    buffer.copyToChannel(Float32Array.from(block, (sample) => sample / 32768), 0);
-    const source = this.#context.createBufferSource();
-    source.buffer = buffer;
-    source.connect(this.#context.destination);
-    source.start(this.#timeOf(this.#next));
-    source.onended = () => this.#finish(source);
-    this.#sources.add(source);
-    this.#next = end;
-  }
-
-  /** @param {AudioBufferSourceNode} source */
-  #finish(source) {
-    this.#sources.delete(source);
-    this.#endIfFinished();
-  }
-
-  #endIfFinished() {
-    const { ended, length } = this.#track;
-    if (this.#sources.size === 0 && ended && this.#next === length) {
-      this.playing = false;
-      this.#onChange();
-    }
+  /** From the end of the track on, its file plays. */
+  #endStream() {
+    const stream = this.#stream;
+    this.#stream = null;
+    stream?.stop();
   }
 
   #silence() {
-    for (const source of this.#sources) {
-      source.onended = null;
-      source.stop();
+    this.#endStream();
+    this.#audio.pause();
+    if (this.#url.startsWith("blob:")) {
+      URL.revokeObjectURL(this.#url);
     }
-    this.#sources.clear();
+    this.#url = "";
+    this.#audio.removeAttribute("src");
+  }
+
+  #streamChanged() {
+    if (this.#stream) {
+      this.#at = this.#stream.position / RATE;
+      if (!this.#stream.playing && this.item?.track?.ended) {
+        this.#stream = null;
+      }
+    }
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
   }
 }
+
+export const player = new Player();

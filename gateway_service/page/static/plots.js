@@ -12,29 +12,28 @@ const LOG_STEP = Math.log(6.4) / 27;
  * @typedef {{bytes: Uint8Array, rows: number, columns: number}} Matrix
  */
 
+const BAR_PIXELS = 3; // of the waveform, with the gap after it
+const PEAKS_PER_SECOND = 100;
+
 /**
  * @param {HTMLCanvasElement} canvas
- * @param {import("./track.js").Track} track
- * @param {{seconds: number, playedSeconds: number | null}} options seconds: length of the x axis;
- *   playedSeconds: position of the sound, null before it starts.
+ * @param {number[]} peaks of each 10 ms, 0 to 1; none draws a line.
+ * @param {{seconds: number, played: number}} options seconds: length of the x axis; played: position
+ *   of the sound in seconds.
  */
-export function drawWaveform(canvas, track, { seconds, playedSeconds }) {
+export function drawWaveform(canvas, peaks, { seconds, played }) {
   const { context, width, height } = prepare(canvas);
   const colour = colours(canvas);
-  const perColumn = (seconds * 100) / width; // peaks of 10 ms
-  const playedUpTo = ((playedSeconds ?? 0) / seconds) * width;
-  for (let x = 0; x < width; x++) {
-    const from = Math.floor(x * perColumn);
-    const peaks = track.peaks.slice(from, Math.max(from + 1, Math.floor((x + 1) * perColumn)));
-    if (peaks.length === 0) {
-      break;
-    }
-    const barHeight = Math.max(1, Math.max(...peaks) * height);
-    context.fillStyle = x < playedUpTo ? colour.accent : colour.wave;
-    context.fillRect(x, (height - barHeight) / 2, 1, barHeight);
-  }
-  if (playedSeconds !== null) {
-    drawLine(context, playedUpTo, height, colour.ink);
+  const step = BAR_PIXELS * devicePixelRatio;
+  const perBar = (seconds * PEAKS_PER_SECOND * step) / width;
+  const loudest = peaks.reduce((most, peak) => Math.max(most, peak), 0.05);
+  for (let bar = 0; bar * step < width; bar++) {
+    const inBar = peaks.slice(Math.floor(bar * perBar), Math.max(Math.floor((bar + 1) * perBar), 1));
+    const peak = inBar.reduce((most, value) => Math.max(most, value), 0) / loudest;
+    const barHeight = Math.max(2 * devicePixelRatio, peak * height);
+    const isPlayed = ((bar * step) / width) * seconds < played;
+    context.fillStyle = isPlayed ? colour.accent : colour.wave;
+    context.fillRect(bar * step, (height - barHeight) / 2, step * 0.6, barHeight);
   }
 }
 

@@ -1,225 +1,224 @@
-/** The speech of one text: its sound, sentences and plots. */
+/** The speech on the page: its text as it is heard, tools for a sentence, and details. */
 
-import { postJson } from "./api.js";
 import { canvas, download, element } from "./dom.js";
+import { filesOfJob, filesOfSpeech, fileName } from "./downloads.js";
 import { hideError, showError } from "./errors.js";
-import { setText } from "./language.js";
-import { Player } from "./player.js";
-import { drawWaveform } from "./plots.js";
-import { SentenceItem } from "./sentence_item.js";
-import { RATE, Track } from "./track.js";
+import { captionsOf, pathOf, soundAddress } from "./jobs.js";
+import { keep } from "./kept.js";
+import { setText, setTime } from "./language.js";
+import { player } from "./player.js";
+import { offerFiles } from "./player_bar.js";
+import { Reader } from "./reader.js";
+import { SentencePlots } from "./sentence_plots.js";
+import { RATE } from "./track.js";
 import { wavFile } from "./wav.js";
 
-/** @typedef {{input: string, voice: string, speed: number, seed: number}} Speech */
+/**
+ * @typedef {import("./speech.js").Speech} Speech
+ * @typedef {import("./jobs.js").Job} Job
+ */
 
-const MIN_SECONDS = 0.05; // a shorter result is not shown
-
-/** @type {Result | undefined} The result on the page. */
-let shown;
+/** @type {Speech | null} The speech on the page; null for none, or a job. */
+let speech = null;
+let shownId = ""; // of the speech or job on the page
+/** @type {Reader} */
+let reader;
+/** @type {SentencePlots | null} */
+let plots = null;
+let plotted = -1; // index of the sentence of `plots`
 
 export function setUpResult() {
-  element("play").addEventListener("click", () => shown?.togglePlay());
-  element("download-wav").addEventListener("click", () => shown?.saveWav());
-  element("download-mp3").addEventListener("click", () => shown?.saveMp3());
-  new ResizeObserver(() => shown?.draw()).observe(element("result"));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => shown?.draw());
+  reader = new Reader(element("sentences"), (seconds) => player.play(seconds));
+  element("redo-sentence").addEventListener("click", redoSentence);
+  element("save-sentence").addEventListener("click", saveSentence);
+  element("result-details").addEventListener("toggle", update);
+  for (const type of ["tick", "change"]) {
+    player.addEventListener(type, update);
+  }
+  new ResizeObserver(update).observe(element("result"));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
 }
 
-export class Result {
-  #speech;
-  #onBusy;
-  #track = new Track();
-  #player = new Player(this.#track, () => this.#showPlaying());
-  /** @type {SentenceItem[]} */
-  #sentences = [];
-  /** @type {SentenceItem | undefined} The sentence whose plots are shown. */
-  #selected;
-  #position = 0; // sample at which playing resumes
-  #receiving = true;
-  #frame = 0; // id of the pending animation frame; 0 if none is pending
-  #requestedAt = performance.now();
-  #firstSoundSeconds = 0;
+/**
+ * Puts a speech on the page and into the player, in place of the one before.
+ * @param {Speech} shown it may still be received.
+ */
+export function showSpeech(shown) {
+  speech = shown;
+  begin(shown.id, shown.voiceName, shown.createdAt);
+  reader.show(shown.sentences);
+  element("made").ariaBusy = String(shown.state === "receiving");
+  element("sentence-tools").hidden = shown.state === "receiving";
+  element("result-details").hidden = false;
+  player.load({
+    id: shown.id,
+    title: shown.name,
+    voice: shown.voiceName,
+    track: shown.track,
+    expected: () => shown.expectedSeconds,
+    open: async () => URL.createObjectURL(wavFile(shown.track.received, RATE)),
+  });
+  offerFiles(() => filesOfSpeech(shown, async () => shown));
+  update();
+}
 
-  /**
-   * Replaces the result on the page.
-   * @param {Speech} speech the request.
-   * @param {(busy: boolean) => void} onBusy busy: whether the speech is being received or played.
-   */
-  constructor(speech, onBusy) {
-    this.#speech = speech;
-    this.#onBusy = onBusy;
-    shown = this;
-    element("sentences").replaceChildren();
-    element("made").ariaBusy = "true";
-    element("result").hidden = false;
-    for (const id of ["download-wav", "download-mp3"]) {
-      element(id).hidden = true;
-    }
-    for (const id of ["waveform", "mel", "attention"]) {
-      canvas(id).width = 0;
-      setText(element(`${id}-caption`), "");
-    }
-    hideError(element("download-error"));
-    setText(element("result-status"), "result.waiting");
-    element("result-progress").hidden = false;
-    this.#player.play();
-    this.draw();
-  }
-
-  /** @param {any} details a speech.sentence.details event; it precedes the sentence's sound. */
-  addSentence(details) {
-    const start = this.#track.length;
-    const sentence = new SentenceItem(details, start, () => {
-      this.#select(sentence);
-      this.#player.play(start);
-    });
-    this.#sentences.push(sentence);
-    element("sentences").append(sentence.item);
-    if (this.#sentences.length === 1) {
-      this.#select(sentence);
-    }
-    const { index, count } = details;
-    setText(element("result-status"), "result.sentence", { number: index + 1, count });
-    this.#requestDraw();
-  }
-
-  /** @param {string} base64 */
-  addSound(base64) {
-    this.#firstSoundSeconds ||= (performance.now() - this.#requestedAt) / 1000;
-    this.#track.add(base64);
-    this.#player.feed();
-    this.#showLevel();
-    this.#requestDraw();
-  }
-
-  /** @param {"done" | "stopped" | "failed"} outcome */
-  end(outcome) {
-    this.#receiving = false;
-    this.#track.end();
-    this.#player.feed();
-    if (shown !== this) {
-      return;
-    }
-    const { seconds } = this.#track;
-    element("made").ariaBusy = "false";
-    element("result").hidden = seconds < MIN_SECONDS;
-    element("result-progress").hidden = true;
-    element("download-wav").hidden = false;
-    element("download-mp3").hidden = outcome !== "done";
-    // A request that was rejected has no speech, and so no status.
-    const status = seconds < MIN_SECONDS ? "" : `result.${outcome}`;
-    setText(element("result-status"), status, { seconds, first: this.#firstSoundSeconds });
-    this.#showPlaying();
-  }
-
-  stop() {
-    this.#position = this.#player.position;
-    this.#player.stop();
-  }
-
-  togglePlay() {
-    if (this.#player.playing) {
-      this.stop();
-    } else {
-      this.#player.play(this.#position < this.#track.length ? this.#position : 0);
-    }
-  }
-
-  saveWav() {
-    download(wavFile(this.#track.received, RATE), "speech.wav");
-  }
-
-  /** Requests the same speech again as MP3: the browser has no MP3 encoder. */
-  async saveMp3() {
-    const button = element("download-mp3");
-    if (button.ariaBusy === "true") {
-      return;
-    }
-    const body = { model: "tts-1", response_format: "mp3", ...this.#speech };
-    hideError(element("download-error"));
-    button.ariaBusy = "true";
+/**
+ * Puts the sound of a completed job on the page and into the player.
+ * @param {Job} job
+ */
+export async function showJob(job) {
+  speech = null;
+  begin(job.id, job.voice, job.created_at * 1000);
+  reader.show([]);
+  element("sentence-tools").hidden = true;
+  element("result-details").hidden = true;
+  const title = job.book?.title || job.preview;
+  const open = () => soundAddress(`${pathOf(job.id)}/audio`);
+  player.load({ id: job.id, title, voice: job.voice, open });
+  offerFiles(() => filesOfJob(job));
+  if (job.timestamps) {
     try {
-      const response = await postJson("v1/audio/speech", body);
-      download(await response.blob(), "speech.mp3");
-    } catch (error) {
-      showError(element("download-error"), error);
-    }
-    button.ariaBusy = "false";
-  }
-
-  draw() {
-    if (shown !== this || element("result").hidden) {
-      return;
-    }
-    const position = this.#player.playing ? this.#player.position : this.#position;
-    const seconds = this.#expectedSeconds() || 1;
-    const playedSeconds = position ? position / RATE : null;
-    drawWaveform(canvas("waveform"), this.#track, { seconds, playedSeconds });
-    const progress = /** @type {HTMLProgressElement} */ (element("result-progress"));
-    progress.value = Math.min(1, this.#track.seconds / seconds);
-    if (this.#selected) {
-      const { start } = this.#selected;
-      const share = (position - start) / (this.#endOf(this.#selected) - start);
-      this.#selected.draw(position && share >= 0 && share <= 1 ? share : null);
-    }
-  }
-
-  /** @param {SentenceItem} sentence */
-  #endOf(sentence) {
-    const next = this.#sentences[this.#sentences.indexOf(sentence) + 1];
-    return next?.start ?? Math.max(sentence.end, this.#track.length);
-  }
-
-  /** Length of the whole speech, estimated from the sentences received so far. */
-  #expectedSeconds() {
-    const last = this.#sentences.at(-1);
-    if (!this.#receiving || !last) {
-      return this.#track.seconds;
-    }
-    const spoken = this.#sentences.reduce((sum, { text }) => sum + text.length, 0);
-    const total = this.#speech.input.trim().length;
-    return (this.#endOf(last) / RATE) * Math.max(1, total / spoken);
-  }
-
-  #requestDraw() {
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.#selectPlaying();
-      this.draw();
-      if (this.#player.playing && shown === this) {
-        this.#requestDraw();
+      const sentences = await captionsOf(job.id);
+      if (shownId === job.id) {
+        reader.show(sentences);
       }
-    });
-  }
-
-  #selectPlaying() {
-    if (this.#player.playing) {
-      const { position } = this.#player;
-      this.#select(this.#sentences.findLast(({ start }) => start <= position));
+    } catch (error) {
+      showError(element("result-error"), error);
     }
   }
+}
 
-  /** @param {SentenceItem | undefined} sentence */
-  #select(sentence) {
-    if (sentence && !sentence.isSelected) {
-      this.#selected?.deselect();
-      this.#selected = sentence;
-      sentence.select();
-    }
+/**
+ * @param {string} id
+ * @param {string} voice
+ * @param {number} time in milliseconds since 1970
+ */
+function begin(id, voice, time) {
+  shownId = id;
+  plots = null;
+  plotted = -1;
+  element("result").hidden = false;
+  element("result-voice").textContent = voice;
+  setTime(/** @type {HTMLTimeElement} */ (element("result-time")), time);
+  setText(element("result-status"), "");
+  hideError(element("result-error"));
+  for (const plot of ["mel", "attention"]) {
+    canvas(plot).width = 0;
+    setText(element(`${plot}-caption`), "");
   }
+}
 
-  #showLevel() {
-    const level = 20 * Math.log10(Math.max(this.#track.peak, 1e-5));
-    const { seconds } = this.#track;
-    setText(element("waveform-caption"), "result.waveform", { seconds, level });
+/** @param {string} id of a speech or job that is gone: its page and its sound are gone with it. */
+export function hideResult(id) {
+  if (shownId === id) {
+    shownId = "";
+    speech = null;
+    element("result").hidden = true;
+    player.unload();
   }
+}
 
-  #showPlaying() {
-    if (shown === this) {
-      const { playing } = this.#player;
-      setText(element("play"), playing ? "result.pause" : "result.play");
-      this.#onBusy(playing || this.#receiving);
-      this.#requestDraw();
+export const isShown = (/** @type {string} */ id) => shownId === id;
+
+/** @param {any} event that was added to the speech. */
+export function showEvent(event) {
+  if (event.type === "speech.sentence.details") {
+    reader.grow();
+  } else if (event.type === "speech.sentence.words") {
+    reader.refresh(event.index);
+  }
+  player.feed();
+}
+
+/** @param {Speech} ended its last part was received, or none will come any more. */
+export function showEnd(ended) {
+  const { state, firstSoundSeconds: first } = ended;
+  const { seconds } = ended.track;
+  if (speech === ended) {
+    element("made").ariaBusy = "false";
+    element("sentence-tools").hidden = false;
+    setText(element("result-status"), `result.${state}`, { seconds, first });
+    player.feed();
+    update();
+  }
+}
+
+/** Follows the sound: the word, the sentence, its tools and its plots. */
+function update() {
+  if (element("result").hidden || player.item?.id !== shownId) {
+    return;
+  }
+  const { position, playing } = player;
+  reader.follow(playing || position > 0 ? position : null);
+  if (speech) {
+    showTools(speech);
+    showDetails(speech, position);
+  }
+}
+
+/** @param {Speech} shown */
+function showTools({ sentences }) {
+  const number = reader.current + 1;
+  const sentence = sentences[reader.current];
+  const values = JSON.stringify({ number, count: sentences.length, seed: String(sentence?.seed) });
+  const facts = element("sentence-facts");
+  if (sentence && facts.dataset.values !== values) {
+    setText(facts, "sentence.facts", JSON.parse(values));
+  }
+}
+
+/**
+ * @param {Speech} shown
+ * @param {number} position in seconds
+ */
+function showDetails(shown, position) {
+  const details = /** @type {HTMLDetailsElement} */ (element("result-details"));
+  const sentence = shown.sentences[reader.current];
+  if (!details.open || !sentence?.plots) {
+    return;
+  }
+  const { seconds, peak } = shown.track;
+  const level = 20 * Math.log10(Math.max(peak, 1e-5));
+  setText(element("result-level"), "result.level", { seconds, level });
+  if (plotted !== reader.current) {
+    plotted = reader.current;
+    plots = new SentencePlots(sentence.plots, plotted + 1);
+    plots.describe();
+  }
+  const share = (position - sentence.start) / (sentence.end - sentence.start);
+  plots?.draw(position && share >= 0 && share <= 1 ? share : null);
+}
+
+async function redoSentence() {
+  const button = element("redo-sentence");
+  const redone = speech;
+  const index = reader.current;
+  if (!redone || button.ariaBusy === "true") {
+    return;
+  }
+  hideError(element("result-error"));
+  button.ariaBusy = "true";
+  try {
+    await redone.redo(index);
+    await keep(redone);
+    if (speech === redone) {
+      plotted = -1;
+      reader.show(redone.sentences);
+      reader.select(index);
+      await player.reload();
+      await player.play(redone.sentences[index].start);
+      update();
     }
+  } catch (error) {
+    showError(element("result-error"), error);
+  }
+  button.ariaBusy = "false";
+}
+
+function saveSentence() {
+  if (speech) {
+    const { text } = speech.sentences[reader.current];
+    const file = wavFile(speech.samplesOf(reader.current), RATE);
+    download(file, fileName(speech.voiceName, text, "wav"));
   }
 }

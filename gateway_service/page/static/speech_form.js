@@ -1,158 +1,208 @@
-/** The form for the text: sends it, and shows the speech while it is received. */
+/** The form for the text: speaks it while it is received, or has it made in the background. */
 
-import { ApiError, eventsOf, MAX_CHARACTERS, postJson } from "./api.js";
+import { MAX_CHARACTERS } from "./api.js";
 import { element, input } from "./dom.js";
 import { hideError, showError, showHint } from "./errors.js";
+import { keep } from "./kept.js";
 import { setText } from "./language.js";
-import { unlockSound } from "./player.js";
-import { Result } from "./result.js";
-import { selectedVoice } from "./voices.js";
+import { player } from "./player.js";
+import { showEnd, showEvent, showSpeech } from "./result.js";
+import { newSeed, receive, Speech } from "./speech.js";
+import { store, stored } from "./storage.js";
+import { unlockSound } from "./stream_player.js";
+import { textBox } from "./text_box.js";
+import { selectedVoice, voiceName } from "./voices.js";
 
-/** @typedef {import("./result.js").Speech} Speech */
+/** @typedef {import("./speech.js").Request} Request */
 
-const SPEECH = "v1/audio/speech";
+const MIN_SECONDS = 0.05; // a shorter result is not shown
 
-const text = () => input("text");
-const speed = () => Number(input("speed").value);
+/** @type {AbortController | null} of the speech that is being received. */
+let receiving = null;
+/** @type {(text: string, speed: number) => Promise<void>} */
+let startJob;
 
-/** @type {Result | undefined} */
-let result;
-let abort = new AbortController();
+export const speed = () => Number(input("speed").value);
 
-/** @param {(text: string, speed: number) => void} onJob called with a text for the background. */
+/** @param {(text: string, speed: number) => Promise<void>} onJob called with a text for a job. */
 export function setUpSpeechForm(onJob) {
+  startJob = onJob;
   element("speech-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    speak();
+    if (receiving) {
+      stop();
+    } else {
+      speak();
+    }
   });
-  text().addEventListener("keydown", (event) => {
+  textBox().addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       speak();
     }
   });
-  text().addEventListener("input", showLength);
-  element("stop").addEventListener("click", stop);
-  element("speed").addEventListener("input", showSpeed);
-  element("text-file").addEventListener("change", openFile);
-  element("later").addEventListener("click", () => {
-    if (hasText("later-error")) {
-      onJob(text().value, speed());
-    }
+  textBox().addEventListener("input", showLength);
+  input("speed").value = stored("speed") ?? "1";
+  element("speed").addEventListener("input", () => {
+    store("speed", input("speed").value, { persistent: true });
+    showSpeed();
   });
+  element("later").addEventListener("click", makeLater);
   showLength();
   showSpeed();
 }
 
 /** Length of the text in code points, as the server counts it. */
 function length() {
-  return [...text().value].length;
+  const { value } = textBox();
+  return value.length > 2 * MAX_CHARACTERS ? value.length : [...value].length;
+}
+
+function isTooLong() {
+  return length() > MAX_CHARACTERS;
 }
 
 function showLength() {
-  const tooLong = length() > MAX_CHARACTERS;
-  setText(element("text-count"), "text.count", { count: length(), max: MAX_CHARACTERS });
-  setText(element("text-long"), tooLong ? "text.tooLong" : "", { max: MAX_CHARACTERS });
-  element("speak").classList.toggle("primary", !tooLong);
-  element("later").classList.toggle("primary", tooLong);
+  const max = MAX_CHARACTERS;
+  setText(element("text-count"), "text.count", { count: length(), max });
+  const key = isTooLong() ? "text.tooLong" : "";
+  if (element("text-long").dataset.text !== key) {
+    setText(element("text-long"), key, { max });
+  }
+  element("later").hidden = isTooLong();
+  showBusy();
 }
 
 function showSpeed() {
   setText(element("speed-value"), "text.times", { times: speed().toFixed(2) });
 }
 
-/** @param {Event} event */
-async function openFile(event) {
-  const field = /** @type {HTMLInputElement} */ (event.target);
-  if (field.files?.[0]) {
-    text().value = await field.files[0].text();
-    field.value = "";
-    showLength();
-    text().focus();
+/** The one large button speaks, stops, or has a long text made. */
+function showBusy() {
+  const key = receiving ? "text.stop" : isTooLong() ? "text.later" : "text.speak";
+  const button = element("speak");
+  if (button.dataset.text !== key) {
+    setText(button, key);
   }
+  button.classList.toggle("stopping", Boolean(receiving));
 }
 
-/** @param {string} alert id of the element for a hint, if there is no text. */
-function hasText(alert) {
-  hideError(element(alert));
-  if (!text().value.trim()) {
-    showHint(element(alert), "text.empty", text());
+/** @returns {boolean} whether there is a text; otherwise says so at the field. */
+function hasText() {
+  hideError(element("speech-error"));
+  const isThere = Boolean(textBox().value.trim());
+  if (!isThere) {
+    textBox().setAttribute("aria-invalid", "true");
+    showHint(element("speech-error"), "text.empty", textBox());
   }
-  return Boolean(text().value.trim());
+  return isThere;
 }
 
 function stop() {
-  abort.abort();
-  result?.stop();
+  receiving?.abort();
+  player.pause();
+}
+
+async function makeLater() {
+  const button = element(isTooLong() ? "speak" : "later");
+  if (hasText() && button.ariaBusy !== "true") {
+    button.ariaBusy = "true";
+    await startJob(textBox().value, speed());
+    button.ariaBusy = "false";
+  }
 }
 
 async function speak() {
-  if (!hasText("speech-error")) {
+  if (isTooLong()) {
+    await makeLater();
     return;
   }
-  if (length() > MAX_CHARACTERS) {
-    const max = { max: MAX_CHARACTERS };
-    showHint(element("speech-error"), "text.tooLong", element("later"), max);
+  if (!hasText()) {
     return;
   }
-  stop();
-  abort = new AbortController();
-  const { signal } = abort;
-  // With the same seed, an MP3 that is requested later is the same speech.
-  const seed = Math.floor(Math.random() * 2 ** 31);
-  const options = { input: text().value, speed: speed(), seed };
+  unlockSound();
+  const text = textBox().value;
   try {
-    unlockSound();
-    const speech = { ...options, voice: await selectedVoice() };
-    result = new Result(speech, showStop);
-    await receive(result, speech, signal);
+    const voice = await selectedVoice();
+    await speakRequest({ text, voice, speed: speed(), seed: newSeed() }, voiceName(voice));
   } catch (error) {
     showError(element("speech-error"), error);
   }
 }
 
 /**
- * @param {Result} target
- * @param {Speech} speech
- * @param {AbortSignal} signal
- * @throws {ApiError}
+ * Speaks in place of a speech that is still received. The speech before it stays on the page until
+ * the first sentence has come.
+ * @param {Request} request
+ * @param {string} name of the voice.
  */
-async function receive(target, speech, signal) {
-  const options = { model: "tts-1", response_format: "pcm", stream_format: "sse", details: true };
+export async function speakRequest(request, name) {
+  receiving?.abort();
+  unlockSound();
+  hideError(element("speech-error"));
+  const abort = new AbortController();
+  receiving = abort;
+  const speech = new Speech(request, name);
+  showBusy();
+  showProgress(speech);
   try {
-    await addEvents(target, await postJson(SPEECH, { ...options, ...speech }, signal));
-    target.end("done");
+    await receive(speech, abort.signal, (event) => show(speech, event));
+    await end(speech, "done");
   } catch (error) {
-    target.end(signal.aborted ? "stopped" : "failed");
-    throw signal.aborted ? signal.reason : error;
+    await end(speech, abort.signal.aborted ? "stopped" : "failed");
+    if (!abort.signal.aborted) {
+      showError(element("speech-error"), error);
+    }
+  }
+  if (receiving === abort) {
+    receiving = null;
+    showBusy();
+    element("speech-progress").hidden = true;
+    element("machine-made").hidden = false;
   }
 }
 
 /**
- * @param {Result} target
- * @param {Response} response
+ * @param {Speech} speech
+ * @param {any} event
  */
-async function addEvents(target, response) {
-  for await (const event of eventsOf(response)) {
-    switch (event.type) {
-      case "speech.sentence.details":
-        target.addSentence(event);
-        break;
-      case "speech.audio.delta":
-        target.addSound(event.audio);
-        break;
-      case "speech.audio.done":
-        return;
+function show(speech, event) {
+  if (event.type === "speech.sentence.details") {
+    showProgress(speech);
+    if (event.index === 0) {
+      showSpeech(speech);
+      player.play(0);
+      element("result").scrollIntoView({ block: "nearest" });
+      return;
     }
+    keep(speech); // so that a reload loses no more than a sentence
   }
-  throw new ApiError("cut");
+  showEvent(event);
 }
 
-/** @param {boolean} busy whether there is speech to stop. */
-function showStop(busy) {
-  const button = /** @type {HTMLButtonElement} */ (element("stop"));
-  if (!busy && document.activeElement === button) {
-    element("speak").focus(); // a disabled button loses the focus
+/** @param {Speech} speech */
+function showProgress(speech) {
+  const number = speech.sentences.length;
+  const key = number ? "text.sentence" : "text.waiting";
+  element("machine-made").hidden = true;
+  element("speech-progress").hidden = false;
+  setText(element("speech-progress-text"), key, { number, count: speech.count });
+  const bar = /** @type {HTMLProgressElement} */ (element("speech-progress-bar"));
+  bar.max = speech.count || 1;
+  bar.value = Math.max(0, number - 1);
+}
+
+/**
+ * Says that a speech is ready once it is kept: from then on a reload loses nothing.
+ * @param {Speech} speech
+ * @param {import("./speech.js").State} state
+ */
+async function end(speech, state) {
+  speech.state = state;
+  speech.track.end();
+  if (speech.track.seconds >= MIN_SECONDS) {
+    player.feed();
+    await keep(speech);
+    showEnd(speech);
   }
-  button.disabled = !busy;
 }

@@ -36,3 +36,11 @@ export function store(name, value, { persistent }) {
     (persistent ? localStorage : sessionStorage).setItem(name, value);
   });
 }
+
+/** @param {string} name */
+export function unstore(name) {
+  ifAllowed(() => {
+    sessionStorage.removeItem(name);
+    localStorage.removeItem(name);
+  });
+}

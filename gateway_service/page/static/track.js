@@ -20,6 +20,19 @@ export class Track {
     return this.length / RATE;
   }
 
+  /**
+   * @param {Int16Array} samples of a whole track.
+   * @returns {Track}
+   */
+  static of(samples) {
+    const track = new Track();
+    track.samples = samples;
+    track.length = samples.length;
+    track.ended = true;
+    track.#measure();
+    return track;
+  }
+
   /** @param {string} base64 of little-endian 16-bit samples; a part may end within a sample. */
   add(base64) {
     const bytes = decodeBase64(base64);
@@ -38,6 +51,25 @@ export class Track {
 
   end() {
     this.ended = true;
+  }
+
+  /**
+   * Replaces a part of the track.
+   * @param {number} from sample
+   * @param {number} to sample
+   * @param {Int16Array} samples
+   */
+  splice(from, to, samples) {
+    const rest = this.received.slice(to);
+    const joined = new Int16Array(from + samples.length + rest.length);
+    joined.set(this.received.subarray(0, from));
+    joined.set(samples, from);
+    joined.set(rest, from + samples.length);
+    this.samples = joined;
+    this.length = joined.length;
+    this.peaks = [];
+    this.peak = 0;
+    this.#measure();
   }
 
   /** The samples received so far. */

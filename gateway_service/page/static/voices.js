@@ -1,21 +1,57 @@
-/** The list of voices: one is selected; all but the presets can be deleted. */
+/** The voices as cards: one is chosen. The user's own come first, then blends and presets. */
 
-import { ApiError, call } from "./api.js";
-import { confirmed, element } from "./dom.js";
+import { ApiError } from "./api.js";
+import { blends, partsOf } from "./blend.js";
+import { PRESETS } from "./character.js";
+import { element } from "./dom.js";
 import { hideError, showError } from "./errors.js";
-import { setLabel, setText } from "./language.js";
+import { setText } from "./language.js";
 import { store, stored } from "./storage.js";
-
-/** @typedef {{id: string, name: string, preset: boolean}} Voice */
-
-const VOICES = "v1/audio/voices";
-const SELECTED = "voice";
-
-/** @type {Voice[]} */
-let voices = [];
+import { listVoices } from "./voice_calls.js";
+import { voiceCard } from "./voice_card.js";
 
 /**
- * @returns {Promise<string>} id
+ * What a card shows. value: for the field `voice`. tree: the shape of the leaf. character: string
+ * keys. parts: of a blend.
+ * @typedef {{value: string, name: string, kind: "own" | "blend" | "preset", tree: string,
+ *   character: string[], parts: {name: string, percent: number}[]}} Choice
+ */
+
+const SELECTED = "voice";
+const CHARACTERS = "characters";
+
+/** @type {import("./voice_calls.js").Voice[]} */
+let voices = [];
+/** @type {((value: string) => void)[]} */
+const listeners = [];
+
+/** @param {(value: string) => void} listener called with the voice after each choice. */
+export function onVoiceChange(listener) {
+  listeners.push(listener);
+}
+
+/** @type {(() => void)[]} */
+const listListeners = [];
+
+/** @param {() => void} listener called after each listing of the voices. */
+export function onVoicesListed(listener) {
+  listListeners.push(listener);
+}
+
+/**
+ * @param {string} value id, name or blend of a voice.
+ * @returns {string} its name, or the value itself for a voice that is gone.
+ */
+export function voiceName(value) {
+  const parts = partsOf(value);
+  if (parts.length > 1) {
+    return parts.map(({ voice }) => voiceName(voice)).join(" + ");
+  }
+  return voices.find(({ id }) => id === value)?.name ?? value;
+}
+
+/**
+ * @returns {Promise<string>} id or blend, for the field `voice`.
  * @throws {ApiError} if the list could not be had.
  */
 export async function selectedVoice() {
@@ -34,15 +70,50 @@ function checked() {
   return document.querySelector("input[name=voice]:checked");
 }
 
-/** @param {string} [selected] id of the voice to select; by default the selection stays. */
+/** @param {string} value the voice whose card gets the focus, on its last button. */
+export function focusMore(value) {
+  const radio = document.querySelector(`input[name=voice][value="${CSS.escape(value)}"]`);
+  /** @type {HTMLElement | null | undefined} */ (radio?.closest(".card")?.querySelector(".more"))?.focus();
+}
+
+function picker() {
+  return /** @type {HTMLSelectElement} */ (element("voice-select"));
+}
+
+export function setUpVoices() {
+  picker().addEventListener("change", () => choose(picker().value));
+  element("voice-cards").addEventListener("change", ({ target }) =>
+    choose(/** @type {HTMLInputElement} */ (target).value),
+  );
+}
+
+/** @param {string} value */
+function choose(value) {
+  store(SELECTED, value, { persistent: true });
+  for (const radio of document.querySelectorAll("input[name=voice]")) {
+    const button = /** @type {HTMLInputElement} */ (radio);
+    button.checked = button.value === value;
+  }
+  picker().value = value;
+  listeners.forEach((listener) => listener(value));
+}
+
+/** @param {string} [selected] the voice to choose; by default the choice stays. */
 export async function showVoices(selected = checked()?.value ?? stored(SELECTED) ?? "") {
-  const list = element("voices");
+  const list = element("voice-cards");
   list.ariaBusy = "true";
   hideError(element("voices-error"));
   try {
-    voices = (await (await call(VOICES)).json()).voices;
-    const existing = voices.some(({ id }) => id === selected) ? selected : voices[0]?.id;
-    list.replaceChildren(...voices.map((voice) => row(voice, voice.id === existing)));
+    voices = await listVoices();
+    const all = choices();
+    const groups = [all.filter(({ kind }) => kind !== "preset"), presets()];
+    list.replaceChildren(...groups.flatMap(group));
+    picker().replaceChildren(...all.map(({ value, name }) => new Option(name, value)));
+    listListeners.forEach((listener) => listener());
+    const existing = all.find(({ value }) => value === selected) ?? presets()[0];
+    if (existing) {
+      choose(existing.value);
+    }
   } catch (error) {
     showError(element("voices-error"), error);
   }
@@ -50,78 +121,85 @@ export async function showVoices(selected = checked()?.value ?? stored(SELECTED)
 }
 
 /**
- * @param {Voice} voice
- * @param {boolean} isSelected
+ * A heading, if there are several groups, and the cards.
+ * @param {Choice[]} group
+ * @param {number} index
+ * @param {Choice[][]} groups
+ * @returns {HTMLElement[]}
  */
-function row({ id, name, preset }, isSelected) {
-  const label = document.createElement("label");
-  const radio = document.createElement("input");
-  Object.assign(radio, { type: "radio", name: "voice", value: id, checked: isSelected });
-  radio.addEventListener("change", () => store(SELECTED, id, { persistent: true }));
-  const title = document.createElement("span");
-  title.textContent = name;
-  label.append(radio, title);
-  const item = document.createElement("div");
-  item.className = "voice";
-  item.append(label, preset ? presetMark() : deleteButton(id, name));
-  return item;
+function group(group, index, groups) {
+  if (!group.length) {
+    return [];
+  }
+  const heading = document.createElement("h3");
+  setText(heading, index ? "voices.presets" : "voices.own");
+  const cards = document.createElement("div");
+  cards.className = "cards";
+  cards.append(...group.map(voiceCard));
+  return groups.every(({ length }) => length) ? [heading, cards] : [cards];
 }
 
-function presetMark() {
-  const mark = document.createElement("span");
-  mark.className = "muted";
-  setText(mark, "voices.preset");
-  return mark;
+/** @returns {Choice[]} in the order of the cards. */
+export function choices() {
+  const own = voices.filter(({ preset }) => !preset).map(ownChoice);
+  return [...own, ...blends().flatMap(blendChoice), ...presets()];
 }
 
-/**
- * @param {string} id
- * @param {string} name
- */
-function deleteButton(id, name) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "quiet";
-  const values = { name };
-  setText(button, "voices.delete");
-  setLabel(button, "voices.deleteNamed", values);
-  button.addEventListener("click", async () => {
-    if (await confirmed("voices.confirmDelete", "voices.delete", values)) {
-      await deleteVoice(id, name);
-    }
-  });
-  return button;
+/** @returns {Choice[]} */
+function presets() {
+  return voices
+    .filter(({ preset }) => preset)
+    .map(({ id, name }) => choice(id, name, "preset", PRESETS[name] ?? []));
+}
+
+/** @param {import("./voice_calls.js").Voice} voice */
+function ownChoice({ id, name }) {
+  return choice(id, name, "own", characters()[id] ?? []);
 }
 
 /**
- * @param {string} id
+ * @param {string} value
  * @param {string} name
+ * @param {Choice["kind"]} kind
+ * @param {string[]} character
+ * @returns {Choice}
  */
-async function deleteVoice(id, name) {
-  hideError(element("voices-error"));
-  setText(element("voices-status"), "");
+function choice(value, name, kind, character) {
+  return { value, name, kind, character, tree: kind === "preset" ? name : "other", parts: [] };
+}
+
+/**
+ * @param {string} blend
+ * @returns {Choice[]} empty if one of its voices is gone.
+ */
+function blendChoice(blend) {
+  const parts = partsOf(blend);
+  const known = parts.every(({ voice }) => voices.some(({ id, name }) => [id, name].includes(voice)));
+  const sum = parts.reduce((total, { weight }) => total + weight, 0);
+  const shares = parts.map(({ voice, weight }) => ({
+    name: voiceName(voice),
+    percent: Math.round((100 * weight) / sum),
+  }));
+  const found = choice(blend, voiceName(blend), "blend", []);
+  return known ? [{ ...found, parts: shares }] : [];
+}
+
+/** @returns {Record<string, string[]>} string keys by id. */
+function characters() {
   try {
-    await call(`${VOICES}/${encodeURIComponent(id)}`, { method: "DELETE" });
-    await showVoices();
-    setText(element("voices-status"), "voices.deleted", { name });
-    checked()?.focus();
-  } catch (error) {
-    showError(element("voices-error"), error);
+    return JSON.parse(stored(CHARACTERS) ?? "{}") ?? {};
+  } catch {
+    return {};
   }
 }
 
 /**
- * @param {string} name
- * @param {string} consent
- * @param {{name: string, blob: Blob}[]} samples
- * @returns {Promise<any>} the voice, with a verdict on each sample.
+ * Keeps the character of a voice, which is measured where its samples are at hand.
+ * @param {string} id
+ * @param {string[]} character string keys.
  */
-export async function saveVoice(name, consent, samples) {
-  const form = new FormData();
-  form.set("name", name);
-  form.set("consent", consent);
-  for (const sample of samples) {
-    form.append("audio_sample", sample.blob, sample.name);
-  }
-  return (await call(VOICES, { method: "POST", body: form })).json();
+export function keepCharacter(id, character) {
+  const existing = (/** @type {[string, string[]]} */ [key]) => voices.some((voice) => voice.id === key);
+  const known = Object.fromEntries(Object.entries(characters()).filter(existing));
+  store(CHARACTERS, JSON.stringify({ ...known, [id]: character }), { persistent: true });
 }

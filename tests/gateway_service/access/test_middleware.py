@@ -248,11 +248,11 @@ async def test_preflight_of_an_unlisted_site_is_rejected(client: Client) -> None
 
 async def test_preflight_of_another_method_is_refused_with_those_that_may(client: Client) -> None:
     listed = client(**KEYS, cors_origins=SITE)
-    asked = {**PREFLIGHT, "Access-Control-Request-Method": "PATCH"}
+    asked = {**PREFLIGHT, "Access-Control-Request-Method": "PUT"}
     answer = await listed.options("/v1/audio/speech", headers={"Origin": SITE, **asked})
     assert answer.status_code == 400
     assert answer.headers["access-control-allow-origin"] == SITE
-    assert "use GET, POST, DELETE" in answer.json()["error"]["message"]
+    assert "use GET, POST, PATCH, DELETE" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,42 @@ def test_preset_stays(library: VoiceLibrary, name: str) -> None:
     assert caught.value.code == "preset_voice"
 
 
+def test_renamed_voice_keeps_its_id_and_its_record(library: VoiceLibrary) -> None:
+    made = library.add("Anna", EMBED, "Anna said yes.", [{"file": "a.wav"}])
+    assert library.rename("anna", "  Anna Karenina ").name == "Anna Karenina"
+    found = library.find("anna karenina")
+    assert (found.id, found.name, found.consent) == (made.id, "Anna Karenina", made.consent)
+    assert (found.samples, found.created_at) == (made.samples, made.created_at)
+    assert np.array_equal(found.embed, made.embed)
+    with pytest.raises(NotFound):
+        library.find("Anna")
+
+
+def test_voice_may_take_its_own_name_in_another_case(library: VoiceLibrary) -> None:
+    library.add("anna", EMBED, "Anna said yes.", [])
+    assert library.rename("anna", "Anna").name == "Anna"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("BEN", "voice_exists"), ("Ash", "voice_exists"), ("  ", "invalid_name")],
+)
+def test_voice_does_not_get_a_name_that_is_taken_or_invalid(
+    library: VoiceLibrary, name: str, code: str
+) -> None:
+    library.add("Anna", EMBED, "Anna said yes.", [])
+    library.add("Ben", EMBED, "Ben said yes.", [])
+    with pytest.raises(InvalidRequest) as refused:
+        library.rename("Anna", name)
+    assert (refused.value.code, refused.value.param) == (code, "name")
+    assert library.find("Anna").name == "Anna"
+
+
+def test_preset_keeps_its_name(library: VoiceLibrary) -> None:
+    with pytest.raises(InvalidRequest, match="cannot be renamed"):
+        library.rename("ash", "Fraxinus")
+
+
 def test_library_takes_no_more_than_its_limit(storage: Storage) -> None:
     library = VoiceLibrary(storage, max_voices=1)
     library.add("anna", EMBED, "yes", [])

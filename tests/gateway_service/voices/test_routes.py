@@ -71,6 +71,17 @@ def test_voice_is_made_listed_fetched_and_deleted(client: TestClient) -> None:
     assert error_of(client.delete(f"{URL}/Anna"), 404)["code"] == "voice_not_found"
 
 
+def test_voice_is_renamed(client: TestClient) -> None:
+    voice = client.post(URL, data=FORM, files=[ASH]).json()
+    renamed = client.patch(f"{URL}/Anna", json={"name": "Anna Karenina"})
+    assert renamed.status_code == 200
+    assert renamed.json() == voice | {"name": "Anna Karenina"}
+    assert client.get(f"{URL}/{voice['id']}").json() == renamed.json()
+    assert error_of(client.patch(f"{URL}/Anna", json={"name": "B"}), 404)["param"] == "voice"
+    missing = error_of(client.patch(f"{URL}/{voice['id']}", json={}))
+    assert (missing["param"], missing["code"]) == ("name", "missing")
+
+
 def test_list_that_everybody_may_read_tells_nothing_of_consent_and_samples(
     client: TestClient,
 ) -> None:
@@ -258,17 +269,19 @@ async def test_calls_wait_for_the_database_in_threads_of_their_own() -> None:
         answered.wait(60)
         raise StorageUnavailable
 
-    gateway = SimpleNamespace(voices=SimpleNamespace(list=silent, find=silent, remove=silent))
+    gateway = SimpleNamespace(
+        voices=SimpleNamespace(list=silent, find=silent, rename=silent, remove=silent)
+    )
     app = create_app("gateway", "Voices.", SETTINGS, load=lambda: gateway)
     app.include_router(voice_routes.router)
     app.state.model, app.state.ready = gateway, True  # nothing starts it
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        for method, path in (("GET", ""), ("GET", "/anna"), ("DELETE", "/anna")):
+        for method, path in (("GET", ""), ("GET", "/a"), ("PATCH", "/a"), ("DELETE", "/a")):
             reached.clear()
             answered.clear()
             async with create_task_group() as calls:
-                calls.start_soon(client.request, method, URL + path)
+                calls.start_soon(partial(client.request, method, URL + path, json={"name": "b"}))
                 while not reached.is_set():
                     await sleep(0.01)
                 assert not to_thread.current_default_thread_limiter().borrowed_tokens

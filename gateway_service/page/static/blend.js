@@ -1,0 +1,62 @@
+/** Blends of two voices, `ash(2)+birch(1)`: taken wherever a voice is, and kept by the browser. */
+
+import { store, stored } from "./storage.js";
+
+/** @typedef {{voice: string, weight: number}[]} Parts */
+
+const KEPT = "blends";
+const PART = /^([^()+]+)\((\d+)\)$/;
+const MAX_BLENDS = 12;
+
+/**
+ * @param {Parts} parts
+ * @returns {string} for the field `voice`.
+ */
+export function blendOf(parts) {
+  return parts.map(({ voice, weight }) => `${voice}(${weight})`).join("+");
+}
+
+/**
+ * @param {string} blend
+ * @returns {Parts} empty for a voice that is no blend.
+ */
+export function partsOf(blend) {
+  const parts = blend.split("+").map((part) => PART.exec(part));
+  return parts.flatMap((found) => (found ? [{ voice: found[1], weight: Number(found[2]) }] : []));
+}
+
+/** @returns {string[]} the newest first. */
+export function blends() {
+  try {
+    const found = JSON.parse(stored(KEPT) ?? "[]");
+    return Array.isArray(found) ? found.filter((one) => partsOf(String(one)).length > 1) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** @param {string} blend */
+export function keepBlend(blend) {
+  keepAll([blend, ...blends().filter((other) => other !== blend)].slice(0, MAX_BLENDS));
+}
+
+/** @param {string} blend */
+export function forgetBlend(blend) {
+  keepAll(blends().filter((other) => other !== blend));
+}
+
+/**
+ * A voice of the blends got another id.
+ * @param {string} before
+ * @param {string} after
+ */
+export function replaceInBlends(before, after) {
+  const replaced = (/** @type {Parts[number]} */ part) =>
+    part.voice === before ? { ...part, voice: after } : part;
+  keepAll(blends().map((blend) => blendOf(partsOf(blend).map(replaced))));
+}
+
+/** @param {string[]} all */
+function keepAll(all) {
+  store(KEPT, JSON.stringify(all), { persistent: true });
+}
