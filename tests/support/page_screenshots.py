@@ -22,9 +22,10 @@ TEXT = (
     "The rainbow is a division of white light into many beautiful colors. "
     "These take the shape of a long round arch."
 )
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1120, "height": 800}}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1366, "height": 900}}
+WIDE: dict[str, Any] = {"viewport": {"width": 1600, "height": 1000}}
 PHONE: dict[str, Any] = {
-    "viewport": {"width": 360, "height": 740},
+    "viewport": {"width": 375, "height": 812},
     "has_touch": True,
     "is_mobile": True,
 }
@@ -52,20 +53,22 @@ def make_all(chromium: Browser, url: str) -> None:
     speak(page)
     save(page, "desktop-light")
 
-    page = opened(chromium, url, color_scheme="dark", **DESKTOP)
-    page.locator("summary").click()
-    page.locator("#upload").set_input_files(SAMPLES / "elm.wav")
-    page.locator("#voice-name").fill("My voice")
-    page.locator("#consent").check()
-    page.locator("#new-voice-form .primary").click()
-    expect(page.locator("#verdict li")).not_to_have_count(0)
-    speak(page)
-    save(page, "desktop-dark")
-
-    page = opened(chromium, url, locale="ko-KR", **DESKTOP)
+    page = opened(chromium, url, color_scheme="dark", **WIDE)
     page.locator("#text").fill(TEXT)
     page.locator("#later").click()
-    expect(page.locator("#jobs progress")).to_be_hidden()
+    expect(page.locator("#history-list > li progress:visible")).to_have_count(0)
+    speak(page)
+    page.locator("#result-details summary").click()
+    page.locator("#result").scroll_into_view_if_needed()
+    save(page, "desktop-dark")
+
+    page = opened(chromium, url, **DESKTOP)
+    page.locator("#open-add-voice").click()
+    page.locator("#add-voice input[type=file]").first.set_input_files(SAMPLES / "elm.wav")
+    expect(page.locator("#samples li")).to_have_count(1)
+    save(page, "add-voice")
+
+    page = opened(chromium, url, locale="ko-KR", **DESKTOP)
     speak(page)
     save(page, "korean")
 
@@ -77,22 +80,24 @@ def make_all(chromium: Browser, url: str) -> None:
 def opened(chromium: Browser, url: str, **options: Any) -> Page:
     page = chromium.new_page(**{"locale": "en-US", **options})
     page.goto(url)
-    expect(page.locator("#voices")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("#voice-cards")).to_have_attribute("aria-busy", "false")
     return page
 
 
 def speak(page: Page) -> None:
+    """The speech is complete, and paused at a word of its second sentence."""
     page.locator("#text").fill(TEXT)
     page.locator("#speak").click()
     expect(page.locator("#made")).to_have_attribute("aria-busy", "false")
-    expect(page.locator("#stop")).to_be_disabled()  # it has been heard to its end
-    page.locator("#sentences button").first.click()
-    page.locator("#stop").click()
-    page.locator("h1").click()  # no button is under the pointer
+    expect(page.locator("#result-status")).not_to_be_empty()
+    page.locator("#sentences li").last.locator("[data-word]").nth(3).click()
+    expect(page.locator("#sentences .now")).to_have_count(1)
+    page.locator("#player-toggle").click()
+    page.mouse.move(0, 0)  # no button is under the pointer
 
 
 def save(page: Page, name: str) -> None:
-    png = page.screenshot(full_page=True)
+    png = page.screenshot()
     page.close()
     (FOLDER / f"{name}.png").write_bytes(smaller(png))
 

@@ -5,7 +5,7 @@ import { confirmed, element } from "./dom.js";
 import { filesOfJob, filesOfSpeech } from "./downloads.js";
 import { hideError, showError } from "./errors.js";
 import { HistoryRow } from "./history_row.js";
-import { isFinal, isPlayable, jobOf, jobsAfter, newJob, pathOf, soundAddress } from "./jobs.js";
+import { factsOf, isFinal, jobOf, jobsAfter, newJob, pathOf, soundAddress, titleOf } from "./jobs.js";
 import { afterKeeping, forget, forgetJob, keepJob, keptJob, keptSpeech, keptSpeeches, onTold, tell } from "./kept.js";
 import { setText } from "./language.js";
 import { player } from "./player.js";
@@ -18,6 +18,7 @@ import { deleteLater, undo } from "./undo.js";
 
 const MAX_FOLLOWED = 3; // browsers open six connections to a server; leave some for other calls
 const RETRY_MILLISECONDS = 5000;
+const ROWS = 10; // shown at first, and more at each click
 const BOOK_FORMATS = new Set(["m4b", "zip"]);
 
 /** @type {Map<string, HistoryRow>} */
@@ -29,9 +30,10 @@ const followed = new Set();
 /** Ids that were deleted, here or in another tab. */
 const hidden = new Set();
 let more = false; // whether the server has older jobs
+let limit = ROWS; // rows to show
 
 export function setUpHistory() {
-  element("history-more").addEventListener("click", addOlderJobs);
+  element("history-more").addEventListener("click", showOlder);
   element("history-undo").addEventListener("click", undo);
   player.addEventListener("change", showPlaying);
   document.addEventListener("visibilitychange", () => {
@@ -98,18 +100,24 @@ function dropAllBut(existing, isConcerned) {
   }
 }
 
+async function showOlder() {
+  limit += ROWS;
+  settle();
+  if (more && rows.size < limit) {
+    const button = element("history-more");
+    button.ariaBusy = "true";
+    await showErrorOf(addOlderJobs);
+    button.ariaBusy = "false";
+  }
+}
+
 async function addOlderJobs() {
-  const button = element("history-more");
-  button.ariaBusy = "true";
-  await showErrorOf(async () => {
-    const oldest = [...jobs.values()].sort((one, other) => one.created_at - other.created_at)[0];
-    const page = await jobsAfter(oldest?.id);
-    page.data.forEach(addJob);
-    more = page.has_more;
-    settle();
-    follow();
-  });
-  button.ariaBusy = "false";
+  const oldest = [...jobs.values()].sort((one, other) => one.created_at - other.created_at)[0];
+  const page = await jobsAfter(oldest?.id);
+  page.data.forEach(addJob);
+  more = page.has_more;
+  settle();
+  follow();
 }
 
 /** @param {Job[]} listed a list has no chapters and no titles. */
@@ -129,9 +137,10 @@ function settle() {
     if (list.children[index] !== row.item) {
       list.insertBefore(row.item, list.children[index] ?? null);
     }
+    row.item.hidden = index >= limit;
   });
   element("history-none").hidden = sorted.length > 0;
-  element("history-more").hidden = !more;
+  element("history-more").hidden = !more && sorted.length <= limit;
   showPlaying();
 }
 
@@ -196,9 +205,6 @@ export function addJob(job) {
 }
 
 /** @param {Job} job */
-const titleOf = (job) => job.book?.title || firstWords(job.preview);
-
-/** @param {Job} job */
 function newRow({ id }) {
   const row = new HistoryRow(id, {
     onPlay: () => playOr(id, () => showJob(jobNow(id))),
@@ -215,26 +221,6 @@ function newRow({ id }) {
 
 /** @param {string} id */
 const jobNow = (id) => /** @type {Job} */ (jobs.get(id));
-
-/** @param {Job} job */
-function factsOf(job) {
-  const { state, voice, created_at, response_format, progress, seconds_left, error, waiting_for } = job;
-  const { done, sentences, skipped } = progress;
-  const notes = [{ key: `history.state.${state}`, values: { done, sentences, format: response_format.toUpperCase() } }];
-  if (seconds_left !== null && !isFinal(job)) {
-    const minutes = Math.ceil(seconds_left / 60);
-    notes.push({ key: minutes > 1 ? "history.minutesLeft" : "history.minuteLeft", values: /** @type {any} */ ({ minutes }) });
-  }
-  if (skipped > 0) {
-    notes.push({ key: "history.skipped", values: /** @type {any} */ ({ skipped }) });
-  }
-  return {
-    title: titleOf(job), voice, time: created_at * 1000, notes,
-    messages: [error?.message ?? waiting_for ?? "", ...(job.notes ?? [])].filter(Boolean),
-    failed: Boolean(error), progress: isFinal(job) ? null : done / (sentences || 1),
-    playable: isPlayable(job), savable: state === "completed", ended: isFinal(job),
-  };
-}
 
 /** Follows the oldest jobs that are not final: the server works on those next. */
 function follow() {

@@ -1,8 +1,8 @@
 /** Calls for jobs: speech that the server makes in the background, books among it. */
 
-import { call, postJson } from "./api.js";
+import { call, KEY, postJson } from "./api.js";
+import { firstWords } from "./speech.js";
 import { stored } from "./storage.js";
-import { KEY } from "./api.js";
 
 /**
  * @typedef {{number: number, title: string, sentences: number, done: number, state: string}} Chapter
@@ -91,4 +91,33 @@ export async function captionsOf(id) {
   return captions.map((/** @type {any} */ { text, start, end, words }) => ({
     text: text.replace(/\n/g, " "), start, end, words, seed: 0, plots: null,
   }));
+}
+
+/**
+ * @param {Job} job
+ * @returns {string} the title of a book, or the first words.
+ */
+export const titleOf = (job) => job.book?.title || firstWords(job.preview);
+
+/**
+ * @param {Job} job
+ * @returns {import("./history_row.js").Facts} what its row in the history shows.
+ */
+export function factsOf(job) {
+  const { state, voice, created_at, response_format, progress, seconds_left, error, waiting_for } = job;
+  const { done, sentences, skipped } = progress;
+  const notes = [{ key: `history.state.${state}`, values: { done, sentences, format: response_format.toUpperCase() } }];
+  if (seconds_left !== null && !isFinal(job)) {
+    const minutes = Math.ceil(seconds_left / 60);
+    notes.push({ key: minutes > 1 ? "history.minutesLeft" : "history.minuteLeft", values: /** @type {any} */ ({ minutes }) });
+  }
+  if (skipped > 0) {
+    notes.push({ key: "history.skipped", values: /** @type {any} */ ({ skipped }) });
+  }
+  return {
+    title: titleOf(job), voice, time: created_at * 1000, notes,
+    messages: [error?.message ?? waiting_for ?? "", ...(job.notes ?? [])].filter(Boolean),
+    failed: Boolean(error), progress: isFinal(job) ? null : done / (sentences || 1),
+    playable: isPlayable(job), savable: state === "completed", ended: isFinal(job),
+  };
 }

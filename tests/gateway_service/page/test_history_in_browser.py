@@ -168,6 +168,20 @@ def test_job_is_cancelled(visits: Visits, site: Site) -> None:
     expect(entries(page).get_by_role("button", name="Delete")).to_be_focused()
 
 
+def test_older_entries_are_shown_when_asked_for(visits: Visits, site: Site) -> None:
+    with httpx.Client(base_url=site.url) as http:
+        for number in range(12):
+            http.post(
+                "/v1/jobs", json={"input": f"Text {number}.", "voice": "ash"}
+            ).raise_for_status()
+    page = visits.open()
+    expect(page.locator("#history-list > li:visible")).to_have_count(10)
+    expect(entries(page).first).to_contain_text("Text 11.")
+    history(page).get_by_role("button", name="Show older ones").click()
+    expect(page.locator("#history-list > li:visible")).to_have_count(12)
+    expect(history(page).get_by_role("button", name="Show older ones")).to_be_hidden()
+
+
 def test_sentences_that_could_not_be_spoken_are_counted(visits: Visits) -> None:
     page = visits.open()
     make_job(page, "One can say this. ???. ***!\n\nAnd this.")
