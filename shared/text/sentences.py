@@ -172,10 +172,10 @@ _NEVER_LAST = _words(
     "mme mr mrs ms mtg mx pres prof rep rev sen sgt supt thos viz vs wm"
 )
 _BEFORE_NUMBER = _words(
-    "acct apt art bldg ca ch chap cir cor deut eccl ed ep eph eq eqs est excl exod ext ezek fig "
-    "figs fri gal heb incl isa jas jer josh lev matt max min mon no nos nr op opp p para pg "
-    "phil pp prov ps ref refs rm rom rte sam sat sec ste sun supp tab tel thess thu thur thurs tim "
-    "tue tues vol vols wed"
+    "acct apt art bldg ca ch chap cir cor deut dist eccl ed ep eph eq eqs est excl exod ext ezek "
+    "fig figs fri gal heb incl isa jas jer josh lev matt max min mon no nos nr op opp p para "
+    "pg phil pp prov ps ref refs rm rom rte sam sat sec ste sun supp tab tel thess thu thur thurs "
+    "tim tue tues vol vols wed"
 )
 _MAYBE_LAST = _words(
     "al apr aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul jun ltd "
@@ -186,8 +186,8 @@ _STATES = _words(
     "nev okla ore pa tenn tex va vt wash wis wyo"
 )
 _UNITS = _words(
-    "cu ft gal hr hrs in kg km lb lbs lg lm min mins ml mm mo mos oz pkg pt qt sec secs sm sq tbs "
-    "tbsp tsp wk wks yd yr yrs"
+    "cu ea ft gal hr hrs in kg km lb lbs lg lm min mins ml mm mo mos oz pkg pt qt sec secs sm sq "
+    "tbs tbsp tsp wk wks yd yr yrs"
 )
 _NUMBER = re.compile(r"[\w-]*[0-9]|(?![AI]\b)(?:[IVXLC]+|[A-Z])\b")  # or a numeral, or a letter
 _SENTENCE_STARTERS = _words(
@@ -196,7 +196,7 @@ _SENTENCE_STARTERS = _words(
 )
 
 
-_AFTER_FACTORIAL = re.compile(r" [=+*/×÷] ?[0-9]")
+_AFTER_FACTORIAL = re.compile(r" [=+*/×÷] ?[0-9(]")
 _CHESS_MOVE = re.compile(r"[KQRBN][a-h1-8]?x?[a-h][1-8]|O-O|O$")
 _TIGHT_BEFORE = re.compile(r"[a-z]{2,}")  # "Node.Js" and "U.S" are not ends
 _TIGHT_BEFORE_CALL = re.compile(r"[A-Za-z][a-z]+")

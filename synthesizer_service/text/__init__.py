@@ -116,8 +116,17 @@ def _without_stray_marks(found: list[Spoken]) -> list[Spoken]:
             if kept and kept[-1].words == "(":
                 kept.pop()
                 continue
+        if not token.spaced and _is_word(token.words) and _is_quote_in_a_word(kept):
+            kept[-1] = kept[-1]._replace(spaced=True)
         kept.append(token)
     return kept
+
+
+def _is_quote_in_a_word(tokens: list[Spoken]) -> bool:
+    """PATH="home" """
+    if len(tokens) < 2 or tokens[-1].words != '"' or tokens[-1].spaced:
+        return False
+    return _is_word(tokens[-2].words)
 
 
 def _is_word(said: str) -> bool:

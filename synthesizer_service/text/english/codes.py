@@ -55,7 +55,7 @@ def _digits_by_context(match: re.Match[str]) -> str | None:
     digits, lead = match["digits"], before(match)
     if len(digits) >= 10 or digits.startswith("0"):
         return digit_words(digits)
-    asked = _ASKED_FOR.search(lead)
+    asked = _ASKED_FOR.search(lead) or re.search("[A-Z]{2,5}# ?$", lead)
     if asked and (len(digits) >= 4 or digits in _SHORT_CALLS or "ext" in asked[0].lower()):
         return digit_words(digits)
     zip_code = len(digits) == 5 and re.search(r"\b[A-Z]{2} $", lead)
@@ -207,7 +207,8 @@ def _color(match: re.Match[str]) -> str | None:
 
 def _aircraft(match: re.Match[str]) -> str:
     """737-800"""
-    return f"{paired_words(match[1])} {paired_words(match[2])}"
+    model = match[2]
+    return f"{paired_words(match[1])} {(paired_words if len(model) > 2 else cardinal_words)(model)}"
 
 
 def _postcode(match: re.Match[str]) -> str | None:
@@ -216,7 +217,7 @@ def _postcode(match: re.Match[str]) -> str | None:
 
 
 RULES = (
-    rule(r"(7[0-9]7)-([1-9]00)(?:ER)?(?![0-9A-Za-z-])", _aircraft),
+    rule(r"(7[0-9]7)-([1-9]00|(?:[89]|10)(?=[ .,;)]|$))(?:ER)?(?![0-9A-Za-z-])", _aircraft),
     rule(
         r"802\.11(?P<kind>[a-z]{1,2})(?![A-Za-z0-9])",
         lambda match: f"eight oh two point eleven {spell(match['kind'])}",

@@ -212,7 +212,22 @@ def _function(match: re.Match[str]) -> str:
     return f"{_FUNCTIONS[match['name']]} of {said}{' degrees' if degree else ''}"
 
 
+def _factorial(match: re.Match[str]) -> str | None:
+    return "factorial" if re.search(r"[a-z] ?[-+] ?[a-z0-9]\)$", before(match)) else None
+
+
+def _derivative(match: re.Match[str]) -> str:
+    """f'(x), y'' + y"""
+    prime = "prime" if len(match["primes"]) == 1 else "double prime"
+    of = f" of {spell(match['argument'])}" if match["argument"] else ""
+    return f"{spell(match['name'])} {prime}{of}"
+
+
 _SYMBOLS = {
+    "⊂": "is a subset of",
+    "⊆": "is a subset of",
+    "∉": "is not in",
+    "∴": "therefore",
     "∞": "infinity",
     "√": "the square root of",
     "∑": "the sum of",
@@ -238,6 +253,15 @@ RULES = (
         LETTER,
     ),
     rule(r"([0-9]{1,3})!(?= ?[=+*/×]|\))", lambda match: f"{cardinal_words(match[1])} factorial"),
+    rule(r"([a-z])!(?= ?[=+*/×(])", lambda match: f"{spell(match[1])} factorial", LETTER),
+    rule(  # b[i-1]
+        r"(?<=[\[(])([a-z])-([0-9])(?=[\])])",
+        lambda match: f"{spell(match[1])} minus {cardinal_words(match[2])}",
+        LETTER,
+    ),
+    rule(r"(?<=\))!(?= ?[=+*/×)]|$)", _factorial, SIGN),
+    rule(r"(?P<name>[a-z])(?P<primes>'{1,2})\((?P<argument>[a-z])\)", _derivative, LETTER),
+    rule(r"(?P<name>[a-z])(?P<primes>'{1,2})(?P<argument>)(?= [=+*/-] )", _derivative, LETTER),
     rule(
         r"(?<![0-9/.,])(?P<over>[0-9]{1,3}(?:\.[0-9]{1,2})?)/(?P<under>[0-9]{1,3})(?![0-9/]|[.,][0-9])",
         _share,
@@ -276,7 +300,8 @@ SIGN_RULES = (
     rule(r"(?<=[\"'mnt] )[×](?= ?[0-9])|(?<=[0-9]{3})×(?=[0-9]{3})", "by", SIGN),
     rule(r"(?<=[0-9])×(?=[0-9]{2,4} ?m\b)", "by", SIGN),  # 4×100 m
     rule(r"(?<=[0-9] )[*×](?= ?[0-9])|(?<=[0-9])[*×](?= ?[0-9])|×", "times", SIGN),
-    rule(r"(?<=[0-9)] )/(?= [0-9])|÷", "divided by", SIGN),
+    rule(r"(?<=[0-9)] )/(?= [0-9.,]{1,12}(?![0-9.,]| ?[A-Za-z°%]))|÷", "divided by", SIGN),
+    rule(r"(?<=[\[(][a-z])-(?=[0-9a-z][\])])|(?<=\([a-z] )-(?= [0-9a-z]\))", "minus", SIGN),
     rule(
         r"(?:(?<=[a-z][a-z])|(?<=USD)|(?<=EUR)|(?<=GBP))/(?=(?:second|minute|hour|day|night|week|month|year|person|user)(?![a-z]))",
         "per",

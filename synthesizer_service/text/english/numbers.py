@@ -187,6 +187,7 @@ SIGN_RULES = (
     rule(r"−(?= ?[0-9A-Za-z(])|(?<=[=+*/<>(] )-(?=[A-Za-z])|(?<=\()-(?=[A-Za-z])", "minus", SIGN),
     rule(r"(?<=[0-9],)-(?=[0-9]{1,3}\.[0-9]{3})", "minus", SIGN),  # 37.7749,-122.4194
     rule(r"(?<=[0-9%°])--?(?=[$€£¥₩]?\.?[0-9])", _to, SIGN),
+    rule(r"(?:(?<=[0-9]0s)|(?<=[0-9](?:st|nd|rd|th)))--?(?='?[0-9])", "to", SIGN),
     rule(r"(?<=[0-9%°])--?(?=[-−'][0-9])|(?<=noon|ight)--?(?=[0-9])", "to", SIGN),
     rule(
         r"(?:(?<=[0-9] [ap]\.m\.)|(?<=[0-9][APap][Mm])|(?<=[0-9] [APap][Mm]))--?(?=[0-9])",
@@ -202,6 +203,10 @@ RULES = (
     ),
     rule(r"([1-9][0-9]{2}0|[1-9]0)'?s(?![A-Za-z0-9])", _decade),
     rule(r"([0-9]{1,2})s(?![A-Za-z0-9])", _ages),
+    rule(  # B-52s
+        r"(?<=[A-Z]-)([0-9]{2,3})s(?![A-Za-z0-9])",
+        lambda match: plural_words(cardinal_words(match[1])),
+    ),
     rule(r"'([1-9]0)s(?![A-Za-z0-9])", lambda match: plural_words(cardinal_words(match[1])), SIGN),
     rule(
         r"(?:(?<![A-Za-z0-9])|(?<=[QH][1-4]))'([0-9]{2})(?![A-Za-z0-9'])",

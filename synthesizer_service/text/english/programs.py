@@ -2,6 +2,7 @@
 
 import re
 
+from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import cardinal_words, digit_words
 from synthesizer_service.text.english.rules import LETTER, SIGN, before, rule
 
@@ -23,7 +24,20 @@ def _changed(match: re.Match[str]) -> str | None:
     return "" if re.search(r"\| *[0-9]{1,6} $", before(match)) else None
 
 
+_COMMANDS = (
+    "ls|rm|cp|mv|tar|grep|chmod|chown|ps|df|du|ssh|scp|curl|wget|git|docker|pip|npm|sudo|cat|find|"
+    "mkdir|kill|head|tail|sed|awk|python3?|bash|sh|apt|make|gcc|ffmpeg|sort|diff|less|zip"
+)
+_COMMAND_BEFORE = re.compile(rf"(?:^|[ |;'`])(?:{_COMMANDS}) (?:[^|;]{{0,36}} )?$")
+
+
+def _flags(match: re.Match[str]) -> str | None:
+    """ls -la"""
+    return f"dash {spell(match[1])}" if _COMMAND_BEFORE.search(before(match)) else None
+
+
 RULES = (
+    rule(r"(?<= )-([A-Za-z]{1,4})(?![A-Za-z0-9-])", _flags, SIGN),
     rule(r"\+{1,80}-{0,80}(?= |$)|-{1,80}(?= |$)", _changed, SIGN),
     rule(r"@@ -[0-9]{1,6}(?:,[0-9]{1,6})? \+(?P<line>[0-9]{1,6})(?:,[0-9]{1,6})? @@", _hunk, SIGN),
     rule(r"(?<=insertions)\(\+\)|(?<=insertion)\(\+\)", "", SIGN),

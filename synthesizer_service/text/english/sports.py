@@ -20,7 +20,19 @@ def _tie_break(match: re.Match[str]) -> str | None:
     return f", {cardinal_words(match[1])}" if re.search("7-6$|6-7$", before(match)) else None
 
 
+def _record(match: re.Match[str]) -> str:
+    """12W-3L-2D"""
+    counted = zip(match.groups(), ("win", "loss", "draw"), strict=True)
+    return ", ".join(_results(digits, result) for digits, result in counted if digits)
+
+
+def _results(digits: str, result: str) -> str:
+    plural = {"loss": "losses"}.get(result, f"{result}s")
+    return f"{cardinal_words(digits)} {result if digits == '1' else plural}"
+
+
 RULES = (
+    rule(r"([0-9]{1,3})W[- ]([0-9]{1,3})L(?:[- ]([0-9]{1,3})[DT])?(?![A-Za-z0-9])", _record),
     rule(r"def\.(?= [A-Z][a-z])", _defeated, LETTER),
     rule(r"d\.(?= [A-Z][A-Za-z. -]{1,30} [0-9]{1,3}-[0-9])", _defeated, LETTER),
     rule(

@@ -3,7 +3,7 @@
 import re
 
 from synthesizer_service.text.english.maths import fraction_words
-from synthesizer_service.text.english.number_words import cardinal_words
+from synthesizer_service.text.english.number_words import cardinal_words, ordinal_words
 from synthesizer_service.text.english.numbers import NUMBER, plain_words, quantity
 from synthesizer_service.text.english.rules import (
     DIGIT,
@@ -42,7 +42,8 @@ _INCHES_MEANT = re.compile(
 )
 _AMPS_MEANT = re.compile(r"[,;)]|\.(?! ?[A-Z])| (?:fuse|current|circuit|breaker|charger|at)\b|$")
 _ADJECTIVE = re.compile(
-    r" (?!(?:wide|tall|long|deep|high|thick|in|of|from|and|or|by|x)\b)[a-z]| [0-9]?[A-Z]"
+    r" (?!(?:wide|tall|long|deep|high|thick|in|of|from|and|or|by|x|each|apart|across)\b)[a-z]"
+    r"| [0-9]?[A-Z]"
 )
 
 
@@ -56,7 +57,7 @@ def _measured(match: re.Match[str]) -> str | None:
     if counted is None:
         return None
     amount, singular = counted
-    singular = singular or (before(match)[-1:] == "(" and bool(_CONTAINER.match(after(match))))
+    singular = singular or bool(_CONTAINER.match(after(match)))
     if unit == "t" and _FOODS.match(after(match)):
         unit = "tsp"
     name = UNITS[unit][0 if singular or joint == "-" else 1]
@@ -67,8 +68,9 @@ def _measured(match: re.Match[str]) -> str | None:
     return f"{amount}{'-' if joint == '-' else ' '}{name}"
 
 
-_CONTAINER = re.compile(  # 1 (14 oz) can
-    r"\)? (?:can|package|pkg|jar|tin|bag|box|bottle|block|tub|container|packet|carton|stick|loaf)\b"
+_CONTAINER = re.compile(  # 1 (14 oz) can, 400g tins
+    r"\)? (?:cans?|package|pkg|jars?|tins?|bags?|box|boxes|bottles?|block|tubs?|container|packets?|"
+    r"cartons?|sticks?|loaf|lens|lenses|resistor|capacitor)\b"
 )
 
 
@@ -245,7 +247,7 @@ def _after_power(match: re.Match[str]) -> str | None:
     """The unit of 4.2×10^-3 mol/L."""
     if not _RAISED_BEFORE.search(before(match)):
         return None
-    name = UNITS[match["unit"]][1]
+    name = "coulombs" if match["unit"] == "C" else UNITS[match["unit"]][1]
     return f"{name} per {_denominator(match['per'])}" if match["per"] else name
 
 
@@ -269,6 +271,10 @@ _PER = rf"{_FACTOR}|\({_FACTOR}(?:[·*]{_FACTOR}){{0,2}}\)"
 _UNIT = "|".join(map(re.escape, sorted(UNITS, key=len, reverse=True)))
 
 RULES = (
+    rule(  # a shutter's 1/250s
+        r"1/([0-9]{2,4}) ?s(?:ec)?(?![A-Za-z])",
+        lambda match: f"one {ordinal_words(match[1])} of a second",
+    ),
     rule(
         rf"(?P<amount>{NUMBER})/(?P<per>{'|'.join(LONG_PER)})(?![A-Za-z0-9])",
         _per_unit,
