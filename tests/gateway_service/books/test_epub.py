@@ -113,10 +113,12 @@ def test_zip_bomb_is_refused_before_it_is_unpacked() -> None:
 
 
 @pytest.mark.parametrize("name", ["content.opf", "nav.xhtml", "one.xhtml"])
-def test_external_entities_are_refused_by_name(name: str) -> None:
-    bad = '<!DOCTYPE html [<!ENTITY x SYSTEM "file:///etc/passwd">]><html><p>&x;</p></html>'
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("value", ['SYSTEM "file:///etc/passwd"', '"&#38;x;&#38;x;"'])
+def test_declared_entities_are_refused_by_name(name: str, encoding: str, value: str) -> None:
+    bad = f"<!DOCTYPE html [<!ENTITY x {value}>]><html><p>&x;</p></html>"
     with pytest.raises(BookError, match="entities"):
-        read_epub(epub3(**{name: bad}))
+        read_epub(epub3(**{name: bad.encode(encoding)}))
 
 
 def test_book_of_pictures_is_refused_by_name() -> None:
