@@ -20,6 +20,22 @@ AudiobookFormat = Literal["m4b", "mp3", "zip"]
 SAMPLE_RATE = 16_000
 BITS_PER_SECOND = 64_000
 _MILLISECOND = Fraction(1, 1000)
+_LANGUAGES = """
+    aaaar ababk aeave afafr akaka amamh anarg arara asasm avava ayaym azaze babak bebel bgbul
+    bibis bmbam bnben bobod brbre bsbos cacat ceche chcha cocos crcre csces cuchu cvchv cycym
+    dadan dedeu dvdiv dzdzo eeewe elell eneng eoepo esspa etest eueus fafas ffful fifin fjfij
+    fofao frfra fyfry gagle gdgla glglg gngrn guguj gvglv hahau heheb hihin hohmo hrhrv hthat
+    huhun hyhye hzher iaina idind ieile igibo iiiii ikipk ioido isisl itita iuiku jajpn jvjav
+    kakat kgkon kikik kjkua kkkaz klkal kmkhm knkan kokor krkau kskas kukur kvkom kwcor kykir
+    lalat lbltz lglug lilim lnlin lolao ltlit lulub lvlav mgmlg mhmah mimri mkmkd mlmal mnmon
+    mrmar msmsa mtmlt mymya nanau nbnob ndnde nenep ngndo nlnld nnnno nonor nrnbl nvnav nynya
+    ococi ojoji omorm orori ososs papan pipli plpol pspus ptpor quque rmroh rnrun roron rurus
+    rwkin sasan scsrd sdsnd sesme sgsag shhbs sisin skslk slslv smsmo snsna sosom sqsqi srsrp
+    ssssw stsot susun svswe swswa tatam tetel tgtgk ththa titir tktuk tltgl tntsn toton trtur
+    tstso tttat twtwi tytah uguig ukukr ururd uzuzb veven vivie vovol wawln wowol xhxho yiyid
+    yoyor zazha zhzho zuzul
+"""
+"""Each two letters of ISO 639-1, then three of ISO 639-2/T, which both formats demand."""
 _COVER_CODECS = {b"\x89PNG": "png", b"\xff\xd8\xff": "mjpeg"}
 
 
@@ -37,6 +53,8 @@ class ChapterSound(NamedTuple):
 
 @dataclass(frozen=True)
 class Tags:
+    """language: a tag of BCP 47, such as en-GB. cover: a PNG or JPEG file."""
+
     title: str = ""
     author: str = ""
     language: str = ""
@@ -92,8 +110,10 @@ def _encode(
         options={"brand": "M4B "} if kind == "m4b" else {"id3v2_version": "3"},
     )
     with container:
-        container.metadata.update(_metadata(tags))
+        container.metadata.update(_metadata(tags, kind))
         stream = container.add_stream("aac" if kind == "m4b" else "libmp3lame", rate=rate)
+        if language := language_code(tags.language):
+            stream.metadata["language"] = language
         stream.layout = "mono"
         stream.bit_rate = BITS_PER_SECOND
         cover = _add_cover(container, tags.cover)
@@ -111,14 +131,22 @@ def _encode(
         container.mux(stream.encode(None))
 
 
-def _metadata(tags: Tags) -> dict[str, str]:
+def language_code(tag: str) -> str:
+    """The three letters of ISO 639-2 for a language tag; "" for an unknown one. en-GB -> eng."""
+    codes = {code[:2]: code[2:] for code in _LANGUAGES.split()}
+    language = re.split("[-_]", tag.strip().lower())[0]
+    return codes.get(language, language if language in codes.values() else "")
+
+
+def _metadata(tags: Tags, kind: Literal["m4b", "mp3"]) -> dict[str, str]:
     found = {
         "title": tags.title,
         "album": tags.title,
         "artist": tags.author,
         "album_artist": tags.author,
-        "language": tags.language,
+        "language": language_code(tags.language),
         "genre": "Audiobook",
+        "media_type": "2" if kind == "m4b" else "",  # Apple's number of audiobooks
     }
     return {name: value for name, value in found.items() if value}
 
@@ -147,6 +175,7 @@ def _add_cover(container: av.container.OutputContainer, image: bytes | None) -> 
         picture = opened.streams.video[0]
         stream = container.add_mux_stream(codec, width=picture.width, height=picture.height)
     stream.disposition = av.stream.Disposition.attached_pic
+    stream.metadata["comment"] = "Cover (front)"  # the type of the picture in ID3
     packet = av.Packet(image)
     packet.stream = stream
     packet.pts = packet.dts = 0

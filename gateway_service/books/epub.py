@@ -115,8 +115,7 @@ class _Archive:
 
     def xml(self, path: str) -> ElementTree.Element:
         content = self.read(path)
-        if _ENTITY.search(content):
-            raise BookError(f"{path[:200]} declares XML entities, which are not supported")
+        _require_no_entities(content, path)
         parser = ElementTree.XMLParser(target=_ShallowTree())
         try:
             parser.feed(_HTML_ENTITY.sub(_character, content))
@@ -126,8 +125,7 @@ class _Archive:
 
     def html(self, path: str) -> HtmlText:
         content = self.read(path)
-        if _ENTITY.search(content[:100_000]):
-            raise BookError(f"{path[:200]} declares XML entities, which are not supported")
+        _require_no_entities(content[:100_000], path)
         return read_html(_decoded(content))
 
 
@@ -147,6 +145,12 @@ class _ShallowTree(ElementTree.TreeBuilder):
     def end(self, tag: str, /) -> ElementTree.Element:
         self._depth -= 1
         return super().end(tag)
+
+
+def _require_no_entities(content: bytes, path: str) -> None:
+    """Raises BookError. In UTF-16 each letter has a zero byte beside it."""
+    if _ENTITY.search(content.replace(b"\0", b"")):
+        raise BookError(f"{path[:200]} declares XML entities, which are not supported")
 
 
 def _character(entity: re.Match[bytes]) -> bytes:

@@ -43,6 +43,12 @@ _UNSPOKEN_ROLES = frozenset(
     ]
 )
 """Values of epub:type, and of role without its prefix doc-."""
+_UNSPOKEN_CLASSES = frozenset(
+    ["footnote", "footnotes", "endnote", "endnotes", "pagenum", "pg-boilerplate"]
+)
+"""Classes of Project Gutenberg's books; EPUB 2 and HTML have no epub:type."""
+_ALTERNATIVES = {"img": "alt", "math": "alttext"}
+"""Attributes whose text is spoken in place of an element."""
 _NOTE_MARKS = "*†‡§¶"
 
 
@@ -99,16 +105,22 @@ class _Reader(HTMLParser):
             self._heading = True
         if tag in ("br", "td", "th") and self._parts:
             self._parts.append(" " if tag == "br" else ", ")
-        if tag == "img" and not self._is_unspoken and (alt := attributes.get("alt", "").strip()):
-            self._parts.append(f" {alt} ")
+        if tag in _ALTERNATIVES and not self._is_unspoken:
+            self._parts.append(f" {attributes.get(_ALTERNATIVES[tag], '')} ")
         if tag == "a":
             self._link = []
         if tag not in _VOID:
             kinds = attributes.get("epub:type", "").split()
             kinds += [role.removeprefix("doc-") for role in attributes.get("role", "").split()]
-            unspoken = tag in _UNSPOKEN or not _UNSPOKEN_ROLES.isdisjoint(kinds)
-            unspoken = unspoken or "hidden" in attributes
-            self._open.append((tag, unspoken or self._is_unspoken))
+            unspoken = (
+                self._is_unspoken
+                or tag in _UNSPOKEN
+                or not _UNSPOKEN_ROLES.isdisjoint(kinds)
+                or not _UNSPOKEN_CLASSES.isdisjoint(attributes.get("class", "").split())
+                or "hidden" in attributes
+                or attributes.get("aria-hidden") == "true"
+            )
+            self._open.append((tag, unspoken))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "title":

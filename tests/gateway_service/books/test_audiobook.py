@@ -12,11 +12,12 @@ from gateway_service.books.audiobook import (
     AudiobookFormat,
     ChapterSound,
     Tags,
+    language_code,
     write_audiobook,
 )
 from tests.support.epubs import png
 
-TAGS = Tags("The Quiet Harbour", "Ada Birch", "en", png())
+TAGS = Tags("The Quiet Harbour", "Ada Birch", "en-GB", png())
 
 
 def chapter(title: str, seconds: float) -> ChapterSound:
@@ -34,14 +35,30 @@ def test_other_programs_find_chapters_tags_and_cover(tmp_path: Path, kind: Audio
     path = tmp_path / f"book.{kind}"
     write_audiobook(path, [chapter("One", 2), chapter("", 3.5)], TAGS, kind)
     with av.open(path) as book:
-        marks = [(mark["metadata"]["title"], mark["start"] / 1000) for mark in book.chapters()]
-        assert marks == [("One", 0), ("Chapter 2", 2)]
+        marks = [
+            (mark["metadata"]["title"], mark["start"] / 1000, mark["end"] / 1000)
+            for mark in book.chapters()
+        ]
+        assert marks == [("One", 0, 2), ("Chapter 2", 2, 5.5)]
+        language = book.streams.audio[0].language if kind == "m4b" else book.metadata["language"]
+        assert language == "eng"
         assert book.metadata["title"] == "The Quiet Harbour"
         assert book.metadata["artist"] == "Ada Birch"
         assert book.duration == pytest.approx(5.5e6, abs=0.2e6)
         assert book.streams.audio[0].codec_context.name == {"m4b": "aac", "mp3": "mp3float"}[kind]
         [cover] = book.streams.video
         assert cover.disposition == av.stream.Disposition.attached_pic
+        assert (cover.width, cover.height) == (16, 16)
+        if kind == "mp3":
+            assert cover.metadata["comment"] == "Cover (front)"
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [("en", "eng"), ("en-GB", "eng"), ("DE_at", "deu"), ("ita", "ita"), ("", ""), ("xx", "")],
+)
+def test_language_has_three_letters(tag: str, code: str) -> None:
+    assert language_code(tag) == code
 
 
 def test_m4b_bears_the_brand_of_audiobooks(tmp_path: Path) -> None:
