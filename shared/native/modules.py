@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.settings import IS_INSTALLED
 
-INSTRUCTION_SETS = ("avx512", "avx2", "neon_bf16", "neon", "portable")
+INSTRUCTION_SETS: tuple[str, ...] = ("avx512", "avx2", "neon_bf16", "neon", "portable")
 """Best first: AVX of x86-64, NEON of 64-bit ARM, and portable code for other machines and old ones.
 """
 BUILD_REMEDY = "install g++ and " + (
