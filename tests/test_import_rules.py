@@ -52,6 +52,7 @@ SHORT_MODULES = {
     "shared/http/request_id.py": "a context variable that the log and the client read",
     "shared/text/lexicon.py": "limits that the gateway and the synthesizer both check",
     "benchmarks/piper_joe.py": "one of the baselines, each a module of its name",
+    "benchmarks/cluster/apps.py": "Ray imports an app by the name of its module",
     "benchmarks/services.py": "used by most benchmarks",
     "gateway_service/string_limits.py": "limits that voices, jobs and speech share",
 }
