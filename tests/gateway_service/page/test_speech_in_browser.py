@@ -346,7 +346,7 @@ def test_speed_of_the_form_reaches_the_server(visits: Visits) -> None:
     page.get_by_label("Speed", exact=True).fill("2")
     with page.expect_request("**/v1/audio/speech") as request:
         speak(page)
-    assert request.value.post_data_json["speed"] == 2
+    assert '"speed":2' in (request.value.post_data or "")
     expect_ready(page)
 
 
