@@ -1,6 +1,8 @@
 """The web page at / and its files, under a strict content security policy."""
 
 import gzip
+import hashlib
+import html
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 STATIC = Path(__file__).parent / "static"
+PREVIEW = "static/images/preview.png"
 TEXT_FILES = {".html", ".js", ".css", ".svg"}  # other files are compressed already
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -37,7 +40,17 @@ _files = StaticFiles(directory=STATIC)
 
 @router.get("/")
 async def index(request: Request) -> Response:
-    return await _file("index.html", request)
+    """Serve the page. The address of its preview picture is absolute, as those who show it ask."""
+    page = (STATIC / "index.html").read_text()
+    content = page.replace(PREVIEW, f"{html.escape(str(request.base_url))}{PREVIEW}", 1).encode()
+    tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {**HEADERS, "ETag": tag, "Vary": "Accept-Encoding"}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content = gzip.compress(content, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(content, headers=headers, media_type="text/html")
 
 
 @router.get("/favicon.ico")

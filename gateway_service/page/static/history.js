@@ -385,10 +385,7 @@ function hide(id) {
   settle();
 }
 
-/** @param {unknown} error */
-function fail(error) {
-  showError(element("history-error"), error);
-}
+const fail = (/** @type {unknown} */ error) => showError(element("history-error"), error);
 
 /** @param {() => Promise<void>} work */
 async function showErrorOf(work) {

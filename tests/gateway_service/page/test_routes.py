@@ -77,6 +77,13 @@ def test_text_is_sent_compressed_where_the_client_can_read_it(
     assert packed.headers["etag"] == f"W/{plain.headers['etag']}"
 
 
+def test_preview_picture_has_an_absolute_address(client: TestClient) -> None:
+    page = client.get("/", headers={"Host": "voices.example"})
+    (address,) = re.findall(r'property="og:image" content="([^"]+)"', page.text)
+    assert address == "http://voices.example/static/images/preview.png"
+    assert client.get("/static/images/preview.png").headers["content-type"] == "image/png"
+
+
 def test_scripts_are_served_as_scripts(client: TestClient) -> None:
     assert client.get("/static/main.js").headers["content-type"].startswith("text/javascript")
 

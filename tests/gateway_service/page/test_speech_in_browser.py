@@ -54,7 +54,7 @@ def test_one_click_in_an_empty_browser_makes_sound(visits: Visits) -> None:
     page = visits.open(LOG_SOUND)
     expect(page.locator("#text")).not_to_be_empty()
     expect(page.locator("[data-example]")).to_have_count(3)
-    expect(page.get_by_text("carries an inaudible mark")).to_be_visible()
+    expect(page.locator("#machine-made")).to_contain_text("carries an inaudible mark")
     with page.expect_console_message(lambda line: line.text == "sound starts"):
         page.get_by_role("button", name="Speak", exact=True).click()
     expect(player(page).get_by_text("ash", exact=True)).to_be_visible()
@@ -346,7 +346,7 @@ def test_speed_of_the_form_reaches_the_server(visits: Visits) -> None:
     page.get_by_label("Speed", exact=True).fill("2")
     with page.expect_request("**/v1/audio/speech") as request:
         speak(page)
-    assert request.value.post_data_json["speed"] == 2
+    assert '"speed":2' in (request.value.post_data or "")
     expect_ready(page)
 
 
