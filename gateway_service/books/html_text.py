@@ -1,6 +1,6 @@
 """HTML as plain text to be read aloud: blocks apart by blank lines, and where each id begins."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -58,6 +58,8 @@ class HtmlText:
     with an id begins. headings: the blocks that are headings."""
 
     title: str = ""
+    author: str = ""
+    language: str = ""
     blocks: list[str] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
     headings: list[int] = field(default_factory=list)
@@ -99,8 +101,7 @@ class _Reader(HTMLParser):
         for name in ("id", "name"):
             if attributes.get(name):
                 self.found.ids.setdefault(attributes[name], len(self.found.blocks))
-        if tag == "title":
-            self._in_title = True
+        self._read_metadata(tag, attributes)
         if tag in _HEADINGS:
             self._heading = True
         if tag in ("br", "td", "th") and self._parts:
@@ -121,6 +122,14 @@ class _Reader(HTMLParser):
                 or attributes.get("aria-hidden") == "true"
             )
             self._open.append((tag, unspoken))
+
+    def _read_metadata(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if tag == "title":
+            self._in_title = True
+        elif tag == "html":
+            self.found.language = attributes.get("lang") or attributes.get("xml:lang", "")
+        elif tag == "meta" and attributes.get("name", "").lower() == "author":
+            self.found.author = " ".join(attributes.get("content", "").split())
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "title":

@@ -51,7 +51,8 @@ def _html_book(document: HtmlText) -> Book:
     """Chapters begin at the document's headings."""
     edges = [0, *document.headings, len(document.blocks)]
     titles = ["", *(document.blocks[at] for at in document.headings)]
-    return Book(with_speech(_parts(document, edges, titles)), title=document.title)
+    chapters = with_speech(_parts(document, edges, titles))
+    return Book(chapters, document.title, document.author, document.language)
 
 
 def _parts(document: HtmlText, edges: Sequence[int], titles: Sequence[str]) -> list[Chapter]:

@@ -28,7 +28,7 @@ from shared.http.json_routes import body_validation, media_type
 from shared.http.openapi import BINARY
 
 EPUB = "application/epub+zip"
-_BOOK_SUFFIXES = (".epub", ".html", ".htm", ".xhtml")
+_BOOK_SUFFIXES = (".epub", ".html", ".htm", ".xhtml", ".pdf")  # a PDF is refused by name
 _MAX_FIELDS = 16
 _threads = CapacityLimiter(1)
 """Books that are unpacked at a time, as one may take a hundred megabytes."""
@@ -134,8 +134,10 @@ async def _form_job(request: Request, given: dict[str, Any], settings: Settings)
 
 
 def _name_of(file: UploadFile, data: bytes) -> str:
-    """The file's name in lower case, with the suffix of an EPUB if it is one."""
+    """The file's name in lower case, with the suffix of an EPUB or a PDF if it is one."""
     name = (file.filename or "").lower()
+    if data.startswith(b"%PDF"):
+        return f"{name}.pdf"
     is_epub = file.content_type == EPUB or data.startswith(b"PK\x03\x04")
     return f"{name}.epub" if is_epub else name
 

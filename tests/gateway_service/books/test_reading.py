@@ -44,6 +44,12 @@ def test_html_is_cut_at_headings() -> None:
     ]
 
 
+def test_html_tells_its_author_and_language() -> None:
+    html = "<html lang='en-GB'><head><meta name='Author' content='Ada  Birch'></head><p>Hi."
+    book = read_book(html.encode(), "a.html")
+    assert (book.author, book.language) == ("Ada Birch", "en-GB")
+
+
 def test_epub_is_known_by_its_content_too() -> None:
     assert titles(epub3(), "book.bin") == ["The Ferry", "The Lamp", "The Storm"]
 

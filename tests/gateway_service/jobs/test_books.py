@@ -278,8 +278,9 @@ def test_text_takes_no_chapters_over(http: httpx.Client) -> None:
             "protected_book",
         ),
         (epub3(**{"one.xhtml": " " * 17_000_000}), "invalid_book"),
+        (b"%PDF-1.7 text", "invalid_book"),
     ],
-    ids=["not a zip", "cut off", "DRM", "zip bomb"],
+    ids=["not a zip", "cut off", "DRM", "zip bomb", "PDF"],
 )
 def test_unreadable_book_is_refused_by_name(http: httpx.Client, data: bytes, code: str) -> None:
     error = error_of(post(http, data, "book.epub"), 400)
