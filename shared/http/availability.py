@@ -59,7 +59,8 @@ def _stopping() -> JSONResponse:
 
 
 class ConnectionLimit:
-    """Middleware: responds with 503 on connections beyond MAX_CONNECTIONS, except to probes.
+    """Middleware: responds with 503 on connections beyond MAX_CONNECTIONS, except to probes, and
+    on WebSockets beyond half of it.
 
     The server marks these connections; see `uvicorn_server.TimeoutProtocol`.
     """
@@ -73,8 +74,8 @@ class ConnectionLimit:
         if not is_beyond_limit or route_path(scope).startswith(_ALWAYS_SERVED):
             return await self.app(scope, receive, send)
         error = NotReady(
-            f"{self.state.settings.max_connections} connections are busy, which is the limit; "
-            "close those that you do not use, or try again in 1 s",
+            f"{self.state.settings.max_connections} connections are busy, which is the limit, or "
+            "half as many WebSockets; close those that you do not use, or try again in 1 s",
             code="too_many_connections",
         )
         error.headers = {"Retry-After": "1", "Connection": "close"}

@@ -167,6 +167,8 @@ class TimeoutProtocol(H11Protocol):
         self.is_upgraded = True  # nothing of the request is left to arrive
         self.set_deadline(is_arriving=False)
         self.lingering.limit_buffers(SOCKET_READ_BYTES, SOCKET_UNSENT_BYTES)
+        if 2 * self.count_sockets() >= self.state.settings.max_connections:
+            self.app_state["is_beyond_limit"] = True
         super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
@@ -238,14 +240,16 @@ class TimeoutProtocol(H11Protocol):
             if isinstance(other, TimeoutProtocol) and other is not self and not other.is_evicted
         ]
         regular = [other for other in others if not other.is_reserve]
-        sockets = sum(isinstance(other, SocketProtocol) for other in self.connections)
-        taken = len(regular) + sockets
+        taken = len(regular) + self.count_sockets()
         if taken < self.state.settings.max_connections or _evict_one(regular):
             return
         self.is_reserve = True
         reserve = [other for other in others if other.is_reserve]
         if len(reserve) >= RESERVE and not _evict_one(reserve):
             self.transport.abort()
+
+    def count_sockets(self) -> int:
+        return sum(isinstance(other, SocketProtocol) for other in self.connections)
 
     def evict(self) -> None:
         self.is_evicted = True  # until the event loop removes it from the connections

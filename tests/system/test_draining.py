@@ -13,8 +13,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import REPOSITORY, free_port, wait_until_ready
+from tests.support.stream_client import sound_of, stream_client
 from tests.support.stub_services import StubServices
 
 SPEECH = {"model": "tts-1", "input": "Hello there.", "voice": "ash", "response_format": "pcm"}
@@ -88,3 +90,34 @@ def test_idle_app_stops_at_once(tmp_path: Path, attempt: int) -> None:
             process.terminate()
             assert process.wait(60) == 0
         assert not alive(process.pid)
+
+
+def test_utterance_in_progress_is_spoken_before_its_websocket_closes(tmp_path: Path) -> None:
+    held, go_on = threading.Event(), threading.Event()
+
+    def wait(path: str) -> None:
+        held.set()
+        assert go_on.wait(60)
+
+    with (
+        StubServices() as services,
+        gateway(tmp_path, services) as (url, process),
+        stream_client(url) as client,
+        stream_client(url) as idle,
+    ):
+        services.synthesizer.before = wait
+        client.configure(voice="ash")
+        client.say("Hello there.")
+        client.send("input.done")
+        assert held.wait(60)
+        process.terminate()
+        assert status_once_stopping(url) == 503
+        idle.configure(voice="ash")
+        assert idle.speak("Hello.")[0]["error"]["code"] == "not_ready"  # type: ignore[call-overload]
+        go_on.set()
+        assert sound_of(client.until("session.done"))
+        assert process.wait(60) == 0
+        for each in (client, idle):
+            with pytest.raises(ConnectionClosed):
+                each.receive()
+            assert each.connection.close_code == 1012

@@ -184,9 +184,9 @@ def test_connection_is_logged_and_counted_without_its_address(
     assert f'method="WEBSOCKET",route="{PATH}",status="101"' in metrics
 
 
-def test_busy_connections_count_as_the_limit_says() -> None:
+def test_websockets_take_half_of_the_connections() -> None:
     with (
-        speech_server(Settings(max_connections=2)) as server,
+        speech_server(Settings(max_connections=4)) as server,
         stream_client(server.url) as first,
         stream_client(server.url),
     ):

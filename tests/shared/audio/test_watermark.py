@@ -12,6 +12,7 @@ from shared.audio.watermark import (
     OVERLAP,
     SAMPLE_RATE,
     WINDOW,
+    Watermarker,
     find,
     find_in_stream,
     mark,
@@ -111,6 +112,21 @@ def test_nothing_marked_is_nothing() -> None:
 def test_chunks_do_not_change_the_mark() -> None:
     wav = speech()[:30_000]
     np.testing.assert_allclose(marked(wav, chunks=37), marked(wav), atol=1e-6)
+
+
+def test_mark_of_separate_sounds_continues_where_they_are_joined() -> None:
+    wav, length = speech(), 12_345  # not a number of hops
+
+    def joined(*, continues: bool) -> Float32Array:
+        parts = []
+        for start in range(0, len(wav), length):
+            marker = Watermarker(start=start if continues else 0)
+            parts += [marker.mark(wav[start : start + length]), marker.flush()]
+        return np.concatenate(parts)
+
+    assert len(joined(continues=True)) == len(wav)
+    assert find(joined(continues=True)).score > FOUND_SCORE
+    assert find(joined(continues=False)).score < FOUND_SCORE
 
 
 def test_slow_reader_holds_little_of_a_long_sound() -> None:
