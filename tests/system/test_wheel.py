@@ -153,6 +153,14 @@ def test_command_states_its_version_and_commands(installed: Installation) -> Non
     assert {"speak", "serve", "demo"} <= set(re.findall(r"^  (\w+)", listed, re.M))
 
 
+def test_app_starts_without_gunicorn(installed: Installation) -> None:
+    ended = installed.run(
+        "python", "-m", "better_api.shared.http.uvicorn_process", SERVICE="chorus"
+    )
+    assert ended.returncode == 1
+    assert "SERVICE is 'chorus'; set it to one of gateway, encoder" in ended.stderr
+
+
 def test_demo_speaks(installed: Installation) -> None:
     ended = installed.run("better", "demo")
     assert ended.returncode == 0, ended.stdout + ended.stderr
