@@ -30,7 +30,7 @@ from cli.processes import ProcessError, free_ports
 from cli.ray_processes import RayCluster, local_config, running_cluster
 
 REPLICAS = (1, 2, 4)
-ROUNDS = 3
+ROUNDS = 2
 CLIENTS = 2  # for each replica: one that computes, and one that waits
 SPEECH_RATE = 24_000  # of the gateway's PCM
 TEXT = (
