@@ -23,7 +23,6 @@ export function setUpTextBox(onBook) {
   box.value = stored(DRAFT) ?? EXAMPLES.first;
   box.addEventListener("input", () => {
     storeDraft(DRAFT, box.value);
-    box.removeAttribute("aria-invalid");
     hideError(element("speech-error"));
   });
   for (const chip of document.querySelectorAll("[data-example]")) {
