@@ -18,10 +18,7 @@ from shared.voices import SAMPLES
 from tests.conftest import REPOSITORY, running
 
 FOLDER = REPOSITORY / "docs/screenshots"
-TEXT = (
-    "The rainbow is a division of white light into many beautiful colors. "
-    "These take the shape of a long round arch."
-)
+TEXT = "The rainbow is made of light. It takes the shape of a long round arch."
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1366, "height": 900}}
 WIDE: dict[str, Any] = {"viewport": {"width": 1600, "height": 1000}}
 PHONE: dict[str, Any] = {

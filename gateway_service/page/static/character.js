@@ -37,7 +37,7 @@ const MIN_FRAMES = 20; // a second of voiced speech
  * @param {number} rate Hz
  * @returns {Measured | null} null if too little of the sound is voiced.
  */
-export function measured(sound, rate) {
+function measured(sound, rate) {
   const slow = decimated(sound, Math.max(1, Math.round(rate / RATE)));
   const pitches = pitchesOf(slow, rate / Math.max(1, Math.round(rate / RATE)));
   if (pitches.length < MIN_FRAMES) {
@@ -56,7 +56,7 @@ export function measured(sound, rate) {
  * @param {Measured} voice
  * @returns {string[]} string keys.
  */
-export function wordsOf({ pitch, melody, brightness }) {
+function wordsOf({ pitch, melody, brightness }) {
   const height = pitch < 110 ? "deep" : pitch < 165 ? "low" : pitch < 220 ? "medium" : "high";
   const manner =
     brightness > 900 ? "bright" : melody > 4.4 ? "lively" : melody < 4 ? "calm" : "soft";
@@ -118,6 +118,7 @@ function pitchesOf(sound, rate) {
  */
 function pitchOf(frame, rate) {
   const [first, last] = [Math.floor(rate / HIGHEST), Math.ceil(rate / LOWEST)];
+  /** @type {number[]} */
   const scores = [];
   for (let lag = first - 1; lag <= last + 1; lag++) {
     scores.push(periodicity(frame, lag));

@@ -197,7 +197,7 @@ export function addJob(job) {
   rows.set(job.id, row);
   row.update(factsOf(job));
   if (job.chapters) {
-    row.showChapters(job.chapters, isFinal(job) ? null : ({ number }) => playChapter(job, number));
+    row.showChapters(job.chapters, ({ number }) => playChapter(job, number));
   }
   if (before && before.state !== job.state) {
     setText(element("history-status"), `history.now.${job.state}`, { title: titleOf(job) });

@@ -116,16 +116,15 @@ export class HistoryRow {
 
   /**
    * @param {import("./jobs.js").Chapter[]} chapters
-   * @param {((chapter: import("./jobs.js").Chapter) => void) | null} onPlay null once the chapters
-   *   are in the whole file alone.
+   * @param {(chapter: import("./jobs.js").Chapter) => void} onPlay called for a chapter that is done.
    */
   showChapters(chapters, onPlay) {
     const rows = this.#chapters.children;
     this.#chapters.hidden = chapters.length === 0;
     chapters.forEach((chapter, index) => {
-      const row = rows[index] ?? this.#chapters.appendChild(chapterRow(chapter, () => onPlay?.(chapter)));
+      const row = rows[index] ?? this.#chapters.appendChild(chapterRow(chapter, () => onPlay(chapter)));
       const button = /** @type {HTMLButtonElement} */ (row.firstElementChild);
-      button.disabled = !onPlay || chapter.state !== "completed";
+      button.disabled = chapter.state !== "completed";
       const { done, sentences } = chapter;
       setText(row.lastElementChild, `chapter.${chapter.state}`, { done, sentences });
     });

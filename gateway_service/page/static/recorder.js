@@ -2,8 +2,6 @@
 
 import { toInt16, wavFile } from "./wav.js";
 
-export const MAX_SECONDS = 60; // the encoder's limit
-
 /** @type {AudioWorkletNodeOptions} */
 const ONE_CHANNEL = { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" };
 /** No processing: it makes calls clearer, but a voice less like itself. */

@@ -92,7 +92,6 @@ function hasText() {
   hideError(element("speech-error"));
   const isThere = Boolean(textBox().value.trim());
   if (!isThere) {
-    textBox().setAttribute("aria-invalid", "true");
     showHint(element("speech-error"), "text.empty", textBox());
   }
   return isThere;

@@ -44,3 +44,15 @@ export function unstore(name) {
     localStorage.removeItem(name);
   });
 }
+
+/**
+ * Stores a value for the tab, so that two tabs keep two, and for the next tab to begin with.
+ * @param {string} name
+ * @param {string} value
+ */
+export function storeDraft(name, value) {
+  ifAllowed(() => {
+    sessionStorage.setItem(name, value);
+    localStorage.setItem(name, value);
+  });
+}

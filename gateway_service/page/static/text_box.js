@@ -2,7 +2,7 @@
 
 import { confirmed, element, input } from "./dom.js";
 import { hideError, showHint } from "./errors.js";
-import { store, stored } from "./storage.js";
+import { store, stored, storeDraft } from "./storage.js";
 
 const DRAFT = "text";
 /** In English in every language of the page: the models speak English. */
@@ -22,9 +22,7 @@ export function setUpTextBox(onBook) {
   const box = textBox();
   box.value = stored(DRAFT) ?? EXAMPLES.first;
   box.addEventListener("input", () => {
-    // Of the tab, so that two tabs keep two texts; a new tab begins with the last one.
-    store(DRAFT, box.value, { persistent: true });
-    box.removeAttribute("aria-invalid");
+    storeDraft(DRAFT, box.value);
     hideError(element("speech-error"));
   });
   for (const chip of document.querySelectorAll("[data-example]")) {

@@ -1,7 +1,6 @@
 /** A voice heard before it is saved: a line in the voice of the best recording. */
 
-import { postJson } from "./api.js";
-import { ApiError } from "./api.js";
+import { ApiError, postJson } from "./api.js";
 import { decoded } from "./clip.js";
 import { verdicts } from "./samples.js";
 import { LINE } from "./voice_line.js";

@@ -22,20 +22,12 @@ const CHARACTERS = "characters";
 
 /** @type {import("./voice_calls.js").Voice[]} */
 let voices = [];
-/** @type {((value: string) => void)[]} */
-const listeners = [];
-
-/** @param {(value: string) => void} listener called with the voice after each choice. */
-export function onVoiceChange(listener) {
-  listeners.push(listener);
-}
-
 /** @type {(() => void)[]} */
-const listListeners = [];
+const listeners = [];
 
 /** @param {() => void} listener called after each listing of the voices. */
 export function onVoicesListed(listener) {
-  listListeners.push(listener);
+  listeners.push(listener);
 }
 
 /**
@@ -95,7 +87,6 @@ function choose(value) {
     button.checked = button.value === value;
   }
   picker().value = value;
-  listeners.forEach((listener) => listener(value));
 }
 
 /** @param {string} [selected] the voice to choose; by default the choice stays. */
@@ -109,7 +100,7 @@ export async function showVoices(selected = checked()?.value ?? stored(SELECTED)
     const groups = [all.filter(({ kind }) => kind !== "preset"), presets()];
     list.replaceChildren(...groups.flatMap(group));
     picker().replaceChildren(...all.map(({ value, name }) => new Option(name, value)));
-    listListeners.forEach((listener) => listener());
+    listeners.forEach((listener) => listener());
     const existing = all.find(({ value }) => value === selected) ?? presets()[0];
     if (existing) {
       choose(existing.value);

@@ -74,15 +74,16 @@ def test_nothing_moves_while_the_page_loads(visits: Visits, width: int) -> None:
     assert page.evaluate("window.shift") < 0.01, page.evaluate("window.moved")
 
 
-@pytest.mark.parametrize("width", [320, 375, 768, 1024, 1366, 1600, 1920])
 @locales
-def test_page_fits_every_width(visits: Visits, locale: str, width: int) -> None:
-    page = visits.open(locale=locale, viewport={"width": width, "height": 800})
+def test_page_fits_every_width(visits: Visits, locale: str) -> None:
+    page = visits.open(locale=locale)
     page.locator("#text").fill(f"{'Long' * 40}. {TWO_SENTENCES}")
     page.locator("#speak").click()
     expect(page.locator("#made")).to_have_attribute("aria-busy", "false")
     expect(page.locator("#history-list > li")).to_have_count(1)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for width in (320, 375, 768, 1024, 1366, 1600, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,7 @@ def test_book_shows_its_chapters_and_one_is_heard_before_the_rest(
         expect(player(page).get_by_text("The Ferry")).to_be_visible()
         gate.set()
         expect(entry.get_by_text("Finished")).to_be_visible()
+    expect(entry.get_by_role("button", name="The Storm")).to_be_enabled()
     entry.get_by_role("button", name=re.compile("^Download “")).click()
     path = saved(page, "Sound, M4B", tmp_path)
     assert path.suffix == ".m4b"

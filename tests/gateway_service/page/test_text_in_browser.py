@@ -57,3 +57,14 @@ def test_file_replaces_typed_text_only_after_a_question(visits: Visits, tmp_path
     page.get_by_label("Open a file").set_input_files(tmp_path / "a.txt")
     page.get_by_role("button", name="Replace it").click()
     expect(page.locator("#text")).to_have_value("From the file.")
+
+
+def test_two_tabs_keep_two_texts(visits: Visits) -> None:
+    page = visits.open()
+    page.locator("#text").fill("Of the first tab.")
+    other = page.context.new_page()
+    other.goto("/")
+    expect(other.locator("#text")).to_have_value("Of the first tab.")
+    other.locator("#text").fill("Of the second tab.")
+    page.reload()
+    expect(page.locator("#text")).to_have_value("Of the first tab.")
