@@ -169,13 +169,28 @@ def test_examples_of_the_books_page_write_captions_and_books(
 ) -> None:
     for example in shell_blocks(BOOKS, "better", "job="):
         run_shell(at_test_addresses(example, service), folder, **addresses_of(service))
-        if example.startswith("better speak"):
+        if "ticket.vtt" in example:
             assert "The ticket costs $5." in (folder / "ticket.srt").read_text()
             assert "<00:00:0" in (folder / "ticket.vtt").read_text()
             (folder / "ticket.srt").unlink()
+        if "--out novel.m4b" in example:
+            assert (folder / "novel.m4b").stat().st_size > 1000
+            (folder / "novel.m4b").unlink()
     assert "The ticket costs $5." in (folder / "ticket.srt").read_text()
-    for book in ("novel.m4b", "sample.mp3"):
+    assert_speech(folder / "blend.wav")
+    for book in ("novel.m4b", "sample.mp3", "one.mp3"):
         assert (folder / book).stat().st_size > 1000
+
+
+@needs_curl
+def test_changed_book_of_the_books_page_takes_its_chapters_over(
+    folder: Path, service: Service
+) -> None:
+    (make,) = (code for code in shell_blocks(BOOKS, "job=") if "chapters" in code)
+    (change,) = (code for code in shell_blocks(BOOKS, "curl") if "from_job" in code)
+    said = run_shell(at_test_addresses(make + change, service), folder)
+    job = json.loads(said.splitlines()[-1])
+    assert [chapter["reused"] for chapter in job["chapters"]] == [True, True, True]
 
 
 # The API page
