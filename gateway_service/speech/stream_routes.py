@@ -134,7 +134,7 @@ class StreamSession:
                     message = await self._websocket.receive()
             except TimeoutError:
                 if stalling:
-                    stalling.text.add_rest(more=True)
+                    await stalling.add_rest(more=True)
                 elif self._is_idle():
                     await self._close_idle(seconds)
                     return None
@@ -190,10 +190,7 @@ class StreamSession:
         utterance = self._open or await self._begin(counts=False)
         self._open = None
         self._start_speech()  # of one that was not admitted, to send session.done
-        try:
-            utterance.text.add_rest()
-        except InvalidRequest as error:
-            await utterance.report(error)
+        await utterance.add_rest()
 
     async def _begin(self, *, counts: bool = True) -> Utterance:
         """A new utterance, whose text is ignored if it is not admitted. counts: as a request."""
