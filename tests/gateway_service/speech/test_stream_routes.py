@@ -170,6 +170,12 @@ def test_configuration_holds_from_the_next_utterance_on(
     assert used == [0, 30]
 
 
+def test_voice_may_be_called_speaker(server: SpeechServer, client: StreamClient) -> None:
+    client.send("session.config", speaker="high", response_format="pcm")
+    client.speak("One.")
+    assert np.argmax(server.services.synthesizer.requests[-1]["embed"]) == 30
+
+
 def test_markdown_is_read_as_prose(client: StreamClient) -> None:
     assert texts_of(client.speak("# Hel", "lo\n\nIt is **very", "** nice.")) == [
         "Hello",
