@@ -7,7 +7,7 @@ The documentation of its speech API describes /v1/audio/speech/stream; `input.ca
 from typing import Annotated, Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from client.options import SpeechOptions
 from gateway_service.speech.schemas import MAX_INPUT_CHARACTERS, MODEL, SoundFormatName, VoiceName
@@ -23,7 +23,7 @@ Event = dict[str, Any]
 class SessionConfig(SpeechOptions):
     """How the texts of a session are spoken. Other fields are ignored."""
 
-    voice: VoiceName
+    voice: Annotated[VoiceName, Field(validation_alias=AliasChoices("voice", "speaker"))]
     """A voice's name, {"id": …}, or a blend as ash(2)+birch(1)."""
     model: Annotated[str, Field(max_length=MAX_MODEL_CHARACTERS)] = MODEL
     """Any name is taken: there is one model."""

@@ -134,7 +134,7 @@ class StreamSession:
                     message = await self._websocket.receive()
             except TimeoutError:
                 if stalling:
-                    stalling.text.add_rest(more=True)
+                    await stalling.add_rest(more=True)
                 elif self._is_idle():
                     await self._close_idle(seconds)
                     return None
@@ -189,10 +189,8 @@ class StreamSession:
     async def _end_text(self) -> None:
         utterance = self._open or await self._begin(counts=False)
         self._open = None
-        try:
-            utterance.text.add_rest()
-        except InvalidRequest as error:
-            await utterance.report(error)
+        self._start_speech()  # of one that was not admitted, to send session.done
+        await utterance.add_rest()
 
     async def _begin(self, *, counts: bool = True) -> Utterance:
         """A new utterance, whose text is ignored if it is not admitted. counts: as a request."""
@@ -211,13 +209,12 @@ class StreamSession:
         )
         self._count += 1
         self._utterances.append(utterance)
-        if self._speech is None or self._speech.done():
-            self._speech = self._tasks.create_task(self._speak())
         try:
             await self._require_admission(counts=counts)
         except ApiError:
             utterance.text.discard()
             raise
+        self._start_speech()
         return utterance
 
     async def _require_admission(self, *, counts: bool) -> None:
@@ -226,6 +223,13 @@ class StreamSession:
             raise NotReady("the service is stopping; connect again, to another process")
         if counts and (count_request := self._websocket.scope.get(COUNT_REQUEST)):
             await count_request()
+
+    def _start_speech(self) -> None:
+        if not self._has_speech():
+            self._speech = self._tasks.create_task(self._speak())
+
+    def _has_speech(self) -> bool:
+        return self._speech is not None and not self._speech.done()
 
     async def _speak(self) -> None:
         """Speak the utterances. A server that stops waits for them."""
@@ -259,7 +263,7 @@ class StreamSession:
         await self._close(NORMAL)
 
     def _is_idle(self) -> bool:
-        return not self._utterances or self._utterances[0].text.is_awaited
+        return not self._has_speech() or self._utterances[0].text.is_awaited
 
     async def _close_idle(self, seconds: float) -> None:
         await self._report(

@@ -78,6 +78,13 @@ class Utterance:
             }
         )
 
+    async def add_rest(self, *, more: bool = False) -> None:
+        """Take the text as whole. more: other text may follow. An error is sent."""
+        try:
+            self.text.add_rest(more=more)
+        except InvalidRequest as error:
+            await self.report(error)
+
     async def report(self, error: ApiError) -> None:
         """Send an error."""
         record_error_code(error.code)

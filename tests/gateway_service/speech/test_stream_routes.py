@@ -13,6 +13,9 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
 from websockets.exceptions import ConnectionClosed
 
 from gateway_service.settings import Settings
@@ -167,6 +170,12 @@ def test_configuration_holds_from_the_next_utterance_on(
     assert used == [0, 30]
 
 
+def test_voice_may_be_called_speaker(server: SpeechServer, client: StreamClient) -> None:
+    client.send("session.config", speaker="high", response_format="pcm")
+    client.speak("One.")
+    assert np.argmax(server.services.synthesizer.requests[-1]["embed"]) == 30
+
+
 def test_markdown_is_read_as_prose(client: StreamClient) -> None:
     assert texts_of(client.speak("# Hel", "lo\n\nIt is **very", "** nice.")) == [
         "Hello",
@@ -244,6 +253,56 @@ def test_every_waiting_utterance_is_cancelled(
     assert vocoder_is_held.wait(SECONDS)
     client.send("input.cancel")
     assert [client.event("audio.cancelled")["utterance_index"] for _ in range(2)] == [0, 1]
+
+
+def test_cancelling_while_a_service_works_stops_it(
+    server: SpeechServer, client: StreamClient
+) -> None:
+    called, may_go_on = threading.Event(), threading.Event()
+
+    def hold(path: str) -> None:
+        called.set()
+        may_go_on.wait(SECONDS)
+
+    server.services.synthesizer.before = hold
+    client.say(LONG * 3)
+    client.send("input.done")
+    assert called.wait(SECONDS)
+    client.send("input.cancel")
+    assert client.receive()["type"] == "audio.cancelled"  # type: ignore[call-overload]
+    wait_until(lambda: server.state.slot.running == 0)
+    may_go_on.set()
+    assert not server.services.vocoder.requests
+
+
+def test_cancelling_in_the_queue_leaves_it() -> None:
+    with (
+        speech_server(Settings(concurrency=1)) as server,
+        stream_client(server.url) as first,
+        stream_client(server.url) as second,
+    ):
+        may_go_on = threading.Event()
+        server.services.vocoder.before = lambda path: may_go_on.wait(SECONDS)
+        for client in (first, second):
+            client.configure()
+            client.say("One.")
+            client.send("input.done")
+        wait_until(lambda: server.state.slot.waiting == 1)
+        second.send("input.cancel")
+        assert second.event("audio.cancelled")["sentence_index"] == 0
+        wait_until(lambda: server.state.slot.waiting == 0)
+        may_go_on.set()
+        assert texts_of(second.speak("Now.")) == ["Now."]
+
+
+def test_cancelling_without_reading_stops_the_work(server: SpeechServer) -> None:
+    with stream_client(server.url, sock=narrow_socket(server.url), **UNREAD) as client:
+        client.configure()
+        client.say(LONG * 50)
+        client.event("audio.start")
+        client.send("input.cancel")
+        wait_until(lambda: server.state.requests_in_progress == 0)
+        assert client.event("audio.cancelled")["utterance_index"] == 0
 
 
 def test_cancelling_nothing_is_confirmed(client: StreamClient) -> None:
@@ -532,6 +591,47 @@ def test_rate_limit_counts_utterances() -> None:
         assert not texts_of(refused)
 
 
+def test_one_key_leaves_room_for_others() -> None:
+    settings = Settings(api_keys=SecretStr("busy,light"), concurrency=1, queue_limit=1)
+    busy, light = ({"Authorization": f"Bearer {key}"} for key in ("busy", "light"))
+    with (
+        speech_server(settings) as server,
+        stream_client(server.url, additional_headers=busy) as first,
+        stream_client(server.url, additional_headers=busy) as second,
+        stream_client(server.url, additional_headers=light) as other,
+    ):
+        called, may_go_on = threading.Event(), threading.Event()
+
+        def hold(path: str) -> None:
+            called.set()
+            may_go_on.wait(SECONDS)
+
+        server.services.vocoder.before = hold
+        for client in (first, second, other):
+            client.configure()
+        first.say("One. ")
+        assert called.wait(SECONDS)
+        assert events_of(second.speak("Two."), "error")[0]["error"]["code"] == "queue_full"
+        other.say("Three.")
+        wait_until(lambda: server.state.slot.waiting == 1)
+        may_go_on.set()
+        assert texts_of(other.speak()) == ["Three."]
+
+
+def test_stopping_server_does_not_wait_for_what_it_refuses(server: SpeechServer) -> None:
+    with stream_client(server.url) as client:
+        client.configure()
+        server.state.ready = False
+        try:
+            client.say("Hello.")
+            assert code_of(client) == "not_ready"
+            assert server.state.requests_in_progress == 0
+        finally:
+            server.state.ready = True
+        assert client.speak(" More.")[-1]["total_sentences"] == 0  # type: ignore[call-overload]
+        assert texts_of(client.speak("Again.")) == ["Again."]
+
+
 def test_stopping_server_refuses_utterances_and_connections(server: SpeechServer) -> None:
     with stream_client(server.url) as client:
         client.configure()
@@ -541,3 +641,33 @@ def test_stopping_server_refuses_utterances_and_connections(server: SpeechServer
         finally:
             server.state.ready = True
     assert events_of(refused, "error")[0]["error"]["code"] == "not_ready"
+
+
+KINDS = ["session.config", "input.text", "input.done", "input.cancel", "session.close", "other"]
+VALUES = st.none() | st.booleans() | st.floats() | st.text(max_size=40) | st.just("low")
+MESSAGES = st.fixed_dictionaries(
+    {"type": st.sampled_from(KINDS[:4]) | st.sampled_from(KINDS)},
+    optional={
+        "text": st.text("Ab. \n*#<>[&`é안", max_size=60) | VALUES,
+        **dict.fromkeys(["voice", "speed", "response_format", "stream_audio", "lexicon"], VALUES),
+    },
+).map(json.dumps)
+CLOSE_CODES = {None, 1000, 1008}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(MESSAGES | st.binary(max_size=40) | st.text(max_size=40), max_size=12))
+def test_any_messages_leave_a_session_that_works_or_is_closed(
+    server_of_module: SpeechServer, messages: list[str | bytes]
+) -> None:
+    with stream_client(server_of_module.url) as client:
+        client.configure()
+        with suppress(ConnectionClosed):
+            for message in messages:
+                client.connection.send(message)
+            client.send("input.cancel")
+            client.event("audio.cancelled")
+            client.configure()
+            assert client.speak("Still here.")
+        assert client.connection.close_code in CLOSE_CODES
+    wait_until(lambda: server_of_module.state.requests_in_progress == 0)
