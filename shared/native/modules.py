@@ -12,8 +12,10 @@ from shared.settings import IS_INSTALLED
 INSTRUCTION_SETS: tuple[str, ...] = ("avx512", "avx2", "neon_bf16", "neon", "portable")
 """Best first: AVX of x86-64, NEON of 64-bit ARM, and portable code for other machines and old ones.
 """
-BUILD_REMEDY = "install g++ and " + (
-    "install a wheel that you build from the source" if IS_INSTALLED else "run `pip install -e .`"
+BUILD_REMEDY = (
+    "install a wheel that has the loops (docs/install.md)"
+    if IS_INSTALLED
+    else "install g++ and run `pip install -e .` to build it"
 )
 """What to do if no loop was built."""
 _WITH_BFLOAT16 = {"avx512", "neon_bf16"}

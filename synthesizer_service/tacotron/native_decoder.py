@@ -34,7 +34,7 @@ def decoder_for(decoder: Decoder, precision: Precision) -> nn.Module:
     if not native_modules.built(LOOP):
         log.warning(
             "the native decoder was not built, so the torch decoder serves, several times slower; "
-            "%s to build it",
+            "%s",
             native_modules.BUILD_REMEDY,
         )
         return decoder

@@ -33,7 +33,7 @@ def engine_for(model: WaveRNN, threads: int, precision: Precision) -> Engine:
     if not built():
         log.warning(
             "the native sample loop was not built, and the loop in torch is several times slower; "
-            "%s to build it",
+            "%s",
             native_modules.BUILD_REMEDY,
         )
         return TorchEngine(model)
