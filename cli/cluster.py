@@ -59,7 +59,7 @@ def up(port: int, ray_port: int, dashboard_port: int, cpus: int) -> None:
 def join(address: str, cpus: int | None) -> None:
     """Add this machine to the cluster whose head is at ADDRESS, HOST:PORT, until Ctrl-C.
 
-    The weights are verified first, since a replica with other weights would speak otherwise.
+    The weights are verified first, since replicas with damaged weights do not start.
     """
     with _errors_shown():
         check_version()

@@ -65,7 +65,8 @@ def _deploy(ray: RayCluster, name: str, replicas: int, import_path: str = "") ->
     ray.deploy(config | {"applications": [app]})
     while True:
         ray.wait_until_ready([name])
-        states = ray.api.applications()[name]["deployments"][name]["replicas"]
+        app = ray.api.applications()[name]
+        states = app["deployments"][name]["replicas"] if app["status"] == "RUNNING" else []
         if len(states) == replicas and {state["state"] for state in states} == {"RUNNING"}:
             return [state["pid"] for state in states]
         time.sleep(0.5)
@@ -203,18 +204,19 @@ def main(seconds: float, runs: int, json_path: Path | None) -> None:
     facts = dict(_facts())
     for name, fact in facts.items():
         click.echo(f"{name:20} {fact}")
+    tables = {}
     try:
         with _ray() as ray:
-            tables = {
-                "replicas": measure_replicas(ray, seconds),
-                "speech": measure_speech(ray, max(2, runs // 5)),
-                "proxy": measure_proxy(ray, runs),
-            }
+            for name, measure in {
+                "replicas": partial(measure_replicas, ray, seconds),
+                "speech": partial(measure_speech, ray, max(2, runs // 5)),
+                "proxy": partial(measure_proxy, ray, runs),
+            }.items():
+                tables[name] = measure()
+                for line in ["", *tables[name].lines()]:
+                    click.echo(line)
     except ProcessError as error:
         raise click.ClickException(str(error)) from error
-    for table in tables.values():
-        for line in ["", *table.lines()]:
-            click.echo(line)
     facts["load average after"] = load_average()
     click.echo(f"\nload average after   {facts['load average after']}")
     click.echo("Compare ratios: seconds depend on the machine and its load.")

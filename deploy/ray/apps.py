@@ -65,13 +65,19 @@ class StartupErrorForHealthCheck:
         if scope["type"] != "lifespan":
             return await self.app(scope, receive, send)
 
+        has_started = False
+
         async def send_unless_failed(message: Message) -> None:
+            nonlocal has_started
             if message["type"] != "lifespan.startup.failed":
+                has_started = True
                 await send(message)
 
         try:
             await self.app(scope, receive, send_unless_failed)
         except Exception as error:
+            if has_started:
+                raise
             scope["app"].state.startup_error = error
             await send({"type": "lifespan.startup.complete"})
             await receive()  # lifespan.shutdown
