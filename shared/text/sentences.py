@@ -172,10 +172,10 @@ _NEVER_LAST = _words(
     "mme mr mrs ms mtg mx pres prof rep rev sen sgt supt thos viz vs wm"
 )
 _BEFORE_NUMBER = _words(
-    "acct apt art bldg ca ch chap cir cor deut dist eccl ed ep eph eq eqs est excl exod ext ezek "
-    "fig figs fri gal heb incl isa jas jer josh lev matt max min mon no nos nr op opp p para "
-    "pg phil pp prov ps ref refs rm rom rte sam sat sec ste sun supp tab tel thess thu thur thurs "
-    "tim tue tues vol vols wed"
+    "acct apt arr art bldg ca ch chap cir cor dep deut dist eccl ed ep eph eq eqs est ex excl "
+    "exod ext ezek fig figs fri gal heb incl isa jas jer josh lev matt max min mon no nos nr op "
+    "opp p para pg phil pp prov ps pub ref refs rm rom rte sam sat sec stat ste sun supp tab "
+    "tel thess thu thur thurs tim tue tues ver vol vols wed"
 )
 _MAYBE_LAST = _words(
     "al apr aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul jun ltd "

@@ -115,6 +115,10 @@ RULES = (
     ),
     rule(r"ext(?= [0-9])", "extension", LETTER),
     rule(r"Rm(?= [0-9])", "room", LETTER),
+    rule(r"(?<=[0-9] )ea(?![A-Za-z.])", "each", LETTER),
+    rule(r"Ex\.(?= [A-Z0-9](?![A-Za-z]))", "exhibit", LETTER),
+    rule(r"Pub\. ?L\.", "public law", LETTER),
+    rule(r"(?<=[0-9] )Stat\.(?= [0-9])", "statutes", LETTER),
     rule(r"(?<=[a-z] )v(?= [A-Z][a-z])", _match, LETTER),
     rule(r"et al(?:\.|(?![A-Za-z]))", "and others", LETTER),
     rule(  # 123 N. Main St.

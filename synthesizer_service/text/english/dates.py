@@ -116,6 +116,8 @@ _DATE_BEFORE = re.compile(
 
 def _slashed_day(match: re.Match[str]) -> str | None:
     """11/30 after a word such as "on", or if it is not a fraction."""
+    if before(match).endswith("p. "):
+        return None  # a page
     is_fraction = int(match["day"]) < 12 or match["day"] in {"16", "20"}
     if is_fraction and not _DATE_BEFORE.search(before(match)):
         return None

@@ -282,6 +282,15 @@ RULES = (
     rule(
         rf"(?<=[0-9 ])(?P<unit>{_UNIT})(?:/(?P<per>{_PER}))?(?![A-Za-z0-9/^])", _after_power, LETTER
     ),
+    rule(  # 11.2 x10^9/L, 18/min
+        rf"(?:(?<=\^[0-9])|(?<=\^[0-9]{{2}}))/(?P<per>{_PER})(?![A-Za-z0-9])",
+        lambda match: f"per {_denominator(match['per'])}",
+        SIGN,
+    ),
+    rule(
+        rf"(?P<amount>{NUMBER})/(?P<per>min|hr|sec)(?![A-Za-z0-9])",
+        _per_unit,
+    ),
     rule(r"/(?= ?[0-9½])", _alternative, SIGN),
     rule(r"/(?=[0-9]{1,4}(?:\.[0-9]{1,2})? ?[A-Za-z])", _per_amount, SIGN),
     rule(r"(?<=degrees )[CF](?![A-Za-z0-9])", _scale, LETTER),
@@ -303,7 +312,7 @@ RULES = (
     ),
     rule(
         rf"{_AMOUNT}(?P<joint>[ -]?)(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
-        rf"(?:\.(?= ?[a-z(,;)]))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
+        rf"(?:\.(?= ?[a-z(,;)@&+]))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
         r"(?![A-Za-z0-9]|/[A-Za-z])",
         _measured,
         DIGIT,
