@@ -9,7 +9,16 @@ from synthesizer_service.text.english.number_words import (
     plural_words,
 )
 from synthesizer_service.text.english.numbers import NUMBER, number_words
-from synthesizer_service.text.english.rules import LETTER, SIGN, after, before, listed, rule
+from synthesizer_service.text.english.rules import (
+    EQUATED_AFTER,
+    EQUATED_BEFORE,
+    LETTER,
+    SIGN,
+    after,
+    before,
+    listed,
+    rule,
+)
 from synthesizer_service.text.english.transliteration import GREEK
 
 # Fractions
@@ -59,6 +68,7 @@ def _part_of(match: re.Match[str]) -> str | None:
         return None
     bracketed = (lead.endswith("[") and rest.startswith("]")) or lead.endswith("| ")
     alone = lead.endswith("(") and rest.startswith(")") and not (lead[:-1] and rest[1:])
+    alone = alone and not EQUATED_AFTER.match(rest)
     alone = alone or (not lead.strip() and re.match(r" [A-Z]", rest) is not None)  # of a thread
     named = _NUMBERED_BEFORE.search(lead) and not _MEASURED_AFTER.match(rest)
     if not (bracketed or alone or named or _DONE_AFTER.match(rest)):
@@ -70,7 +80,11 @@ _MEASURED_AFTER = re.compile(r" ?(?:cups?|tsp|tbsp|teaspoon|tablespoon|inch|mile
 
 
 def _fraction(match: re.Match[str]) -> str | None:
-    return fraction_words(match["whole"], match["over"], match["under"])
+    words = fraction_words(match["whole"], match["over"], match["under"])
+    equated = EQUATED_BEFORE.search(before(match)) or EQUATED_AFTER.match(after(match))
+    if words or not equated or match["whole"]:
+        return words
+    return f"{cardinal_words(match['over'])} over {cardinal_words(match['under'])}"
 
 
 def fraction_words(whole: str | None, over: str, under: str) -> str | None:

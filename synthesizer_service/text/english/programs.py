@@ -49,6 +49,7 @@ RULES = (
     rule(r"(?<= )\|\|(?= )", "or", SIGN),
     rule(r"(?<=[A-Za-z])::(?=[A-Za-z])", "", SIGN),
     rule(r"\*(?=\.[a-z])", "star", SIGN),
+    rule(r"(?<=, )\*(?=,)", "star", SIGN),
     rule(r"(?i:COUNT)\(\*\)", "count star", LETTER),
     rule(r"([0-9]{2,5}):([0-9]{2,5})(?![0-9:.])", _ports),
 )

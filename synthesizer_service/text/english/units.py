@@ -161,7 +161,7 @@ def _is_meant(match: re.Match[str]) -> bool:
     unit, joint, rest = match["unit"], match["joint"], after(match)
     if len(unit) == 1 and unit.isupper() and not joint and _PLACE_BEFORE.search(before(match)):
         return False  # seat 12A
-    if unit == "W" and re.match(r" [0-9]{1,3}(?:st|nd|rd|th)\b", rest):
+    if unit == "W" and re.match(r"\.? [0-9]{1,3}(?:st|nd|rd|th)\b", rest):
         return False  # 350 W 42nd St
     if len(unit) == 1 and unit.isupper() and re.match(r"\. [A-Z][a-z]", rest):
         return False  # (c) 2023 J. Doe
@@ -312,7 +312,7 @@ RULES = (
     ),
     rule(
         rf"{_AMOUNT}(?P<joint>[ -]?)(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
-        rf"(?:\.(?= ?[a-z(,;)@&+]))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
+        rf"(?:\.(?= ?[a-z(,;)@&+/]))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
         r"(?![A-Za-z0-9]|/[A-Za-z])",
         _measured,
         DIGIT,
