@@ -69,8 +69,9 @@ def _measured(match: re.Match[str]) -> str | None:
 
 
 _CONTAINER = re.compile(  # 1 (14 oz) can, 400g tins
-    r"\)? (?:cans?|package|pkg|jars?|tins?|bags?|box|boxes|bottles?|block|tubs?|container|packets?|"
-    r"cartons?|sticks?|loaf|lens|lenses|resistor|capacitor)\b"
+    r"\) can\b|\)? (?:cans|can(?= of\b|[,.;)]|$| [a-z]{3,12}ed\b)|package|pkg|jars?|tins?|bags?|"
+    r"box|boxes|bottles?|block|tubs?|container|packets?|cartons?|sticks?|loaf|lens|lenses|resistor|"
+    r"capacitor)\b"
 )
 
 
