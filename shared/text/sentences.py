@@ -77,6 +77,7 @@ _ITEM = re.compile(  # or a line of a log, or a header of a letter
     r"|[A-Z][A-Za-z-]{1,20}: \S"
 )
 _LOWER_CASE_WORD = re.compile(r"\W*[a-zß-öø-ÿ]++(?![./:@_-]?\w)")
+_CAPITAL_OR_DIGIT = re.compile(r"\s*[A-Z0-9]")
 _FILLED = 0.75  # share of the longest line; shorter lines were not wrapped
 _MIN_LINES = 3  # needed to know how long lines are
 
@@ -95,15 +96,11 @@ def _lines(content: SpannedText) -> Iterator[SpannedText]:
     few = len(ends) + 1 < _MIN_LINES
     intended = {end for end in ends if _is_intended(text, end, longest, few)}
     rest = [end for end in ends if end not in intended]
-    if len(rest) == 1 and len(intended) >= _MIN_LINES and _starts_anew(text, rest[0]):
+    if len(rest) == 1 and len(intended) >= _MIN_LINES and _CAPITAL_OR_DIGIT.match(text, rest[0]):
         intended.add(rest[0])
     bounds = [0, *sorted(intended), len(text)]
     for start, stop in pairwise(bounds):
         yield content.part(start, stop)
-
-
-def _starts_anew(text: str, line_end: int) -> bool:
-    return bool(re.compile(r"\s*[A-Z0-9]").match(text, line_end))
 
 
 def _is_intended(text: str, line_end: int, longest: int, few: bool) -> bool:
@@ -168,14 +165,14 @@ def _words(listed: str) -> frozenset[str]:
 
 
 _NEVER_LAST = _words(
-    "approx capt cf chas cmdr col cpt def dr e.g eg fed gen geo gov hon i.e ie lt maj messrs mlle "
-    "mme mr mrs ms mtg mx pres prof rep rev sen sgt supt thos viz vs wm"
+    "approx btwn capt cf chas cmdr col cpt def dr e.g eg fed gen geo gov hon i.e ie lt maj messrs "
+    "mlle mme mr mrs ms mtg mx pres prof rep rev sen sgt supt thos viz vs wm"
 )
 _BEFORE_NUMBER = _words(
-    "acct apt art bldg ca ch chap cir cor deut dist eccl ed ep eph eq eqs est excl exod ext ezek "
-    "fig figs fri gal heb incl isa jas jer josh lev matt max min mon no nos nr op opp p para "
-    "pg phil pp prov ps ref refs rm rom rte sam sat sec ste sun supp tab tel thess thu thur thurs "
-    "tim tue tues vol vols wed"
+    "acct apt arr art bldg ca ch chap cir cor dep deut dist eccl ed ep eph eq eqs est ex excl "
+    "exod ext ezek fig figs fri gal heb incl isa jas jer josh lev matt max min mon no nos nr op "
+    "opp p para pg phil pp prov ps pub ref refs rm rom rte sam sat sec stat ste sun supp tab "
+    "tel thess thu thur thurs tim tue tues ver vol vols wed"
 )
 _MAYBE_LAST = _words(
     "al apr aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul jun ltd "

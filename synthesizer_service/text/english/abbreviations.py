@@ -115,6 +115,12 @@ RULES = (
     ),
     rule(r"ext(?= [0-9])", "extension", LETTER),
     rule(r"Rm(?= [0-9])", "room", LETTER),
+    rule(r"(?<=[0-9] )lg(?= [a-z])", "large", LETTER),
+    rule(r"rev\.(?= ?[$€£+-]{0,2}[0-9])", "revenue", LETTER),
+    rule(r"(?<=[0-9] )ea(?![A-Za-z.])", "each", LETTER),
+    rule(r"Ex\.(?= [A-Z0-9](?![A-Za-z]))", "exhibit", LETTER),
+    rule(r"Pub\. ?L\.", "public law", LETTER),
+    rule(r"(?<=[0-9] )Stat\.(?= [0-9])", "statutes", LETTER),
     rule(r"(?<=[a-z] )v(?= [A-Z][a-z])", _match, LETTER),
     rule(r"et al(?:\.|(?![A-Za-z]))", "and others", LETTER),
     rule(  # 123 N. Main St.
@@ -151,7 +157,7 @@ RULES = (
         rf"(?P<word>(?i:{any_of(' '.join(FULL))}))(?:(?P<dot>\.)|(?![A-Za-z0-9']))", _title, LETTER
     ),
     rule(rf"(?P<word>(?i:{any_of(' '.join(DOTTED))}))\.(?![A-Za-z0-9])", _dotted, LETTER),
-    rule(r"w/(?=[ A-Za-z])(?!o\b)", "with", LETTER),
+    rule(r"w/(?=[ A-Za-z])(?!o\b|in\b)", "with", LETTER),
     rule(
         rf"(?<![/\\])(?:{any_of(' '.join(PLAIN))})(?![A-Za-z0-9'/-])",
         lambda match: PLAIN[match[0]],

@@ -185,7 +185,7 @@ _NATIONAL = (
 )
 _CARD = (
     r"[0-9]{4}(?:[ -][0-9]{4}){3,4}(?:[ -][0-9]{1,4})?|[0-9]{4}[ -][0-9]{6}[ -][0-9]{5}"
-    r"|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{1,7}(?:-[0-9]{1,7}){3,6}(?:-[0-9X])?|[0-9]{5}-[0-9]{4}"
+    r"|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{1,7}(?:-[0-9]{1,7}){3,6}(?:-[0-9X])?|[0-9]{5}-[0-9]{3,4}"
 )
 _RELEASE = r"(?P<suffix>(?:alpha|beta|rc|b|a|dev|post)[.-]?[0-9]{0,4})"
 
@@ -213,7 +213,7 @@ def _aircraft(match: re.Match[str]) -> str:
 
 def _postcode(match: re.Match[str]) -> str | None:
     """75002 Paris, at the end of an address."""
-    return digit_words(match[0]) if re.search(r"[0-9a-z.], $|\b[A-Z]-$", before(match)) else None
+    return digit_words(match[0]) if re.search(r"[0-9A-Za-z.], $|\b[A-Z]-$", before(match)) else None
 
 
 RULES = (
@@ -270,6 +270,11 @@ RULES = (
         rf"(?:[-.]?{_RELEASE}(?![A-Za-z0-9]))?",
         _version,
         LETTER,
+    ),
+    rule(  # 2.0.1-beta.3
+        r"(?P<numbers>[0-9]{1,4}(?:\.[0-9]{1,4}){1,3})-(?P<suffix>(?:alpha|beta|rc|dev)\.?[0-9]{0,3})"
+        r"(?![A-Za-z0-9])",
+        lambda match: _version(match).removeprefix("version "),
     ),
     rule(r"v(?P<numbers>[0-9]{1,4})(?P<suffix>)(?![A-Za-z0-9])", _version, LETTER),
     rule(

@@ -8,7 +8,17 @@ from synthesizer_service.text.english.number_words import (
     integer_words,
     ordinal_words,
 )
-from synthesizer_service.text.english.rules import LETTER, SIGN, after, any_of, before, listed, rule
+from synthesizer_service.text.english.rules import (
+    EQUATED_AFTER,
+    EQUATED_BEFORE,
+    LETTER,
+    SIGN,
+    after,
+    any_of,
+    before,
+    listed,
+    rule,
+)
 from synthesizer_service.text.english.times import clock_words
 
 MONTHS = listed(
@@ -110,12 +120,18 @@ def _day_and_month(match: re.Match[str]) -> str | None:
 
 
 _DATE_BEFORE = re.compile(
-    r"\b(?:on|by|due|since|until|before|after|from|dated?):? $", re.IGNORECASE
+    r"\b(?:on|by|due|since|until|before|after|from|dated?|(?:mon|tues?|wed|thu|thurs?|fri|sat|sun)"
+    r"(?:day|sday|nesday|rsday|urday)?),?:? $",
+    re.IGNORECASE,
 )
 
 
 def _slashed_day(match: re.Match[str]) -> str | None:
     """11/30 after a word such as "on", or if it is not a fraction."""
+    if before(match).endswith("p. ") or EQUATED_BEFORE.search(before(match)):
+        return None  # a page, a fraction
+    if EQUATED_AFTER.match(after(match)):
+        return None
     is_fraction = int(match["day"]) < 12 or match["day"] in {"16", "20"}
     if is_fraction and not _DATE_BEFORE.search(before(match)):
         return None
@@ -163,7 +179,9 @@ def _weekday(match: re.Match[str]) -> str | None:
 _ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;-]))?"
 
 _SPANNED = rf"(?:{'|'.join((*_WEEKDAY_OF, *_MONTH_OF, *MONTHS))})[a-z]{{0,6}}"
-_SPAN_BEFORE = re.compile(rf"\b{_SPANNED}\.?(?: [0-9]{{1,2}},?)?(?: [0-9]{{4}})? ?$")
+_SPAN_BEFORE = re.compile(
+    rf"\b{_SPANNED}\.?(?: [0-9]{{1,2}},?|,? [0-9/]{{3,5}})?(?: [0-9]{{4}})? ?$"
+)
 
 
 def _year_and_month(match: re.Match[str]) -> str:

@@ -9,7 +9,16 @@ from synthesizer_service.text.english.number_words import (
     plural_words,
 )
 from synthesizer_service.text.english.numbers import NUMBER, number_words
-from synthesizer_service.text.english.rules import LETTER, SIGN, after, before, listed, rule
+from synthesizer_service.text.english.rules import (
+    EQUATED_AFTER,
+    EQUATED_BEFORE,
+    LETTER,
+    SIGN,
+    after,
+    before,
+    listed,
+    rule,
+)
 from synthesizer_service.text.english.transliteration import GREEK
 
 # Fractions
@@ -34,7 +43,8 @@ def _share(match: re.Match[str]) -> str | None:
         return f"{number_words(over)} out of {number_words(under)}"
     if over == "1":
         return None
-    counted = _RATED.search(before(match)) or _COUNTED.match(after(match))
+    alone = over == under and not before(match).strip() and not after(match).strip()
+    counted = alone or _RATED.search(before(match)) or _COUNTED.match(after(match))
     return f"{number_words(over)} out of {number_words(under)}" if "." in over or counted else None
 
 
@@ -43,7 +53,7 @@ _NUMBERED_BEFORE = re.compile(
     r"round|question|item|stage|phase|batch|epoch|day|week|game|match|file|progress|copy|volume|"
     r"dis[ck]|sheet|section|module|unit|block|shard|worker|replica|pod|player|wave|iteration|run|"
     r"cycle|photo|image|video|track|message|thread|chunk|layer|commit|job|completed?|done|passed|"
-    r"failed|downloaded|installing|building)s?:? [#(]?$",
+    r"failed|downloaded|installing|building)s?:? [#(]?$|\bp\. $",
     re.IGNORECASE,
 )
 _DONE_AFTER = re.compile(
@@ -56,8 +66,9 @@ def _part_of(match: re.Match[str]) -> str | None:
     over, under, lead, rest = match["over"], match["under"], before(match), after(match)
     if not 0 <= int(over) <= int(under):
         return None
-    bracketed = lead.endswith("[") and rest.startswith("]")
+    bracketed = (lead.endswith("[") and rest.startswith("]")) or lead.endswith("| ")
     alone = lead.endswith("(") and rest.startswith(")") and not (lead[:-1] and rest[1:])
+    alone = alone and not EQUATED_AFTER.match(rest)
     alone = alone or (not lead.strip() and re.match(r" [A-Z]", rest) is not None)  # of a thread
     named = _NUMBERED_BEFORE.search(lead) and not _MEASURED_AFTER.match(rest)
     if not (bracketed or alone or named or _DONE_AFTER.match(rest)):
@@ -69,7 +80,11 @@ _MEASURED_AFTER = re.compile(r" ?(?:cups?|tsp|tbsp|teaspoon|tablespoon|inch|mile
 
 
 def _fraction(match: re.Match[str]) -> str | None:
-    return fraction_words(match["whole"], match["over"], match["under"])
+    words = fraction_words(match["whole"], match["over"], match["under"])
+    equated = EQUATED_BEFORE.search(before(match)) or EQUATED_AFTER.match(after(match))
+    if words or not equated or match["whole"]:
+        return words
+    return f"{cardinal_words(match['over'])} over {cardinal_words(match['under'])}"
 
 
 def fraction_words(whole: str | None, over: str, under: str) -> str | None:

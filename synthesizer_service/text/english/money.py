@@ -130,7 +130,7 @@ _SCALED = (
     rf"|(?P<suffix>{any_of(' '.join(_SCALES))})(?![A-Za-z0-9]))?"
 )
 _RANGE = rf"(?P<low>{NUMBER})(?P<low_suffix>{any_of(' '.join(_SCALES))})?(?:-| - | to )"
-_RATE = rf"(?: ?/ ?(?P<per>{'|'.join(_PER)}|{_WORDS_PER})\b)?"
+_RATE = rf"(?: ?/ ?(?P<per>{'|'.join(_PER)}|{_WORDS_PER})\b(?:\.(?=[,;:)]))?)?"
 _SIGN = f"[{''.join(SIGNS).replace('¢', '')}]"
 _NOTE_AFTER = re.compile(r" (?:bill|note|coin|question|deal|prize|gift|fine|fee|cap)s?\b")
 _ENDS = r"(?![0-9]|[.,][0-9])"

@@ -2,14 +2,13 @@
 
 import re
 
-_SYMBOLS = "æɑɐɒɔəɚɛɜɝɡɪɨɹɾʁʀʃʂʊʉʌʒʐʔθɕʑˈˌːˑʲʰŋɲʎʏɣɸɫɬɯɱχ"
+_SYMBOLS = "ɑɐɒɔəɚɛɜɝɡɪɨɹɾʁʀʃʂʊʉʌʒʐʔɕʑˈˌːˑʲʰɲʎʏɣɸɫɬɯɱ"
+_ALSO_LETTERS = "æθŋχ"  # of other alphabets, which brackets may hold
 _TRANSCRIPTION = re.compile(
-    rf"(?<![\w/:.])/(?=[^/\n]{{0,60}}[{_SYMBOLS}])[^/\n]{{1,80}}/(?![\w/])"
+    rf"(?<![\w/:.])/(?=[^/\n]{{0,60}}[{_SYMBOLS}{_ALSO_LETTERS}])[^/\n]{{1,80}}/(?![\w/])"
     rf"|\[(?=[^\[\]\n]{{0,60}}[{_SYMBOLS}])[^\[\]\n]{{1,80}}\]"
 )
-_LABEL = re.compile(
-    r"\s*(?:(?:[A-Z][a-z]+|US|UK|RP|also|or|pronounced|locally|pronunciation|[a-z]+)[:,]?\s*){0,4}:?\s*"
-)
+_LABEL = re.compile(r"\s*+(?:(?:[A-Z][a-z]++|US|UK|RP|[a-z]++)[:,]?\s*+){0,4}+:?\s*+")
 _REACH = 120  # characters to the end of a clause
 
 

@@ -6,6 +6,7 @@ from synthesizer_service.text.english.number_words import cardinal_words
 from synthesizer_service.text.english.rules import LETTER, SIGN, any_of, before, rule
 
 _DAILY = {
+    "QD": "once a day",
     "BID": "twice a day",
     "TID": "three times a day",
     "QID": "four times a day",

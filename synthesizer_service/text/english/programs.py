@@ -38,6 +38,7 @@ def _flags(match: re.Match[str]) -> str | None:
 
 RULES = (
     rule(r"(?<= )-([A-Za-z]{1,4})(?![A-Za-z0-9-])", _flags, SIGN),
+    rule(r"\[[0-9:]{4,8}<[^\]\n]{1,40}\]", "", SIGN),  # of a progress bar
     rule(r"\+{1,80}-{0,80}(?= |$)|-{1,80}(?= |$)", _changed, SIGN),
     rule(r"@@ -[0-9]{1,6}(?:,[0-9]{1,6})? \+(?P<line>[0-9]{1,6})(?:,[0-9]{1,6})? @@", _hunk, SIGN),
     rule(r"(?<=insertions)\(\+\)|(?<=insertion)\(\+\)", "", SIGN),
@@ -48,6 +49,7 @@ RULES = (
     rule(r"(?<= )\|\|(?= )", "or", SIGN),
     rule(r"(?<=[A-Za-z])::(?=[A-Za-z])", "", SIGN),
     rule(r"\*(?=\.[a-z])", "star", SIGN),
+    rule(r"(?<=, )\*(?=,)", "star", SIGN),
     rule(r"(?i:COUNT)\(\*\)", "count star", LETTER),
     rule(r"([0-9]{2,5}):([0-9]{2,5})(?![0-9:.])", _ports),
 )

@@ -14,6 +14,10 @@ Say = Callable[[re.Match[str]], str | None]
 DIGIT, LETTER, SIGN = "digit", "letter", "sign"
 CONTEXT = 40  # characters before and after a match that a rule may inspect
 
+EQUATED_BEFORE = re.compile(r"[=+*×÷−] ?\(?$")
+EQUATED_AFTER = re.compile(r"\)? ?[=+*×÷−](?!-)")
+"""An equation around a number."""
+
 
 class Rule(NamedTuple):
     starts: tuple[str, ...]

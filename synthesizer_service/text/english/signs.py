@@ -25,6 +25,9 @@ def _hash(match: re.Match[str]) -> str:
         return "number"
     if re.match(r"[A-Z]{1,4}-?[0-9]", after(match)):
         return "number"
+    lead, rest = before(match), after(match)
+    if rest.startswith(" of ") or (rest.startswith(":") and re.search("[a-z] $", lead)):
+        return "number"
     if after(match).startswith(" "):  # of a comment
         return ""
     return "hashtag" if re.match(r"[A-Za-z_]", after(match)) else "hash"
@@ -102,9 +105,9 @@ RULES = (
     rule(r"(?:(?<=[^A-Za-z0-9.)])|(?<!.))\.(?=[a-z]{2})", "dot", SIGN),
     rule(r"(?<=[a-z][a-z] )-(?=(?:[b-hj-z]|[b-df-hj-np-tv-z]{2})(?![A-Za-z0-9-]))", "dash", SIGN),
     rule(r"°(?:C|F)(?![A-Za-z])", _scale, SIGN),
-    rule(r":[a-z][a-z0-9_+-]{1,30}:(?![A-Za-z0-9:])", _shortcode, SIGN),
+    rule(r":(?:[a-z][a-z0-9_+-]{1,30}|[+-]1):(?![A-Za-z0-9:])", _shortcode, SIGN),
     rule(r"[%‰&@+°Ωµ]", lambda match: _WORDS[match[0]], SIGN),
-    rule(r"#{1,6}(?= [A-Za-z])", _heading, SIGN),
+    rule(r"#{1,6}(?= [A-Za-z])(?! of )", _heading, SIGN),
     rule(r"#(?P<tag>(?![A-Z]{1,4}-?[0-9])[A-Za-z][A-Za-z0-9_]{1,60})", _hashtag, SIGN),
     rule(r"(?<!\*)[*#](?![0-9A-Za-z*#_])", _press, SIGN),
     rule(r"(?<=[0-9])#(?![0-9A-Za-z])", "pound", SIGN),

@@ -102,10 +102,15 @@ RULES = (
     rule(
         rf"(?P<hour>1[0-2]|0?[1-9])\.(?P<minute>[0-5][0-9])(?P<second>)(?P<named>) ?{_HALF}", _clock
     ),
+    rule(  # 9:35a
+        r"(?P<hour>1[0-2]|0?[1-9]):(?P<minute>[0-5][0-9])(?P<second>)(?P<named>)(?P<half>[ap])"
+        r"(?![A-Za-z0-9.])",
+        _clock,
+    ),
     rule(
         r"(?<![0-9:/])(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])"
         r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6})?)?(?![0-9:/])"
-        rf"(?: ?{_HALF}|(?P<named> o'clock| noon| midnight)|h(?![A-Za-z]))?",
+        rf"(?: ?{_HALF}|(?P<named> o'clock| noon| midnight)| ?h(?![A-Za-z]))?",
         _clock,
     ),
     rule(rf"(?<![0-9:.,])(?P<hour>1[0-2]|0?[1-9]) ?{_HALF}", _hour),

@@ -52,6 +52,7 @@ _REPLACED = {
     "″": '"',
     "—": " -- ",  # an option of a command is --verbose
     "ə": "uh",
+    "¶": " paragraph ",
     "™": "",
     "®": "",
     "℠": "",
@@ -92,7 +93,7 @@ def _written(source: str, index: int, character: str) -> str:
         return GROUP_SPACE
     if _BLANK.match(character):
         return " "
-    if character == "★" and source[max(0, index - 1) : index].isdecimal():
+    if character == "★" and source[max(0, index - 2) : index].rstrip()[-1:].isdecimal():
         return " star"
     if character in _REPLACED:
         return _REPLACED[character]

@@ -252,6 +252,7 @@ PER = {
     "MB": "megabyte",
     "kWh": "kilowatt hour",
     "kcal": "kilocalorie",
+    "side": "side",
     "lb": "pound",
     "oz": "ounce",
     "gal": "gallon",

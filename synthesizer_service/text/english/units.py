@@ -69,8 +69,9 @@ def _measured(match: re.Match[str]) -> str | None:
 
 
 _CONTAINER = re.compile(  # 1 (14 oz) can, 400g tins
-    r"\)? (?:cans?|package|pkg|jars?|tins?|bags?|box|boxes|bottles?|block|tubs?|container|packets?|"
-    r"cartons?|sticks?|loaf|lens|lenses|resistor|capacitor)\b"
+    r"\) can\b|\)? (?:cans|can(?= of\b|[,.;)]|$| [a-z]{3,12}ed\b)|package|pkg|jars?|tins?|bags?|"
+    r"box|boxes|bottles?|block|tubs?|container|packets?|cartons?|sticks?|loaf|lens|lenses|resistor|"
+    r"capacitor)\b"
 )
 
 
@@ -161,7 +162,7 @@ def _is_meant(match: re.Match[str]) -> bool:
     unit, joint, rest = match["unit"], match["joint"], after(match)
     if len(unit) == 1 and unit.isupper() and not joint and _PLACE_BEFORE.search(before(match)):
         return False  # seat 12A
-    if unit == "W" and re.match(r" [0-9]{1,3}(?:st|nd|rd|th)\b", rest):
+    if unit == "W" and re.match(r"\.? [0-9]{1,3}(?:st|nd|rd|th)\b", rest):
         return False  # 350 W 42nd St
     if len(unit) == 1 and unit.isupper() and re.match(r"\. [A-Z][a-z]", rest):
         return False  # (c) 2023 J. Doe
@@ -282,6 +283,15 @@ RULES = (
     rule(
         rf"(?<=[0-9 ])(?P<unit>{_UNIT})(?:/(?P<per>{_PER}))?(?![A-Za-z0-9/^])", _after_power, LETTER
     ),
+    rule(  # 11.2 x10^9/L, 18/min
+        rf"(?:(?<=\^[0-9])|(?<=\^[0-9]{{2}}))/(?P<per>{_PER})(?![A-Za-z0-9])",
+        lambda match: f"per {_denominator(match['per'])}",
+        SIGN,
+    ),
+    rule(
+        rf"(?P<amount>{NUMBER})/(?P<per>min|hr|sec)(?![A-Za-z0-9])",
+        _per_unit,
+    ),
     rule(r"/(?= ?[0-9½])", _alternative, SIGN),
     rule(r"/(?=[0-9]{1,4}(?:\.[0-9]{1,2})? ?[A-Za-z])", _per_amount, SIGN),
     rule(r"(?<=degrees )[CF](?![A-Za-z0-9])", _scale, LETTER),
@@ -303,7 +313,7 @@ RULES = (
     ),
     rule(
         rf"{_AMOUNT}(?P<joint>[ -]?)(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
-        rf"(?:\.(?= ?[a-z(,;)]))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
+        rf"(?:\.(?= ?[a-z(,;)@&+/]))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
         r"(?![A-Za-z0-9]|/[A-Za-z])",
         _measured,
         DIGIT,
