@@ -208,7 +208,7 @@ export default {
 
   "history.title": "History",
   "history.none": "What you make appears here.",
-  "history.kept": "This browser keeps the last 50 speeches, the server keeps what is made in the background for a week. Closing the page does not stop it.",
+  "history.kept": "This browser keeps the last 50 speeches, the server keeps for some days what is made in the background. Closing the page does not stop it.",
   "history.more": "Show older ones",
   "history.taken": "Added. It is made in the background.",
   "history.deleted": "Deleted.",
