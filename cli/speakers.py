@@ -78,7 +78,7 @@ def _parts_of(voice: str) -> list[tuple[str, float]]:
     try:
         return blend_parts(voice)
     except BadBlend as error:
-        raise click.ClickException(f"--voice: {error}") from None
+        raise click.ClickException(f"voice: {error}") from None
 
 
 def _clip(voice: str) -> Path | None:

@@ -1,5 +1,6 @@
 """Request and response bodies of jobs."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -156,6 +157,7 @@ class JobObject(ResponseModel):
     ) -> Self:
         """common_delay: the reason for a delay of all jobs."""
         book = contents and contents.book
+        chapters = [_chapter(job, row) for row in contents.chapters] if contents else []
         failed = job.status == "failed"
         return cls.model_validate(
             {
@@ -172,14 +174,10 @@ class JobObject(ResponseModel):
                     "done": job.done,
                     "skipped": job.skipped,
                 },
-                "seconds_left": _seconds_left(job),
+                "seconds_left": _seconds_left(job, chapters),
                 "disk_bytes": job.disk_bytes or 0,
                 "book": book and {name: getattr(book, name) for name in JobBook.model_fields},
-                "chapters": (
-                    [_chapter(job, chapter) for chapter in contents.chapters]
-                    if contents and contents.chapters
-                    else None
-                ),
+                "chapters": chapters or None,
                 "from_job": job.from_job,
                 "error": {"code": job.error_code, "message": job.error_message} if failed else None,
                 "waiting_for": (
@@ -189,10 +187,14 @@ class JobObject(ResponseModel):
         )
 
 
-def _seconds_left(job: JobRow) -> int | None:
-    if job.status not in UNFINISHED or not job.done:
+def _seconds_left(job: JobRow, chapters: Sequence[JobChapter]) -> int | None:
+    """From the sentences made so far; those of reused chapters take no time."""
+    reused = [chapter for chapter in chapters if chapter.reused]
+    made = job.done - sum(chapter.done for chapter in reused)
+    left = job.sentences - job.done - sum(chapter.sentences - chapter.done for chapter in reused)
+    if job.status not in UNFINISHED or not made:
         return None
-    return round((job.spent_ms or 0) / job.done * (job.sentences - job.done) / 1000)
+    return round((job.spent_ms or 0) / made * left / 1000)
 
 
 def _chapter(job: JobRow, chapter: ChapterRow) -> JobChapter:

@@ -3,8 +3,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from gateway_service.books.audiobook import Tags
+from gateway_service.jobs.books import JobContents
 from gateway_service.jobs.schemas import JobObject, JobRequest
-from gateway_service.storage.tables import JobRow
+from gateway_service.storage.tables import ChapterRow, JobRow
 
 
 def row(status: str, **columns: Any) -> JobRow:
@@ -57,3 +59,15 @@ def test_request_needs_text_and_voice(missing: str) -> None:
 
     with pytest.raises(ValidationError, match=missing):
         JobRequest.model_validate(fields)
+
+
+def test_time_left_is_that_of_chapters_that_are_made() -> None:
+    job = row("running", sentences=100, done=52, spent_ms=4_000)
+    chapters = [
+        ChapterRow(number=1, title="", first=0, sentences=50, source=0),
+        ChapterRow(number=2, title="", first=50, sentences=10),
+        ChapterRow(number=3, title="", first=60, sentences=40, source=60),
+    ]
+    assert JobObject.of(job, JobContents(Tags(), chapters)).seconds_left == 16
+    copied = row("running", sentences=100, done=50, spent_ms=100)
+    assert JobObject.of(copied, JobContents(Tags(), chapters)).seconds_left is None
