@@ -34,6 +34,7 @@ from shared.http.websocket_protocol import (
     SOCKET_READ_BYTES,
     SOCKET_UNSENT_BYTES,
     SocketProtocol,
+    find_handshake_problem,
 )
 
 UVICORN_CONFIG: dict[str, Any] = {
@@ -164,6 +165,12 @@ class TimeoutProtocol(H11Protocol):
         self.socket_protocol = protocol
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        if problem := find_handshake_problem(event):
+            self.has_unread_body = True  # it may have one
+            self.reject(
+                InvalidRequest(f"{problem}; use a client of WebSockets", code="malformed_request")
+            )
+            return
         self.is_upgraded = True  # nothing of the request is left to arrive
         self.set_deadline(is_arriving=False)
         self.lingering.limit_buffers(SOCKET_READ_BYTES, SOCKET_UNSENT_BYTES)
@@ -198,9 +205,10 @@ class TimeoutProtocol(H11Protocol):
         self.reject(error)
 
     def shutdown(self) -> None:
-        super().shutdown()
-        if self.lingering.has_started:  # else the server waits for the client to leave
+        if self.transport.is_closing():  # else the server waits for the client to leave
             self.transport.close()
+        else:
+            super().shutdown()
 
     def on_response_complete(self) -> None:
         self.idle_since = self.loop.time()

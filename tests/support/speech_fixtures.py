@@ -93,7 +93,11 @@ def _served(chain: AsyncChain, settings: Settings) -> Iterator[tuple[str, AppSta
     app.include_router(stream_routes.router)
     state = state_of(app)
     state.socket_paths = frozenset({stream_routes.PATH})
-    options = {"ws": SocketProtocol, "ws_max_size": MAX_MESSAGE_BYTES}
+    options = {
+        "ws": SocketProtocol,
+        "ws_max_size": MAX_MESSAGE_BYTES,
+        "ws_per_message_deflate": False,
+    }
     with served(app, http=partial(TimeoutProtocol, state), **options) as url:
         yield url, state
 

@@ -143,6 +143,77 @@ def test_upgrade_is_ignored_where_there_is_no_websocket(keyless: SpeechServer, p
         assert orjson.loads(response.body or b"")
 
 
+HANDSHAKE = {
+    "Upgrade": b"websocket",
+    "Connection": b"Upgrade",
+    "Sec-WebSocket-Key": b"dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": b"13",
+    "Host": b"localhost",
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("Sec-WebSocket-Key", b""),
+        ("Sec-WebSocket-Key", b"short"),
+        ("Sec-WebSocket-Version", b""),
+        ("Sec-WebSocket-Version", b"8"),
+        ("Sec-WebSocket-Protocol", b"\xff"),
+        ("Sec-WebSocket-Protocol", b"openai-insecure-api-key.\xc3\xa9"),
+        ("Sec-WebSocket-Extensions", b"\xff; a=\xfe"),
+        ("Host", b"\xff"),
+        ("Host", b"xn--\xff"),
+        ("Connection", b"Upgrade, \xff"),
+        ("Content-Length", b"5"),
+        ("Transfer-Encoding", b"chunked"),
+    ],
+)
+def test_faulty_handshake_gets_an_error_and_leaves_nothing(
+    keyless: SpeechServer, field: str, value: bytes
+) -> None:
+    answer = handshake(keyless, **{**HANDSHAKE, field: value})
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    error = orjson.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+    assert error["code"] == "malformed_request"
+
+
+def test_faulty_handshakes_do_not_use_up_the_connections() -> None:
+    with speech_server(Settings(max_connections=4)) as server:
+        for _ in range(5):
+            assert handshake(server, **{**HANDSHAKE, "Sec-WebSocket-Protocol": b"\xff"})
+        with stream_client(server.url) as client:
+            assert_speaks(client)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("Sec-WebSocket-Extensions", b"permessage-deflate; client_max_window_bits=abc"),
+        ("Sec-WebSocket-Protocol", b",,"),
+        ("Content-Length", b"0"),
+        ("X-Other", b"\xff"),
+        ("Authorization", b"Bearer \xff"),
+    ],
+)
+def test_odd_handshake_is_accepted(keyless: SpeechServer, field: str, value: bytes) -> None:
+    answer = handshake(keyless, **{**HANDSHAKE, field: value})
+    assert answer.startswith(b"HTTP/1.1 101 ")
+
+
+def handshake(server: SpeechServer, **fields: bytes) -> bytes:
+    """The response to a handshake. An empty field is left out."""
+    lines = [f"GET {PATH} HTTP/1.1".encode()]
+    lines += [b"%b: %b" % (name.encode(), value) for name, value in fields.items() if value]
+    address = httpx.URL(server.url)
+    with socket.create_connection((address.host, address.port or 80), timeout=60) as connection:
+        connection.sendall(b"\r\n".join([*lines, b"", b""]))
+        answer = b""
+        while not answer.startswith(b"HTTP/1.1 101") and (part := connection.recv(4096)):
+            answer += part
+    return answer
+
+
 def test_plain_request_is_told_to_use_a_websocket(keyless: SpeechServer) -> None:
     answer = httpx.get(keyless.url + PATH)
     assert answer.status_code == 426

@@ -145,6 +145,7 @@ def test_uvicorn_has_the_websocket_methods_that_are_extended() -> None:
         "handle_ping": ["self", "event"],
         "resume_writing": ["self"],
         "run_asgi": ["self"],
+        "data_received": ["self", "data"],
     }.items():
         signature = inspect.signature(getattr(WSProtocol, method))
         assert list(signature.parameters) == parameters, method
