@@ -49,7 +49,7 @@ test-gateway: .venv/installed-dev
 test-others: .venv/installed-dev
 	COVERAGE_FILE=.coverage.others $(PYTEST) --ignore=tests/gateway_service
 
-# Three minutes. Not beside other tests, since replicas and nodes are killed under load.
+# Minutes. Not beside other tests, since replicas and nodes are killed under load.
 test-cluster: .venv/installed-cluster
 	$(BIN)/pytest -o faulthandler_timeout=0 -m cluster tests/deploy
 

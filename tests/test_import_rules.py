@@ -51,6 +51,7 @@ SHORT_MODULES = {
     "shared/atomic_files.py": "one function that packages of every kind use",
     "shared/http/request_id.py": "a context variable that the log and the client read",
     "shared/text/lexicon.py": "limits that the gateway and the synthesizer both check",
+    "benchmarks/cluster/apps.py": "imported by Ray's replicas, which need no more of the benchmark",
     "benchmarks/piper_joe.py": "one of the baselines, each a module of its name",
     "benchmarks/cluster/apps.py": "Ray imports an app by the name of its module",
     "benchmarks/services.py": "used by most benchmarks",
