@@ -117,11 +117,14 @@ class _MarkdownReader:
         return first, stop
 
     def _inline(self, token: Token, prefix: str) -> Iterator[Run]:
+        before = self._at
         _, stop = self._enter(token)
         end = self._lines[stop]
-        if prefix:
+        if prefix:  # may stand on a line before the text
+            entered, self._at = self._at, before
             yield from self._found(prefix, end)
-            yield self._run(" ", self._at, self._at + 1)
+            yield self._run(" ", self._at, self._at + self._parsed.startswith(" ", self._at))
+            self._at = max(self._at, entered)
         for child in token.children or []:
             yield from self._child(child, end)
 

@@ -72,10 +72,10 @@ def iter_sentences(
 _FOLDABLE = re.compile(r"\s{2,}|[^\S ]")
 _COLUMNS = re.compile(r"\S(?:\t| {2,})\s*+\S")  # of a table made with blanks
 _BETWEEN_CELLS = re.compile(r"(?<=\S)(?:[^\S\n]*\t[^\S\n]*| {3,})(?=\S)")
-_ITEM = re.compile(  # or a line of a log, or a header of a letter
+_ITEM = re.compile(  # or a line of a log
     r"(?:[-*•–]|(?:[0-9]{1,3}|[a-z]|[ivx]{1,4})[.)]) |[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:"
-    r"|[A-Z][A-Za-z-]{1,20}: \S"
 )
+_HEADER = re.compile(r"[A-Z][A-Za-z-]{1,20}: +\S")  # of a letter
 _LOWER_CASE_WORD = re.compile(r"\W*[a-zß-öø-ÿ]++(?![./:@_-]?\w)")
 _CAPITAL_OR_DIGIT = re.compile(r"\s*[A-Z0-9]")
 _FILLED = 0.75  # share of the longest line; shorter lines were not wrapped
@@ -104,12 +104,15 @@ def _lines(content: SpannedText) -> Iterator[SpannedText]:
 
 
 def _is_intended(text: str, line_end: int, longest: int, few: bool) -> bool:
-    line = text[text.rfind("\n", 0, line_end) + 1 : line_end].strip()
+    line_start = text.rfind("\n", 0, line_end) + 1
+    line = text[line_start:line_end].strip()
     next_end = text.find("\n", line_end + 1)
     next_line = text[line_end + 1 : next_end if next_end >= 0 else len(text)].strip()
     if not line or not next_line:
         return False
     if _ITEM.match(next_line):
+        return True
+    if _HEADER.match(next_line) and (not line_start or _HEADER.match(line)):
         return True
     needed = len(line) + 1 + len(next_line.split(maxsplit=1)[0])
     if _LOWER_CASE_WORD.match(next_line):

@@ -71,7 +71,9 @@ def read(text: str, lexicon: Lexicon = NO_LEXICON) -> Reading:
     words: list[Word] = []
     length, last = 0, ""
     within_word = False
-    for start, end, said, spaced in _without_stray_marks(spoken(text, lexicon)):
+    for start, end, said, spaced in _with_spaced_quotes(
+        _without_stray_marks(spoken(text, lexicon))
+    ):
         if last and said[0] not in _SPACE_AFTER and (spaced or _apart(last, said)):
             parts.append(" ")
             length += 1
@@ -97,7 +99,7 @@ def _without_stray_marks(found: list[Spoken]) -> list[Spoken]:
     """Drop marks that separate nothing: before the first word, and at the edges of parentheses."""
     kept: list[Spoken] = []
     if not any(_is_word(token.words) for token in found):
-        return found
+        return [token for token in found if token.words not in ",;:"]
     if found[0].words == "-" and found[1].spaced and found[1].words != "-":
         found = found[1:]  # of a list
     for token in found:
@@ -116,14 +118,27 @@ def _without_stray_marks(found: list[Spoken]) -> list[Spoken]:
             if kept and kept[-1].words == "(":
                 kept.pop()
                 continue
-        if not token.spaced and _is_word(token.words) and _is_quote_in_a_word(kept):
-            kept[-1] = kept[-1]._replace(spaced=True)
         kept.append(token)
     return kept
 
 
-def _is_quote_in_a_word(tokens: list[Spoken]) -> bool:
-    """PATH="home" """
+def _with_spaced_quotes(found: list[Spoken]) -> list[Spoken]:
+    """Part quotes from the words they touch: PATH="home", "AS IS"BASIS."""
+    kept: list[Spoken] = []
+    opened = False
+    for token in found:
+        touches = not token.spaced and _is_word(token.words) and _ends_with_quote(kept)
+        if touches and opened:
+            kept[-1] = kept[-1]._replace(spaced=True)
+        elif touches:
+            token = token._replace(spaced=True)
+        opened ^= token.words == '"'
+        kept.append(token)
+    return kept
+
+
+def _ends_with_quote(tokens: list[Spoken]) -> bool:
+    """True after a word and a quote without a space between them."""
     if len(tokens) < 2 or tokens[-1].words != '"' or tokens[-1].spaced:
         return False
     return _is_word(tokens[-2].words)

@@ -114,7 +114,13 @@ RULES = (
         LETTER,
     ),
     rule(r"ext(?= [0-9])", "extension", LETTER),
+    rule(
+        r"(?P<to>[NSEW])\.(?= (?:Korea|Carolina|Dakota|America|Africa|Ireland|Virginia|Asia)\b)",
+        lambda match: DIRECTIONS[match["to"]],
+        LETTER,
+    ),
     rule(r"Rm(?= [0-9])", "room", LETTER),
+    rule(r"[Nn]o\.(?= of\b)", "number", LETTER),
     rule(r"(?<=[0-9] )lg(?= [a-z])", "large", LETTER),
     rule(r"rev\.(?= ?[$€£+-]{0,2}[0-9])", "revenue", LETTER),
     rule(r"(?<=[0-9] )ea(?![A-Za-z.])", "each", LETTER),

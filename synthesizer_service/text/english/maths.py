@@ -181,6 +181,8 @@ def _menu(match: re.Match[str]) -> str | None:
 def _comparison(match: re.Match[str]) -> str | None:
     """A comparison between two operands or before a number."""
     sign, lead, rest = match[0], before(match), after(match)
+    if sign == "<" and rest.startswith("3") and re.search(r"\b(?:love|luv|miss)[a-z]? $", lead):
+        return None
     if sign == "<" and re.match(r"3(?:[ .!]*$| [^\w\s])", rest) and _HEART_BEFORE.search(lead):
         return None
     if sign == "≈" and not re.search(r"[\w)%°] ?$", lead):

@@ -95,6 +95,8 @@ def _lone(match: re.Match[str]) -> str | None:
     """A unit without a number: kWh/m^2, "weight in kg", "a mL"."""
     unit, power, per, lead = match["unit"], match["power"], match["per"], before(match)
     written = f"{unit}^{power}" if power else unit
+    if len(unit) == 1 and re.match(r"\. ?[A-Z]", after(match)):
+        return None  # in J. Smith's view
     led = re.search(r"\b(?:[Ii]n|[Pp]er) $|\($", lead)
     if per:
         is_unit = written in LONE_NUMERATORS and (unit, per) not in _NO_RATES
@@ -201,7 +203,7 @@ _EQUATION_AFTER = re.compile(r" ?[=+*/^)−-]")
 _FOODS = re.compile(
     r"(?: [a-z-]{3,12}){0,2} (?:salt|sugar|butter|oil|vanilla|pepper|baking|cinnamon|flour|milk|"
     r"water|honey|lemon|juice|soy|vinegar|garlic|ginger|paprika|cumin|yeast|nutmeg|cream|rice|oats|broth|"
-    r"stock|cheese|syrup|cocoa|chips|onions?|parsley|basil|oregano|thyme|cornstarch|soda|nuts|raisins)\b"
+    r"stock|cheese|syrup|cocoa|chips|onions?|parsley|basil|oregano|thyme|cornstarch|soda|nuts|raisins|coffee|tea)\b"
 )
 
 

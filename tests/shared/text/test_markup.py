@@ -127,6 +127,13 @@ def test_a_pause_that_is_too_long_is_an_error_with_its_place(text: str) -> None:
         said(text)
 
 
+def test_number_before_the_line_of_its_item_keeps_its_place() -> None:
+    (block,) = read_markup("1)\n1")
+
+    assert block.content.text == "1) 1"
+    assert block.content.source == (0, 4)
+
+
 def test_code_over_a_line_end_keeps_its_place() -> None:
     (block,) = read_markup("`\n`\n1")
 
