@@ -53,7 +53,6 @@ SHORT_MODULES = {
     "shared/text/lexicon.py": "limits that the gateway and the synthesizer both check",
     "benchmarks/cluster/apps.py": "imported by Ray's replicas, which need no more of the benchmark",
     "benchmarks/piper_joe.py": "one of the baselines, each a module of its name",
-    "benchmarks/cluster/apps.py": "Ray imports an app by the name of its module",
     "benchmarks/services.py": "used by most benchmarks",
     "gateway_service/string_limits.py": "limits that voices, jobs and speech share",
 }
