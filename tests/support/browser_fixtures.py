@@ -111,7 +111,10 @@ class Visits:
     def open(self, script: str = "", **options: Any) -> Page:
         """script: runs before the page's own."""
         context = self.chromium.new_context(
-            base_url=self.url, permissions=["microphone"], **{"locale": "en-US", **options}
+            base_url=self.url,
+            permissions=["microphone"],
+            reduced_motion="reduce",  # colours are final when they are looked at
+            **{"locale": "en-US", **options},
         )
         context.set_default_timeout(_TIMEOUT_MS)
         context.on("request", lambda request: self.requests.append(request.url))

@@ -329,7 +329,7 @@ def test_leaving_stops_the_work(
             client.connection.socket.shutdown(socket.SHUT_RDWR)
     wait_until(lambda: server.state.slot.running == 0)
     assert server.state.requests_in_progress == 0
-    assert len(server.services.vocoder.requests) == 1
+    assert len(server.services.vocoder.requests) <= 1  # not of the sentences that follow
 
 
 UNREAD: dict[str, Any] = {"max_queue": 1, "close_timeout": 0.1}
