@@ -38,6 +38,7 @@ VALID: dict[str, dict[str, Any]] = {
     "/v1/text": {"input": "Hello."},
     "/v1/jobs": {"input": "Hello.", "voice": "rowan"},
     "/v1/audio/voices": {"name": "Anna", "consent": "Anna said yes."},
+    "/v1/audio/voices/{voice}": {"name": "Anna"},
     "/inference-c/": {"text": "Hello.", "wav": [0.1], "sr": 16_000},
     "/inference-w/": {"text": "Hello.", "embed": stub_embed().tolist(), "sr": 16_000},
 }
@@ -136,6 +137,8 @@ def send(client: TestClient, string: String, value: str) -> Any:
         query = {"voice": "rowan"}
     elif string.place == JSON:
         body = {"json": VALID[string.path] | _field(string.name, value)}
+    elif string.method == "patch":
+        body = {"json": VALID[string.path]}
     elif string.method == "post":
         fields = {**VALID[string.path], **({string.name: value} if string.place == FORM else {})}
         body = {"files": {name: (None, text) for name, text in fields.items()}}
