@@ -55,6 +55,8 @@ CMD ["python", "-m", "cli", "wyoming", "--uri", "tcp://0.0.0.0:10200"]
 
 # docker build --target ray: the four apps in one image, for Ray Serve (docs/deploy-cluster.md).
 FROM torch AS ray
+# The KubeRay operator probes with wget.
+RUN apt-get update && apt-get install -y --no-install-recommends wget && rm -rf /var/lib/apt/lists/*
 COPY requirements-cluster.txt .
 RUN pip install --no-cache-dir --require-hashes -r requirements-cluster.txt
 COPY --from=native /app/synthesizer_service/ synthesizer_service/
@@ -71,7 +73,9 @@ COPY gateway_service gateway_service
 COPY deploy deploy
 USER better
 ENV HOME=/tmp PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-  RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=deploy.ray.proxy:middleware
+  RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=deploy.ray.proxy:middleware \
+  RAY_USAGE_STATS_ENABLED=0 RAY_worker_niceness=0 \
+  RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S=60 RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S=60
 EXPOSE 8000
 
 # Files of every app. A build without --build-arg SERVICE=encoder|synthesizer|vocoder|gateway ends here.

@@ -100,7 +100,8 @@ def status(dashboard: str, nodes: int | None) -> None:
                 f"{nodes - len(addresses)} of {nodes} nodes have not joined, or have left; the log "
                 "of `better cluster join` on each says why"
             )
-        if missing := {*SERVICES, "gateway"} - set(applications):
+        expected = {*SERVICES, "gateway", *(["worker"] if os.environ.get("REDIS_URL") else [])}
+        if missing := expected - set(applications):
             lines.append(f"not deployed: {', '.join(sorted(missing))}")
         if lines:
             raise ProcessError("\n".join(lines))

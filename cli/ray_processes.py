@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
@@ -18,13 +17,14 @@ from typing import Any, Self
 import httpx
 
 from cli.processes import ProcessError, ServiceDied, ServiceNotReady, check_port
+from shared.operating_system import ask_to_stop, kill_group, own_group
 from shared.services import SERVICES, url_settings
 from shared.settings import REPOSITORY
 from shared.stop_signals import stop_signals_held
 
 HOST = "127.0.0.1"
 NODE = "127.0.0.2"
-"""Address of Ray's own ports. Ray puts the machine's address in place of 127.0.0.1."""
+"""Address of Ray's own ports, on Linux. Ray puts the machine's address in place of 127.0.0.1."""
 CONFIG = REPOSITORY / "deploy/ray/serve.yaml"
 CALLBACK = "deploy.ray.proxy:middleware"
 OLDEST_RAY = (2, 60)
@@ -209,30 +209,29 @@ def start_ray(arguments: Sequence[str], environment: Mapping[str, str]) -> subpr
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
-        process_group=0,  # so that Ctrl-C reaches us alone
+        **own_group(),
     )
 
 
 def stop_ray(node: subprocess.Popen[bytes]) -> None:
     """Stop a node and all its processes."""
-    node.send_signal(signal.SIGTERM)
+    ask_to_stop(node)
     with suppress(subprocess.TimeoutExpired):
         node.wait(STOP_SECONDS)
-    with suppress(ProcessLookupError):
-        os.killpg(node.pid, signal.SIGKILL)
+    kill_group(node)
     node.wait()
 
 
 def check_version() -> None:
     """Raises ProcessError without Ray, or with an old one."""
     if find_spec("ray") is None:
-        raise ProcessError("ray is missing; install it: pip install 'better-api[cluster]'")
+        raise ProcessError("ray is missing; install it: pip install -e '.[cluster]'")
     installed = version("ray")
     if tuple(int(part) for part in installed.split(".")[:2]) < OLDEST_RAY:
         oldest = ".".join(map(str, OLDEST_RAY))
         raise ProcessError(
             f"ray {installed} is installed, but serve.yaml needs {oldest} or newer, the same on "
-            "every node; upgrade it: pip install --upgrade 'better-api[cluster]'"
+            "every node; upgrade it: pip install --upgrade -e '.[cluster]'"
         )
 
 

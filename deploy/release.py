@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -18,6 +19,8 @@ from shared.settings import REPOSITORY
 
 CHANGELOG, VERSION_FILE = "CHANGELOG.md", "shared/__init__.py"
 PLATFORMS = "linux/amd64,linux/arm64"
+TARGETS = ("ray", "wyoming")
+"""Of the Dockerfile, besides the four apps."""
 _VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
 CHECKLIST = """
 {version} is committed and tagged here. What is left:
@@ -103,14 +106,25 @@ def build_wheels(root: Path) -> None:
             env={**os.environ, "NATIVE_LOOPS": loops},
             check=True,
         )
+    check_loops(max((root / "dist").glob("*.whl"), key=lambda wheel: wheel.stat().st_mtime))
+
+
+def check_loops(wheel: Path) -> None:
+    """Raises ClickException for a wheel without loops; setup.py leaves out those that fail."""
+    with zipfile.ZipFile(wheel) as files:
+        if not any(name.endswith(".so") for name in files.namelist()):
+            raise click.ClickException(
+                f"{wheel.name} has no native loop; install g++, or see why it failed above"
+            )
 
 
 def checklist(version: str) -> str:
     """What a person does after `release`."""
+    options = {app: f"--build-arg SERVICE={app}" for app in all_apps()}
+    options |= {target: f"--target {target}" for target in TARGETS}
     images = "\n".join(
-        f"    docker buildx build --platform {PLATFORMS} --build-arg SERVICE={app} "
-        f"--tag better-{app}:{version} ."
-        for app in all_apps()
+        f"    docker buildx build --platform {PLATFORMS} {option} --tag better-{name}:{version} ."
+        for name, option in options.items()
     )
     name = f"better_api-{version}"
     return CHECKLIST.format(version=version, tag=f"v{version}", name=name, images=images)

@@ -14,20 +14,21 @@ CORES = 4  # of a machine
 LISTENERS = (20, 100, 500)
 PRICES = {"cloud, on demand": 0.05, "cloud, spare capacity": 0.015, "rented server": 0.007}
 """US dollars for a core and an hour: the order of size of such offers in 2026."""
+GATEWAY, PROXY = 0.011, 0.014
+"""CPU seconds for a second of speech, of the gateway and of Ray's proxy."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """Two networks, and CPU seconds for a second of speech. around: gateway and Ray's proxy."""
+    """Two networks, and CPU seconds that they take for a second of speech."""
 
     name: str
     synthesizer: float
     vocoder: float
-    around: float
 
     @property
     def seconds(self) -> float:
-        return self.synthesizer + self.vocoder + self.around
+        return self.synthesizer + self.vocoder + GATEWAY + PROXY
 
     @property
     def hours(self) -> float:
@@ -35,11 +36,11 @@ class Setup:
         return UTILISATION / self.seconds
 
     def replicas(self, listeners: int) -> dict[str, int]:
-        """A replica computes on one core."""
+        """A replica computes on one core. Ray runs a proxy on each machine besides."""
         return {
             "synthesizer": _cores(listeners * self.synthesizer),
             "vocoder": _cores(listeners * self.vocoder),
-            "gateway": _cores(listeners * self.around),
+            "gateway": _cores(listeners * GATEWAY),
         }
 
     def machines(self, listeners: int) -> int:
@@ -47,11 +48,10 @@ class Setup:
 
 
 # `benchmarks.cluster` measured the first setup; docs/benchmarks.md the other two networks.
-AROUND = 0.025
 SETUPS = (
-    Setup("bundled synthesizer, Vocos", 0.017, 0.029, AROUND),
-    Setup("full-size synthesizer, Vocos", 0.074, 0.029, AROUND),
-    Setup("bundled synthesizer, WaveRNN", 0.017, 0.21, AROUND),
+    Setup("bundled synthesizer, Vocos", 0.017, 0.029),
+    Setup("full-size synthesizer, Vocos", 0.074, 0.029),
+    Setup("bundled synthesizer, WaveRNN", 0.017, 0.21),
 )
 
 

@@ -1,8 +1,8 @@
 """The four apps and the worker as Ray Serve applications, one deployment each.
 
 `serve.yaml` imports them and sets replicas, resources and limits. A replica builds its app from the
-environment, and is ready once the app's lifespan has loaded the model. This is the only module
-besides the services themselves that imports them: a replica is the service.
+environment, and is ready once the app's lifespan has loaded the model. Outside the services, only
+this module and `benchmarks` import them: a replica is the service.
 """
 
 from collections.abc import Callable

@@ -77,6 +77,9 @@ def _is_service(path: str) -> bool:
 
 
 def _is_from_here(scope: Scope) -> bool:
+    # uvicorn takes the address from this header, which any caller may set; the gateway never does.
+    if any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
+        return False
     host = (scope.get("client") or ("", 0))[0]
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -2,7 +2,7 @@
 
 A book with one changed chapter is sent again, with the ID of the job that read it before. Chapters
 whose digest is the same are copied, sentence by sentence, by the worker that runs the new job. A
-sentence that is gone meanwhile, as the earlier job was deleted, is made again.
+sentence that is gone meanwhile, deleted with the earlier job, is made again.
 """
 
 from collections.abc import Sequence
@@ -67,10 +67,10 @@ class EarlierSentences:
         None if it must be made: its chapter has changed, or the earlier sentence is gone or was
         skipped.
         """
-        place = next((place for place in self._sources if position in place[0]), None)
-        if place is None:
+        found = next((source for source in self._sources if position in source[0]), None)
+        if found is None:
             return None
-        positions, source = place
+        positions, source = found
         with self._storage.read_session() as session:
             row = session.get(SentenceRow, (self._from_job, source + position - positions.start))
         if row is None or row.sound is None or not np.any(decode_flac(row.sound)):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAX_MESSAGE_BYTES = 2**19
 """Of one message, the lexicon of a session included; a longer one closes with 1009."""
 SOCKET_READ_BYTES = 2_048
-"""Read at a time. They may hold 340 messages, which are read before other connections are."""
+"""Bytes read at a time: at most 340 messages, handled before other connections get a turn."""
 SOCKET_UNSENT_BYTES = 16_384
 """Sending waits while more is unsent. Sound that has been sent cannot be taken back."""
 

@@ -32,7 +32,7 @@ def test_missing_ray_is_said_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ray_processes, "find_spec", lambda name: None)
-    assert up() == "Error: ray is missing; install it: pip install 'better-api[cluster]'\n"
+    assert up() == "Error: ray is missing; install it: pip install -e '.[cluster]'\n"
 
 
 @pytest.mark.parametrize(
@@ -221,6 +221,17 @@ def test_status_says_why_a_replica_is_missing(dashboard: str) -> None:
 def test_status_names_apps_that_are_not_deployed(dashboard: str) -> None:
     del Dashboard.applications["gateway"]
     assert "not deployed: gateway" in failure("status", "--dashboard", dashboard)
+
+
+def test_status_misses_the_worker_only_with_redis(
+    dashboard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del Dashboard.applications["gateway"]
+    Dashboard.applications.pop("worker", None)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    assert "not deployed: gateway\n" in failure("status", "--dashboard", dashboard)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:6379/0")
+    assert "not deployed: gateway, worker\n" in failure("status", "--dashboard", dashboard)
 
 
 def test_status_says_that_the_token_is_wrong(

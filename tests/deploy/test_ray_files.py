@@ -30,10 +30,12 @@ def behind_proxy(app: ASGIApp, client: str = "127.0.0.1") -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://proxy")
 
 
-def get(app: ASGIApp, path: str, client: str = "127.0.0.1") -> httpx.Response:
+def get(
+    app: ASGIApp, path: str, client: str = "127.0.0.1", headers: Mapping[str, str] | None = None
+) -> httpx.Response:
     async def ask() -> httpx.Response:
         async with behind_proxy(app, client) as http:
-            return await http.get(path)
+            return await http.get(path, headers=headers)
 
     return asyncio.run(ask())
 
@@ -86,6 +88,11 @@ def test_services_refuse_other_machines(path: str, client: str) -> None:
     assert get(FastAPI(), path, "127.0.0.1").status_code == 404
 
 
+def test_services_refuse_callers_that_claim_to_be_here() -> None:
+    answer = get(FastAPI(), "/encoder", headers={"X-Forwarded-For": "127.0.0.1"})
+    assert answer.json()["error"]["code"] == "forbidden"
+
+
 def test_gateway_answers_other_machines() -> None:
     assert get(PlainTextResponse("hello"), "/encoders", "10.0.0.7").text == "hello"
 
@@ -109,6 +116,17 @@ def test_callers_on_ray_find_the_services_and_need_keys(app: str) -> None:
         assert variables[f"{name.upper()}_URL"] == f"http://127.0.0.1:{port}/{name}"
     assert variables["BIND_HOST"] == CONFIG["http_options"]["host"] == "0.0.0.0"
     assert {name.lower() for name in variables} <= set(GatewaySettings.model_fields)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_on_ray_has_no_root_path(name: str) -> None:
+    """The gateway's settings, ROOT_PATH among them, stand in the environment of every node."""
+    assert APPS[name]["runtime_env"]["env_vars"]["ROOT_PATH"] == ""
+
+
+@pytest.mark.parametrize("name", ["gateway", "worker"])
+def test_gateway_on_ray_keeps_its_root_path(name: str) -> None:
+    assert "ROOT_PATH" not in APPS[name]["runtime_env"]["env_vars"]
 
 
 def test_replica_refuses_by_itself_before_ray_queues() -> None:

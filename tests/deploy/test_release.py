@@ -1,13 +1,15 @@
 """`make release`, in a small repository with the files that it changes."""
 
+import re
 import subprocess
+import zipfile
 from datetime import date
 from pathlib import Path
 
 import click
 import pytest
 
-from deploy.release import checklist, dated, release, section
+from deploy.release import TARGETS, check_loops, checklist, dated, release, section
 from shared.services import all_apps
 from tests.conftest import REPOSITORY
 
@@ -100,4 +102,23 @@ def test_version_that_has_its_section_already_gets_a_new_date() -> None:
 def test_checklist_names_every_image() -> None:
     text = checklist("1.2.3")
     assert [app for app in all_apps() if f"--tag better-{app}:1.2.3 ." in text] == [*all_apps()]
+    for target in TARGETS:
+        assert f"--target {target} --tag better-{target}:1.2.3 ." in text
     assert "better_api-1.2.3-py3-none-any.whl" in text
+
+
+def test_targets_are_those_of_the_dockerfile() -> None:
+    dockerfile = (REPOSITORY / "Dockerfile").read_text()
+    assert set(TARGETS) == set(re.findall(r"^# docker build --target (\w+):", dockerfile, re.M))
+
+
+@pytest.mark.parametrize("name", ["_decoder_loop_avx2.so", "inference.py"])
+def test_release_needs_native_loops(tmp_path: Path, name: str) -> None:
+    wheel = tmp_path / "better_api-1.2.3-cp311-cp311-linux_x86_64.whl"
+    with zipfile.ZipFile(wheel, "w") as files:
+        files.writestr(f"better_api/{name}", b"")
+    if name.endswith(".so"):
+        check_loops(wheel)
+    else:
+        with pytest.raises(click.ClickException, match="no native loop"):
+            check_loops(wheel)

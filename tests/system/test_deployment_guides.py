@@ -127,7 +127,7 @@ def test_cluster_guide_calls_what_there_is(tmp_path: Path) -> None:
         folders = [a for a in arguments if a.startswith("deploy/")]
         assert all((REPOSITORY / folder / "kustomization.yaml").is_file() for folder in folders)
     assert ["deploy", "deploy/ray/serve.yaml"] in called["serve"]
-    (extra,) = re.findall(r"better-api\[(\w+)\]", called["pip"][0][-1])
+    (extra,) = re.findall(r"\.\[(\w+)\]", called["pip"][0][-1])
     assert f"\n{extra} = " in (REPOSITORY / "pyproject.toml").read_text()
     assert set(called) == {"docker", "kubectl", "pip", "better", "ray", "serve"}
 
