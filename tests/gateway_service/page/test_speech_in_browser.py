@@ -159,6 +159,27 @@ def test_volume_and_speed_of_playback_are_kept(visits: Visits) -> None:
     expect(page.locator(".now")).to_have_count(1)
 
 
+def test_sound_plays_while_the_file_of_another_is_fetched(visits: Visits) -> None:
+    page = visits.open()
+    was_revoked = page.evaluate("""async () => {
+        const { player } = await import("/static/player.js");
+        const { wavFile } = await import("/static/wav.js");
+        const address = () => URL.createObjectURL(wavFile(new Int16Array(48_000), 24_000));
+        const item = { title: "", voice: "" };
+        const late = address();
+        let arrive;
+        player.load({ ...item, id: "late", open: () => new Promise((done) => (arrive = done)) });
+        const playing = player.play(0);
+        player.load({ ...item, id: "next", open: async () => address() });
+        await player.play(0);
+        arrive(late);
+        await playing;
+        return fetch(late).then(() => false, () => true);
+    }""")
+    assert was_revoked
+    expect(player(page).get_by_role("button", name="Pause")).to_be_visible()
+
+
 def test_details_show_plots_described_in_words(visits: Visits) -> None:
     page = visits.open()
     speak(page)
