@@ -191,7 +191,7 @@ def test_older_entries_are_shown_when_asked_for(visits: Visits, site: Site) -> N
 
 def test_sentences_that_could_not_be_spoken_are_counted(visits: Visits, site: Site) -> None:
     page = visits.open()
-    site.services.vocoder.refusal = Refusal(400, code="too_long", times=1)
+    site.services.synthesizer.refusal = Refusal(400, code="nothing_to_speak", times=1)
     make_job(page)
     expect(entries(page).get_by_text("Finished")).to_be_visible()
     expect(entries(page).get_by_text("1 could not be spoken")).to_be_visible()
@@ -199,7 +199,7 @@ def test_sentences_that_could_not_be_spoken_are_counted(visits: Visits, site: Si
 
 def test_failed_job_says_why_in_the_language_of_the_page(visits: Visits, site: Site) -> None:
     page = visits.open(locale="ko-KR")
-    site.services.vocoder.refusal = Refusal(400, code="speech_failed")
+    site.services.synthesizer.refusal = Refusal(400, code="speech_failed")
     page.locator("#text").fill(TWO_SENTENCES)
     page.locator("#later").click()
     reason = page.locator("#history-list .error")
