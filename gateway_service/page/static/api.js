@@ -148,7 +148,7 @@ function dataOf(event) {
     return null; // a comment, sent to keep the connection open
   }
   const data = JSON.parse(lines.map((line) => line.slice(5)).join("\n"));
-  if (data.error) {
+  if (data.type === "error") { // a job that failed has a field `error` too
     const { code, message } = data.error;
     throw reported(new ApiError(KINDS_BY_CODE.get(code) ?? "cut", message, code));
   }

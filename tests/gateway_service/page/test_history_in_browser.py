@@ -25,7 +25,6 @@ from tests.support.browser_fixtures import (
     visits,
 )
 from tests.support.epubs import epub3
-from tests.support.stub_services import Refusal
 
 STORAGE_IS_FULL = """
     IDBObjectStore.prototype.put = () => {
@@ -189,21 +188,19 @@ def test_older_entries_are_shown_when_asked_for(visits: Visits, site: Site) -> N
     expect(history(page).get_by_role("button", name="Show older ones")).to_be_hidden()
 
 
-def test_sentences_that_could_not_be_spoken_are_counted(visits: Visits, site: Site) -> None:
+def test_sentences_that_could_not_be_spoken_are_counted(visits: Visits) -> None:
     page = visits.open()
-    site.services.synthesizer.refusal = Refusal(400, code="nothing_to_speak", times=1)
-    make_job(page)
+    make_job(page, "One is here. ½. Two is there.")
     expect(entries(page).get_by_text("Finished")).to_be_visible()
     expect(entries(page).get_by_text("1 could not be spoken")).to_be_visible()
 
 
-def test_failed_job_says_why_in_the_language_of_the_page(visits: Visits, site: Site) -> None:
+def test_failed_job_says_why_in_the_language_of_the_page(visits: Visits) -> None:
     page = visits.open(locale="ko-KR")
-    site.services.synthesizer.refusal = Refusal(400, code="speech_failed")
-    page.locator("#text").fill(TWO_SENTENCES)
+    page.locator("#text").fill("½.")
     page.locator("#later").click()
     reason = page.locator("#history-list .error")
-    expect(reason).to_contain_text("또렷하게 읽지 못했습니다")
+    expect(reason).to_contain_text("읽을 수 있는 부분이 없습니다")
     expect(reason.locator("details [lang=en]")).to_be_hidden()
 
 
