@@ -1,7 +1,7 @@
 /**
  * The browser's store of speeches and job texts, in IndexedDB: the last short speeches with their
- * sound, and what jobs were asked for. Where storage is blocked or full, the page's memory takes its place until it is closed.
- * Changes are told to this page and to the other tabs.
+ * sound, and what jobs were asked for. Where storage is blocked or full, the page's memory takes its
+ * place until it is closed. Changes are told to this page and to the other tabs.
  */
 
 import { Speech } from "./speech.js";

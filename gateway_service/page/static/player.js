@@ -42,8 +42,6 @@ class Player extends EventTarget {
         this.pause();
       }
     });
-    // Sound of other parts of the page: capture sees the events of every audio element in it.
-    document.addEventListener("play", () => this.pause(), true);
   }
 
   /** Whether the file of the item is being fetched. */
@@ -177,7 +175,9 @@ class Player extends EventTarget {
         this.#audio.volume = this.#volume;
       }
     } finally {
-      this.#opening = this.#opening === item ? null : this.#opening;
+      if (this.#opening === item) {
+        this.#opening = null;
+      }
       this.#changed();
     }
   }

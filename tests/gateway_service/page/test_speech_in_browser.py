@@ -316,6 +316,24 @@ def test_sentences_are_one_tab_stop(visits: Visits) -> None:
     expect(page.get_by_role("button", name="Say it differently")).to_be_focused()
 
 
+def test_every_sentence_of_a_long_text_is_reached_by_keys(visits: Visits) -> None:
+    page = visits.open()
+    page.evaluate("""async () => {
+        const { Reader } = await import("/static/reader.js");
+        const list = document.getElementById("sentences");
+        list.closest("section").hidden = false;
+        const sentence = (_, at) => ({ text: `Sentence ${at}.`, start: at, end: at + 1, words: [] });
+        new Reader(list, () => {}).show(Array.from({ length: 450 }, sentence));
+    }""")
+    first = result(page).get_by_role("button", name="Sentence 0.", exact=True)
+    first.focus()
+    for key, number in {"End": 449, "ArrowUp": 448, "Home": 0}.items():
+        page.keyboard.press(key)
+        reached = result(page).get_by_role("button", name=f"Sentence {number}.", exact=True)
+        expect(reached).to_be_focused()
+    expect(first).to_have_attribute("aria-current", "true")
+
+
 def test_failed_attempt_keeps_the_speech_before_it(visits: Visits, site: Site) -> None:
     visits.expected = (REFUSED,)
     page = visits.open()
