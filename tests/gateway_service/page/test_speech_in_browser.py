@@ -322,7 +322,9 @@ def test_every_sentence_of_a_long_text_is_reached_by_keys(visits: Visits) -> Non
         const { Reader } = await import("/static/reader.js");
         const list = document.getElementById("sentences");
         list.closest("section").hidden = false;
-        const sentence = (_, at) => ({ text: `Sentence ${at}.`, start: at, end: at + 1, words: [] });
+        const sentence = (_, at) => (
+            { text: `Sentence ${at}.`, start: at, end: at + 1, words: [] }
+        );
         new Reader(list, () => {}).show(Array.from({ length: 450 }, sentence));
     }""")
     first = result(page).get_by_role("button", name="Sentence 0.", exact=True)
