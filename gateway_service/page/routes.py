@@ -40,8 +40,10 @@ _files = StaticFiles(directory=STATIC)
 
 @router.get("/")
 async def index(request: Request) -> Response:
-    """Serve the page. The address of its preview picture is absolute, because link previews
-    need an absolute URL."""
+    """Serve the page.
+
+    The address of its preview picture is absolute, because link previews need an absolute URL.
+    """
     page = (STATIC / "index.html").read_text()
     content = page.replace(PREVIEW, f"{html.escape(str(request.base_url))}{PREVIEW}", 1).encode()
     tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
