@@ -40,7 +40,10 @@ _files = StaticFiles(directory=STATIC)
 
 @router.get("/")
 async def index(request: Request) -> Response:
-    """Serve the page. The address of its preview picture is absolute, as those who show it ask."""
+    """Serve the page.
+
+    The address of its preview picture is absolute, because link previews need an absolute URL.
+    """
     page = (STATIC / "index.html").read_text()
     content = page.replace(PREVIEW, f"{html.escape(str(request.base_url))}{PREVIEW}", 1).encode()
     tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
@@ -55,7 +58,7 @@ async def index(request: Request) -> Response:
 
 @router.get("/favicon.ico")
 async def favicon(request: Request) -> Response:
-    """Serve the icon that browsers ask for under this path by themselves."""
+    """Serve the icon that browsers request by default."""
     return await _file("images/favicon.ico", request)
 
 

@@ -1,5 +1,6 @@
 /** The dialog for a new voice, in three steps: recordings, their check, name and consent. */
 
+import { ApiError } from "./api.js";
 import { characterOf } from "./character.js";
 import { playClip, stopClip, unlockClips } from "./clip.js";
 import { element, input } from "./dom.js";
@@ -101,7 +102,7 @@ function showAll() {
   if (all.length) {
     hideError(element("no-sample"));
   }
-  showSamples("samples", all, { onRemove: remove });
+  showSamples("samples", all, element("record-error"), { onRemove: remove });
   element("samples-title").hidden = !all.length;
 }
 
@@ -149,13 +150,13 @@ async function showVerdicts() {
   element("check-again").hidden = true;
   let usable = false;
   const all = samples.allSamples();
-  showSamples("verdicts", all, {});
+  showSamples("verdicts", all, alert, {});
   element("verdicts").ariaBusy = "true";
   setText(element("check-status"), "verdict.listening");
   /** @type {HTMLButtonElement} */ (element("to-name")).disabled = true;
   try {
     const checks = await samples.verdicts();
-    showSamples("verdicts", all, { checks });
+    showSamples("verdicts", all, alert, { checks });
     usable = checks.some((one) => one.usable);
     setText(element("check-status"), usable ? "verdict.ready" : "verdict.noneUsable");
   } catch (error) {
@@ -180,10 +181,13 @@ function missingEntry() {
 
 async function hear() {
   const button = /** @type {HTMLButtonElement} */ (element("hear-unsaved"));
-  const alert = element("consent-error");
-  hideError(alert);
+  hideErrors();
+  if (!input("consent-statement").value.trim()) {
+    askForStatement();
+    return;
+  }
   if (!input("consent").checked) {
-    showHint(alert, "new.needsConsent", input("consent"));
+    showHint(element("consent-error"), "new.needsConsent", input("consent"));
     return;
   }
   if (button.ariaPressed === "true") {
@@ -200,17 +204,38 @@ async function hear() {
     button.ariaPressed = "true";
     await playClip(sound, () => (button.ariaPressed = "false"));
   } catch (error) {
-    showError(element("new-voice-error"), error);
+    showFault(error);
   }
   button.ariaBusy = "false";
+}
+
+function hideErrors() {
+  for (const id of ["name-error", "statement-error", "consent-error", "new-voice-error"]) {
+    hideError(element(id));
+  }
+}
+
+function askForStatement() {
+  showHint(element("statement-error"), "new.needsStatement", input("consent-statement"));
+}
+
+/** @param {unknown} error is shown at the field that it concerns. */
+function showFault(error) {
+  const { code, param } = error instanceof ApiError ? error : new ApiError("page");
+  if (param === "consent" && code === "invalid_value") {
+    askForStatement();
+    return;
+  }
+  const isName = NAME_CODES.includes(code);
+  const field = isName ? input("voice-name") : undefined;
+  showError(element(isName ? "name-error" : "new-voice-error"), error, field);
+  field?.focus();
 }
 
 async function save() {
   const entry = missingEntry();
   const alertOf = { "voice-name": "name-error", consent: "consent-error" };
-  for (const id of ["name-error", "statement-error", "consent-error", "new-voice-error"]) {
-    hideError(element(id));
-  }
+  hideErrors();
   if (entry) {
     const alert = alertOf[/** @type {keyof typeof alertOf} */ (entry.field)] ?? "statement-error";
     showHint(element(alert), entry.key, element(entry.field));
@@ -225,11 +250,7 @@ async function save() {
   try {
     await saveAll();
   } catch (error) {
-    const { code = "" } = /** @type {{code?: string}} */ (error);
-    const isName = NAME_CODES.includes(code);
-    const field = isName ? input("voice-name") : undefined;
-    showError(element(isName ? "name-error" : "new-voice-error"), error, field);
-    field?.focus();
+    showFault(error);
   }
   setText(element("save-status"), "");
   button.ariaBusy = "false";

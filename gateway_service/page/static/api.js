@@ -11,11 +11,13 @@ export class ApiError extends Error {
    * @param {string} kind its words are the string `error.${kind}`, if the code has none.
    * @param {string} [message] the server's message, in English.
    * @param {string} [code] of the API; its words are the string `code.${code}`.
+   * @param {string} [param] the field at fault.
    */
-  constructor(kind, message = "", code = "") {
+  constructor(kind, message = "", code = "", param = "") {
     super(message);
     this.kind = kind;
     this.code = code;
+    this.param = param;
   }
 }
 
@@ -89,7 +91,8 @@ async function errorOf(response) {
   if (kind === "key") {
     document.dispatchEvent(new Event("keyneeded"));
   }
-  return reported(new ApiError(kind, body.error?.message, body.error?.code));
+  const { message, code, param } = body.error ?? {};
+  return reported(new ApiError(kind, message, code, param ?? ""));
 }
 
 /**
@@ -145,7 +148,7 @@ function dataOf(event) {
     return null; // a comment, sent to keep the connection open
   }
   const data = JSON.parse(lines.map((line) => line.slice(5)).join("\n"));
-  if (data.error) {
+  if (data.type === "error") { // a job that failed has a field `error` too
     const { code, message } = data.error;
     throw reported(new ApiError(KINDS_BY_CODE.get(code) ?? "cut", message, code));
   }

@@ -4,7 +4,7 @@ import { store, stored } from "./storage.js";
 
 /** @typedef {{voice: string, weight: number}[]} Parts */
 
-const KEPT = "blends";
+export const BLENDS = "blends"; // name of the stored value
 const PART = /^([^()+]+)\((\d+)\)$/;
 const MAX_BLENDS = 12;
 
@@ -28,7 +28,7 @@ export function partsOf(blend) {
 /** @returns {string[]} the newest first. */
 export function blends() {
   try {
-    const found = JSON.parse(stored(KEPT) ?? "[]");
+    const found = JSON.parse(stored(BLENDS) ?? "[]");
     return Array.isArray(found) ? found.filter((one) => partsOf(String(one)).length > 1) : [];
   } catch {
     return [];
@@ -58,5 +58,5 @@ export function replaceInBlends(before, after) {
 
 /** @param {string[]} all */
 function keepAll(all) {
-  store(KEPT, JSON.stringify(all), { persistent: true });
+  store(BLENDS, JSON.stringify(all), { persistent: true });
 }

@@ -19,6 +19,7 @@ export function setUpBlendForm() {
   for (const id of ["blend-first", "blend-second", "blend-share"]) {
     element(id).addEventListener("input", showShares);
   }
+  document.addEventListener("languagechange", showShares);
   element("blend-hear").addEventListener("click", hear);
   element("blend-form").addEventListener("submit", (event) => {
     event.preventDefault();

@@ -1,11 +1,12 @@
 /** The dialog for a book, and new jobs of texts. */
 
+import { ApiError } from "./api.js";
 import { element, input } from "./dom.js";
-import { hideError, showError } from "./errors.js";
+import { hideError, showError, showHint } from "./errors.js";
 import { addNewJob } from "./history.js";
 import { newBook, newJob } from "./jobs.js";
 import { setText } from "./language.js";
-import { speed } from "./speech_form.js";
+import { speed as chosenSpeed } from "./speech_form.js";
 import { selectedVoice, voiceName } from "./voices.js";
 
 /** @type {File | null} */
@@ -26,6 +27,7 @@ export async function openBook(chosen) {
   file = chosen;
   hideError(element("book-error"));
   element("book-name").textContent = chosen.name;
+  input("book-chapters").value = "";
   dialog().showModal();
   try {
     const voice = voiceName(await selectedVoice());
@@ -45,7 +47,7 @@ async function makeBook() {
   try {
     const spec = {
       voice: await selectedVoice(),
-      speed: speed(),
+      speed: chosenSpeed(),
       response_format: input("book-format").value,
       chapters: input("book-chapters").value.trim(),
     };
@@ -53,7 +55,11 @@ async function makeBook() {
     dialog().close();
     element("history-title").focus();
   } catch (error) {
-    showError(element("book-error"), error);
+    if (error instanceof ApiError && error.param === "chapters") {
+      showHint(element("book-error"), "book.wrongChapters", input("book-chapters"));
+    } else {
+      showError(element("book-error"), error);
+    }
   }
   button.ariaBusy = "false";
 }
@@ -61,15 +67,15 @@ async function makeBook() {
 /**
  * Has a text made in the background.
  * @param {string} text
- * @param {number} pace
+ * @param {number} speed
  */
-export async function startJob(text, pace) {
+export async function startJob(text, speed) {
   const alert = element("speech-error");
   hideError(alert);
   setText(element("history-status"), "");
   try {
     const response_format = input("job-format").value;
-    const spec = { input: text, speed: pace, voice: await selectedVoice(), response_format };
+    const spec = { input: text, speed, voice: await selectedVoice(), response_format };
     await addNewJob(await newJob(spec), spec);
     element("history-title").focus();
   } catch (error) {

@@ -1,5 +1,7 @@
 /** Short sounds: a voice's line, a sample. One sounds at a time, and none beside the player. */
 
+import { player } from "./player.js";
+
 /** @type {{source: AudioBufferSourceNode, onEnd: () => void} | null} */
 let playing = null;
 /** @type {AudioContext | undefined} */
@@ -35,7 +37,7 @@ export async function playClip(blob, onEnd) {
     return Boolean(buffer);
   }
   const source = new AudioBufferSourceNode(context, { buffer });
-  source.connect(context.destination);
+  source.connect(new GainNode(context, { gain: player.volume })).connect(context.destination);
   source.onended = stopClip;
   playing = { source, onEnd };
   source.start();

@@ -3,8 +3,10 @@
 import { call, postJson } from "./api.js";
 import { captionFile } from "./captions.js";
 import { download } from "./dom.js";
+import { BOOK_FORMATS, pathOf, titleOf } from "./jobs.js";
 import { firstWords } from "./speech.js";
 import { RATE } from "./track.js";
+import { voiceName } from "./voices.js";
 import { wavFile } from "./wav.js";
 
 /** @typedef {{label: string, format: string, save: () => Promise<void>}} Entry label: string key. */
@@ -76,14 +78,13 @@ async function fromServer({ text: input, ...request }, format, name) {
  * @returns {Entry[]}
  */
 export function filesOfJob(job) {
-  const path = `v1/jobs/${encodeURIComponent(job.id)}`;
   const entry = (/** @type {string} */ label, /** @type {string} */ format, /** @type {string} */ from) => ({
     label,
     format,
     save: async () => {
       const ending = format === "karaoke" ? "words.vtt" : format;
-      const blob = await (await call(`${path}/${from}`)).blob();
-      download(blob, fileName(job.voice, job.book?.title || job.preview, ending));
+      const blob = await (await call(`${pathOf(job.id)}/${from}`)).blob();
+      download(blob, fileName(voiceName(job.voice), job.book?.title || job.preview, ending));
     },
   });
   const entries = [entry("download.sound", job.response_format, "audio")];
@@ -95,4 +96,19 @@ export function filesOfJob(job) {
     );
   }
   return entries;
+}
+
+/**
+ * @param {import("./jobs.js").Job} job
+ * @param {number} number of a chapter that is completed.
+ * @param {string} title of the chapter.
+ * @returns {Entry[]}
+ */
+export function filesOfChapter(job, number, title) {
+  const format = BOOK_FORMATS.has(job.response_format) ? "mp3" : job.response_format;
+  const name = fileName(voiceName(job.voice), title || `${titleOf(job)} ${number}`, format);
+  const save = async () => {
+    download(await (await call(`${pathOf(job.id)}/chapters/${number}/audio`)).blob(), name);
+  };
+  return [{ label: "download.sound", format, save }];
 }

@@ -23,6 +23,7 @@ const MALFORMED = new Set([
   "preflight_refused",
   "method_not_allowed",
   "too_many_values",
+  "websocket_needed",
 ]);
 
 /**
@@ -121,7 +122,7 @@ export function hideErrors(kind) {
  * @param {string} message in English.
  * @returns {HTMLElement}
  */
-function fullMessage(message) {
+export function fullMessage(message) {
   const details = document.createElement("details");
   details.className = "said";
   const summary = document.createElement("summary");

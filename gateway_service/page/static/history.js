@@ -5,21 +5,22 @@ import { confirmed, element } from "./dom.js";
 import { filesOfJob, filesOfSpeech } from "./downloads.js";
 import { hideError, showError } from "./errors.js";
 import { HistoryRow } from "./history_row.js";
-import { factsOf, isFinal, jobOf, jobsAfter, newJob, pathOf, soundAddress, titleOf } from "./jobs.js";
+import { BOOK_FORMATS, factsOf, isFinal, jobOf, jobsAfter, newJob, pathOf, titleOf } from "./jobs.js";
 import { afterKeeping, forget, forgetJob, keepJob, keptJob, keptSpeech, keptSpeeches, onTold, tell } from "./kept.js";
 import { setText } from "./language.js";
 import { player } from "./player.js";
-import { hideResult, isShown, showJob, showSpeech } from "./result.js";
+import { hideResult, isShown, playChapter, showJob, SHOWN, showSpeech } from "./result.js";
 import { firstWords, newSeed } from "./speech.js";
-import { speakRequest } from "./speech_form.js";
+import { speakRequest, stopReceiving } from "./speech_form.js";
+import { stored } from "./storage.js";
 import { deleteLater, undo } from "./undo.js";
+import { onVoicesListed } from "./voices.js";
 
 /** @typedef {import("./jobs.js").Job} Job */
 
 const MAX_FOLLOWED = 3; // browsers open six connections to a server; leave some for other calls
 const RETRY_MILLISECONDS = 5000;
 const ROWS = 10; // shown at first, and more at each click
-const BOOK_FORMATS = new Set(["m4b", "zip"]);
 
 /** @type {Map<string, HistoryRow>} */
 const rows = new Map();
@@ -36,6 +37,7 @@ export function setUpHistory() {
   element("history-more").addEventListener("click", showOlder);
   element("history-undo").addEventListener("click", undo);
   player.addEventListener("change", showPlaying);
+  onVoicesListed(() => jobs.forEach((job, id) => rows.get(id)?.update(factsOf(job))));
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") {
       showHistory(); // other devices make jobs too
@@ -46,16 +48,18 @@ export function setUpHistory() {
     if (type === "hidden" || type === "gone") {
       hide(id);
     } else {
-      hidden.delete(id);
+      if (type === "shown") {
+        hidden.delete(id);
+      }
       showErrorOf(type === "speech" ? showSpeeches : showAll);
     }
   });
 }
 
-/** Shows the last speech of this browser, as it was left. */
+/** Shows the speech that was on the page, or the last one of this browser. */
 export async function showLastSpeech() {
   const [last] = await keptSpeeches();
-  const speech = last ? await keptSpeech(last.id) : null;
+  const speech = (await keptSpeech(stored(SHOWN) ?? "")) ?? (last ? await keptSpeech(last.id) : null);
   if (speech && !player.item) {
     showSpeech(speech);
   }
@@ -146,7 +150,9 @@ function settle() {
 
 function showPlaying() {
   for (const row of rows.values()) {
-    row.playing = player.playing && player.item?.id === row.id;
+    const id = player.playing ? (player.item?.id ?? "") : "";
+    row.playing = id === row.id;
+    row.playingChapter = id.startsWith(`${row.id}/`) ? Number(id.slice(row.id.length + 1)) : 0;
   }
 }
 
@@ -177,7 +183,7 @@ function showRecord(record) {
   const note = state === "done" ? "history.seconds" : "history.part";
   row.update({
     title: firstWords(request.text), voice: voiceName, time: createdAt, notes: [{ key: note, values: { seconds } }],
-    messages: [], failed: false, progress: null, playable: true, savable: true, ended: true,
+    problem: null, messages: [], progress: null, playable: true, savable: true, ended: true,
   });
 }
 
@@ -185,19 +191,22 @@ function showRecord(record) {
  * Adds a job, or what has changed of it.
  * @param {Job} job
  */
-export function addJob(job) {
+function addJob(job) {
   if (hidden.has(job.id)) {
     return;
   }
   const before = jobs.get(job.id);
   job.book ??= before?.book ?? null;
   job.chapters ??= before?.chapters ?? null;
+  if (!job.notes?.length) {
+    job.notes = before?.notes;
+  }
   jobs.set(job.id, job);
   const row = rows.get(job.id) ?? newRow(job);
   rows.set(job.id, row);
   row.update(factsOf(job));
   if (job.chapters) {
-    row.showChapters(job.chapters, ({ number }) => playChapter(job, number));
+    row.showChapters(job.chapters, (chapter) => playChapter(jobNow(job.id), chapter));
   }
   if (before && before.state !== job.state) {
     setText(element("history-status"), `history.now.${job.state}`, { title: titleOf(job) });
@@ -274,22 +283,6 @@ async function playOr(id, show) {
       await player.play(0);
     }
   });
-}
-
-/**
- * @param {Job} job
- * @param {number} number of the chapter.
- */
-function playChapter(job, number) {
-  const id = `${job.id}/${number}`;
-  if (player.item?.id === id) {
-    player.toggle();
-    return;
-  }
-  const chapter = job.chapters?.find((other) => other.number === number);
-  const open = () => soundAddress(`${pathOf(job.id)}/chapters/${number}/audio`);
-  player.load({ id, title: chapter?.title || titleOf(job), voice: job.voice, open });
-  player.play(0);
 }
 
 /**
@@ -379,6 +372,7 @@ async function committed(id, commit, show) {
 /** @param {string} id */
 function hide(id) {
   hidden.add(id);
+  stopReceiving(id);
   rows.get(id)?.item.remove();
   rows.delete(id);
   hideResult(id);

@@ -1,6 +1,6 @@
 /** A row of the history: a speech or a job. It is updated in place, and keeps the focus. */
 
-import { serverMessage } from "./errors.js";
+import { fullMessage, serverMessage } from "./errors.js";
 import { setLabel, setText, setTime } from "./language.js";
 import { Menu } from "./menu.js";
 
@@ -18,8 +18,9 @@ import { Menu } from "./menu.js";
  * @property {string} voice
  * @property {number} time milliseconds since 1970
  * @property {{key: string, values: import("./language.js").Values}[]} notes
+ * @property {{key: string, message: string} | null} problem why it failed: a string key, and the
+ *   server's message.
  * @property {string[]} messages of the server.
- * @property {boolean} failed
  * @property {number | null} progress 0 to 1; null once it has ended.
  * @property {boolean} playable
  * @property {boolean} savable
@@ -32,8 +33,11 @@ export class HistoryRow {
   #facts = document.createElement("p");
   #notes = document.createElement("p");
   #progress = document.createElement("progress");
-  #reason = document.createElement("p");
+  #reason = document.createElement("div");
+  #reasonShown = "";
   #chapters = document.createElement("ol");
+  /** @type {number[]} of the chapters. */
+  #numbers = [];
   #play;
   #download;
   #redo;
@@ -74,7 +78,7 @@ export class HistoryRow {
 
   /** @param {Facts} facts */
   update(facts) {
-    const { title, voice, time, notes, messages, failed, progress, playable, savable, ended } = facts;
+    const { title, voice, time, notes, problem, messages, progress, playable, savable, ended } = facts;
     this.time = time;
     this.#title.textContent = title;
     this.#showFacts(voice, time);
@@ -82,9 +86,7 @@ export class HistoryRow {
     this.#progress.hidden = progress === null;
     this.#progress.value = progress ?? 1;
     setLabel(this.#progress, "history.progress", { title });
-    this.#reason.className = failed ? "error" : "muted";
-    this.#reason.replaceChildren(...messages.map(serverMessage));
-    this.#reason.hidden = messages.length === 0;
+    this.#showReason(problem, messages);
     for (const button of [this.#play, this.#download, this.#redo, this.#cancel, this.#delete]) {
       const key = button.dataset.key ?? "";
       setLabel(button, `${key}Named`, { title });
@@ -109,6 +111,17 @@ export class HistoryRow {
     }
   }
 
+  /** @param {number} number of the chapter that plays; 0 for none. */
+  set playingChapter(number) {
+    for (const [index, row] of [...this.#chapters.children].entries()) {
+      const button = /** @type {HTMLElement} */ (row.firstElementChild);
+      const key = this.#numbers[index] === number ? "history.pauseNamed" : "history.playNamed";
+      if (button.dataset.label !== key) {
+        setLabel(button, key, { title: button.textContent ?? "" });
+      }
+    }
+  }
+
   /** @param {boolean} offered whether the speech can be made again. */
   set redoable(offered) {
     this.#redo.hidden = !offered;
@@ -120,6 +133,7 @@ export class HistoryRow {
    */
   showChapters(chapters, onPlay) {
     const rows = this.#chapters.children;
+    this.#numbers = chapters.map(({ number }) => number);
     this.#chapters.hidden = chapters.length === 0;
     chapters.forEach((chapter, index) => {
       const row = rows[index] ?? this.#chapters.appendChild(chapterRow(chapter, () => onPlay(chapter)));
@@ -153,6 +167,27 @@ export class HistoryRow {
     });
     this.#notes.replaceChildren(...parts.flatMap((part, at) => (at ? [" · ", part] : [part])));
     this.#notes.hidden = notes.length === 0;
+  }
+
+  /**
+   * @param {Facts["problem"]} problem
+   * @param {string[]} messages
+   */
+  #showReason(problem, messages) {
+    const shown = JSON.stringify([problem, messages]);
+    if (shown === this.#reasonShown) {
+      return; // its details may be open
+    }
+    this.#reasonShown = shown;
+    const parts = messages.map(serverMessage);
+    if (problem) {
+      const words = document.createElement("span");
+      setText(words, problem.key);
+      parts.unshift(words, fullMessage(problem.message));
+    }
+    this.#reason.className = problem ? "error" : "muted";
+    this.#reason.replaceChildren(...parts);
+    this.#reason.hidden = parts.length === 0;
   }
 
   /**
@@ -198,8 +233,11 @@ function chapterRow({ number, title }, onPlay) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet";
-  button.lang = "en";
-  button.textContent = title || String(number);
+  const name = document.createElement("bdi");
+  name.lang = "en";
+  name.textContent = title || String(number);
+  button.append(name);
+  setLabel(button, "history.playNamed", { title: name.textContent });
   button.addEventListener("click", onPlay);
   row.append(button, document.createElement("span"));
   return row;

@@ -1,8 +1,10 @@
 /** Calls for jobs: speech that the server makes in the background, books among it. */
 
 import { call, KEY, postJson } from "./api.js";
+import { wordsFor } from "./errors.js";
 import { firstWords } from "./speech.js";
 import { stored } from "./storage.js";
+import { voiceName } from "./voices.js";
 
 /**
  * @typedef {{number: number, title: string, sentences: number, done: number, state: string}} Chapter
@@ -10,7 +12,7 @@ import { stored } from "./storage.js";
  *   preview: string, timestamps: boolean, seconds_left: number | null,
  *   progress: {sentences: number, done: number, skipped: number},
  *   book: {title: string, author: string, language: string} | null, chapters: Chapter[] | null,
- *   error: {message: string} | null, waiting_for: string | null, expires_at: number | null,
+ *   error: {code: string, message: string} | null, waiting_for: string | null, expires_at: number | null,
  *   notes?: string[]}} Job
  */
 
@@ -19,11 +21,13 @@ const PAGE_SIZE = 20;
 const FINAL = new Set(["completed", "failed", "cancelled"]);
 /** Formats that browsers cannot play. */
 const UNPLAYABLE = new Set(["zip", "pcm"]);
+/** Formats of a whole book; its chapters are MP3. */
+export const BOOK_FORMATS = new Set(["m4b", "zip"]);
 
 /** @param {Job} job */
 export const isFinal = (job) => FINAL.has(job.state);
 /** @param {Job} job */
-export const isPlayable = (job) => job.state === "completed" && !UNPLAYABLE.has(job.response_format);
+const isPlayable = (job) => job.state === "completed" && !UNPLAYABLE.has(job.response_format);
 /** @param {string} id */
 export const pathOf = (id) => `${JOBS}/${encodeURIComponent(id)}`;
 
@@ -114,10 +118,13 @@ export function factsOf(job) {
   if (skipped > 0) {
     notes.push({ key: "history.skipped", values: /** @type {any} */ ({ skipped }) });
   }
+  if (waiting_for) {
+    notes.push({ key: "history.delayed", values: /** @type {any} */ ({}) });
+  }
   return {
-    title: titleOf(job), voice, time: created_at * 1000, notes,
-    messages: [error?.message ?? waiting_for ?? "", ...(job.notes ?? [])].filter(Boolean),
-    failed: Boolean(error), progress: isFinal(job) ? null : done / (sentences || 1),
+    title: titleOf(job), voice: voiceName(voice), time: created_at * 1000, notes,
+    problem: error ? { key: wordsFor(error.code), message: error.message } : null,
+    messages: job.notes ?? [], progress: isFinal(job) ? null : done / (sentences || 1),
     playable: isPlayable(job), savable: state === "completed", ended: isFinal(job),
   };
 }

@@ -1,7 +1,7 @@
 /**
- * What the browser keeps in IndexedDB: the last short speeches with their sound, and the texts of
- * jobs. Where storage is blocked or full, the page's memory takes its place until it is closed.
- * Changes are told to this page and to the other tabs.
+ * The browser's store of speeches and job texts, in IndexedDB: the last short speeches with their
+ * sound, and what jobs were asked for. Where storage is blocked or full, the page's memory takes its
+ * place until it is closed. Changes are told to this page and to the other tabs.
  */
 
 import { Speech } from "./speech.js";
@@ -30,36 +30,60 @@ function database() {
 }
 
 /**
- * @param {string} store
+ * @param {string[]} stores
  * @param {IDBTransactionMode} mode
- * @param {(store: IDBObjectStore) => IDBRequest} use
- * @param {(map: Map<string, any>) => any} otherwise used where the browser has no storage.
- * @returns {Promise<any>}
+ * @param {(at: IDBTransaction) => IDBRequest[]} use its requests succeed together, or none does.
+ * @returns {Promise<any>} the result of the first request.
+ * @throws {DOMException} where storage is blocked or full.
  */
-async function within(store, mode, use, otherwise) {
+async function within(stores, mode, use) {
+  const transaction = (await database()).transaction(stores, mode);
+  const [request] = use(transaction);
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onabort = transaction.onerror = () => reject(transaction.error);
+  });
+}
+
+const memoryOf = (/** @type {string} */ store) => /** @type {Map<string, any>} */ (memory.get(store));
+
+/** @param {Record<string, any>} values by store. */
+async function put(values) {
+  const entries = Object.entries(values);
   try {
-    const transaction = (await database()).transaction(store, mode);
-    const request = use(transaction.objectStore(store));
-    return await new Promise((resolve, reject) => {
-      transaction.oncomplete = () => resolve(request.result);
-      transaction.onabort = transaction.onerror = () => reject(transaction.error);
-    });
+    await within(Object.keys(values), "readwrite", (at) =>
+      entries.map(([store, value]) => at.objectStore(store).put(value)),
+    );
+    entries.forEach(([store, { id }]) => memoryOf(store).delete(id));
   } catch {
-    return otherwise(/** @type {Map<string, any>} */ (memory.get(store)));
+    entries.forEach(([store, value]) => memoryOf(store).set(value.id, value));
   }
 }
 
-const put = (/** @type {string} */ store, /** @type {any} */ value) =>
-  within(store, "readwrite", (at) => at.put(value), (map) => map.set(value.id, value));
-const get = (/** @type {string} */ store, /** @type {string} */ id) =>
-  within(store, "readonly", (at) => at.get(id), (map) => map.get(id));
-const remove = (/** @type {string} */ store, /** @type {string} */ id) =>
-  within(store, "readwrite", (at) => at.delete(id), (map) => map.delete(id));
+/**
+ * @param {string} store
+ * @param {string} id
+ */
+async function get(store, id) {
+  // What could not be stored is newer than what was.
+  return memoryOf(store).get(id) ?? within([store], "readonly", (at) => [at.objectStore(store).get(id)]).catch(() => null);
+}
+
+/**
+ * @param {string[]} stores
+ * @param {string} id
+ */
+async function remove(stores, id) {
+  stores.forEach((store) => memoryOf(store).delete(id));
+  await within(stores, "readwrite", (at) => stores.map((store) => at.objectStore(store).delete(id))).catch(() => {});
+}
 
 /** @returns {Promise<any[]>} the records of `Speech.toRecord`, newest first. */
 export async function keptSpeeches() {
-  const all = await within("speeches", "readonly", (at) => at.getAll(), (map) => [...map.values()]);
-  return all.sort((/** @type {any} */ one, /** @type {any} */ other) => other.createdAt - one.createdAt);
+  const stored = await within(["speeches"], "readonly", (at) => [at.objectStore("speeches").getAll()]).catch(() => []);
+  const byId = new Map(stored.map((/** @type {any} */ record) => [record.id, record]));
+  memoryOf("speeches").forEach((record, id) => byId.set(id, record));
+  return [...byId.values()].sort((one, other) => other.createdAt - one.createdAt);
 }
 
 /**
@@ -75,8 +99,8 @@ export async function keptSpeech(id) {
 export async function keep(speech) {
   const record = speech.toRecord();
   const plots = speech.sentences.map((sentence) => sentence.plots);
-  await put("sounds", { id: speech.id, samples: speech.track.received.slice(), plots });
-  await put("speeches", record);
+  const sound = { id: speech.id, samples: speech.track.received.slice(), plots };
+  await put({ sounds: sound, speeches: record });
   for (const { id } of (await keptSpeeches()).slice(MAX_SPEECHES)) {
     await forget(id);
   }
@@ -86,8 +110,7 @@ export async function keep(speech) {
 
 /** @param {string} id of a speech. */
 export async function forget(id) {
-  await remove("speeches", id);
-  await remove("sounds", id);
+  await remove(["speeches", "sounds"], id);
   tell("gone", id);
 }
 
@@ -95,11 +118,11 @@ export async function forget(id) {
  * @param {string} id of a job.
  * @param {{input: string, voice: string, speed: number, response_format: string}} spec
  */
-export const keepJob = (id, spec) => put("jobs", { id, spec });
+export const keepJob = (id, spec) => put({ jobs: { id, spec } });
 /** @param {string} id of a job that this browser may have asked for. */
 export const keptJob = async (id) => (await get("jobs", id))?.spec ?? null;
 /** @param {string} id of a job. */
-export const forgetJob = (id) => remove("jobs", id);
+export const forgetJob = (id) => remove(["jobs"], id);
 
 /**
  * Tells the other tabs of this page.

@@ -19,14 +19,14 @@ import { RATE } from "./track.js";
 class Player extends EventTarget {
   /** @type {Item | null} */
   item = null;
-  /** Whether a file is being fetched. */
-  waiting = false;
   /** @type {unknown} the error of the last `failed` event. */
   error = null;
   #audio = new Audio();
   /** @type {StreamPlayer | null} */
   #stream = null;
   #url = "";
+  /** @type {Item | null} whose file is being fetched. */
+  #opening = null;
   #at = 0; // seconds at which playing begins
   #volume = 1;
   #rate = 1;
@@ -42,8 +42,11 @@ class Player extends EventTarget {
         this.pause();
       }
     });
-    // Sound of other parts of the page: capture sees the events of every audio element in it.
-    document.addEventListener("play", () => this.pause(), true);
+  }
+
+  /** Whether the file of the item is being fetched. */
+  get waiting() {
+    return this.#opening !== null && this.#opening === this.item;
   }
 
   get playing() {
@@ -150,7 +153,7 @@ class Player extends EventTarget {
         await this.#audio.play();
       }
     } catch (error) {
-      if (!(error instanceof DOMException && error.name === "AbortError")) {
+      if (this.item === item && !(error instanceof DOMException && error.name === "AbortError")) {
         this.error = error;
         this.dispatchEvent(new Event("failed"));
       }
@@ -159,18 +162,22 @@ class Player extends EventTarget {
 
   /** @param {Item} item */
   async #open(item) {
-    this.waiting = true;
+    this.#opening = item;
     this.#changed();
     try {
       const url = await item.open();
-      if (this.item === item) {
+      if (this.item !== item || this.#url) {
+        revoke(url);
+      } else {
         this.#url = url;
         this.#audio.src = url;
         this.#audio.playbackRate = this.#rate;
         this.#audio.volume = this.#volume;
       }
     } finally {
-      this.waiting = false;
+      if (this.#opening === item) {
+        this.#opening = null;
+      }
       this.#changed();
     }
   }
@@ -221,9 +228,7 @@ class Player extends EventTarget {
   #silence() {
     this.#endStream();
     this.#audio.pause();
-    if (this.#url.startsWith("blob:")) {
-      URL.revokeObjectURL(this.#url);
-    }
+    revoke(this.#url);
     this.#url = "";
     this.#audio.removeAttribute("src");
   }
@@ -240,6 +245,13 @@ class Player extends EventTarget {
 
   #changed() {
     this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** @param {string} url of a sound that is not played any more. */
+function revoke(url) {
+  if (url.startsWith("blob:")) {
+    URL.revokeObjectURL(url);
   }
 }
 

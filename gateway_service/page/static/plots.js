@@ -155,7 +155,7 @@ function drawLine(context, x, height, colour) {
 function colours(element) {
   const style = getComputedStyle(element);
   const named = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
-  return { accent: named("accent"), wave: named("wave"), ink: named("ink") };
+  return { accent: named("accent"), wave: named("wave") };
 }
 
 /** @type {WeakMap<Matrix, {scale: string, image: HTMLCanvasElement}>} */

@@ -72,9 +72,7 @@ export class Reader {
     if (index === this.#current || !this.#sentences[index]) {
       return;
     }
-    if (index < this.#first || index >= this.#first + MAX_SHOWN) {
-      this.#showFrom(Math.floor(index / MAX_SHOWN) * MAX_SHOWN);
-    }
+    this.#bringIn(index);
     const focusMoves = this.#list.contains(document.activeElement);
     for (const button of this.#buttons()) {
       button.removeAttribute("aria-current");
@@ -127,6 +125,7 @@ export class Reader {
     this.#first = first;
     const count = Math.min(MAX_SHOWN, this.#sentences.length - first);
     this.#list.replaceChildren(...Array.from({ length: count }, (_, at) => this.#item(first + at)));
+    this.#buttons()[this.#current - first]?.setAttribute("aria-current", "true");
   }
 
   #items() {
@@ -165,20 +164,36 @@ export class Reader {
   /** @param {KeyboardEvent} event */
   #move(event) {
     const buttons = this.#buttons();
-    const at = buttons.indexOf(/** @type {HTMLElement} */ (event.target));
-    const moves = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, Home: 0, End: buttons.length - 1 };
+    const index = this.#first + buttons.indexOf(/** @type {HTMLElement} */ (event.target));
+    const last = this.#sentences.length - 1;
+    const moves = { ArrowDown: index + 1, ArrowRight: index + 1, ArrowUp: index - 1, ArrowLeft: index - 1, Home: 0, End: last };
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      this.select(this.#first + at);
-      this.#onSeek(this.#sentences[this.#first + at].start);
+      this.select(index);
+      this.#onSeek(this.#sentences[index].start);
     } else if (event.key in moves) {
       event.preventDefault();
-      const next = buttons[moves[/** @type {keyof typeof moves} */ (event.key)]];
-      if (next) {
-        buttons.forEach((button) => (button.tabIndex = -1));
-        next.tabIndex = 0;
-        next.focus();
-      }
+      this.#focus(moves[/** @type {keyof typeof moves} */ (event.key)]);
+    }
+  }
+
+  /** @param {number} index of the sentence that gets the focus; it may not be shown yet. */
+  #focus(index) {
+    if (!this.#sentences[index]) {
+      return;
+    }
+    this.#bringIn(index);
+    const buttons = this.#buttons();
+    const next = buttons[index - this.#first];
+    buttons.forEach((button) => (button.tabIndex = -1));
+    next.tabIndex = 0;
+    next.focus();
+  }
+
+  /** @param {number} index of a sentence that must be among those shown. */
+  #bringIn(index) {
+    if (index < this.#first || index >= this.#first + MAX_SHOWN) {
+      this.#showFrom(Math.floor(index / MAX_SHOWN) * MAX_SHOWN);
     }
   }
 }

@@ -48,7 +48,12 @@ export class Recording {
     const stream = await microphone();
     const context = new AudioContext();
     const recording = new Recording(stream, context);
-    await context.audioWorklet.addModule(new URL("recorder_worklet.js", import.meta.url));
+    try {
+      await context.audioWorklet.addModule(new URL("recorder_worklet.js", import.meta.url));
+    } catch (error) {
+      await recording.stop();
+      throw error;
+    }
     const tap = new AudioWorkletNode(context, "tap", ONE_CHANNEL);
     tap.port.onmessage = ({ data }) => {
       recording.#blocks.push(data);

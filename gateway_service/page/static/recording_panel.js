@@ -26,6 +26,7 @@ async function record() {
     return;
   }
   isStarting = true;
+  document.dispatchEvent(new CustomEvent("soundstart")); // nothing sounds into the microphone
   hideError(element("record-error"));
   element("recording").hidden = false;
   const wave = new LiveWave(canvas("record-wave"));
@@ -65,8 +66,9 @@ function show(wave, level, seconds) {
   /** @type {HTMLMeterElement} */ (element("record-level")).value = level;
   setText(element("record-time"), "record.seconds", { seconds: seconds.toFixed(1) });
   setText(element("record-left"), "record.left", { seconds: Math.max(0, Math.ceil(MAX_SECONDS - seconds)) });
-  if (recording && seconds >= ENOUGH_SECONDS) {
-    setText(element("record-status"), "record.enough");
+  const status = element("record-status");
+  if (recording && seconds >= ENOUGH_SECONDS && status.dataset.text !== "record.enough") {
+    setText(status, "record.enough");
   }
   if (seconds >= MAX_SECONDS) {
     stopRecording();

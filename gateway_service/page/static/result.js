@@ -1,16 +1,18 @@
 /** The speech on the page: its text as it is heard, tools for a sentence, and details. */
 
 import { canvas, download, element } from "./dom.js";
-import { filesOfJob, filesOfSpeech, fileName } from "./downloads.js";
-import { hideError, showError } from "./errors.js";
-import { captionsOf, pathOf, soundAddress } from "./jobs.js";
+import { fileName, filesOfChapter, filesOfJob, filesOfSpeech } from "./downloads.js";
+import { hideError, serverMessage, showError } from "./errors.js";
+import { captionsOf, pathOf, soundAddress, titleOf } from "./jobs.js";
 import { keep } from "./kept.js";
 import { setText, setTime } from "./language.js";
 import { player } from "./player.js";
 import { offerFiles } from "./player_bar.js";
 import { Reader } from "./reader.js";
 import { SentencePlots } from "./sentence_plots.js";
+import { storeDraft } from "./storage.js";
 import { RATE } from "./track.js";
+import { voiceName } from "./voices.js";
 import { wavFile } from "./wav.js";
 
 /**
@@ -18,9 +20,14 @@ import { wavFile } from "./wav.js";
  * @typedef {import("./jobs.js").Job} Job
  */
 
+/** Name of the stored id of the speech or job on the page. */
+export const SHOWN = "shown";
+
 /** @type {Speech | null} The speech on the page; null for none, or a job. */
 let speech = null;
 let shownId = ""; // of the speech or job on the page
+/** Puts the sound of the speech or job on the page into the player. */
+let loadShown = () => {};
 /** @type {Reader} */
 let reader;
 /** @type {SentencePlots | null} */
@@ -28,7 +35,7 @@ let plots = null;
 let plotted = -1; // index of the sentence of `plots`
 
 export function setUpResult() {
-  reader = new Reader(element("sentences"), (seconds) => player.play(seconds));
+  reader = new Reader(element("sentences"), playShown);
   element("redo-sentence").addEventListener("click", redoSentence);
   element("save-sentence").addEventListener("click", saveSentence);
   element("result-details").addEventListener("toggle", update);
@@ -50,15 +57,19 @@ export function showSpeech(shown) {
   element("made").ariaBusy = String(shown.state === "receiving");
   element("sentence-tools").hidden = shown.state === "receiving";
   element("result-details").hidden = false;
-  player.load({
-    id: shown.id,
-    title: shown.name,
-    voice: shown.voiceName,
-    track: shown.track,
-    expected: () => shown.expectedSeconds,
-    open: async () => URL.createObjectURL(wavFile(shown.track.received, RATE)),
-  });
-  offerFiles(() => filesOfSpeech(shown, async () => shown));
+  showNotes(shown);
+  loadShown = () => {
+    player.load({
+      id: shown.id,
+      title: shown.name,
+      voice: shown.voiceName,
+      track: shown.track,
+      expected: () => shown.expectedSeconds,
+      open: async () => URL.createObjectURL(wavFile(shown.track.received, RATE)),
+    });
+    offerFiles(() => filesOfSpeech(shown, async () => shown));
+  };
+  loadShown();
   update();
 }
 
@@ -68,14 +79,17 @@ export function showSpeech(shown) {
  */
 export async function showJob(job) {
   speech = null;
-  begin(job.id, job.voice, job.created_at * 1000);
+  const voice = voiceName(job.voice);
+  begin(job.id, voice, job.created_at * 1000);
   reader.show([]);
   element("sentence-tools").hidden = true;
   element("result-details").hidden = true;
-  const title = job.book?.title || job.preview;
-  const open = () => soundAddress(`${pathOf(job.id)}/audio`);
-  player.load({ id: job.id, title, voice: job.voice, open });
-  offerFiles(() => filesOfJob(job));
+  loadShown = () => {
+    const open = () => soundAddress(`${pathOf(job.id)}/audio`);
+    player.load({ id: job.id, title: job.book?.title || job.preview, voice, open });
+    offerFiles(() => filesOfJob(job));
+  };
+  loadShown();
   if (job.timestamps) {
     try {
       const sentences = await captionsOf(job.id);
@@ -89,18 +103,45 @@ export async function showJob(job) {
 }
 
 /**
+ * Plays a chapter of a job, which may not be completed. The page stays as it is.
+ * @param {Job} job
+ * @param {import("./jobs.js").Chapter} chapter
+ */
+export function playChapter(job, { number, title }) {
+  const id = `${job.id}/${number}`;
+  if (player.item?.id === id) {
+    player.toggle();
+    return;
+  }
+  const open = () => soundAddress(`${pathOf(job.id)}/chapters/${number}/audio`);
+  player.load({ id, title: title || titleOf(job), voice: voiceName(job.voice), open });
+  offerFiles(() => filesOfChapter(job, number, title));
+  player.play(0);
+}
+
+/** @param {number} seconds of the sound on the page; a chapter of a job may be in the player. */
+function playShown(seconds) {
+  if (player.item?.id !== shownId) {
+    loadShown();
+  }
+  return player.play(seconds);
+}
+
+/**
  * @param {string} id
  * @param {string} voice
  * @param {number} time in milliseconds since 1970
  */
 function begin(id, voice, time) {
   shownId = id;
+  storeDraft(SHOWN, id);
   plots = null;
   plotted = -1;
   element("result").hidden = false;
   element("result-voice").textContent = voice;
   setTime(/** @type {HTMLTimeElement} */ (element("result-time")), time);
   setText(element("result-status"), "");
+  element("result-notes").hidden = true;
   hideError(element("result-error"));
   for (const plot of ["mel", "attention"]) {
     canvas(plot).width = 0;
@@ -114,7 +155,9 @@ export function hideResult(id) {
     shownId = "";
     speech = null;
     element("result").hidden = true;
-    player.unload();
+  }
+  if (`${player.item?.id}/`.startsWith(`${id}/`)) {
+    player.unload(); // the sound, or a chapter of it
   }
 }
 
@@ -138,14 +181,25 @@ export function showEnd(ended) {
     element("made").ariaBusy = "false";
     element("sentence-tools").hidden = false;
     setText(element("result-status"), `result.${state}`, { seconds, first });
+    showNotes(ended);
     player.feed();
     update();
   }
 }
 
+/** @param {Speech} shown what the server left out of its text is said under it. */
+function showNotes({ notes }) {
+  element("result-notes").replaceChildren(...notes.map(serverMessage));
+  element("result-notes").hidden = notes.length === 0;
+}
+
 /** Follows the sound: the word, the sentence, its tools and its plots. */
 function update() {
-  if (element("result").hidden || player.item?.id !== shownId) {
+  if (element("result").hidden) {
+    return;
+  }
+  if (player.item?.id !== shownId) {
+    reader.follow(null);
     return;
   }
   const { position, playing } = player;
@@ -205,8 +259,10 @@ async function redoSentence() {
       plotted = -1;
       reader.show(redone.sentences);
       reader.select(index);
-      await player.reload();
-      await player.play(redone.sentences[index].start);
+      if (player.item?.id === redone.id) {
+        await player.reload();
+      }
+      await playShown(redone.sentences[index].start);
       update();
     }
   } catch (error) {

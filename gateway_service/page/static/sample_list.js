@@ -1,6 +1,6 @@
 /** The list of recordings in the dialog: each can be heard and removed, and gets its verdict. */
 
-import { playClip } from "./clip.js";
+import { playClip, stopClip } from "./clip.js";
 import { element } from "./dom.js";
 import { hideError, showHint } from "./errors.js";
 import { setLabel, setText } from "./language.js";
@@ -14,25 +14,27 @@ import { verdictOf } from "./verdict.js";
 /**
  * @param {string} id of the list.
  * @param {Sample[]} samples
+ * @param {HTMLElement} alert for a sample that cannot be played.
  * @param {{onRemove?: (sample: Sample) => void, checks?: SampleCheck[]}} options
  */
-export function showSamples(id, samples, { onRemove, checks }) {
-  const items = samples.map((sample, index) => item(sample, onRemove, checks?.[index]));
+export function showSamples(id, samples, alert, { onRemove, checks }) {
+  const items = samples.map((sample, at) => item(sample, alert, onRemove, checks?.[at]));
   element(id).replaceChildren(...items);
 }
 
 /**
  * @param {Sample} sample
+ * @param {HTMLElement} alert
  * @param {((sample: Sample) => void) | undefined} onRemove
  * @param {SampleCheck | undefined} check
  */
-function item(sample, onRemove, check) {
+function item(sample, alert, onRemove, check) {
   const name = document.createElement("span");
   name.className = "name";
   name.textContent = sample.name;
   const row = document.createElement("div");
   row.className = "sample";
-  row.append(listenButton(sample), name);
+  row.append(listenButton(sample, alert), name);
   if (onRemove) {
     const remove = button("quiet", "new.removeNamed", sample.name, () => onRemove(sample));
     setText(remove.firstElementChild, "new.remove");
@@ -43,11 +45,17 @@ function item(sample, onRemove, check) {
   return entry;
 }
 
-/** @param {Sample} sample */
-function listenButton({ name, blob }) {
+/**
+ * @param {Sample} sample
+ * @param {HTMLElement} alert
+ */
+function listenButton({ name, blob }, alert) {
   const listen = button("round hear", "new.listenNamed", name, async () => {
-    const alert = element("record-error");
     hideError(alert);
+    if (listen.ariaPressed === "true") {
+      stopClip();
+      return;
+    }
     listen.ariaPressed = "true";
     if (!(await playClip(blob, () => (listen.ariaPressed = "false")))) {
       showHint(alert, "record.cannotPlay");

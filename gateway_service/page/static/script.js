@@ -7,10 +7,15 @@ const WORD = /[\p{L}\p{M}]+/gu;
 const READABLE = /[\p{Script=Latin}\p{Script=Common}\p{Script=Inherited}]/u;
 const GREEK = /^\p{Script=Greek}$/u; // a unit or a quantity: µ, π, Ω
 const MAX_SHOWN = 3; // words
+const PAUSE_MILLISECONDS = 1000; // in typing, before a word is announced
 
 export function setUpScript() {
   const text = input("text");
-  text.addEventListener("input", () => show(text.value));
+  let timer = 0;
+  text.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(() => show(text.value), PAUSE_MILLISECONDS);
+  });
   show(text.value);
 }
 

@@ -17,7 +17,6 @@ const SPEECH = "v1/audio/speech";
 const EVENTS = { response_format: "pcm", stream_format: "sse", details: true, timestamps: true };
 
 export class Speech {
-  kind = /** @type {const} */ ("speech");
   track = new Track();
   /** @type {Sentence[]} */
   sentences = [];
@@ -27,6 +26,8 @@ export class Speech {
   firstSoundSeconds = 0;
   /** Whether a sentence was made anew, so that one request no longer gives the same sound. */
   edited = false;
+  /** @type {string[]} what was left out of the text, in the server's words. */
+  notes = [];
 
   /**
    * @param {Request} request
@@ -55,19 +56,17 @@ export class Speech {
 
   /** Everything but the sound and the plots. */
   toRecord() {
-    const { id, request, voiceName, createdAt, state, count, firstSoundSeconds, edited } = this;
+    const { id, request, voiceName, createdAt, state, count, firstSoundSeconds, edited, notes } = this;
     const sentences = this.sentences.map((sentence) => ({ ...sentence, plots: null }));
     const seconds = this.track.seconds;
-    return { id, request, voiceName, createdAt, state, count, firstSoundSeconds, edited, sentences, seconds };
+    return {
+      id, request, voiceName, createdAt, state, count, firstSoundSeconds, edited, notes, sentences, seconds,
+    };
   }
 
   /** The first words of the text. */
   get name() {
     return firstWords(this.request.text);
-  }
-
-  get seconds() {
-    return this.track.seconds;
   }
 
   /** Length of the whole speech, estimated from the sentences received so far. */
@@ -169,6 +168,7 @@ export async function receive(speech, signal, onEvent, options = {}) {
   for await (const event of eventsOf(response)) {
     if (event.type === "speech.audio.done") {
       speech.track.end();
+      speech.notes = event.notes ?? [];
       return;
     }
     if (event.type === "speech.audio.delta") {

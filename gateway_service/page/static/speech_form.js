@@ -19,6 +19,7 @@ const MIN_SECONDS = 0.05; // a shorter result is not shown
 
 /** @type {AbortController | null} of the speech that is being received. */
 let receiving = null;
+let receivedId = ""; // of the last speech
 /** @type {(text: string, speed: number) => Promise<void>} */
 let startJob;
 
@@ -102,6 +103,13 @@ function stop() {
   player.pause();
 }
 
+/** @param {string} id of a speech that is deleted, and may still be received. */
+export function stopReceiving(id) {
+  if (id === receivedId) {
+    receiving?.abort();
+  }
+}
+
 async function makeLater() {
   const button = element(isTooLong() ? "speak" : "later");
   if (hasText() && button.ariaBusy !== "true") {
@@ -142,6 +150,7 @@ export async function speakRequest(request, name) {
   const abort = new AbortController();
   receiving = abort;
   const speech = new Speech(request, name);
+  receivedId = speech.id;
   showBusy();
   showProgress(speech);
   try {

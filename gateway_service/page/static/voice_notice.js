@@ -1,4 +1,4 @@
-/** What has just happened to a voice, under the list; a deletion can be taken back. */
+/** The notice under the voices, with undo for a deletion. */
 
 import { element } from "./dom.js";
 import { hideError, showError } from "./errors.js";

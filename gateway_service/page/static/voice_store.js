@@ -1,6 +1,6 @@
 /**
- * What the browser keeps of voices, in IndexedDB: the line that each has spoken, and samples that
- * are not saved yet. Where storage is blocked, nothing is kept and nothing fails.
+ * The browser's store of voice lines and unsaved samples, in IndexedDB. Where storage is blocked,
+ * nothing is kept and nothing fails.
  */
 
 /** @typedef {"lines" | "samples"} Shelf */

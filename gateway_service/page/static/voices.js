@@ -1,7 +1,7 @@
 /** The voices as cards: one is chosen. The user's own come first, then blends and presets. */
 
 import { ApiError } from "./api.js";
-import { blends, partsOf } from "./blend.js";
+import { BLENDS, blends, partsOf } from "./blend.js";
 import { PRESETS } from "./character.js";
 import { element } from "./dom.js";
 import { hideError, showError } from "./errors.js";
@@ -22,6 +22,7 @@ const CHARACTERS = "characters";
 
 /** @type {import("./voice_calls.js").Voice[]} */
 let voices = [];
+let drawn = ""; // the choices on the page
 /** @type {(() => void)[]} */
 const listeners = [];
 
@@ -77,6 +78,28 @@ export function setUpVoices() {
   element("voice-cards").addEventListener("change", ({ target }) =>
     choose(/** @type {HTMLInputElement} */ (target).value),
   );
+  addEventListener("storage", ({ key }) => {
+    if (key === BLENDS || key === CHARACTERS) {
+      refresh();
+    }
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") {
+      refresh();
+    }
+  });
+}
+
+/** Shows what another tab or device has changed. */
+async function refresh() {
+  try {
+    voices = await listVoices();
+  } catch {
+    return; // the voices on the page stay; using one tells what is wrong
+  }
+  if (JSON.stringify(choices()) !== drawn) {
+    await showVoices();
+  }
 }
 
 /** @param {string} value */
@@ -97,6 +120,7 @@ export async function showVoices(selected = checked()?.value ?? stored(SELECTED)
   try {
     voices = await listVoices();
     const all = choices();
+    drawn = JSON.stringify(all);
     const groups = [all.filter(({ kind }) => kind !== "preset"), presets()];
     list.replaceChildren(...groups.flatMap(group));
     picker().replaceChildren(...all.map(({ value, name }) => new Option(name, value)));

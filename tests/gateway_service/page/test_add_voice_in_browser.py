@@ -11,11 +11,13 @@ from playwright.sync_api import expect
 from shared.voices import SAMPLES
 from tests.support.browser_fixtures import (
     REFUSED,
+    TWO_SENTENCES,
     Visits,
     chromium,
     expect_accessible,
     shared_site,
     site,
+    speak,
     visits,
 )
 from tests.support.voices_on_page import card, open_dialog, to_names, voices
@@ -149,6 +151,8 @@ def test_unsaved_recordings_survive_a_reload(visits: Visits) -> None:
     listen = adding.get_by_role("button", name="Listen to ash.wav")
     listen.click()
     expect(listen).to_have_attribute("aria-pressed", "true")
+    listen.click()
+    expect(listen).to_have_attribute("aria-pressed", "false")
 
 
 def test_files_can_be_dropped(visits: Visits) -> None:
@@ -175,6 +179,31 @@ def test_taken_name_is_told_at_the_name_and_entries_stay(visits: Visits) -> None
     expect(name).to_be_focused()
     expect(name).to_have_value("ash")
     expect(page.get_by_role("checkbox", name="I declare this")).to_be_checked()
+
+
+@pytest.mark.parametrize("statement", ["", "!!!"])
+def test_statement_without_words_is_told_at_the_statement(visits: Visits, statement: str) -> None:
+    visits.expected = (REFUSED,)
+    page = visits.open()
+    to_names(page, SAMPLES / "elm.wav")
+    field = page.get_by_label("Statement of consent")
+    field.fill(statement)
+    page.get_by_role("checkbox", name="I declare this").check()
+    page.get_by_role("button", name="Hear it now").click()
+    expect(page.locator("#statement-error")).to_have_text("Write a statement of consent.")
+    expect(field).to_be_focused()
+
+
+def test_recording_pauses_the_player(visits: Visits) -> None:
+    page = visits.open()
+    speak(page, TWO_SENTENCES * 3)
+    pause = page.locator("#player-toggle.playing")
+    expect(pause).to_have_count(1)
+    open_dialog(page).get_by_role("button", name="Record", exact=True).click()
+    expect(pause).to_have_count(0)
+    expect(page.locator("#player-elapsed")).not_to_have_text(
+        page.locator("#player-total").inner_text()
+    )
 
 
 def test_microphone_that_is_refused_is_told_with_a_way_out(visits: Visits) -> None:

@@ -26,6 +26,12 @@ from tests.support.browser_fixtures import (
 )
 from tests.support.epubs import epub3
 
+STORAGE_IS_FULL = """
+    IDBObjectStore.prototype.put = () => {
+        throw new DOMException("", "QuotaExceededError");
+    };
+"""
+
 __all__ = ["chromium", "shared_site", "site", "visits"]
 
 
@@ -126,7 +132,7 @@ def test_job_is_followed_played_downloaded_and_made_again(
         expect(entry.get_by_text("1 of 2 sentences")).to_be_visible()
         expect(entry.get_by_role("progressbar", name="Progress of “The first")).to_be_visible()
         gate.set()
-        expect(entry.get_by_text("Finished; 2 sentences, FLAC")).to_be_visible()
+        expect(entry.get_by_text("Finished; sentences: 2, FLAC")).to_be_visible()
     expect(entry.get_by_role("progressbar")).to_be_hidden()
     entry.get_by_role("button", name="Play “The first").click()
     expect(player(page).get_by_role("button", name="Pause")).to_be_visible()
@@ -140,13 +146,13 @@ def test_job_is_followed_played_downloaded_and_made_again(
     assert " --> " in path.read_text()
     entry.get_by_role("button", name="Make “The first").click()
     expect(entries(page)).to_have_count(2)
-    expect(entries(page).first.get_by_text("Finished; 2 sentences")).to_be_visible()
+    expect(entries(page).first.get_by_text("Finished; sentences: 2")).to_be_visible()
 
 
 def test_job_survives_a_reload_and_is_deleted(visits: Visits, site: Site) -> None:
     page = visits.open()
     make_job(page)
-    expect(entries(page).get_by_text("Finished; 2 sentences")).to_be_visible()
+    expect(entries(page).get_by_text("Finished; sentences: 2")).to_be_visible()
     page.reload()
     expect(entries(page)).to_have_count(1)
     entries(page).get_by_role("button", name="Delete").click()
@@ -184,12 +190,61 @@ def test_older_entries_are_shown_when_asked_for(visits: Visits, site: Site) -> N
 
 def test_sentences_that_could_not_be_spoken_are_counted(visits: Visits) -> None:
     page = visits.open()
-    make_job(page, "One can say this. ???. ***!\n\nAnd this.")
+    make_job(page, "One is here. ½. Two is there.")
     expect(entries(page).get_by_text("Finished")).to_be_visible()
+    expect(entries(page).get_by_text("1 could not be spoken")).to_be_visible()
+
+
+def test_failed_job_says_why_in_the_language_of_the_page(visits: Visits) -> None:
+    page = visits.open(locale="ko-KR")
+    page.locator("#text").fill("½.")
+    page.locator("#later").click()
+    reason = page.locator("#history-list .error")
+    expect(reason).to_contain_text("읽을 수 있는 부분이 없습니다")
+    expect(reason.locator("details [lang=en]")).to_be_hidden()
+
+
+def test_job_of_a_blend_shows_the_names_of_its_voices(visits: Visits) -> None:
     with httpx.Client(base_url=visits.url) as http:
-        skipped = http.get("/v1/jobs").json()["data"][0]["progress"]["skipped"]
-    told = entries(page).get_by_text(f"{skipped} could not be spoken")
-    expect(told).to_have_count(1 if skipped else 0)
+        body = {"input": TWO_SENTENCES, "voice": "elm(7)+hazel(3)"}
+        http.post("/v1/jobs", json=body).raise_for_status()
+    page = visits.open()
+    expect(entries(page).first.locator(".muted").first).to_have_text(re.compile(r"^elm \+ hazel ·"))
+
+
+def test_speech_that_is_deleted_is_received_no_further(visits: Visits, site: Site) -> None:
+    page = visits.open()
+    with held(site.services.vocoder, "inference", allowed=2):
+        speak(page, f"{TWO_SENTENCES} The third one is late.")
+        entries(page).get_by_role("button", name="Delete “The first").click()
+        expect(page.get_by_role("button", name="Speak", exact=True)).to_be_visible()
+    expect(entries(page)).to_have_count(0)
+
+
+def test_speeches_are_kept_in_memory_where_storage_is_full(visits: Visits) -> None:
+    page = visits.open(STORAGE_IS_FULL)
+    speak(page)
+    expect_ready(page)
+    speak(page, "Another text.")
+    expect(entries(page)).to_have_count(2)
+    expect_ready(page)
+    entries(page).nth(1).get_by_role("button", name="Play “The first").click()
+    expect(result(page).get_by_role("button", name="The first one")).to_be_visible()
+    entries(page).nth(1).get_by_role("button", name="Delete").click()
+    expect(entries(page)).to_have_count(1)
+
+
+def test_reload_keeps_the_speech_that_was_on_the_page(visits: Visits) -> None:
+    page = visits.open()
+    speak(page)
+    expect_ready(page)
+    speak(page, "Another text.")
+    expect(entries(page)).to_have_count(2)
+    expect_ready(page)
+    entries(page).nth(1).get_by_role("button", name="Play “The first").click()
+    expect(result(page).get_by_role("button", name="The first one")).to_be_visible()
+    page.reload()
+    expect(result(page).get_by_role("button", name="The first one")).to_be_visible()
 
 
 def test_too_long_text_is_made_as_a_job_and_said_so_once(visits: Visits, site: Site) -> None:
@@ -220,6 +275,7 @@ def test_rejected_job_clears_the_status_of_the_job_before(visits: Visits, site: 
 def test_book_shows_its_chapters_and_one_is_heard_before_the_rest(
     visits: Visits, site: Site, tmp_path: Path
 ) -> None:
+    visits.expected = (REFUSED,)
     page = visits.open()
     book = tmp_path / "storm.epub"
     book.write_bytes(epub3())
@@ -228,6 +284,12 @@ def test_book_shows_its_chapters_and_one_is_heard_before_the_rest(
         dialog = page.get_by_role("dialog", name="Make an audiobook")
         expect(dialog.get_by_text("storm.epub")).to_be_visible()
         expect(dialog.get_by_text("Read by ash")).to_be_visible()
+        chapters = dialog.get_by_label("Chapters")
+        chapters.fill("1-99")
+        dialog.get_by_role("button", name="Make the audiobook").click()
+        expect(dialog.get_by_role("alert")).to_have_text(re.compile("^Write chapters of this book"))
+        expect(chapters).to_have_attribute("aria-invalid", "true")
+        chapters.fill("")
         dialog.get_by_role("button", name="Make the audiobook").click()
         entry = entries(page).first
         expect(entry.locator(".chapters > li")).to_have_count(3)
@@ -237,8 +299,19 @@ def test_book_shows_its_chapters_and_one_is_heard_before_the_rest(
         ferry.click()
         expect(player(page).get_by_role("button", name="Pause")).to_be_visible()
         expect(player(page).get_by_text("The Ferry")).to_be_visible()
+        expect(ferry).to_have_accessible_name("Pause “The Ferry”")
+        player(page).get_by_role("button", name="Download", exact=True).click()
+        assert saved(page, "Sound, MP3", tmp_path).name == "ash - The Ferry.mp3"
         gate.set()
         expect(entry.get_by_text("Finished")).to_be_visible()
+    # A word of the book seeks in the book, also while the player has a chapter of it.
+    entry.get_by_role("button", name=re.compile("^Play “")).first.click()
+    expect(page.locator(".now")).to_have_count(1)
+    ferry.click()
+    expect(page.locator(".now")).to_have_count(0)
+    expect(player(page).get_by_text("The Ferry")).to_be_visible()
+    result(page).locator("[data-word]").first.click()
+    expect(player(page).get_by_text("The Ferry")).to_be_hidden()
     expect(entry.get_by_role("button", name="The Storm")).to_be_enabled()
     entry.get_by_role("button", name=re.compile("^Download “")).click()
     path = saved(page, "Sound, M4B", tmp_path)

@@ -1,4 +1,4 @@
-"""The page's files without a browser; test_in_browser.py tests the rest."""
+"""The page's files without a browser; test_*_in_browser.py test the rest."""
 
 import re
 from collections.abc import Iterator
@@ -88,7 +88,7 @@ def test_scripts_are_served_as_scripts(client: TestClient) -> None:
     assert client.get("/static/main.js").headers["content-type"].startswith("text/javascript")
 
 
-@pytest.mark.parametrize("path", ["nothing.js", "../page.py", "%2e%2e/page.py", "strings", ""])
+@pytest.mark.parametrize("path", ["nothing.js", "../routes.py", "%2e%2e/routes.py", "strings", ""])
 def test_path_outside_the_page_is_not_found(client: TestClient, path: str) -> None:
     response = client.get(f"/static/{path}")
     assert response.status_code == 404

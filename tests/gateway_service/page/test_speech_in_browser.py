@@ -158,6 +158,29 @@ def test_volume_and_speed_of_playback_are_kept(visits: Visits) -> None:
     expect(page.locator(".now")).to_have_count(1)
 
 
+def test_sound_plays_while_the_file_of_another_is_fetched(visits: Visits) -> None:
+    page = visits.open()
+    was_revoked = page.evaluate("""async () => {
+        const { player } = await import("/static/player.js");
+        const { wavFile } = await import("/static/wav.js");
+        const address = () => URL.createObjectURL(wavFile(new Int16Array(48_000), 24_000));
+        const item = { title: "", voice: "" };
+        const late = address();
+        const revoked = [];
+        URL.revokeObjectURL = (url) => revoked.push(url);
+        let arrive;
+        player.load({ ...item, id: "late", open: () => new Promise((done) => (arrive = done)) });
+        const playing = player.play(0);
+        player.load({ ...item, id: "next", open: async () => address() });
+        await player.play(0);
+        arrive(late);
+        await playing;
+        return revoked.includes(late);
+    }""")
+    assert was_revoked
+    expect(player(page).get_by_role("button", name="Pause")).to_be_visible()
+
+
 def test_details_show_plots_described_in_words(visits: Visits) -> None:
     page = visits.open()
     speak(page)
@@ -290,6 +313,26 @@ def test_sentences_are_one_tab_stop(visits: Visits) -> None:
     expect(result(page).get_by_role("button", name="It is so.").nth(1)).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Say it differently")).to_be_focused()
+
+
+def test_every_sentence_of_a_long_text_is_reached_by_keys(visits: Visits) -> None:
+    page = visits.open()
+    page.evaluate("""async () => {
+        const { Reader } = await import("/static/reader.js");
+        const list = document.getElementById("sentences");
+        list.closest("section").hidden = false;
+        const sentence = (_, at) => (
+            { text: `Sentence ${at}.`, start: at, end: at + 1, words: [] }
+        );
+        new Reader(list, () => {}).show(Array.from({ length: 450 }, sentence));
+    }""")
+    first = result(page).get_by_role("button", name="Sentence 0.", exact=True)
+    first.focus()
+    for key, number in {"End": 449, "ArrowUp": 448, "Home": 0}.items():
+        page.keyboard.press(key)
+        reached = result(page).get_by_role("button", name=f"Sentence {number}.", exact=True)
+        expect(reached).to_be_focused()
+    expect(first).to_have_attribute("aria-current", "true")
 
 
 def test_failed_attempt_keeps_the_speech_before_it(visits: Visits, site: Site) -> None:

@@ -57,7 +57,7 @@ def test_key_is_asked_for_changed_and_forgotten(locked: Visits) -> None:
     expect(page.locator("#access-refused")).to_have_text("Enter the key first.")
     expect(field).to_have_attribute("aria-invalid", "true")
     use_key(page, "another-key")
-    expect(page.locator("#access-refused")).to_contain_text("does not take that key")
+    expect(page.locator("#access-refused")).to_contain_text("does not accept this key")
     use_key(page, "secret-key")
     expect(field).to_be_hidden()
     expect(page.get_by_role("alert")).to_have_count(0)
@@ -115,7 +115,7 @@ def test_script_that_cannot_be_read_is_noticed_while_typing(visits: Visits) -> N
         "Hello.": "",
     }.items():
         page.locator("#text").fill(text)
-        words = f"The voices read English. They leave out: {left_out}" if left_out else ""
+        words = f"The voices read only English. They skip: {left_out}" if left_out else ""
         expect(page.locator("#text-script")).to_have_text(words)
 
 
@@ -152,7 +152,7 @@ def test_file_is_checked_for_the_mark(chromium: Browser, service: Service, tmp_p
     page = visits.open()
     status = page.locator("#verify-status")
     for path, words in (
-        (marked, "“spoken.wav” carries the mark: a machine made it, on this server."),
+        (marked, "“spoken.wav” carries the mark: it was made by a machine, on this server."),
         (SAMPLES / "ash.wav", "No mark in “ash.wav”. It was not made on this server"),
         (short, "No mark in “short.wav”, but it is short"),
     ):

@@ -122,6 +122,17 @@ def test_deletion_is_undone(visits: Visits) -> None:
     assert (after["consent"], after["samples"]) == (before["consent"], before["samples"])
 
 
+def test_blend_of_another_tab_is_shown(visits: Visits) -> None:
+    page = visits.open()
+    other = page.context.new_page()
+    other.goto("/")
+    expect(other.get_by_role("radio", name="ash")).to_be_visible()
+    page.locator("#blend summary").click()
+    page.locator("#blend-use").click()
+    expect(card(page, "ash + birch")).to_be_visible()
+    expect(card(other, "ash + birch")).to_be_visible()
+
+
 def test_preset_can_be_neither_renamed_nor_deleted(visits: Visits) -> None:
     page = visits.open()
     shown = about(page, "ash")

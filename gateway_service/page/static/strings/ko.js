@@ -10,7 +10,7 @@ export default {
   "access.refused": "서버가 이 키를 받지 않습니다. 빠진 글자가 없는지 확인하거나 새 키를 받으세요.",
   "access.remember": "이 브라우저에 저장 (선택하지 않으면 탭을 닫을 때 지워집니다)",
   "access.forget": "키 지우기",
-  "access.close": "키 그대로 두기",
+  "access.close": "닫기",
   "access.empty": "먼저 키를 입력하세요.",
 
   "voices.title": "목소리",
@@ -41,9 +41,9 @@ export default {
   "voices.notAVoice": "“{name}”은(는) 목소리 파일이 아닙니다. 여기서 “파일로 저장”한 파일을 고르세요.",
 
   "blend.title": "두 목소리 섞기",
-  "blend.first": "첫째 목소리",
-  "blend.second": "둘째 목소리",
-  "blend.share": "둘째 목소리의 비율",
+  "blend.first": "첫 번째 목소리",
+  "blend.second": "두 번째 목소리",
+  "blend.share": "두 번째 목소리의 비율",
   "blend.shares": "{first} {firstPercent}%, {second} {secondPercent}%",
   "blend.hear": "들어 보기",
   "blend.use": "이 목소리 사용",
@@ -70,7 +70,7 @@ export default {
   "new.record": "녹음",
   "new.recordAgain": "하나 더 녹음",
   "new.stop": "녹음 끝내기",
-  "new.drop": "또는 그 사람의 음성 파일을 여기에 놓으세요.",
+  "new.drop": "또는 화자의 음성 파일을 여기에 끌어다 놓으세요.",
   "new.upload": "파일 선택",
   "new.level": "마이크 음량",
   "new.samples": "녹음한 목소리",
@@ -99,7 +99,7 @@ export default {
   "new.needsConsent": "목소리는 화자가 동의해야 만들 수 있습니다. 확인란을 선택하세요.",
 
   "record.recording": "녹음 중…",
-  "record.enough": "이만하면 충분합니다. 언제든지 끝내세요.",
+  "record.enough": "이만하면 충분합니다. 이제 끝내도 됩니다.",
   "record.seconds": "{seconds}초",
   "record.left": "{seconds}초 남음",
   "record.recorded": "{seconds}초 녹음했습니다.",
@@ -128,8 +128,8 @@ export default {
 
   "remedy.none": "깨끗하고 길이도 충분합니다.",
   "remedy.speech": "말이 너무 짧습니다. 5~15초 녹음하세요.",
-  "remedy.level": "소리가 너무 작습니다. 더 크게 말하거나 마이크에 가까이 대세요.",
-  "remedy.clipping": "소리가 너무 큽니다. 더 작게 말하거나 마이크에서 떨어지세요.",
+  "remedy.level": "소리가 너무 작습니다. 더 크게 말하거나 마이크 가까이에서 말하세요.",
+  "remedy.clipping": "소리가 너무 큽니다. 더 작게 말하거나 마이크에서 조금 떨어져서 말하세요.",
   "remedy.offset": "사운드 카드가 더한 상수를 제거했습니다. 다른 마이크를 써 보세요.",
   "remedy.noise": "잡음이 섞여 있습니다. 선풍기나 차 소리가 없는 조용한 곳에서 녹음하세요.",
   "remedy.music": "음악이 섞여 있습니다. 목소리만 녹음하세요.",
@@ -139,7 +139,8 @@ export default {
   "remedy.other": "쓸 수 있지만 완벽하지는 않습니다. 수치를 확인하세요.",
 
   "text.title": "글",
-  "text.hint": "영어로 쓰세요. Ctrl+Enter로 읽습니다.",
+  "text.hint": "영어로 쓰세요.",
+  "text.shortcut": "Ctrl+Enter로 읽습니다.",
   "text.count": "{count} / {max}",
   "text.tooLong": "한 번에 {max}자까지 바로 읽습니다. 이 글은 백그라운드에서 만들며, 기록에 나타납니다.",
   "text.empty": "먼저 글을 입력하세요.",
@@ -172,8 +173,9 @@ export default {
   "book.m4b": "M4B, 장이 나뉜 오디오북",
   "book.mp3": "장이 나뉜 MP3",
   "book.zip": "ZIP, 장마다 MP3 하나",
-  "book.chapters": "장",
+  "book.chapters": "읽을 장",
   "book.chaptersHint": "예: 1-3,7. 비워 두면 책 전체를 읽습니다.",
+  "book.wrongChapters": "이 책에 있는 장을 1-3,7처럼 쓰세요.",
   "book.cancel": "취소",
   "book.make": "오디오북 만들기",
 
@@ -187,7 +189,7 @@ export default {
   "result.mel": "문장 {number}의 멜 스펙트로그램: 왼쪽에서 오른쪽으로 {seconds}초, 아래가 낮은 소리. {hz} Hz 부근이 가장 강함",
   "result.attention": "문장 {number}의 어텐션: 왼쪽에서 오른쪽으로 {steps}단계, 아래에서 위로 {characters}자. 단계의 {forward}%가 머물거나 나아가며, 글의 {reached}%까지 도달",
 
-  "sentence.tools": "고른 문장",
+  "sentence.tools": "선택한 문장",
   "sentence.facts": "문장 {number}/{count}, 시드 {seed}",
   "sentence.redo": "다르게 읽기",
   "sentence.save": "이 문장 내려받기",
@@ -204,7 +206,7 @@ export default {
   "download.files": "파일",
   "download.sound": "소리, {format}",
   "download.captions": "자막, {format}",
-  "download.karaoke": "단어마다 시간이 있는 자막, VTT",
+  "download.karaoke": "단어별 시간이 있는 자막, VTT",
 
   "history.title": "기록",
   "history.none": "만든 음성이 여기에 나타납니다.",
@@ -237,6 +239,7 @@ export default {
   "history.minuteLeft": "1분 안에 끝남",
   "history.minutesLeft": "약 {minutes}분 남음",
   "history.skipped": "{skipped}문장은 읽지 못함",
+  "history.delayed": "서버 일부가 멈춰 있습니다. 복구되면 자동으로 계속됩니다.",
   "history.now.queued": "“{title}” 작업이 대기 중입니다.",
   "history.now.running": "“{title}” 작업을 시작했습니다.",
   "history.now.completed": "“{title}” 작업이 끝났습니다.",
@@ -255,7 +258,7 @@ export default {
   "verify.unmarked": "“{name}”에 표식이 없습니다. 이 서버에서 만들지 않았거나 많이 바뀐 음성입니다.",
   "verify.short": "“{name}”에 표식이 없지만, 음성이 짧습니다. 표식을 찾으려면 3초가 넘는 말소리가 필요합니다.",
 
-  "script.unreadable": "목소리는 영어를 읽습니다. 다음은 읽지 않습니다: {words}",
+  "script.unreadable": "영어만 읽을 수 있습니다. 다음은 건너뜁니다: {words}",
 
   "health.ready": "서버가 준비되었습니다.",
 
@@ -292,7 +295,7 @@ export default {
   "code.voice_not_found": "그 목소리는 이제 없습니다. 다른 목소리를 고르세요.",
   "code.model_not_found": "서버가 모르는 모델입니다.",
   "code.nothing_to_speak": "이 글에는 읽을 수 있는 부분이 없습니다. 로마자나 숫자로 쓰세요.",
-  "code.unreadable_script": "이 문자는 읽을 수 없습니다. 목소리는 영어만 읽으니 로마자로 쓰세요.",
+  "code.unreadable_script": "이 문자는 읽을 수 없습니다. 영어만 읽을 수 있으니 로마자로 쓰세요.",
   "code.invalid_lexicon": "발음 목록에 쓸 수 없는 항목이 있습니다.",
   "code.invalid_markup": "글 속의 쉼이 10초보다 깁니다. 줄여 주세요.",
   "code.speech_failed": "여러 번 시도했지만 이 문장을 또렷하게 읽지 못했습니다. 다르게 쓰거나 다시 시도하세요.",
@@ -334,7 +337,7 @@ export default {
   "code.storage_unavailable": "서버의 저장소가 응답하지 않아 아무것도 저장되지 않았습니다. 1분쯤 뒤에 다시 시도하세요.",
   "code.storage_full": "서버의 디스크가 가득 찼습니다. 쓰지 않는 음성을 삭제하세요.",
   "code.storage_damaged": "서버의 저장소가 손상되었습니다. 서버 운영자에게 알려 주세요.",
-  "code.queue_unreachable": "서버 일부가 멈춰 있어 백그라운드 작업이 기다립니다. 저절로 이어집니다.",
+  "code.queue_unreachable": "대기 중입니다. 복구되면 자동으로 계속됩니다.",
 
   "footer.docs": "API 문서",
 };
