@@ -14,7 +14,8 @@ from tests.support.speaking_clients import SPEECH, speaking_clients
 
 pytestmark = [pytest.mark.cluster, NEEDS_RAY]
 CLIENTS = 3
-BOOK = " ".join(f"This is sentence number {number} of a long text." for number in range(1, 9))
+SENTENCES = 40  # seconds of work, so that a node dies in the midst of it
+BOOK = " ".join(f"This is sentence number {number + 1} of a text." for number in range(SENTENCES))
 
 
 def kill_replica(nodes: Nodes, name: str) -> None:
@@ -98,7 +99,7 @@ def test_killed_node_fails_only_what_was_under_way_and_its_job_continues(
 ) -> None:
     assert len(nodes.replicas("worker", SECOND)) == 1
     jobs = [create_job(http) for _ in range(2)]  # one for each worker
-    wait_until(lambda: all(0 < job(http, name)["progress"]["done"] < 8 for name in jobs))
+    wait_until(lambda: all(0 < job(http, name)["progress"]["done"] < SENTENCES for name in jobs))
     with speaking_clients(nodes.url, CLIENTS) as clients:
         clients.wait_for_more(1)
         nodes.kill_node("second node")

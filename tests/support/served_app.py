@@ -13,9 +13,12 @@ from tests.conftest import free_port
 
 @contextmanager
 def served(app: FastAPI, **options: Any) -> Iterator[str]:
-    """Serve an app and give its URL. options: of uvicorn."""
+    """Serve an app and give its URL. options: of uvicorn.
+
+    The event loop is that of the apps, also where another package has brought uvloop.
+    """
     port = free_port()
-    options |= {"log_level": "error", "timeout_graceful_shutdown": 1}
+    options |= {"log_level": "error", "timeout_graceful_shutdown": 1, "loop": "asyncio"}
     config = uvicorn.Config(app, port=port, **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
