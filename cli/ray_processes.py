@@ -238,7 +238,7 @@ def check_version() -> None:
 def node_environment(settings: Mapping[str, str]) -> dict[str, str]:
     """The environment that every node needs; a new token, if none is set."""
     inherited = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    # Ray runs the code of whoever connects, and its agents listen on all addresses.
+    # Anyone who connects to Ray can run code, and its agents listen on all addresses.
     inherited.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     return {
         **inherited,

@@ -1,5 +1,5 @@
-"""Parts of a text that nobody means to hear: a chat model's reasoning, its control tokens, faces
-drawn with characters, the times of subtitles, and the front matter of a page."""
+"""Parts of a text that are not meant to be spoken: a chat model's reasoning, its control tokens,
+faces drawn with characters, the times of subtitles, and the front matter of a page."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Parts of a text that nobody means to hear."""
+"""Parts of a text that are not meant to be spoken."""
 
 import time
 
