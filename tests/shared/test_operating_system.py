@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from shared import operating_system
-from tests.conftest import REPOSITORY, START_SECONDS, free_port
+from tests.conftest import REPOSITORY
+from tests.support.serve_command import better_serve
 
 HIDDEN_NAMES = REPOSITORY / "tests/support/hidden_names"
 PACKAGES = ["shared", "client", "cli", "connectors", "training", "better_api"]
@@ -51,24 +52,9 @@ def test_hidden_names_are_hidden(environment: dict[str, str]) -> None:
 
 @pytest.fixture
 def gateway(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
-    base = free_port()
-    with subprocess.Popen(
-        [sys.executable, "-m", "cli", "serve", "--port-base", str(base)],
-        cwd=REPOSITORY,
-        env={**environment, "DATA_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as serve:
-        try:
-            assert serve.stdout
-            shown = ""
-            while not shown.startswith("For `better`"):
-                shown = serve.stdout.readline()
-                assert shown, "better serve ended"
-            yield f"http://127.0.0.1:{base}"
-        finally:
-            serve.terminate()
-            assert serve.wait(START_SECONDS) is not None
+    settings = {**environment, "DATA_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    with better_serve([sys.executable, "-m", "cli"], REPOSITORY, settings) as variables:
+        yield variables["GATEWAY_URL"]
 
 
 def test_services_speak_under_uvicorn_alone(gateway: str) -> None:

@@ -18,7 +18,8 @@ import pytest
 import soundfile
 
 from shared import __version__
-from tests.conftest import REPOSITORY, START_SECONDS, free_port
+from tests.conftest import REPOSITORY
+from tests.support.serve_command import better_serve
 from tests.test_import_rules import PACKAGES
 
 MAX_BYTES = 35_000_000
@@ -170,25 +171,10 @@ def test_demo_speaks(installed: Installation) -> None:
 @pytest.fixture(scope="module")
 def gateway(installed: Installation) -> Iterator[tuple[str, dict[str, str]]]:
     """URL of the gateway of `better serve`, and the variables that it prints for clients."""
-    base = free_port()
-    with subprocess.Popen(
-        [installed.python.parent / "better", "serve", "--port-base", str(base)],
-        cwd=installed.home,
-        env=installed.environment(PYTHONUNBUFFERED="1"),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as serve:
-        try:
-            assert serve.stdout
-            shown = ""
-            while not shown.startswith("For `better`"):
-                shown = serve.stdout.readline()
-                assert shown, "better serve ended"
-            variables = dict(re.findall(r"(\w+)=(\S+)", shown))
-            yield variables["GATEWAY_URL"], variables
-        finally:
-            serve.terminate()
-            assert serve.wait(START_SECONDS) is not None
+    better = installed.python.parent / "better"
+    environment = installed.environment(PYTHONUNBUFFERED="1")
+    with better_serve([better], installed.home, environment) as variables:
+        yield variables["GATEWAY_URL"], variables
 
 
 def test_installed_gateway_serves_its_page(gateway: tuple[str, dict[str, str]]) -> None:
