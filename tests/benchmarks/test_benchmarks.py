@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -13,9 +14,11 @@ from torch.distributions import Categorical
 
 from benchmarks import plain_wavernn
 from benchmarks.__main__ import main
+from benchmarks.loads import ordinary
 from benchmarks.plain_wavernn import PlainLoop
 from benchmarks.results import Row, Table
-from benchmarks.weights import servings
+from benchmarks.services import running
+from benchmarks.weights import servings, write_full_size
 from vocoder_service.wavernn.hparams import Hparams
 from vocoder_service.wavernn.model import WaveRNN
 
@@ -151,3 +154,14 @@ def test_plain_loop_draws_each_sample_from_the_model() -> None:
 
 def test_run_leaves_torch_threads_alone(quick_run: tuple[str, dict[str, Any]]) -> None:
     assert torch.get_num_threads() == 1
+
+
+def test_random_weights_that_cannot_speak_are_measured(tmp_path: Path) -> None:
+    """Each attempt's attention fails, and a service answers so."""
+    write_full_size(tmp_path)
+    load = ordinary("synthesizer")
+    with running(["synthesizer"], tmp_path, {"MAX_ATTEMPTS": "1"}) as services:
+        url = services.urls["synthesizer"]
+        load.send(url)
+        with pytest.raises(RuntimeError, match="speech_failed"):
+            replace(load, accepted_error=None).send(url)

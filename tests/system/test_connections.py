@@ -65,15 +65,17 @@ def queued(url: str) -> int:
 def read_response(client: socket.socket) -> bytes:
     """Read one response, which may arrive in several parts."""
     received = b""
-    while b"\r\n\r\n" not in received:
-        assert (part := client.recv(65_536)), received
+    while not is_whole(received):
+        part = client.recv(65_536)
+        assert part, received
         received += part
-    head, _, body = received.partition(b"\r\n\r\n")
+    return received
+
+
+def is_whole(received: bytes) -> bool:
+    head, separator, body = received.partition(b"\r\n\r\n")
     headers = email.message_from_bytes(head.partition(b"\r\n")[2])
-    while len(body) < int(headers["content-length"]):
-        assert (part := client.recv(65_536)), received + body
-        body += part
-    return head + b"\r\n\r\n" + body
+    return bool(separator) and len(body) >= int(headers["content-length"])
 
 
 def is_closed(client: socket.socket) -> bool:
