@@ -1,8 +1,8 @@
 """`better book`: an EPUB, HTML, Markdown or text file as an audiobook with chapters.
 
 Each finished chapter is kept as a FLAC in the folder OUT.chapters, under a name made of its text,
-its voice and the options. A run that was stopped goes on after the last of them, and a changed
-chapter is the only one that is made again.
+its voice, the options and the services' weights. A run that was stopped goes on after the last of
+them, and a changed chapter is the only one that is made again.
 """
 
 import hashlib
@@ -173,6 +173,7 @@ class _Speaker:
             path = self._path(chapter.text, book.text_format, text)
             sound = _Sound(chapter.title, path)
             if not path.exists():
+                self._remove_other_weights(path, number)
                 self._make(path, text)
                 made += size
             left -= size
@@ -183,12 +184,18 @@ class _Speaker:
             yield sound
 
     def _path(self, written: str, text_format: str, text: "Dialogue") -> Path:
-        """The name tells everything that the sound depends on."""
+        """The name tells everything that the sound depends on, the weights last."""
         digest = hashlib.sha256(self._own.tobytes())
         for name in text.asked:
             digest.update(self._voices[name].tobytes())
         digest.update(repr((written, text_format, sorted(self._options.items(), key=str))).encode())
-        return self._folder / f"{digest.hexdigest()[:24]}.flac"
+        return self._folder / f"{digest.hexdigest()[:24]}-{self._chain.fetch_weights()[:8]}.flac"
+
+    def _remove_other_weights(self, path: Path, number: int) -> None:
+        """Remove the same chapter in the sound of other weights, which differs in voice."""
+        for other in path.parent.glob(f"{path.name.partition('-')[0]}*.flac"):
+            other.unlink()
+            warn(f"chapter {number} is made again: the services' weights have changed since")
 
     def _make(self, path: Path, text: "Dialogue") -> None:
         embeds = text.each(self._own, [self._voices[name] for name in text.asked])

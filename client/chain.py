@@ -84,6 +84,13 @@ class Chain:
             loop.run(self._chain.aclose)
             loop.stop()
 
+    @property
+    def weights(self) -> str:
+        return self._chain.weights
+
+    def fetch_weights(self) -> str:
+        return self._run(self._chain.fetch_weights)
+
     def embed(self, clip: Path | bytes | Clip) -> Float32Array:
         return self._run(self._chain.embed, clip)
 

@@ -8,6 +8,7 @@ one block at a time from the database, which every gateway reaches, and computes
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from sqlalchemy import LargeBinary, delete, func, select, update
 from sqlalchemy.orm import Session
@@ -36,6 +37,14 @@ class Digest:
     @property
     def sha256(self) -> str:
         return self._sha256.hexdigest()
+
+
+class SentenceSound(NamedTuple):
+    """The sound of a sentence, as SentenceRow has it."""
+
+    flac: bytes
+    words: str | None = None
+    weights: str = ""
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,21 @@ def test_changed_chapter_alone_is_made_again(book: Path, stand_ins: StandIns) ->
     assert all((folder / name).read_bytes() == content for name, content in kept.items())
 
 
+def test_chapters_of_other_weights_are_made_again(book: Path, stand_ins: StandIns) -> None:
+    book.write_bytes(many_chapters(2))
+    stand_ins.synthesizer.weights = "old"
+    assert run(book, "--keep-chapters").exit_code == 0
+    assert run(book, "--keep-chapters").exit_code == 0
+    assert len(spoken(stand_ins)) == 4
+    stand_ins.synthesizer.weights = "new"
+
+    result = run(book, "--keep-chapters")
+
+    assert "chapter 2 is made again: the services' weights have changed since" in result.output
+    assert len(spoken(stand_ins)) == 8
+    assert len([*book.with_name("book.m4b.chapters").iterdir()]) == 2
+
+
 def test_lines_of_a_text_file_change_the_voice(tmp_path: Path, stand_ins: StandIns) -> None:
     book = tmp_path / "book.txt"
     book.write_text("Chapter 1\n\nIt rained.\n\n[voice: ash(2)+birch]\nWho is there?")

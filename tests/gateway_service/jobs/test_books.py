@@ -15,7 +15,7 @@ from shared.voices import sample_embeds
 from tests.conftest import running
 from tests.support.epubs import CONTAINER, epub3, many_chapters, zipped
 from tests.support.job_fixtures import wait_until
-from tests.support.stub_services import StubServices
+from tests.support.stub_services import Refusal, StubServices
 
 FINAL = {"completed", "failed", "cancelled"}
 MARKDOWN = "# The Lamp\n\n## One\n\nIt rained. Wind came.\n\n## Two\n\nStill.\n\n## Three\n\nSun."
@@ -256,6 +256,52 @@ def test_chapters_of_another_voice_or_option_are_made_anew(
     second = create(http, MARKDOWN, "book.md", from_job=first["id"], **options)
 
     assert not any(chapter["reused"] for chapter in second["chapters"])
+
+
+def test_chapters_of_other_weights_are_made_anew(
+    http: httpx.Client, services: StubServices
+) -> None:
+    wait_for_other_jobs(http)
+    first = create(http, MARKDOWN, "book.md")
+    wait_for(http, first["id"])
+    services.synthesizer.requests.clear()
+    services.vocoder.weights = "new"
+    try:
+        second = create(http, MARKDOWN, "book.md", from_job=first["id"])
+        wait_for(http, second["id"])
+        third = create(http, MARKDOWN, "book.md", from_job=second["id"])
+        wait_for(http, third["id"])
+    finally:
+        services.vocoder.weights = ""
+
+    assert not any(chapter["reused"] for chapter in second["chapters"])
+    [note] = second["notes"]
+    assert "the weights of the synthesizer or the vocoder have changed" in note
+    assert f"{first['id']}, so" in note
+    assert note.endswith(": 1, 2, 3, 4")
+    assert all(chapter["reused"] for chapter in third["chapters"])
+    assert third["notes"] == []
+    assert len(services.synthesizer.requests) == 8
+
+
+def test_weights_that_change_before_the_job_runs_are_noticed(
+    http: httpx.Client, services: StubServices
+) -> None:
+    wait_for_other_jobs(http)
+    first = create(http, MARKDOWN, "book.md")
+    wait_for(http, first["id"])
+    services.synthesizer.refusal = Refusal(503)
+    try:
+        second = create(http, MARKDOWN, "book.md", from_job=first["id"])
+        assert all(chapter["reused"] for chapter in second["chapters"])
+        services.synthesizer.weights = "new"
+        services.synthesizer.refusal = None
+        done = wait_for(http, second["id"])
+    finally:
+        services.synthesizer.refusal = None
+        services.synthesizer.weights = ""
+
+    assert not any(chapter["reused"] for chapter in done["chapters"])
 
 
 def test_unknown_earlier_job_is_named(http: httpx.Client) -> None:
