@@ -29,7 +29,7 @@ def test_markdown_is_cut_at_headings_outside_code() -> None:
     )
     book = read_book(text.encode(), "a.md")
     assert book.title == "The Book"
-    assert [chapter.title for chapter in book.chapters] == ["", "One", "Two"]
+    assert [chapter.title for chapter in book.chapters] == ["The Book", "One", "Two"]
     assert book.text_format == "markdown"
 
 
@@ -38,7 +38,7 @@ def test_html_is_cut_at_headings() -> None:
     book = read_book(html.encode(), "a.html")
     assert book.title == "A Page"
     assert [(c.title, c.text) for c in book.chapters] == [
-        ("", "First."),
+        ("A Page", "First."),
         ("One", "One\n\nText."),
         ("Two", "Two\n\nMore."),
     ]

@@ -18,7 +18,7 @@ from tests.support.job_fixtures import wait_until
 from tests.support.stub_services import Refusal, StubServices
 
 FINAL = {"completed", "failed", "cancelled"}
-MARKDOWN = "# The Lamp\n\n## One\n\nIt rained. Wind came.\n\n## Two\n\nStill.\n\n## Three\n\nSun."
+MARKDOWN = "# The Lamp\n\nBy night.\n\n## One\n\nIt rained. Wind came.\n\n## Two\n\nStill.\n\n## Three\n\nSun."
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_epub_body_takes_its_options_from_the_query(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "titles"),
     [
-        ("book.md", MARKDOWN, ["", "One", "Two", "Three"]),
+        ("book.md", MARKDOWN, ["The Lamp", "One", "Two", "Three"]),
         ("book.html", "<h1>One</h1><p>It rained.</p><h1>Two</h1><p>Sun.</p>", ["One", "Two"]),
         ("book.txt", "Chapter 1\n\nIt rained.\n\nChapter 2\n\nSun.", ["Chapter 1", "Chapter 2"]),
     ],
@@ -281,7 +281,7 @@ def test_chapters_of_other_weights_are_made_anew(
     assert note.endswith(": 1, 2, 3, 4")
     assert all(chapter["reused"] for chapter in third["chapters"])
     assert third["notes"] == []
-    assert len(services.synthesizer.requests) == 8
+    assert len(services.synthesizer.requests) == 9
 
 
 def test_weights_that_change_before_the_job_runs_are_noticed(
