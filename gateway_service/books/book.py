@@ -141,14 +141,19 @@ def letters_of(text: str) -> str:
     return "".join(filter(str.isalnum, text)).casefold()
 
 
-def heading_depth(headings: Sequence[tuple[int, bool]]) -> int:
+def heading_depth(headings: Sequence[tuple[int, bool]], *, is_book: bool = True) -> int:
     """The deepest level of the headings at which chapters begin: 2, or deeper where only these have
-    a text below them. headings: the level of each, and whether it has a text of its own."""
+    a text below them.
+
+    headings: the level of each, and whether it has a text of its own. is_book: they are those of a
+    whole book, of which a single heading is the title.
+    """
     levels = sorted({level for level, _ in headings})
     depth = max([level for level in levels if level <= _MAX_LEVEL], default=min(levels, default=0))
     for deeper in [level for level in levels if level > depth]:
         has_text = any(has_text for level, has_text in headings if level == depth)
-        if has_text and sum(level <= depth for level, _ in headings) > 1:
+        is_title = is_book and sum(level <= depth for level, _ in headings) == 1
+        if has_text and not is_title:
             break
         depth = deeper
     return depth

@@ -192,7 +192,7 @@ def _chapters(
 def _own_marks(document: HtmlText, book_title: str) -> Marks:
     """The places of a document's headings. One without headings continues the chapter before it,
     unless it has a title of its own."""
-    marks = [(start, title) for start, title in html_chapters(document) if title]
+    marks = [(start, title) for start, title in html_chapters(document, is_book=False) if title]
     if marks or letters_of(document.title) in ("", letters_of(book_title), "unknown"):
         return marks
     return [(0, document.title)]

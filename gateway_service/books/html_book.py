@@ -34,16 +34,17 @@ def _title(document: HtmlText) -> str:
     return " ".join(document.blocks[firsts[0]].split("\n")) if is_title else document.title
 
 
-def html_chapters(document: HtmlText) -> list[tuple[int, str]]:
+def html_chapters(document: HtmlText, *, is_book: bool = True) -> list[tuple[int, str]]:
     """The blocks at which chapters begin, and their titles; the first has none if it begins before
-    the first heading."""
+    the first heading. is_book: the document is a whole book."""
     found = [at for at in document.headings if document.blocks[at]]
     stops = [*found[1:], len(document.blocks)]
     depth = heading_depth(
         [
             (document.headings[at], bool(document.text(at + 1, stop)))
             for at, stop in zip(found, stops, strict=False)
-        ]
+        ],
+        is_book=is_book,
     )
     cuts = [at for at in found if document.headings[at] <= depth]
     titles = [(at, " ".join(document.blocks[at].split("\n"))) for at in cuts]

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 
 from gateway_service.books.html_elements import (
@@ -58,10 +59,7 @@ class HtmlText:
 
 def read_html(text: str) -> HtmlText:
     """Any HTML or XHTML will do; unknown tags are passed over, entities are characters."""
-    reader = _Reader()
-    reader.feed(text.replace(_BREAK, ""))
-    reader.close()
-    return reader.finish()
+    return _Reader(text.replace(_BREAK, "")).read()
 
 
 @dataclass
@@ -76,8 +74,11 @@ class _Element:
 
 
 class _Reader(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
+        self._text = text
+        # The parser would look for each missing end anew, which takes quadratic time.
+        self._last_comment, self._last_section = text.rfind("-->"), text.rfind("]>")
         self._found = HtmlText()
         self._parts: list[str] = []
         self._open: list[_Element] = []
@@ -92,7 +93,11 @@ class _Reader(HTMLParser):
         self._entries: set[int] = set()  # blocks that are such links
         self._areas: dict[str, list[range]] = {"article": [], "main": []}
 
-    def finish(self) -> HtmlText:
+    def read(self) -> HtmlText:
+        end = self._text.rfind(">") + 1  # beyond it are no tags
+        self.feed(self._text[:end])
+        self.close()
+        self.handle_data(unescape(self._text[end:]))
         self._end_block()
         self._blank_contents()
         for areas in self._areas.values():
@@ -106,6 +111,11 @@ class _Reader(HTMLParser):
 
     def parse_html_declaration(self, i: int) -> int:
         """Past a declaration; a malformed one, such as "<![", is a comment."""
+        is_open = (self.rawdata.startswith("<!--", i) and i > self._last_comment) or (
+            self.rawdata.startswith("<![", i) and i > self._last_section
+        )
+        if is_open:
+            return self.parse_bogus_comment(i)
         try:
             return super().parse_html_declaration(i)
         except AssertionError:

@@ -189,7 +189,7 @@ def _without_contents(paragraphs: Sequence[_Paragraph]) -> list[_Paragraph]:
         if stop > at and (is_called_so or sum(map(_entries, paragraphs[at:stop])) >= _MIN_ENTRIES):
             kept = kept[:-1] if is_called_so else kept
         else:
-            stop = max(stop, at + 1)
+            stop = stop if stop > at else max(end, at + 1)
             kept += paragraphs[at:stop]
         at = stop
     return kept

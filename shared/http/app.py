@@ -176,7 +176,7 @@ def _add_middleware(
     if isinstance(settings, ServiceSettings):
         hosts = None if settings.dyno else settings.allowed_hosts
         app.add_middleware(BrowserGuard, service=service, hosts=hosts)
-        app.add_middleware(WeightsHeader, state=state)
+        app.add_middleware(WeightsHeader, weights=lambda: state.weights)
     for entry in reversed(own):
         app.add_middleware(entry.cls, *entry.args, **entry.kwargs)
     app.add_middleware(ConnectionLimit, state=state)

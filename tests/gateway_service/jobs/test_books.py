@@ -18,7 +18,10 @@ from tests.support.job_fixtures import wait_until
 from tests.support.stub_services import Refusal, StubServices
 
 FINAL = {"completed", "failed", "cancelled"}
-MARKDOWN = "# The Lamp\n\nBy night.\n\n## One\n\nIt rained. Wind came.\n\n## Two\n\nStill.\n\n## Three\n\nSun."
+MARKDOWN = (
+    "# The Lamp\n\nBy night.\n\n## One\n\nIt rained. Wind came.\n\n## Two\n\nStill.\n\n"
+    "## Three\n\nSun."
+)
 
 
 @pytest.fixture(scope="module")
