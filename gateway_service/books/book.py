@@ -121,9 +121,12 @@ def _is_title(chapter: Chapter, book_title: str) -> bool:
     """Whether the text is the title again, perhaps after its number."""
     lines = (line for line in chapter.text.splitlines() if not _BYLINE.fullmatch(line.strip()))
     letters = letters_of("".join(lines))
+    has_number = "\n" not in chapter.text.strip()  # perhaps: "2 The Lamp"
     return any(
-        title and letters.endswith(title) and len(letters) - len(title) <= _MAX_NUMBER
+        letters == title
+        or (has_number and letters.endswith(title) and len(letters) - len(title) <= _MAX_NUMBER)
         for title in map(letters_of, (chapter.title, book_title))
+        if title
     )
 
 

@@ -22,6 +22,7 @@ _TAG = re.compile(
 )
 _TITLE_BLOCK = re.compile(r"\A% ?(?P<title>.*)\n(?:% ?(?P<author>.*)\n)?(?:%.*\n)?")  # of Pandoc
 _ATTRIBUTES = re.compile(r"[^\S\n]*\{[#.:][^{}\n]{0,200}\}[^\S\n]*#*[^\S\n]*$", re.MULTILINE)
+_COMMENT = re.compile(r"^<!--.*?-->", re.MULTILINE | re.DOTALL)
 _MAX_PARSED = 50_000  # characters of a stretch, as tokens take many times the memory of their text
 
 
@@ -44,7 +45,7 @@ def markdown_book(text: str, text_format: TextFormat = "markdown") -> Book:
     """Chapters begin at headings of the first two levels, or of deeper ones where only these have a
     text below them. A single # at the top is the book's title."""
     text, tags = _without_tags(text.replace("\r\n", "\n"))
-    text = _ATTRIBUTES.sub("", text)
+    text = _ATTRIBUTES.sub("", _without_comments(text))
     lines = text.split("\n")
     headings = [*_headings(text)]
     title = tags.get("title", "")
@@ -70,9 +71,14 @@ def _without_tags(text: str) -> tuple[str, dict[str, str]]:
     return text, {}
 
 
+def _without_comments(text: str) -> str:
+    end = text.rfind("-->") + 3  # beyond it none is closed
+    return _COMMENT.sub("", text[:end]) + text[end:] if end > 2 else text
+
+
 def _value(written: str) -> str:
     """A value of YAML or TOML: a string, or a list of them, as one text."""
-    parts = re.split(r"\n\s*- |,(?=\s*[\"'])", written.strip().strip("[]"))
+    parts = re.split(r"(?:\A|\n)\s*- |,(?=\s*[\"'])", written.strip().strip("[]"))
     return ", ".join(part for part in (part.strip().strip("\"'") for part in parts) if part)
 
 

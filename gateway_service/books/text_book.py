@@ -124,7 +124,8 @@ def _title_below(paragraphs: Sequence[_Paragraph]) -> str:
     """
     texts = [paragraph.text.strip() for paragraph in paragraphs]
     is_title = len(texts) == 2 and "\n" not in texts[0] and _is_title_line(texts[0])
-    return f": {texts[0]}" if is_title and not _is_heading(texts[1]) else ""
+    is_next = is_title and (_NUMERAL.fullmatch(texts[0]) or _is_heading(texts[1]))
+    return f": {texts[0]}" if is_title and not is_next else ""
 
 
 def _find_numerals(paragraphs: Sequence[_Paragraph]) -> None:
