@@ -32,7 +32,7 @@ _BOOK_SUFFIXES = (".epub", *HTML_SUFFIXES, ".pdf")  # a PDF is refused by name
 _MAX_FIELDS = 16
 _threads = CapacityLimiter(1)
 """Books that are unpacked at a time, as one may take a hundred megabytes."""
-_FILE = {**BINARY, "description": "an EPUB or HTML file, or Markdown or text in UTF-8"}
+_FILE = {**BINARY, "description": "an EPUB or HTML file, or Markdown or text"}
 _FORM_FIELDS = JobQuery.model_json_schema()["properties"]
 OPENAPI: dict[str, Any] = {
     "requestBody": {

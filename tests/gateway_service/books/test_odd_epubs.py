@@ -200,7 +200,8 @@ def test_folder_around_the_book_is_looked_into() -> None:
 
 
 def test_wrong_media_types_and_images_in_the_spine_do_no_harm() -> None:
-    pages = {"1.htm": ONE, "a.png": png(), "b.jpg": png(), "c.svg": "<svg><text>No</text></svg>"}
+    pages: dict[str, str | bytes] = {"1.htm": ONE, "a.png": png(), "b.jpg": png()}
+    pages["c.svg"] = "<svg><text>No</text></svg>"
     types = {"1.htm": "text/plain", "a.png": "image/png", "c.svg": "image/svg+xml"}
     assert outline(read_epub(epub(pages, types=types))) == [("Chapter 1", "Chapter 1 It rained.")]
 
