@@ -10,6 +10,7 @@ import math
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -26,6 +27,7 @@ from client.options import SpeechOptions
 from client.wav_stream import Int16Array
 from shared.atomic_files import replacing
 from shared.http.tensors import Float32Array
+from shared.stop_signals import StopSignal
 
 if TYPE_CHECKING:
     from gateway_service.books.book import Book
@@ -102,7 +104,7 @@ def book(
     options = {"seed": seed, "lexicon": read_lexicon(lexicon) if lexicon else None}
     own, texts = find_voice(voice), _texts(read)
     voices = {name: find_voice(name) for text in texts for name in text.asked}
-    with Chain(on_warning=warn) as chain:
+    with _hint_to_continue(), Chain(on_warning=warn) as chain:
         embeds = {name: found.embed(chain) for name, found in voices.items()}
         speaker = _Speaker(chain, own.embed(chain), embeds, folder, options)
         sounds = [*speaker.speak(read, texts)]
@@ -113,6 +115,15 @@ def book(
     if not keep_chapters:
         shutil.rmtree(folder)
     click.echo(f"{out}: {length}, {_chapters(len(sounds))}")
+
+
+@contextmanager
+def _hint_to_continue() -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, StopSignal):
+        click.echo("Stopped. The same command goes on after the last finished chapter.", err=True)
+        raise
 
 
 @dataclass(frozen=True)

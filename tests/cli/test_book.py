@@ -6,6 +6,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import better
+from client.chain import Chain
+from shared.stop_signals import StopSignal
 from tests.support.epubs import epub3, many_chapters
 from tests.support.stand_ins import StandIns
 
@@ -138,6 +140,18 @@ def test_stopped_run_goes_on_after_its_last_chapter(book: Path, stand_ins: Stand
     with av.open(book.with_name("book.m4b")) as made:
         frames = [frame.to_ndarray() for frame in made.decode(audio=0)]
     assert np.concatenate(frames, axis=1).size > 0
+
+
+def test_interrupted_run_says_how_to_go_on(
+    book: Path, stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*call: object) -> None:
+        raise StopSignal(130)
+
+    monkeypatch.setattr(Chain, "speak_pieces", interrupt)
+    result = run(book)
+    assert result.exit_code == 130
+    assert "The same command goes on after the last finished chapter" in result.output
 
 
 @pytest.mark.parametrize(
