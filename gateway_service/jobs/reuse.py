@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 
-import numpy as np
 from sqlalchemy import func, select, update
 
 from gateway_service.jobs.books import NewChapter
-from gateway_service.jobs.sound import SentenceSound
+from gateway_service.jobs.sound import SKIPPED, SentenceSound
 from gateway_service.jobs.store import JobSpec
-from gateway_service.speech.flac import decode_flac
 from gateway_service.storage.database import Storage
 from gateway_service.storage.tables import ChapterRow, JobRow, SentenceRow, embed_bytes
 
@@ -55,7 +53,7 @@ def chapters_of_weights(
         return []
     others = select(SentenceRow.position).where(
         SentenceRow.job_id == chapters[0].job_id,
-        func.coalesce(SentenceRow.weights, "") != weights,
+        func.coalesce(SentenceRow.weights, "").not_in((weights, SKIPPED)),
     )
     with storage.read_session() as session:
         made_otherwise = set(session.scalars(others))
@@ -111,12 +109,11 @@ class EarlierSentences:
         place = (chapter.source or 0) + position - chapter.first
         with self._storage.read_session() as session:
             row = session.get(SentenceRow, (self._job.from_job, place))
-        if row is None or row.sound is None or (row.weights or "") != weights:
+        made_by = (row and row.weights) or ""
+        if row is None or row.sound is None or made_by not in (weights, SKIPPED):
             self._give_up(chapter)
             return None
-        if not np.any(decode_flac(row.sound)):
-            return None
-        return SentenceSound(row.sound, row.words, row.weights or "")
+        return None if made_by == SKIPPED else SentenceSound(row.sound, row.words, made_by)
 
     def _give_up(self, chapter: ChapterRow) -> None:
         """Make the rest of a chapter, which is then no reused one."""

@@ -23,7 +23,13 @@ from gateway_service.jobs.books import (
 )
 from gateway_service.jobs.leases import MAX_BACKOFF_SECONDS, Leases
 from gateway_service.jobs.reuse import EarlierSentences
-from gateway_service.jobs.sound import Digest, JobSounds, SentenceSound, split_into_blocks
+from gateway_service.jobs.sound import (
+    SKIPPED,
+    Digest,
+    JobSounds,
+    SentenceSound,
+    split_into_blocks,
+)
 from gateway_service.service_calls import as_api_errors
 from gateway_service.speech import speaking
 from gateway_service.speech.encoding import ResponseFormat, encode
@@ -38,7 +44,8 @@ from shared.text.sentences import Piece
 
 log = logging.getLogger("better")
 
-_SKIPPED = silence(0.2)  # replaces a sentence that cannot be spoken
+_SKIPPED = SentenceSound(encode_flac(silence(0.2)), weights=SKIPPED)
+"""Replaces a sentence that cannot be spoken."""
 _BACKOFF = RetryPolicy(first_wait=1.0, max_wait=MAX_BACKOFF_SECONDS)
 _RENEWALS_PER_LEASE = 10
 
@@ -148,7 +155,7 @@ class JobRunner:
                     started = time.monotonic()  # what is taken over tells nothing of the time left
                 made = made or self._sentence_sound(job, piece, embed, lost)
             except (InvalidRequest, TooLarge) as error:
-                made, is_skipped, last_error = SentenceSound(encode_flac(_SKIPPED)), True, error
+                made, is_skipped, last_error = _SKIPPED, True, error
                 skipped += 1
             seconds = time.monotonic() - started
             if not self.leases.save_sentence(job, position, made, is_skipped, seconds):

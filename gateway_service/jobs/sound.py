@@ -39,6 +39,10 @@ class Digest:
         return self._sha256.hexdigest()
 
 
+SKIPPED = "skipped"
+"""In place of the weights of a sentence that could not be spoken."""
+
+
 class SentenceSound(NamedTuple):
     """The sound of a sentence, as SentenceRow has it."""
 

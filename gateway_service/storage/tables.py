@@ -165,8 +165,8 @@ class SentenceRow(Base):
     samples: Mapped[int | None]
     """Samples of the sound at 16 kHz, including the pause."""
     weights: Mapped[str | None] = mapped_column(String(32))
-    """The weights that made the sound, as `AsyncChain.weights` names them; NULL for a sentence of
-    an earlier version."""
+    """The weights that made the sound, as `AsyncChain.weights` names them; "skipped" if it could
+    not be spoken; NULL for a sentence of an earlier version."""
 
 
 class BookRow(Base):

@@ -8,7 +8,7 @@ import pytest
 from gateway_service.jobs.books import NewBook, NewChapter, Reused
 from gateway_service.jobs.leases import Leases
 from gateway_service.jobs.reuse import EarlierSentences, chapters_of_weights, with_sources
-from gateway_service.jobs.sound import SentenceSound
+from gateway_service.jobs.sound import SKIPPED, SentenceSound
 from gateway_service.jobs.store import Jobs, JobSpec
 from gateway_service.speech.flac import encode_flac
 from gateway_service.storage.database import Storage
@@ -44,7 +44,7 @@ def earlier(jobs: Jobs, leases: Leases) -> JobRow:
     """A job of two chapters, whose last sentence was skipped."""
     jobs.create(with_sources(book_spec(("One.", "Two."), ("Three.", "Four."))))
     job = claim(leases)
-    for position, sound in enumerate([*SOUNDS, SentenceSound(SILENCE, None, OLD)]):
+    for position, sound in enumerate([*SOUNDS, SentenceSound(SILENCE, None, SKIPPED)]):
         assert leases.save_sentence(job, position, sound)
     return job
 
@@ -101,7 +101,7 @@ def test_chapters_are_chosen_by_the_weights_that_made_them(
 ) -> None:
     jobs.create(with_sources(book_spec(("One.", "Two."), ("Three.", "Four."))))
     job = claim(leases)
-    for position, weights in enumerate([OLD, OLD, OLD, "new weights"]):
+    for position, weights in enumerate([OLD, SKIPPED, OLD, "new weights"]):
         sound = SentenceSound(SILENCE, None, weights)
         assert leases.save_sentence(job, position, sound)
     chapters = jobs.contents(job.id).chapters
