@@ -114,14 +114,15 @@ def _without_front_matter(
     EPUB 2 names only where a reader opens the book, so what the table of contents lists before that
     is kept.
     """
-    skipped = {target.path for kind, target in landmarks if kind in _SKIPPED_LANDMARKS}
-    beginnings = {target.path for kind, target in landmarks if kind in _BEGINNINGS}
+    skipped = {place.path for kind, place in landmarks if kind in _SKIPPED_LANDMARKS}
+    beginnings = {place.path for kind, place in landmarks if kind in _BEGINNINGS}
     start = next((at for at, path in enumerate(spine) if path in beginnings), 0)
     if not any(kind == "bodymatter" for kind, _ in landmarks):
         listed = {entry.target.path for entry in entries}
         skipped |= {path for path in spine[:start] if path not in listed}
         start = 0
-    return [path for path in spine[start:] if path not in skipped - beginnings] or [*spine]
+    skipped -= beginnings
+    return [path for path in spine[start:] if path not in skipped] or [*spine]
 
 
 Marks = list[tuple[int, str]]
@@ -131,33 +132,25 @@ Marks = list[tuple[int, str]]
 def _entries_by_path(spine: Sequence[str], entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     """A table of contents by document; empty if it leads to almost none."""
     found: dict[str, list[Entry]] = {}
+    documents = set(spine)
     for entry in entries:
-        if entry.target.path in spine:
+        if entry.target.path in documents:
             found.setdefault(entry.target.path, []).append(entry)
     has_few = sum(map(len, found.values())) < _FEW_ENTRIES <= len(spine)
     return {} if has_few else found
 
 
 def _marks(document: HtmlText, entries: Sequence[Entry]) -> Marks:
+    """The blocks at which entries lead; that of its title for an entry whose id is missing."""
+    titles = {letters_of(document.blocks[at]): at for at in reversed(document.headings)}
     marks: Marks = []
     for entry in entries:
-        place = _place(document, entry, is_first=not marks)
+        place = document.ids.get(entry.target.fragment) if entry.target.fragment else 0
+        if place is None:
+            place = titles.get(letters_of(entry.title), None if marks else 0)
         if place is not None:
             marks.append((place, entry.title))
     return sorted(marks, key=lambda mark: mark[0])
-
-
-def _place(document: HtmlText, entry: Entry, *, is_first: bool) -> int | None:
-    """The block at which an entry leads; that of its title if the id is missing."""
-    if not entry.target.fragment:
-        return 0
-    if (place := document.ids.get(entry.target.fragment)) is not None:
-        return place
-    title = letters_of(entry.title)
-    for at in document.headings:
-        if title and letters_of(document.blocks[at]) == title:
-            return at
-    return 0 if is_first else None
 
 
 def _chapters(

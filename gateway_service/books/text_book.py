@@ -97,7 +97,7 @@ def _find_headings(paragraphs: Sequence[_Paragraph]) -> None:
                 continue
             paragraph.kind = chapter["kind"].lower()
             paragraph.number = _number(chapter["number"])
-            paragraph.heading = ": ".join([lines[0].rstrip(" .:"), *lines[1:]])
+            paragraph.heading = ": ".join([" ".join(lines[0].split()).rstrip(" .:"), *lines[1:]])
             if len(lines) == 1 and not chapter["title"].strip(" .:"):
                 paragraph.heading += _title_below(paragraphs[at + 1 : at + 3])
         elif len(lines) == 1 and _NAMED.fullmatch(lines[0]):
@@ -153,7 +153,7 @@ def _number(written: str) -> int:
     """The value of digits, Roman numerals or words up to 99; 0 for "the last"."""
     if written.isdecimal():
         return int(written)
-    words = re.split(r"[\s-]+", written.lower().removeprefix("the "))
+    words = [word for word in re.split(r"[\s-]+", written.lower()) if word != "the"]
     if words[0] in _NUMBER_WORDS:
         return sum(map(_word_value, words))
     values = [{"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}[letter] for letter in written.lower()]

@@ -108,7 +108,7 @@ def outline(data: str | bytes, name: str) -> list[tuple[str, str]]:
         ),
         (f"PART ONE\n\nCHAPTER I\n\n{W}\n\nI\n\n{W}\n\nII\n\n{W}", ["PART ONE: CHAPTER I"]),
         (
-            f"Chapter Twenty-One\n========\n\n{W}\n\nChapter the Last\n---\n\n{W}",
+            f"Chapter Twenty-One\n========\n\n{W}\n\nChapter  the   Last\n---\n\n{W}",
             ["Chapter Twenty-One", "Chapter the Last"],
         ),
         (
