@@ -1,8 +1,8 @@
 """`better book`: an EPUB, HTML, Markdown or text file as an audiobook with chapters.
 
 Each finished chapter is kept as a FLAC in the folder OUT.chapters, under a name made of its text,
-its voice and the options. A run that was stopped goes on after the last of them, and a changed
-chapter is the only one that is made again.
+its voice, the options and the services' weights. A run that was stopped goes on after the last of
+them, and a changed chapter is the only one that is made again.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import math
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -26,6 +27,7 @@ from client.options import SpeechOptions
 from client.wav_stream import Int16Array
 from shared.atomic_files import replacing
 from shared.http.tensors import Float32Array
+from shared.stop_signals import StopSignal
 
 if TYPE_CHECKING:
     from gateway_service.books.book import Book
@@ -102,7 +104,7 @@ def book(
     options = {"seed": seed, "lexicon": read_lexicon(lexicon) if lexicon else None}
     own, texts = find_voice(voice), _texts(read)
     voices = {name: find_voice(name) for text in texts for name in text.asked}
-    with Chain(on_warning=warn) as chain:
+    with _hint_to_continue(), Chain(on_warning=warn) as chain:
         embeds = {name: found.embed(chain) for name, found in voices.items()}
         speaker = _Speaker(chain, own.embed(chain), embeds, folder, options)
         sounds = [*speaker.speak(read, texts)]
@@ -113,6 +115,15 @@ def book(
     if not keep_chapters:
         shutil.rmtree(folder)
     click.echo(f"{out}: {length}, {_chapters(len(sounds))}")
+
+
+@contextmanager
+def _hint_to_continue() -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, StopSignal):
+        click.echo("Stopped. The same command goes on after the last finished chapter.", err=True)
+        raise
 
 
 @dataclass(frozen=True)
@@ -173,6 +184,7 @@ class _Speaker:
             path = self._path(chapter.text, book.text_format, text)
             sound = _Sound(chapter.title, path)
             if not path.exists():
+                self._remove_other_weights(path, number)
                 self._make(path, text)
                 made += size
             left -= size
@@ -183,12 +195,18 @@ class _Speaker:
             yield sound
 
     def _path(self, written: str, text_format: str, text: "Dialogue") -> Path:
-        """The name tells everything that the sound depends on."""
+        """The name tells everything that the sound depends on, the weights last."""
         digest = hashlib.sha256(self._own.tobytes())
         for name in text.asked:
             digest.update(self._voices[name].tobytes())
         digest.update(repr((written, text_format, sorted(self._options.items(), key=str))).encode())
-        return self._folder / f"{digest.hexdigest()[:24]}.flac"
+        return self._folder / f"{digest.hexdigest()[:24]}-{self._chain.fetch_weights()[:8]}.flac"
+
+    def _remove_other_weights(self, path: Path, number: int) -> None:
+        """Remove the same chapter in the sound of other weights, which differs in voice."""
+        for other in path.parent.glob(f"{path.name.partition('-')[0]}*.flac"):
+            other.unlink()
+            warn(f"chapter {number} is made again: the services' weights have changed since")
 
     def _make(self, path: Path, text: "Dialogue") -> None:
         embeds = text.each(self._own, [self._voices[name] for name in text.asked])

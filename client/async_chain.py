@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -103,6 +104,19 @@ class AsyncChain:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+    @property
+    def weights(self) -> str:
+        """An ID of the weights of synthesizer and vocoder behind their last responses; "" if they
+        do not tell. Equal requests give equal sound only under equal weights."""
+        stated = [service.weights for service in (self._synthesizer, self._vocoder)]
+        return sha256(" ".join(stated).encode()).hexdigest()[:32] if any(stated) else ""
+
+    async def fetch_weights(self) -> str:
+        """Ask the two services for `weights`."""
+        await self._synthesizer.fetch_weights()
+        await self._vocoder.fetch_weights()
+        return self.weights
 
     async def embed(self, clip: Path | bytes | Clip) -> Float32Array:
         """[256], unit length: the voice in a sound file, given as a path, as bytes or as samples.

@@ -3,8 +3,10 @@
 import asyncio
 import concurrent.futures
 import logging
+import sys
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -67,6 +69,7 @@ class Chain:
             *urls, settings=settings, retries=retries, on_warning=on_warning, on_call=on_call
         )
         self._loop: EventLoopThread | None = None
+        self._open: set[AsyncGenerator[Any]] = set()
         self._lock = threading.Lock()
         self._is_closed = False
 
@@ -81,8 +84,18 @@ class Chain:
         with self._lock:
             self._is_closed, loop, self._loop = True, self._loop, None
         if loop:
+            for items in [*self._open]:  # Ctrl-C leaves them open
+                with suppress(RuntimeError):  # one that is being closed
+                    loop.run(items.aclose)
             loop.run(self._chain.aclose)
             loop.stop()
+
+    @property
+    def weights(self) -> str:
+        return self._chain.weights
+
+    def fetch_weights(self) -> str:
+        return self._run(self._chain.fetch_weights)
 
     def embed(self, clip: Path | bytes | Clip) -> Float32Array:
         return self._run(self._chain.embed, clip)
@@ -149,13 +162,19 @@ class Chain:
         async def following() -> T:
             return await anext(items, _END)
 
-        while (item := self._run(following)) is not _END:
-            try:
-                yield item
-            except GeneratorExit:
-                if not self._is_closed:  # closing the chain closes its generators
-                    self._run(items.aclose)
-                raise
+        self._open.add(items)
+        try:
+            while (item := self._run(following)) is not _END:
+                try:
+                    yield item
+                except GeneratorExit:
+                    if not self._is_closed:  # closing the chain closes its generators
+                        self._run(items.aclose)
+                    raise
+        finally:
+            # After Ctrl-C in the call itself it stays open, for `close`.
+            if not isinstance(sys.exception(), (KeyboardInterrupt, SystemExit)):
+                self._open.discard(items)
 
     def _run(self, call: Callable[..., Awaitable[T]], *args: Any) -> T:
         with self._lock:
@@ -174,6 +193,7 @@ class WorkerThreadChain(Chain):
 
     def __init__(self, chain: AsyncChain) -> None:
         self._chain = chain
+        self._open = set()
         self._is_closed = False
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import httpx
@@ -13,11 +14,14 @@ from client.errors import BadResponse, ServiceError
 from client.retries import Attempts, RetryPolicy, parse_retry_after
 from shared.http import deadlines
 from shared.http.request_id import HEADER, request_id
+from shared.http.weights_header import HEADER as WEIGHTS_HEADER
 
 T = TypeVar("T")
 
 _MAX_RESPONSE_BYTES = 2**26  # of JSON; ten times the largest that a service sends
 _MAX_ERROR_BYTES = 2**16  # of an error's body that are read
+_MAX_HASH_CHARACTERS = 64
+_WEIGHTS_SECONDS = 5.0
 _SMALL = 2**16  # bytes of JSON that parse too fast to need a thread
 
 OnCall = Callable[[str, str, float], None]
@@ -45,9 +49,18 @@ class Service:
     ) -> None:
         self.name = name
         self.url = url.rstrip("/")
+        self.weights = ""
+        """SHA-256 of the weights behind the last response; "" if the service does not tell."""
         self._http = http
         self._policy = policy
         self._on_call = on_call
+
+    async def fetch_weights(self) -> str:
+        """Ask for `weights`, once and for a few seconds."""
+        policy = replace(self._policy, attempts=1, deadline_seconds=_WEIGHTS_SECONDS)
+        attempts = Attempts(self.name, self.url, policy)
+        await self._received("/health/ready", None, {"accept": "application/json"}, attempts)
+        return self.weights
 
     async def call(
         self, path: str, body: bytes, content_type: str, parse: Callable[[dict[str, Any]], T]
@@ -58,13 +71,7 @@ class Service:
         """
         headers = {"content-type": content_type, "accept": "application/json"}
         attempts = Attempts(self.name, self.url, self._policy)
-        while True:
-            try:
-                received = await self._whole(path, body, headers, attempts)
-                break
-            except (httpx.RequestError, ServiceError) as error:
-                wait = attempts.retry_wait(error)
-            await asyncio.sleep(wait)
+        received = await self._received(path, body, headers, attempts)
 
         def work() -> T:
             return parse(self._json_object(received))
@@ -90,8 +97,19 @@ class Service:
                 wait = attempts.retry_wait(error)
             await asyncio.sleep(wait)
 
+    async def _received(
+        self, path: str, body: bytes | None, headers: Mapping[str, str], attempts: Attempts
+    ) -> bytes:
+        """The whole response body. body: of a POST; None for a GET."""
+        while True:
+            try:
+                return await self._whole(path, body, headers, attempts)
+            except (httpx.RequestError, ServiceError) as error:
+                wait = attempts.retry_wait(error)
+            await asyncio.sleep(wait)
+
     async def _whole(
-        self, path: str, body: bytes, headers: Mapping[str, str], attempts: Attempts
+        self, path: str, body: bytes | None, headers: Mapping[str, str], attempts: Attempts
     ) -> bytes:
         received = bytearray()
         async with aclosing(self._attempt(path, body, headers, attempts)) as chunks:
@@ -102,13 +120,13 @@ class Service:
         return bytes(received)
 
     async def _attempt(
-        self, path: str, body: bytes, headers: Mapping[str, str], attempts: Attempts
+        self, path: str, body: bytes | None, headers: Mapping[str, str], attempts: Attempts
     ) -> AsyncGenerator[bytes]:
         """The response body of one attempt."""
         attempts.check_deadline()
         timeout = _at_most(self._http.timeout, attempts.seconds_left())
         request = self._http.stream(
-            "POST",
+            "GET" if body is None else "POST",
             self.url + path,
             content=body,
             headers={**headers, **_context_headers(timeout)},
@@ -120,6 +138,7 @@ class Service:
                 if not response.is_success:
                     outcome = str(response.status_code)
                     raise await self._error_from(response)
+                self.weights = response.headers.get(WEIGHTS_HEADER, "")[:_MAX_HASH_CHARACTERS]
                 async for chunk in response.aiter_bytes():
                     attempts.check_deadline()
                     yield chunk

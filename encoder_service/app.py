@@ -11,6 +11,7 @@ from encoder_service.inference import Decode
 from encoder_service.model import SpeakerEncoder
 from encoder_service.schemas import EmbedResponse, WavResponse
 from encoder_service.settings import Settings
+from shared.checkpoints.loading import weights_sha256
 from shared.http.app import Slot, app_on_demand, create_app, get_model
 from shared.http.json_routes import ArrayResponse
 from shared.http.openapi import QUEUED
@@ -28,6 +29,7 @@ def build_app(settings: Settings | None = None) -> FastAPI:
         "speaker.",
         settings=settings,
         load=partial(inference.load, settings),
+        weights=partial(weights_sha256, settings.checkpoints_dir / "encoder"),
         example=inference.example,
     )
     reader = ClipReader(settings.max_clip_seconds)

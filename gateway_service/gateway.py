@@ -8,7 +8,7 @@ from fastapi import Depends
 from client.async_chain import AsyncChain
 from client.chain import Chain, WorkerThreadChain
 from client.retries import RetryPolicy
-from gateway_service.jobs.books import JobContents
+from gateway_service.jobs.books import JobContents, Reused
 from gateway_service.jobs.queue import JobQueue, open_job_queue
 from gateway_service.jobs.schemas import JobObject
 from gateway_service.jobs.store import Jobs
@@ -44,13 +44,16 @@ class Gateway:
         self.storage.check_ready()
         self.job_queue.check_reachable()
 
-    def job_object(self, job: JobRow, contents: JobContents | None = None) -> JobObject:
+    def job_object(
+        self, job: JobRow, contents: JobContents | None = None, reused: Reused | None = None
+    ) -> JobObject:
         """The job as it appears in a response, with the reason for any delay. Never blocks."""
+        delay = None
         try:
             self.check_ready()
         except NotReady as error:
-            return JobObject.of(job, contents, common_delay=error.message)
-        return JobObject.of(job, contents)
+            delay = error.message
+        return JobObject.of(job, contents, delay, reused)
 
 
 def open_gateway(settings: Settings) -> Gateway:

@@ -102,10 +102,13 @@ def _trail(tokens: list[WordTime], marks: str) -> None:
         tokens[-1] = tokens[-1]._replace(word=tokens[-1].word + joint + " ".join(marks.split()))
 
 
-def captions_of(sentences: Sequence[Sequence[WordTime]]) -> list[Caption]:
+def captions_of(
+    sentences: Sequence[Sequence[WordTime]], following: float = float("inf")
+) -> list[Caption]:
     """The captions of a text, sentence by sentence, in its order.
 
-    sentences: the tokens of each; starts never decrease.
+    sentences: the tokens of each; starts never decrease. following: the start of the next part of
+    the text.
     """
     groups: list[tuple[WordTime, ...]] = []
     for tokens in sentences:
@@ -113,9 +116,9 @@ def captions_of(sentences: Sequence[Sequence[WordTime]]) -> list[Caption]:
     groups = _without_short_ones(groups)
     captions = []
     for number, group in enumerate(groups):
-        following = groups[number + 1][0].start if number + 1 < len(groups) else float("inf")
+        stop = groups[number + 1][0].start if number + 1 < len(groups) else following
         start = group[0].start
-        end = min(max(group[-1].end, start + MIN_SECONDS), start + MAX_SECONDS, following)
+        end = min(max(group[-1].end, start + MIN_SECONDS), start + MAX_SECONDS, stop)
         captions.append(Caption(start, end, group))
     return captions
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
 
+from shared.checkpoints.loading import weights_sha256
 from shared.http.app import Slot, app_on_demand, create_app, get_model
 from shared.http.json_routes import ArrayResponse
 from shared.http.openapi import QUEUED
@@ -35,6 +36,7 @@ def build_app(settings: Settings | None = None) -> FastAPI:
         summary="Speaks a text in a voice, as a mel spectrogram: 80 bands, 80 frames a second.",
         settings=settings,
         load=partial(inference.load, settings),
+        weights=partial(weights_sha256, settings.checkpoints_dir / "synthesizer"),
         example=inference.example,
     )
     text = Annotated[TextRequest, schemas.text_limits(settings), TEXT_FORM]

@@ -50,6 +50,7 @@ NAMED_BY_RULE = {"__init__.py", "__main__.py", "settings.py", "hparams.py", "err
 SHORT_MODULES = {
     "shared/atomic_files.py": "one function that packages of every kind use",
     "shared/http/request_id.py": "a context variable that the log and the client read",
+    "shared/http/weights_header.py": "a header that the services send and the client reads",
     "shared/text/lexicon.py": "limits that the gateway and the synthesizer both check",
     "benchmarks/cluster/apps.py": "imported by Ray's replicas, which need no more of the benchmark",
     "benchmarks/piper_joe.py": "one of the baselines, each a module of its name",

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Response
 
 from shared.audio.files import MEDIA_TYPES
+from shared.checkpoints.loading import weights_sha256
 from shared.http.admission import ComputeSlot
 from shared.http.app import Slot, app_on_demand, create_app, get_model
 from shared.http.json_routes import ChunksResponse, HeldResponse
@@ -33,6 +34,7 @@ def build_app(settings: Settings | None = None) -> FastAPI:
         "or a sound file sent while it is made.",
         settings=settings,
         load=partial(inference.load, settings),
+        weights=partial(weights_sha256, inference.checkpoint_of(settings)),
         example=inference.example,
         concurrency=settings.concurrency,
         threads=settings.compute_threads,

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,13 +41,18 @@ def load(settings: Settings) -> Vocoder:
     return_freed_memory(2**20)  # bodies and mels; a lower threshold would slow each block
     torch.set_num_threads(settings.torch_threads)
     if settings.vocoder == "vocos":
-        return vocos.load(settings.checkpoints_dir / "vocos")
+        return vocos.load(checkpoint_of(settings))
     return wavernn.load(
-        settings.checkpoints_dir / "vocoder",
+        checkpoint_of(settings),
         threads=settings.vocoder_threads,
         precision=settings.precision,
         passes=settings.correction_passes,
     )
+
+
+def checkpoint_of(settings: Settings) -> Path:
+    """The folder of the network of the setting VOCODER."""
+    return settings.checkpoints_dir / ("vocos" if settings.vocoder == "vocos" else "vocoder")
 
 
 def stream(

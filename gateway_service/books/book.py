@@ -6,9 +6,8 @@ BookError
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from shared.text.markup import TextFormat
 
@@ -30,8 +29,11 @@ class DamagedBook(BookError):
 
 @dataclass(frozen=True)
 class Chapter:
+    """is_title: the text holds nothing but titles, such as "Part One"."""
+
     title: str
     text: str
+    is_title: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,62 +77,86 @@ def chapter_numbers(chosen: str) -> set[int]:
 
 
 _NUMBER = re.compile(r"[0-9]{1,4}")
-_HEADING = re.compile(
-    r"(?:chapter|part|book|canto|act|letter|stave)\s+(?:\d{1,3}|[ivxlc]{1,8}|[a-z]{3,12})\b.{0,60}"
-    r"|(?:prologue|epilogue|preface|introduction|foreword|afterword|conclusion)\b.{0,40}",
-    re.IGNORECASE,
-)
-_MARKDOWN_HEADING = re.compile(r"(#{1,2})\s+(.+?)\s*#*\s*")
-_FENCE = re.compile(r"\s{0,3}(```|~~~)")
+_MAX_NUMBER = 4  # letters and digits before a title that are its number
+_MAX_LEVEL = 2
+_BYLINE = re.compile(r"[Bb][Yy]\s+[A-Z].{0,58}[^.!?]")
 
 
-def plain_book(text: str) -> Book:
-    """Chapters begin at headings such as "Chapter 3" or "Prologue" that stand alone."""
-    lines = text.splitlines()
-    starts = [
-        at
-        for at, line in enumerate(lines)
-        if _HEADING.fullmatch(line.strip())
-        and (at == 0 or not lines[at - 1].strip())
-        and (at + 1 == len(lines) or not lines[at + 1].strip())
-    ]
-    chapters = _cut(lines, [(at, lines[at].strip()) for at in starts])
-    return Book(chapters, text_format="auto")
+def with_speech(chapters: Iterable[Chapter], book_title: str = "") -> tuple[Chapter, ...]:
+    """Those that hold something to say; a title without a text begins the next chapter.
 
-
-def markdown_book(text: str) -> Book:
-    """Chapters begin at headings of the first two levels; a single # at the top is the title."""
-    lines = text.splitlines()
-    headings: list[tuple[int, int, str]] = []
-    is_code = False
-    for at, line in enumerate(lines):
-        if _FENCE.match(line):
-            is_code = not is_code
-        elif not is_code and (heading := _MARKDOWN_HEADING.fullmatch(line)):
-            headings.append((at, len(heading[1]), heading[2]))
-    title = ""
-    firsts = [level for _, level, _ in headings if level == 1]
-    if len(firsts) == 1 and headings[0][1] == 1 and len(headings) > 1:
-        title = headings.pop(0)[2]
-    chapters = _cut(lines, [(at, name) for at, _, name in headings])
-    return Book(chapters, title=title, text_format="markdown")
-
-
-def _cut(lines: list[str], starts: list[tuple[int, str]]) -> tuple[Chapter, ...]:
-    """(line, title) of each chapter's heading, which is read with its chapter."""
-    edges = [(0, ""), *starts, (len(lines), "")]
-    chapters = (
-        Chapter(title, "\n".join(lines[start:stop]).strip())
-        for (start, title), (stop, _) in pairwise(edges)
-    )
-    return with_speech(chapters)
-
-
-def with_speech(chapters: Iterable[Chapter]) -> tuple[Chapter, ...]:
-    """Those that hold something to say. Raises BookError for none, and for too many."""
-    kept = tuple(c for c in chapters if any(map(str.isalnum, c.text)))
+    A first chapter without a title gets the book's. Raises BookError for none, and for too many.
+    """
+    kept = [*_with_titles_joined((c for c in chapters if letters_of(c.text)), book_title)]
     if not kept:
         raise BookError("the book holds no text that can be read aloud")
     if len(kept) > MAX_CHAPTERS:
         raise BookError(f"the book has {len(kept)} chapters, at most {MAX_CHAPTERS} are read")
-    return kept
+    if not kept[0].title and len(kept) > 1:
+        kept[0] = replace(kept[0], title=book_title)
+    return tuple(kept)
+
+
+def _with_titles_joined(chapters: Iterable[Chapter], book_title: str) -> Iterator[Chapter]:
+    """A chapter of a second is no chapter: it begins the next one, or ends the last one."""
+    last: Chapter | None = None  # held back for titles at the end
+    titles: list[Chapter] = []
+    for chapter in chapters:
+        if chapter.is_title or _is_title(chapter, book_title):
+            titles.append(chapter)
+            continue
+        if last:
+            yield last
+        text = "\n\n".join([title.text for title in titles] + [chapter.text])
+        last, titles = Chapter(_joined_title(titles, chapter, book_title), text), []
+    if titles:
+        before = [last] if last else []
+        text = "\n\n".join(chapter.text for chapter in before + titles)
+        last = Chapter((last or titles[0]).title, text)
+    if last:
+        yield last
+
+
+def _is_title(chapter: Chapter, book_title: str) -> bool:
+    """Whether the text is the title again, perhaps after its number."""
+    lines = (line for line in chapter.text.splitlines() if not _BYLINE.fullmatch(line.strip()))
+    letters = letters_of("".join(lines))
+    has_number = "\n" not in chapter.text.strip()  # perhaps: "2 The Lamp"
+    return any(
+        letters == title
+        or (has_number and letters.endswith(title) and len(letters) - len(title) <= _MAX_NUMBER)
+        for title in map(letters_of, (chapter.title, book_title))
+        if title
+    )
+
+
+def _joined_title(titles: Sequence[Chapter], chapter: Chapter, book_title: str) -> str:
+    """ "Part One: The Ferry"; the book's own title is left out."""
+    before = titles[-1].title if titles else ""
+    if not before or letters_of(before) == letters_of(book_title):
+        return chapter.title
+    is_repeated = letters_of(chapter.title).startswith(letters_of(before))
+    return chapter.title if is_repeated else ": ".join(filter(None, [before, chapter.title]))
+
+
+def letters_of(text: str) -> str:
+    """The letters and digits of a text, by which titles are compared."""
+    return "".join(filter(str.isalnum, text)).casefold()
+
+
+def heading_depth(headings: Sequence[tuple[int, bool]], *, is_book: bool = True) -> int:
+    """The deepest level of the headings at which chapters begin: 2, or deeper where only these have
+    a text below them.
+
+    headings: the level of each, and whether it has a text of its own. is_book: they are those of a
+    whole book, of which a single heading is the title.
+    """
+    levels = sorted({level for level, _ in headings})
+    depth = max([level for level in levels if level <= _MAX_LEVEL], default=min(levels, default=0))
+    for deeper in [level for level in levels if level > depth]:
+        has_text = any(has_text for level, has_text in headings if level == depth)
+        is_title = is_book and sum(level <= depth for level, _ in headings) == 1
+        if has_text and not is_title:
+            break
+        depth = deeper
+    return depth

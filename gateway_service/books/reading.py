@@ -1,19 +1,22 @@
 """Reads a book of any kind: EPUB, HTML, Markdown or plain text."""
 
-from collections.abc import Sequence
+import re
+from dataclasses import replace
 
-from gateway_service.books.book import (
-    MAX_BOOK_BYTES,
-    Book,
-    BookError,
-    Chapter,
-    DamagedBook,
-    markdown_book,
-    plain_book,
-    with_speech,
-)
+from gateway_service.books.book import MAX_BOOK_BYTES, Book, BookError, DamagedBook
 from gateway_service.books.epub import read_epub
-from gateway_service.books.html_text import HtmlText, read_html
+from gateway_service.books.html_book import html_book
+from gateway_service.books.markdown_book import markdown_book
+from gateway_service.books.text_book import plain_book
+from gateway_service.books.text_encoding import decoded_html, decoded_text
+
+MARKDOWN_SUFFIXES = (".md", ".markdown")
+HTML_SUFFIXES = (".html", ".htm", ".xhtml")
+_HTML = re.compile(r"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!doctype\s+html|<html\b)", re.IGNORECASE)
+_OTHER_KINDS = {
+    b"%PDF": "a PDF has no chapters or sentences to read; convert it to EPUB or text",
+    b"{\\rtf": "an RTF file cannot be read; save it as HTML or text",
+}
 
 
 def read_book(data: bytes, name: str) -> Book:
@@ -26,37 +29,32 @@ def read_book(data: bytes, name: str) -> Book:
     lower = name.lower()
     if lower.endswith(".epub") or data.startswith(b"PK\x03\x04"):
         return read_epub(data)
-    if data.startswith(b"%PDF"):
-        raise BookError("a PDF has no chapters or sentences to read; convert it to EPUB or text")
-    text = _decoded(data)
-    if lower.endswith((".html", ".htm", ".xhtml")):
-        return _html_book(read_html(text))
-    return markdown_book(text) if lower.endswith((".md", ".markdown")) else plain_book(text)
+    _refuse_other_kinds(data)
+    if lower.endswith(HTML_SUFFIXES):
+        return html_book(decoded_html(data))
+    return text_book(decoded_text(data), lower)
 
 
-def _decoded(data: bytes) -> str:
-    """UTF-8, with or without a byte order mark, or UTF-16 with one."""
-    try:
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return data.decode("utf-16")
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise DamagedBook("the file is not UTF-8 text; save it as UTF-8 and try again") from None
-    if "\0" in text:
+def _refuse_other_kinds(data: bytes) -> None:
+    for head, message in _OTHER_KINDS.items():
+        if data.startswith(head):
+            raise BookError(message)
+    if data[60:68] == b"BOOKMOBI":
+        raise BookError("a Kindle book cannot be read; convert it to EPUB")
+    if b"<FictionBook" in data[:1000]:
+        raise BookError("an FB2 book cannot be read; convert it to EPUB")
+    if b"\0" in data[:1000] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DamagedBook("the file is not text; give an EPUB, HTML, Markdown or text file")
-    return text
 
 
-def _html_book(document: HtmlText) -> Book:
-    """Chapters begin at the document's headings."""
-    edges = [0, *document.headings, len(document.blocks)]
-    titles = ["", *(document.blocks[at] for at in document.headings)]
-    chapters = with_speech(_parts(document, edges, titles))
-    return Book(chapters, document.title, document.author, document.language)
-
-
-def _parts(document: HtmlText, edges: Sequence[int], titles: Sequence[str]) -> list[Chapter]:
-    return [
-        Chapter(title, document.text(start, stop))
-        for title, start, stop in zip(titles, edges, edges[1:], strict=False)
-    ]
+def text_book(text: str, name: str) -> Book:
+    """The book in a text. name: the file's, in lower case. Raises BookError."""
+    if _HTML.match(text):
+        return html_book(text)
+    if not name.endswith(MARKDOWN_SUFFIXES):
+        return plain_book(text)
+    book = markdown_book(text)
+    if len(book.chapters) == 1 and not book.chapters[0].title:
+        plain = plain_book(text)
+        book = replace(plain, text_format="markdown") if len(plain.chapters) > 1 else book
+    return book

@@ -13,12 +13,12 @@ from starlette.datastructures import UploadFile
 from gateway_service.books.book import (
     Book,
     BookError,
+    DamagedBook,
     ProtectedBook,
     chapter_numbers,
-    markdown_book,
-    plain_book,
 )
-from gateway_service.books.reading import read_book
+from gateway_service.books.reading import HTML_SUFFIXES, MARKDOWN_SUFFIXES, read_book, text_book
+from gateway_service.books.text_encoding import decoded_text
 from gateway_service.gateway import GatewayState
 from gateway_service.jobs.schemas import DEFAULT_MAX_CHARACTERS, JobQuery, JobRequest
 from gateway_service.settings import Settings
@@ -28,11 +28,11 @@ from shared.http.json_routes import body_validation, media_type
 from shared.http.openapi import BINARY
 
 EPUB = "application/epub+zip"
-_BOOK_SUFFIXES = (".epub", ".html", ".htm", ".xhtml", ".pdf")  # a PDF is refused by name
+_BOOK_SUFFIXES = (".epub", *HTML_SUFFIXES, ".pdf")  # a PDF is refused by name
 _MAX_FIELDS = 16
 _threads = CapacityLimiter(1)
 """Books that are unpacked at a time, as one may take a hundred megabytes."""
-_FILE = {**BINARY, "description": "an EPUB or HTML file, or Markdown or text in UTF-8"}
+_FILE = {**BINARY, "description": "an EPUB or HTML file, or Markdown or text"}
 _FORM_FIELDS = JobQuery.model_json_schema()["properties"]
 OPENAPI: dict[str, Any] = {
     "requestBody": {
@@ -122,7 +122,7 @@ async def _form_job(request: Request, given: dict[str, Any], settings: Settings)
         if isinstance(file, UploadFile):
             data = await file.read()
             name = _name_of(file, data)
-            text = "" if name.endswith(_BOOK_SUFFIXES) else _decoded(data, "file")
+            text = "" if name.endswith(_BOOK_SUFFIXES) else _text_of_file(data)
             job = _validated({**fields, "input": text}, settings, strict=False)
             return await _book_job(job, data, name, settings)
     if "input" not in fields:
@@ -203,12 +203,20 @@ def _read_book(data: bytes, name: str, request: JobRequest) -> Book | None:
     text = request.input
     if not any(map(str.isalnum, text)):
         return None
-    is_markdown = name.endswith((".md", ".markdown"))
-    book = markdown_book(text) if is_markdown else plain_book(text)
-    if len(book.chapters) == 1 and not book.chapters[0].title:
+    book = text_book(text, name)
+    is_html = book.text_format == "plain"
+    if len(book.chapters) == 1 and not book.chapters[0].title and not is_html:
         return None
-    is_auto = is_markdown and request.text_format == "auto"
-    return replace(book, text_format="markdown" if is_auto else request.text_format)
+    if is_html or (name.endswith(MARKDOWN_SUFFIXES) and request.text_format == "auto"):
+        return book
+    return replace(book, text_format=request.text_format)
+
+
+def _text_of_file(data: bytes) -> str:
+    try:
+        return decoded_text(data)
+    except DamagedBook as error:
+        raise InvalidRequest(f"file: {error}", param="file", code="not_text") from None
 
 
 def _decoded(text: bytes, param: str) -> str:

@@ -4,7 +4,7 @@ import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 import orjson
@@ -71,6 +71,13 @@ class NewBook:
     language: str
     cover: bytes | None
     chapters: list[NewChapter]
+
+
+class Reused(NamedTuple):
+    """Sentences of the chapters that a job takes over, and how many of them are done."""
+
+    sentences: int = 0
+    done: int = 0
 
 
 @dataclass(frozen=True)

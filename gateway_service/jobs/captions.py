@@ -45,7 +45,10 @@ def captions_file(
 
 
 def _captions(storage: Storage, job: JobRow) -> Iterator[list[Caption]]:
+    """Part by part. The last sentence of each part is held back for the next one, as the captions
+    before it end where it starts."""
     samples = 0
+    held: list[list[WordTime]] = []
     for first in range(0, job.sentences, _MAX_ROWS):
         rows = (
             select(SentenceRow.text, SentenceRow.words, SentenceRow.samples)
@@ -55,11 +58,15 @@ def _captions(storage: Storage, job: JobRow) -> Iterator[list[Caption]]:
             )
             .order_by(SentenceRow.position)
         )
-        sentences = []
+        sentences = held
         with storage.read_session() as session:
             found = session.execute(rows).all()
         for text, words, length in found:
             times = [WordTime(*word) for word in orjson.loads(words or "[]")]
-            sentences.append(timed_tokens(text, shifted(times, samples / SAMPLE_RATE)))
+            if tokens := timed_tokens(text, shifted(times, samples / SAMPLE_RATE)):
+                sentences.append(tokens)
             samples += length or 0
-        yield captions_of(sentences)
+        held = sentences[-1:]
+        if sentences[:-1]:
+            yield captions_of(sentences[:-1], following=held[0][0].start)
+    yield captions_of(held)

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Update, and_, delete, func, insert, or_, select, update
 
-from gateway_service.jobs.sound import Digest, JobSounds, delete_last_blocks
+from gateway_service.jobs.sound import Digest, JobSounds, SentenceSound, delete_last_blocks
 from gateway_service.jobs.store import final_values, now, retention_now, update_one
 from gateway_service.speech.flac import length_of
 from gateway_service.storage.database import Storage, StorageUnavailable
@@ -128,16 +128,14 @@ class Leases:
         self,
         job: JobRow,
         position: int,
-        flac: bytes,
-        *,
-        skipped: bool = False,
-        words: str | None = None,
+        sound: SentenceSound,
+        is_skipped: bool = False,
         seconds: float = 0.0,
     ) -> bool:
         """Store the sound of a sentence and the progress in one transaction, exactly once.
 
-        words: their times, as SentenceRow has them. skipped: the sound is silence in place of a
-        sentence that cannot be spoken. seconds: that it took to make.
+        is_skipped: the sound is silence in place of a sentence that cannot be spoken. seconds: that
+        it took to make.
         False if the lease is lost or the sentence is not the next one.
         """
         advance = (
@@ -145,14 +143,15 @@ class Leases:
             .where(_is_owned(job), JobRow.done == position)
             .values(done=position + 1, due_at=self._lease_end(), attempts=1, error_message=None)
             .values(
-                skipped=JobRow.skipped + int(skipped),
+                skipped=JobRow.skipped + int(is_skipped),
                 spent_ms=JobRow.spent_ms + int(seconds * 1000),
             )
         )
         store = (
             update(SentenceRow)
             .where(SentenceRow.job_id == job.id, SentenceRow.position == position)
-            .values(sound=flac, words=words, samples=length_of(flac))
+            .values(sound=sound.flac, words=sound.words, weights=sound.weights)
+            .values(samples=length_of(sound.flac))
         )
         with self.storage.session() as session:
             return update_one(session, advance) and update_one(session, store)

@@ -10,6 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
+from client.errors import ChainError
 from client.options import seed_or_new
 from gateway_service.books.book import MAX_CHAPTERS
 from gateway_service.gateway import Gateway, GatewayState
@@ -26,7 +27,7 @@ from gateway_service.jobs.books import (
     read_chapters,
 )
 from gateway_service.jobs.captions import captions_file, require_captions
-from gateway_service.jobs.reuse import with_sources
+from gateway_service.jobs.reuse import chapters_of_weights, note_on_weights, with_sources
 from gateway_service.jobs.schemas import DeletedJob, JobList, JobObject
 from gateway_service.jobs.sound import BLOCK_BYTES, JobSounds
 from gateway_service.jobs.store import JobSpec
@@ -68,13 +69,15 @@ _create_threads = CapacityLimiter(2)
 async def create_job(new: JobBody, gateway: GatewayState) -> JobObject:
     """Queue a text or a book of any length. Responds at once; the sound is made in the
     background."""
-    job, contents = await to_thread.run_sync(_create, new, gateway, limiter=_create_threads)
+    created = await to_thread.run_sync(_create, new, gateway, limiter=_create_threads)
+    job, contents, notes = created
     gateway.job_queue.wake()
-    notes = await to_thread.run_sync(left_out, new.text)
+    notes += await to_thread.run_sync(left_out, new.text)
     return gateway.job_object(job, contents).model_copy(update={"notes": notes})
 
 
-def _create(new: NewJob, gateway: Gateway) -> tuple[JobRow, JobContents]:
+def _create(new: NewJob, gateway: Gateway) -> tuple[JobRow, JobContents, list[str]]:
+    """The stored job, and notes for its user."""
     request = new.request
     earlier = _earlier_job(gateway, request.from_job)
     voice = find_voice_or_blend(gateway.voices, request.voice)
@@ -97,9 +100,25 @@ def _create(new: NewJob, gateway: Gateway) -> tuple[JobRow, JobContents]:
         timestamps=request.timestamps,
         from_job=request.from_job,
     )
-    done = finished_chapters(earlier, gateway.jobs.contents(earlier.id)) if earlier else []
-    job = gateway.jobs.create(with_sources(spec, done))
-    return job, gateway.jobs.contents(job.id) if book else JobContents()
+    spec, notes = _with_sources(gateway, spec, earlier)
+    job = gateway.jobs.create(spec)
+    return job, gateway.jobs.contents(job.id) if book else JobContents(), notes
+
+
+def _with_sources(
+    gateway: Gateway, spec: JobSpec, earlier: JobRow | None
+) -> tuple[JobSpec, list[str]]:
+    """The job with the chapters that it takes over, and a note on those that it cannot."""
+    if earlier is None:
+        return with_sources(spec), []
+    done = finished_chapters(earlier, gateway.jobs.contents(earlier.id))
+    try:
+        weights = gateway.chain.fetch_weights()
+    except ChainError:
+        return with_sources(spec, done), []  # the worker asks again
+    current = chapters_of_weights(gateway.storage, done, weights)
+    spec = with_sources(spec, current)
+    return spec, note_on_weights(spec, [row for row in done if row not in current])
 
 
 def _earlier_job(gateway: Gateway, job_id: str | None) -> JobRow | None:
@@ -138,7 +157,8 @@ def list_jobs(
 ) -> JobList:
     """List jobs, the newest first. `after` continues the list behind that job."""
     found = gateway.jobs.newest(limit + 1, after)
-    page = [gateway.job_object(job) for job in found[:limit]]
+    reused = gateway.jobs.reused(found)
+    page = [gateway.job_object(job, reused=reused.get(job.id)) for job in found[:limit]]
     return JobList(data=page, has_more=len(found) > limit)
 
 
@@ -297,6 +317,8 @@ async def _changes(
         await anyio.sleep(_POLL_SECONDS)
         try:
             job = await to_thread.run_sync(gateway.jobs.find, job.id)
+            if job.from_job:  # a chapter may turn out not to be reused
+                contents = await to_thread.run_sync(gateway.jobs.contents, job.id)
         except StorageUnavailable:
             continue
         except NotFound:

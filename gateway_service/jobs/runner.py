@@ -23,7 +23,14 @@ from gateway_service.jobs.books import (
 )
 from gateway_service.jobs.leases import MAX_BACKOFF_SECONDS, Leases
 from gateway_service.jobs.reuse import EarlierSentences
-from gateway_service.jobs.sound import Digest, JobSounds, split_into_blocks
+from gateway_service.jobs.sound import (
+    SKIPPED,
+    Digest,
+    JobSounds,
+    SentenceSound,
+    split_into_blocks,
+)
+from gateway_service.service_calls import as_api_errors
 from gateway_service.speech import speaking
 from gateway_service.speech.encoding import ResponseFormat, encode
 from gateway_service.speech.flac import encode_flac
@@ -37,7 +44,8 @@ from shared.text.sentences import Piece
 
 log = logging.getLogger("better")
 
-_SKIPPED = silence(0.2)  # replaces a sentence that cannot be spoken
+_SKIPPED = SentenceSound(encode_flac(silence(0.2)), weights=SKIPPED)
+"""Replaces a sentence that cannot be spoken."""
 _BACKOFF = RetryPolicy(first_wait=1.0, max_wait=MAX_BACKOFF_SECONDS)
 _RENEWALS_PER_LEASE = 10
 
@@ -130,31 +138,27 @@ class JobRunner:
         )
         slice_end = time.monotonic() + self.slice_seconds
         voices, earlier = decode_voices(job.voices), EarlierSentences(self.leases.storage, job)
+        if earlier.are_left:
+            with as_api_errors({}):
+                self.chain.fetch_weights()
         for position, (piece, voice) in enumerate(self.leases.voiced_pieces(job), job.done):
             is_slice_over = position > job.done and time.monotonic() > slice_end
             if is_slice_over and self.leases.count_due():
                 raise _Interrupted
             if self._must_stop(lost):
                 raise _Interrupted
-            started = time.monotonic()
             embed = embed_of(job.embed) if voice is None else voices[voice]
+            started, is_skipped = time.monotonic(), False
             try:
-                flac, words = earlier.find(position) or self._sentence_sound(
-                    job, piece, embed, lost
-                )
-                is_skipped = False
+                made = earlier.find(position, self.chain.weights)
+                if made is not None:
+                    started = time.monotonic()  # what is taken over tells nothing of the time left
+                made = made or self._sentence_sound(job, piece, embed, lost)
             except (InvalidRequest, TooLarge) as error:
-                flac, words, is_skipped, last_error = encode_flac(_SKIPPED), None, True, error
+                made, is_skipped, last_error = _SKIPPED, True, error
                 skipped += 1
-            is_saved = self.leases.save_sentence(
-                job,
-                position,
-                flac,
-                skipped=is_skipped,
-                words=words,
-                seconds=time.monotonic() - started,
-            )
-            if not is_saved:
+            seconds = time.monotonic() - started
+            if not self.leases.save_sentence(job, position, made, is_skipped, seconds):
                 return False
             job.attempts = 1
         if skipped < job.sentences:
@@ -164,8 +168,7 @@ class JobRunner:
 
     def _sentence_sound(
         self, job: JobRow, piece: Piece, embed: Float32Array, lost: threading.Event
-    ) -> tuple[bytes, str | None]:
-        """FLAC, and the word times as SentenceRow has them."""
+    ) -> SentenceSound:
         sentences: list[Sentence] = []
         chunks = speaking.say(
             self.chain,
@@ -183,7 +186,7 @@ class JobRunner:
                     raise _Interrupted
         words = sentences[0].words
         stored = None if words is None else orjson.dumps([[*word] for word in words]).decode()
-        return encode_flac(np.concatenate(spoken)), stored
+        return SentenceSound(encode_flac(np.concatenate(spoken)), stored, self.chain.weights)
 
     def _must_stop(self, lost: threading.Event) -> bool:
         return lost.is_set() or self._stopping.is_set() or not self.leases.storage.has_space()

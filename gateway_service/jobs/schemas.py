@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from client.options import SeedNumber, SpeechOptions, Speed, TextFormatName, lower_case
-from gateway_service.jobs.books import JobContents, JobFormat
+from gateway_service.jobs.books import JobContents, JobFormat, Reused
 from gateway_service.settings import Settings
 from gateway_service.speech.schemas import VoiceChoice
 from gateway_service.storage.tables import UNFINISHED, ChapterRow, JobRow, JobStatus
@@ -153,9 +153,14 @@ class JobObject(ResponseModel):
 
     @classmethod
     def of(
-        cls, job: JobRow, contents: JobContents | None = None, common_delay: str | None = None
+        cls,
+        job: JobRow,
+        contents: JobContents | None = None,
+        common_delay: str | None = None,
+        reused: Reused | None = None,
     ) -> Self:
-        """common_delay: the reason for a delay of all jobs."""
+        """common_delay: the reason for a delay of all jobs. reused: counted from `contents` if
+        None."""
         book = contents and contents.book
         chapters = [_chapter(job, row) for row in contents.chapters] if contents else []
         failed = job.status == "failed"
@@ -174,7 +179,7 @@ class JobObject(ResponseModel):
                     "done": job.done,
                     "skipped": job.skipped,
                 },
-                "seconds_left": _seconds_left(job, chapters),
+                "seconds_left": _seconds_left(job, reused or _reused(chapters)),
                 "disk_bytes": job.disk_bytes or 0,
                 "book": book and {name: getattr(book, name) for name in JobBook.model_fields},
                 "chapters": chapters or None,
@@ -187,14 +192,18 @@ class JobObject(ResponseModel):
         )
 
 
-def _seconds_left(job: JobRow, chapters: Sequence[JobChapter]) -> int | None:
+def _seconds_left(job: JobRow, reused: Reused) -> int | None:
     """From the sentences made so far; those of reused chapters take no time."""
-    reused = [chapter for chapter in chapters if chapter.reused]
-    made = job.done - sum(chapter.done for chapter in reused)
-    left = job.sentences - job.done - sum(chapter.sentences - chapter.done for chapter in reused)
-    if job.status not in UNFINISHED or not made:
+    made = job.done - reused.done
+    left = job.sentences - job.done - (reused.sentences - reused.done)
+    if job.status not in UNFINISHED or made <= 0:
         return None
     return round((job.spent_ms or 0) / made * left / 1000)
+
+
+def _reused(chapters: Sequence[JobChapter]) -> Reused:
+    reused = [chapter for chapter in chapters if chapter.reused]
+    return Reused(sum(at.sentences for at in reused), sum(at.done for at in reused))
 
 
 def _chapter(job: JobRow, chapter: ChapterRow) -> JobChapter:

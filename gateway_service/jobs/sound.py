@@ -8,6 +8,7 @@ one block at a time from the database, which every gateway reaches, and computes
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from sqlalchemy import LargeBinary, delete, func, select, update
 from sqlalchemy.orm import Session
@@ -36,6 +37,18 @@ class Digest:
     @property
     def sha256(self) -> str:
         return self._sha256.hexdigest()
+
+
+SKIPPED = "skipped"
+"""In place of the weights of a sentence that could not be spoken."""
+
+
+class SentenceSound(NamedTuple):
+    """The sound of a sentence, as SentenceRow has it."""
+
+    flac: bytes
+    words: str | None = None
+    weights: str = ""
 
 
 @dataclass(frozen=True)

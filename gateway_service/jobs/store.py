@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Update, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, case, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from client.options import Lexicon
@@ -22,6 +22,7 @@ from gateway_service.jobs.books import (
     JobContents,
     JobFormat,
     NewBook,
+    Reused,
     encode_voices,
     read_contents,
     store_book,
@@ -29,7 +30,13 @@ from gateway_service.jobs.books import (
 from gateway_service.jobs.sound import JobSounds, job_not_found
 from gateway_service.storage.database import Storage
 from gateway_service.storage.steady_clock import SteadyClock
-from gateway_service.storage.tables import UNFINISHED, JobRow, SentenceRow, embed_bytes
+from gateway_service.storage.tables import (
+    UNFINISHED,
+    ChapterRow,
+    JobRow,
+    SentenceRow,
+    embed_bytes,
+)
 from shared.http.errors import QueueFull
 from shared.http.tensors import Float32Array
 from shared.text.sentences import Piece
@@ -167,6 +174,25 @@ class Jobs:
         query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit)
         with self._storage.read_session() as session:
             return list(session.scalars(query))
+
+    def reused(self, jobs: Sequence[JobRow]) -> dict[str, Reused]:
+        """The sentences that unfinished jobs take over, by the job's ID."""
+        found = [job.id for job in jobs if job.from_job and job.status in UNFINISHED]
+        beyond = JobRow.done - ChapterRow.first
+        done = case(
+            (beyond <= 0, 0),
+            (beyond >= ChapterRow.sentences, ChapterRow.sentences),
+            else_=beyond,
+        )
+        query = (
+            select(ChapterRow.job_id, func.sum(ChapterRow.sentences), func.sum(done))
+            .join(JobRow, JobRow.id == ChapterRow.job_id)
+            .where(ChapterRow.job_id.in_(found), ChapterRow.source.is_not(None))
+            .group_by(ChapterRow.job_id)
+        )
+        with self._storage.read_session() as session:
+            rows = session.execute(query).all() if found else []
+        return {job_id: Reused(int(sentences), int(done)) for job_id, sentences, done in rows}
 
     def cancel(self, job_id: str) -> JobRow | None:
         """Cancel an unfinished job and return it. None if there is no unfinished job of that ID."""

@@ -164,6 +164,9 @@ class SentenceRow(Base):
     """JSON: [word, start, end] of each word, in seconds of the sentence's sound."""
     samples: Mapped[int | None]
     """Samples of the sound at 16 kHz, including the pause."""
+    weights: Mapped[str | None] = mapped_column(String(32))
+    """The weights that made the sound, as `AsyncChain.weights` names them; "skipped" if it could
+    not be spoken; NULL for a sentence of an earlier version."""
 
 
 class BookRow(Base):
@@ -198,7 +201,7 @@ class ChapterRow(Base):
     """SHA-256 of the text and the options that the sound depends on."""
     source: Mapped[int | None]
     """Position of the first sentence of the same chapter in `JobRow.from_job`; NULL for a chapter
-    that must be made."""
+    that must be made, also if that turned out only while the job ran."""
 
 
 class SoundRow(Base):

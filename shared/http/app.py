@@ -39,6 +39,7 @@ from shared.http.request_log import RequestLog
 from shared.http.root_path import AddRootPath, StripRootPath
 from shared.http.routing import HeadAsGet, OptionalTrailingSlash
 from shared.http.startup_errors import StartupErrors
+from shared.http.weights_header import WeightsHeader
 from shared.settings import AppSettings, ServiceSettings
 
 __all__ = ["Slot", "app_on_demand", "create_app", "get_model"]
@@ -55,6 +56,7 @@ def create_app(
     summary: str,
     settings: AppSettings,
     load: Callable[[], Any],
+    weights: Callable[[], str] = lambda: "",
     example: Callable[[], dict[str, Any]] | None = None,
     examples: Mapping[str, Callable[[], Any]] = MappingProxyType({}),
     concurrency: int = 1,
@@ -68,6 +70,8 @@ def create_app(
     """An app without its own routes. Its state is an `AppState`.
 
     load: returns the app's model, which becomes `state.model`; runs when the app starts.
+    weights: returns the SHA-256 of the model's weights, for the header of that name; runs after
+        `load`.
     unload: gets the model when the app stops.
     check_ready: gets the model at each readiness probe. Raises NotReady; must not block.
     example: returns a body for POST /inference/, which the page at / shows. Without it the app has
@@ -92,7 +96,7 @@ def create_app(
         title=f"Better API: {service}",
         summary=summary,
         version=__version__,
-        lifespan=_lifespan(service, state, load, unload, check_ready),
+        lifespan=_lifespan(service, state, load, weights, unload, check_ready),
         docs_url=None,
         redoc_url=None,
         static_url=_STATIC_DOCS,
@@ -132,6 +136,7 @@ def _lifespan(
     service: str,
     state: AppState[Any],
     load: Callable[[], Any],
+    weights: Callable[[], str],
     unload: Callable[[Any], None],
     check_ready: Callable[[Any], None],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -140,6 +145,7 @@ def _lifespan(
         share_heaps()
         set_switch_interval()
         state.model = await to_thread.run_sync(load)
+        state.weights = await to_thread.run_sync(weights)
         state.check_ready = partial(check_ready, state.model)
         state.ready = True
         log.info("%s is ready", service)
@@ -170,6 +176,7 @@ def _add_middleware(
     if isinstance(settings, ServiceSettings):
         hosts = None if settings.dyno else settings.allowed_hosts
         app.add_middleware(BrowserGuard, service=service, hosts=hosts)
+        app.add_middleware(WeightsHeader, weights=lambda: state.weights)
     for entry in reversed(own):
         app.add_middleware(entry.cls, *entry.args, **entry.kwargs)
     app.add_middleware(ConnectionLimit, state=state)

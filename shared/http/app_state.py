@@ -19,6 +19,7 @@ class AppState(Generic[ModelT]):
     """`app.state` of every app; `state_of` returns it with its type.
 
     model: the result of the app's `load`; None until then.
+    weights: SHA-256 of the model's weights; "" until they are loaded, and for an app without.
     ready: true from then on, until the process begins to stop.
     parsing: held while a large JSON body is parsed, so that one takes memory at a time.
     requests_in_progress: those that change something or compute; the server waits for them.
@@ -29,6 +30,7 @@ class AppState(Generic[ModelT]):
     slot: ComputeSlot
     metrics: Metrics
     model: ModelT | None = None
+    weights: str = ""
     ready: bool = False
     check_ready: Callable[[], None] = lambda: None
     parsing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))

@@ -6,6 +6,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import better
+from client.chain import Chain
+from shared.stop_signals import StopSignal
 from tests.support.epubs import epub3, many_chapters
 from tests.support.stand_ins import StandIns
 
@@ -80,6 +82,21 @@ def test_changed_chapter_alone_is_made_again(book: Path, stand_ins: StandIns) ->
     assert all((folder / name).read_bytes() == content for name, content in kept.items())
 
 
+def test_chapters_of_other_weights_are_made_again(book: Path, stand_ins: StandIns) -> None:
+    book.write_bytes(many_chapters(2))
+    stand_ins.synthesizer.weights = "old"
+    assert run(book, "--keep-chapters").exit_code == 0
+    assert run(book, "--keep-chapters").exit_code == 0
+    assert len(spoken(stand_ins)) == 4
+    stand_ins.synthesizer.weights = "new"
+
+    result = run(book, "--keep-chapters")
+
+    assert "chapter 2 is made again: the services' weights have changed since" in result.output
+    assert len(spoken(stand_ins)) == 8
+    assert len([*book.with_name("book.m4b.chapters").iterdir()]) == 2
+
+
 def test_lines_of_a_text_file_change_the_voice(tmp_path: Path, stand_ins: StandIns) -> None:
     book = tmp_path / "book.txt"
     book.write_text("Chapter 1\n\nIt rained.\n\n[voice: ash(2)+birch]\nWho is there?")
@@ -123,6 +140,18 @@ def test_stopped_run_goes_on_after_its_last_chapter(book: Path, stand_ins: Stand
     with av.open(book.with_name("book.m4b")) as made:
         frames = [frame.to_ndarray() for frame in made.decode(audio=0)]
     assert np.concatenate(frames, axis=1).size > 0
+
+
+def test_interrupted_run_says_how_to_go_on(
+    book: Path, stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*call: object) -> None:
+        raise StopSignal(130)
+
+    monkeypatch.setattr(Chain, "speak_pieces", interrupt)
+    result = run(book)
+    assert result.exit_code == 130
+    assert "The same command goes on after the last finished chapter" in result.output
 
 
 @pytest.mark.parametrize(

@@ -370,6 +370,28 @@ def test_closing_the_chain_ends_its_thread_and_its_calls(
     assert outcomes[:2] == ["200", "200"]
 
 
+def test_chain_that_is_closed_amid_a_sentence_logs_nothing(
+    stand_ins: StandIns,
+    make_server: MakeServer,
+    embed: Float32Array,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    closed = threading.Event()
+
+    def half(request: Received) -> ScriptedResponse:
+        whole = b"".join(wav_of(request).parts)
+        return ScriptedResponse([whole[:-100], whole[-100:]], between=lambda: closed.wait(60))
+
+    encoder, synthesizer, _ = stand_ins.urls
+    vocoder = make_server(half)
+    with Chain(encoder, synthesizer, vocoder.url, retries=AT_ONCE) as chain:
+        sound = chain.speak("One. Two.", embed)
+        next(sound)
+    closed.set()
+    assert caplog.messages == []
+    sound.close()
+
+
 @pytest.mark.anyio
 async def test_worker_thread_calls_on_the_event_loop(
     stand_ins: StandIns, embed: Float32Array

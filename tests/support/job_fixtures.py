@@ -8,7 +8,7 @@ import pytest
 
 from client.wav_stream import Int16Array
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.sound import Digest, split_into_blocks
+from gateway_service.jobs.sound import Digest, SentenceSound, split_into_blocks
 from gateway_service.jobs.store import Jobs, JobSpec
 from gateway_service.speech.flac import encode_flac
 from gateway_service.storage.database import Storage
@@ -49,7 +49,8 @@ def finish(leases: Leases) -> JobRow:
     """Claim the oldest job and complete it."""
     job = claim(leases)
     for position in range(job.done, job.sentences):
-        assert leases.save_sentence(job, position, encode_flac(samples_of(position)))
+        sound = SentenceSound(encode_flac(samples_of(position)))
+        assert leases.save_sentence(job, position, sound)
     leases.complete(job, encoded(leases, job))
     return job
 

@@ -62,11 +62,15 @@ def _head(status: int, length: int, headers: dict[str, str]) -> bytes:
 
 
 class ScriptedServer:
-    """Sends the replies in turn, and the last one from then on. received: all requests."""
+    """Sends the replies in turn, and the last one from then on.
+
+    received: all requests, except for the weights, which are stated in the header of that name.
+    """
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)
         self.received: list[Received] = []
+        self.weights = ""
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -88,6 +92,10 @@ class ScriptedServer:
 
     def _reply(self, connection: socket.socket) -> None:
         request = _read(connection)
+        if request.path == "/health/ready":
+            stated = json_response({"status": "ready"}, X_Weights_SHA256=self.weights)
+            connection.sendall(b"".join(stated.parts))
+            return
         self.received.append(request)
         reply = self.replies[min(len(self.received), len(self.replies)) - 1]
         given = reply if isinstance(reply, ScriptedResponse) else reply(request)

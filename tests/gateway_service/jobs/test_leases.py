@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from gateway_service.jobs.books import NewBook, NewChapter, decode_voices
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.sound import Digest
+from gateway_service.jobs.sound import Digest, SentenceSound
 from gateway_service.jobs.store import Jobs, JobSpec
 from gateway_service.storage.database import Storage
 from gateway_service.storage.tables import Base, BookRow, ChapterRow, JobRow, SentenceRow
@@ -50,7 +50,7 @@ def test_job_with_an_expired_lease_continues_elsewhere(jobs: Jobs, storage: Stor
     jobs.create(job_spec())
     dead = Leases(storage, seconds=0, retention_days=1)
     first = claim(dead)
-    assert dead.save_sentence(first, 0, b"one")
+    assert dead.save_sentence(first, 0, SentenceSound(b"one"))
 
     second = claim(dead)
 
@@ -73,7 +73,7 @@ def test_worker_without_the_lease_changes_nothing(jobs: Jobs, storage: Storage) 
     leases = Leases(storage, seconds=0, retention_days=1)
     loser, owner = claim(leases), claim(leases)
     changes: list[Callable[[], object]] = [
-        lambda: leases.save_sentence(loser, 0, b"lost"),
+        lambda: leases.save_sentence(loser, 0, SentenceSound(b"lost")),
         lambda: leases.renew(loser),
         lambda: leases.release(loser),
         lambda: leases.save_block(loser, 0, b"lost"),
@@ -92,9 +92,9 @@ def test_sentence_is_stored_once(jobs: Jobs, leases: Leases) -> None:
     jobs.create(job_spec())
     job = claim(leases)
 
-    assert leases.save_sentence(job, 0, b"one")
-    assert not leases.save_sentence(job, 0, b"again")
-    assert not leases.save_sentence(job, 2, b"too early")
+    assert leases.save_sentence(job, 0, SentenceSound(b"one"))
+    assert not leases.save_sentence(job, 0, SentenceSound(b"again"))
+    assert not leases.save_sentence(job, 2, SentenceSound(b"too early"))
 
     assert jobs.find(job.id).done == 1
 
@@ -102,7 +102,7 @@ def test_sentence_is_stored_once(jobs: Jobs, leases: Leases) -> None:
 def test_sentence_may_have_megabytes_of_sound(jobs: Jobs, leases: Leases) -> None:
     jobs.create(job_spec())
 
-    assert leases.save_sentence(claim(leases), 0, bytes(2**21))
+    assert leases.save_sentence(claim(leases), 0, SentenceSound(bytes(2**21)))
 
 
 def test_cancelled_job_ends_the_lease(jobs: Jobs, leases: Leases) -> None:
@@ -112,7 +112,7 @@ def test_cancelled_job_ends_the_lease(jobs: Jobs, leases: Leases) -> None:
     jobs.cancel(job.id)
 
     assert not leases.renew(job)
-    assert not leases.save_sentence(job, 0, b"one")
+    assert not leases.save_sentence(job, 0, SentenceSound(b"one"))
     assert jobs.find(job.id).status == "cancelled"
 
 
@@ -138,7 +138,7 @@ def test_attempts_count_from_the_last_sentence(jobs: Jobs, leases: Leases) -> No
     jobs.create(job_spec())
     leases.release(claim(leases))
     job = claim(leases)
-    leases.save_sentence(job, 0, b"one")
+    leases.save_sentence(job, 0, SentenceSound(b"one"))
     leases.release(job)
 
     assert claim(leases).attempts == 2
@@ -330,7 +330,7 @@ def test_deletion_of_megabytes_leaves_a_small_file_and_wal(tmp_path: Path) -> No
         jobs.create(job_spec())
         job = claim(leases)
         for position in range(3):
-            leases.save_sentence(job, position, os.urandom(2**20))
+            leases.save_sentence(job, position, SentenceSound(os.urandom(2**20)))
         leases.complete(job, Digest())
     file, wal = tmp_path / "gateway.sqlite3", tmp_path / "gateway.sqlite3-wal"
     assert file.stat().st_size > 25 * 2**20

@@ -382,7 +382,7 @@ class _FailsAfter(Leases):
 
     sentences: int = 0
 
-    def save_sentence(self, job: JobRow, position: int, flac: bytes, **options: Any) -> bool:
+    def save_sentence(self, job: JobRow, position: int, *sentence: Any) -> bool:
         if position >= self.sentences:
             raise StorageUnavailable
-        return super().save_sentence(job, position, flac, **options)
+        return super().save_sentence(job, position, *sentence)

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway_service.books.audiobook import Tags
-from gateway_service.jobs.books import JobContents
+from gateway_service.jobs.books import JobContents, Reused
 from gateway_service.jobs.schemas import JobObject, JobRequest
 from gateway_service.storage.tables import ChapterRow, JobRow
 
@@ -69,5 +69,7 @@ def test_time_left_is_that_of_chapters_that_are_made() -> None:
         ChapterRow(number=3, title="", first=60, sentences=40, source=60),
     ]
     assert JobObject.of(job, JobContents(Tags(), chapters)).seconds_left == 16
+    reused = Reused(sentences=90, done=50)
+    assert JobObject.of(job, reused=reused).seconds_left == 16
     copied = row("running", sentences=100, done=50, spent_ms=100)
     assert JobObject.of(copied, JobContents(Tags(), chapters)).seconds_left is None

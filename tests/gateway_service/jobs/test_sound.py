@@ -9,7 +9,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, func, select, text
 
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.sound import BLOCK_BYTES, split_into_blocks
+from gateway_service.jobs.sound import BLOCK_BYTES, SentenceSound, split_into_blocks
 from gateway_service.jobs.store import Jobs
 from gateway_service.speech.flac import encode_flac
 from gateway_service.storage import migrate
@@ -26,7 +26,7 @@ def spoken(jobs: Jobs, leases: Leases) -> JobRow:
     jobs.create(job_spec())
     job = claim(leases)
     for position in range(job.sentences):
-        assert leases.save_sentence(job, position, encode_flac(samples_of(position)))
+        assert leases.save_sentence(job, position, SentenceSound(encode_flac(samples_of(position))))
     return job
 
 

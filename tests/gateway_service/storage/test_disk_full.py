@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway_service.jobs.leases import Leases
-from gateway_service.jobs.sound import Digest
+from gateway_service.jobs.sound import Digest, SentenceSound
 from gateway_service.jobs.store import Jobs
 from gateway_service.storage.database import Storage, StorageFull
 from gateway_service.voices.library import VoiceLibrary
@@ -104,7 +104,7 @@ def test_megabytes_are_deleted_on_a_full_disk(small_disk: Path, storage: Storage
         jobs.create(job_spec())
         job = claim(leases)
         for position in range(3):
-            leases.save_sentence(job, position, bytes(2 * MIB))
+            leases.save_sentence(job, position, SentenceSound(bytes(2 * MIB)))
         leases.complete(job, Digest())
     fill(small_disk)
 
