@@ -72,10 +72,13 @@ def iter_sentences(
 _FOLDABLE = re.compile(r"\s{2,}|[^\S ]")
 _COLUMNS = re.compile(r"\S(?:\t| {2,})\s*+\S")  # of a table made with blanks
 _BETWEEN_CELLS = re.compile(r"(?<=\S)(?:[^\S\n]*\t[^\S\n]*| {3,})(?=\S)")
+_NARROW_GAP = re.compile(r"(?<=[^\s.!?])(?:[^\S\n]*\t[^\S\n]*| {2,})(?=\S)")  # beside a wider one
 _ITEM = re.compile(  # or a line of a log
     r"(?:[-*•–]|(?:[0-9]{1,3}|[a-z]|[ivx]{1,4})[.)]) |[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:"
+    r"|\[(?:[A-Z]{3,8}|[0-9][0-9:.]{3,12})\] "
 )
 _HEADER = re.compile(r"[A-Z][A-Za-z-]{1,20}: +\S")  # of a letter
+_KEY = re.compile(r"[a-z][\w-]{0,24}:(?: +\S|$)")  # of YAML
 _LOWER_CASE_WORD = re.compile(r"\W*[a-zß-öø-ÿ]++(?![./:@_-]?\w)")
 _CAPITAL_OR_DIGIT = re.compile(r"\s*[A-Z0-9]")
 _FILLED = 0.75  # share of the longest line; shorter lines were not wrapped
@@ -112,6 +115,8 @@ def _is_intended(text: str, line_end: int, longest: int, few: bool) -> bool:
         return False
     if _ITEM.match(next_line):
         return True
+    if _KEY.match(line) and _KEY.match(next_line):
+        return True
     if _HEADER.match(next_line) and (not line_start or _HEADER.match(line)):
         return True
     needed = len(line) + 1 + len(next_line.split(maxsplit=1)[0])
@@ -123,6 +128,8 @@ def _is_intended(text: str, line_end: int, longest: int, few: bool) -> bool:
 def _cells(line: SpannedText) -> Iterator[SpannedText]:
     """Split a row at tabs or wide gaps. The cells have single spaces."""
     gaps = [match.span() for match in _BETWEEN_CELLS.finditer(line.text)]
+    if gaps:
+        gaps = [match.span() for match in _NARROW_GAP.finditer(line.text)]
     starts = [0, *(end for _, end in gaps)]
     stops = [*(start for start, _ in gaps), len(line.text)]
     for start, stop in zip(starts, stops, strict=True):
@@ -168,13 +175,14 @@ def _words(listed: str) -> frozenset[str]:
 
 
 _NEVER_LAST = _words(
-    "approx btwn capt cf chas cmdr col cpt def dr e.g eg fed gen geo gov hon i.e ie lt maj messrs "
-    "mlle mme mr mrs ms mtg mx pres prof rep rev sen sgt supt thos viz vs wm"
+    "acct approx asst attn bn brig btwn capt cdr cf chas cmdr col cpt def dr e.g eg elev ens evid "
+    "fed fl gen geo gov hon i.e ie lt maj messrs mgr mlle mme mr mrs ms mtg mx op pfc pres prof pvt "
+    "rep rev sen sfc sgt spc supt thos viz vs wm"
 )
 _BEFORE_NUMBER = _words(
     "acct apt arr art bldg ca ch chap cir cor dep deut dist eccl ed ep eph eq eqs est ex excl "
-    "exod ext ezek fig figs fri gal heb incl isa jas jer josh lev matt max min mon no nos nr op "
-    "opp p para pg phil pp prov ps pub ref refs rm rom rte sam sat sec stat ste sun supp tab "
+    "exod ext ezek fig figs fri gal heb hwy incl isa jas jer josh lat lev lon matt max min mon no "
+    "nos nr opp p para pg phil pp prov ps pub ref refs rm rom rte sam sat sec stat ste sun supp tab "
     "tel thess thu thur thurs tim tue tues ver vol vols wed"
 )
 _MAYBE_LAST = _words(
@@ -189,7 +197,8 @@ _UNITS = _words(
     "cu ea ft gal hr hrs in kg km lb lbs lg lm min mins ml mm mo mos oz pkg pt qt sec secs sm sq "
     "tbs tbsp tsp wk wks yd yr yrs"
 )
-_NUMBER = re.compile(r"[\w-]*[0-9]|(?![AI]\b)(?:[IVXLC]+|[A-Z])\b")  # or a numeral, or a letter
+_NUMBER = re.compile(r"[\w-]*[0-9]|(?![AI]\b)(?:[IVXLC]+|[A-Z]|[ivxl]+)\b")  # or a numeral, or a letter
+_LIST_NUMERAL = re.compile(r"i{1,3}|iv|vi{0,3}|ix|x")
 _SENTENCE_STARTERS = _words(
     "a an and as at but for he her his how i if in it my no on our she so that the their then "
     "there these they this those we what when where who why yes you your"
@@ -261,7 +270,7 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
         return next_word[0].isupper()
     if name in _UNITS:
         return not next_word[0].isupper()
-    if not earlier and word.isdigit():  # the number of a list's entry
+    if not earlier and (word.isdigit() or _LIST_NUMERAL.fullmatch(word)):  # of a list's entry
         return True
     if word.isdigit() and len(word) < 3 and earlier[-1].endswith((":", ",", ";")):
         return next_word.lower() not in _SENTENCE_STARTERS  # of a list's entry within a line

@@ -20,7 +20,15 @@ from synthesizer_service.text.english.abbreviation_words import (
     TITLES,
 )
 from synthesizer_service.text.english.letters import spell
-from synthesizer_service.text.english.rules import LETTER, after, any_of, before, listed, rule
+from synthesizer_service.text.english.rules import (
+    LETTER,
+    SIGN,
+    after,
+    any_of,
+    before,
+    listed,
+    rule,
+)
 
 _NAME = re.compile(r" (?!Alpha\b|Beta\b)[A-Z][a-z]")  # Gen Alpha is no general
 
@@ -39,20 +47,38 @@ def _title(match: re.Match[str]) -> str | None:
 
 
 def _street(match: re.Match[str]) -> str | None:
-    """ "Baker St" and "42nd St" are streets. At the end, "3rd St." is RTVC's "third saint"."""
+    """ "Baker St" and "42nd St" are streets. At the end, "on 3rd St." is RTVC's "third saint"."""
     lead, rest = before(match), after(match)
     if _NAME.match(rest) and not re.search(r"[0-9]+ [A-Z][a-z]+ $", lead):
         return None
     numbered = re.search(r"[0-9](?:st|nd|rd|th) $", lead)
-    if numbered and match["dot"] and not rest.strip():
+    if lead.endswith("on 3rd ") and match["dot"] and not rest.strip():
         return "saint"
     return "street" if numbered or re.search(r"\b[A-Z][a-z']+ $", lead) else None
 
 
 def _drive(match: re.Match[str]) -> str | None:
-    """ "Dr." after a house number and a street name."""
+    """ "Dr." after a street name, which a house number may precede."""
     addressed = re.search(r"\b[0-9]+ (?:[NSEW]\.? )?[A-Z][a-z]+ $", before(match))
-    return "drive" if addressed and not _NAME.match(after(match)) else None
+    ends = re.search(r"\b[A-Z][a-z]+ $", before(match)) and re.match(r"[,;)]|$", after(match))
+    return "drive" if (addressed or ends) and not _NAME.match(after(match)) else None
+
+
+def _place(match: re.Match[str]) -> str | None:
+    """ "Park Pl." and "4 Elm Ct", not "Pl. 5"."""
+    named = re.search(r"\b[A-Z][a-z]+ $", before(match)) and not re.match(" ?[0-9]", after(match))
+    return {"Pl": "place", "Ct": "court"}[match["kind"]] if named else None
+
+
+_HEADING_BEFORE = re.compile(
+    r"\b(?:[Ww]inds?(?: from)?(?: the)?|[Hh]ead(?:ing|ed)?|mi\.?|miles|km"
+    r"|(?:I|US|SR|Rte\.?|Route|Hwy\.?|Highway)[- ][0-9]{1,3}) $"
+)
+
+
+def _heading(match: re.Match[str]) -> str | None:
+    """I-95 N, wind NW 10 mph"""
+    return DIRECTIONS[match["to"]] if _HEADING_BEFORE.search(before(match)) else None
 
 
 def _company(match: re.Match[str]) -> str | None:
@@ -113,6 +139,22 @@ RULES = (
         lambda match: DIRECTIONS[match["to"]] if _STREET_BEFORE.search(before(match)) else None,
         LETTER,
     ),
+    rule(r"(?P<to>[NS][EW]|[NSEW])(?![A-Za-z0-9'.-])", _heading, LETTER),
+    rule(r"(?P<kind>Pl|Ct)(?:\.|(?![A-Za-z0-9]))", _place, LETTER),
+    rule(r"(?<=[0-9] )ed\.(?=[),;])", "edition", LETTER),  # 2026 ed.
+    rule(r"(?<=[(,])ret\.(?=\))|(?<=, )ret\.(?=[,;)])", "retired", LETTER),
+    rule(r"conf\.(?= (?:code|no\.|number|#))", "confirmation", LETTER),
+    rule(r"(?<=[a-z] )no\.(?=:)", "number", LETTER),  # Tracking no.: 1Z
+    rule(r"op\. cit\.", "in the work cited", LETTER),
+    rule(r"Fed\. ?R\. ?Evid\.", "federal rule of evidence", LETTER),
+    rule(r"Fed\. ?R\. ?App\. ?P\.", "federal rule of appellate procedure", LETTER),
+    rule(r"Pt\.(?= (?:is|was|has|had|denies|reports|presents|states|complains)\b)", "patient", LETTER),
+    rule(r"\(s\)he\b", "he or she", SIGN),
+    rule(r"INT(?:\./EXT)?\.(?= [A-Z]{2})", "interior", LETTER),  # of a film's scene
+    rule(r"EXT\.(?= [A-Z]{2})", "exterior", LETTER),
+    rule(r"V\.O\.(?=\))", "voice over", LETTER),
+    rule(r"O\.S\.(?=\))", "off screen", LETTER),
+    rule(r"CONT'D(?=\))", "continued", LETTER),
     rule(r"ext(?= [0-9])", "extension", LETTER),
     rule(
         r"(?P<to>[NSEW])\.(?= (?:Korea|Carolina|Dakota|America|Africa|Ireland|Virginia|Asia)\b)",
@@ -131,6 +173,11 @@ RULES = (
     rule(r"et al(?:\.|(?![A-Za-z]))", "and others", LETTER),
     rule(  # 123 N. Main St.
         rf"(?<=[0-9] )(?P<to>[NSEW]|[NS][EW])\.?(?= [A-Z][a-z]{{1,20}} (?:{any_of(STREETS)})\b)",
+        lambda match: DIRECTIONS[match["to"]],
+        LETTER,
+    ),
+    rule(  # N. 5th Ave., on S. Main St.
+        rf"(?P<to>[NSEW])\.(?= (?:[0-9]{{1,3}}(?:st|nd|rd|th)|[A-Z][a-z]{{1,20}}) (?:{any_of(STREETS)})\b)",
         lambda match: DIRECTIONS[match["to"]],
         LETTER,
     ),

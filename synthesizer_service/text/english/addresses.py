@@ -121,7 +121,11 @@ RULES = (
         DIGIT,
     ),
     rule(rf"(?P<rest>localhost:[0-9]{{1,5}}(?:/{_URL_CHARACTERS}*{_URL_END})?)", _whole, LETTER),
-    rule(r"[A-Za-z]:\\(?:[^\s\"<>|*?:]*(?<![.,;!]))", lambda m: address_words(m[0]), LETTER),
+    rule(  # C:\Program Files\App
+        r"[A-Za-z]:\\(?:[^\s\"<>|*?:]| (?=[A-Za-z0-9().-]{1,30}\\))*(?<![.,;!])",
+        lambda match: address_words(match[0]),
+        LETTER,
+    ),
     rule(r"\\\\[A-Za-z0-9][^\s\"<>|*?:]*(?<![.,;!])", _path, SIGN),
     rule(
         rf"(?<![A-Za-z0-9)])(?:~|\.{{1,2}})?/(?:{_NAME}{{1,64}}/){{0,30}}{_NAME}{{0,64}}"

@@ -189,6 +189,23 @@ def _year_and_month(match: re.Match[str]) -> str:
     return f"{MONTHS[int(match['month']) - 1]} {_year_words(match['year'])}"
 
 
+def _week(match: re.Match[str]) -> str:
+    """2026-W23"""
+    words = f"week {cardinal_words(match['week'])}, {integer_words(match['year'])}"
+    return f"{words}, day {cardinal_words(match['day'])}" if match["day"] else words
+
+
+_EXPIRES = re.compile(
+    r"\b(?:exp(?:\.|ires?|iry|iration)?(?: date)?|valid (?:thru|through|until|to)|good thru):? $",
+    re.IGNORECASE,
+)
+
+
+def _expiry(match: re.Match[str]) -> str | None:
+    """09/27 on a card"""
+    return _year_and_month(match) if _EXPIRES.search(before(match)) else None
+
+
 def _span(match: re.Match[str]) -> str | None:
     """The dash of Mon-Fri, Jan-Mar, "29 May 1630 - 6 June 1685"."""
     return "to" if _SPAN_BEFORE.search(before(match)) else None
@@ -197,10 +214,14 @@ def _span(match: re.Match[str]) -> str | None:
 RULES = (
     rule(rf"--?(?= ?(?:[0-9]{{1,2}} )?{_SPANNED}\b)", _span, SIGN),
     rule(r"(?<![0-9/])(?P<month>0[1-9]|1[0-2])/(?P<year>20[0-9]{2})(?![0-9/])", _year_and_month),
+    rule(r"(?<![0-9/])(?P<month>0[1-9]|1[0-2])/(?P<year>[2-4][0-9])(?![0-9/])", _expiry),
+    rule(
+        r"(?P<year>20[0-9]{2})-W(?P<week>[0-5][0-9])(?:-(?P<day>[1-7]))?(?![0-9A-Za-z-])", _week
+    ),
     rule(
         rf"(?P<year>{_YEAR})[-/](?P<month>[01]?[0-9])[-/](?P<day>{_DAY})(?![0-9-])"
         r"(?:[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
-        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,9})?)?(?:(?P<zone>Z)|(?P<sign>[+-])(?P<ahead>[01][0-9]):?(?P<by>[0-5][0-9]))?"
+        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,9}|,[0-9]{3})?)?(?:(?P<zone>Z)|(?P<sign>[+-])(?P<ahead>[01][0-9]):?(?P<by>[0-5][0-9]))?"
         r"(?![0-9A-Za-z]))?",
         _iso,
     ),

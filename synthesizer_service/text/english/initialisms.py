@@ -38,7 +38,8 @@ def word_or_letters(word: str) -> str:
         return said
     lower = word.lower()
     spelled = len(lower) == 1 or (lower.upper() in SPELLED and lower.upper() not in SHORT_WORDS)
-    return spell(lower) if spelled or (len(lower) < 4 and not pronounceable(lower)) else lower
+    unsayable = not pronounceable(lower) if len(lower) < 4 else not re.search("[aeiouy]", lower)
+    return spell(lower) if spelled or unsayable else lower
 
 
 def is_spelled(word: str, lead: str = "", rest: str = "") -> bool:
@@ -46,6 +47,8 @@ def is_spelled(word: str, lead: str = "", rest: str = "") -> bool:
     if word in ACRONYMS:
         return False
     among_capitals = _in_capitals(lead, rest)
+    if word == "US" and lead.endswith("THE "):
+        return True
     if word in SPELLED:
         return not (among_capitals and word in AMONG_CAPITALS_WORDS)
     lower = word.lower()
@@ -91,6 +94,7 @@ def _single(match: re.Match[str]) -> str | None:
     letter, lead, rest = match["letter"], before(match), after(match)
     if letter in "Ii":
         alone = not re.search(r"\w", lead) and not re.search(r"\w", rest)
+        alone = alone or re.match(r"/[A-Z]", rest) is not None  # I/O
         return "eye" if alone else letter
     if letter in "Aa":
         return LETTER_NAMES["a"] if _is_letter_a(letter, lead, rest) else letter
@@ -187,7 +191,7 @@ SPECIAL_RULES = (
 RULES = (
     rule(r"(?:[A-Za-z]\.){2,8}(?:[A-Za-z](?![A-Za-z0-9]))?(?![A-Za-z0-9])", _dotted, LETTER),
     rule(  # J. K. Rowling
-        r"(?<![A-Za-z0-9'])(?P<letter>[A-Z])\.(?= ?[A-Z]\.| [A-Z][a-z]| [a-z]{3})",
+        r"(?<![A-Za-z0-9'])(?P<letter>[A-Z])\.(?= ?[A-Z]\.| [A-Z][a-z]| [a-z]{3}| @ )",
         lambda match: LETTER_NAMES[match["letter"].lower()],
         LETTER,
     ),
@@ -209,7 +213,7 @@ RULES = (
         LETTER,
     ),
     rule(r"(?P<word>[A-Z]{1,8})'(?P<ending>S|T|LL|RE|VE|D|M)(?![A-Za-z0-9])", _contraction, LETTER),
-    rule(r"(?<![A-Za-z0-9'])(?P<letter>[b-hj-z])'s(?![A-Za-z])", _letters, LETTER),
+    rule(r"(?<![A-Za-z0-9'])(?P<letter>[b-hj-zA-HJ-Z])'s(?![A-Za-z])", _letters, LETTER),
     rule(r"(?<![A-Za-z0-9'])(?P<letter>[BDFGJKLPQRTVWXZ])s(?![A-Za-z])", _letters, LETTER),
     rule(r"(?P<word>[A-Z]{2,6})(?P<ending>'?s)?(?![A-Za-z0-9])", _capitals, LETTER),
     rule(  # html

@@ -127,7 +127,7 @@ def _scientific(match: re.Match[str]) -> str:
 
 def _power(match: re.Match[str]) -> str | None:
     exponent, lead = match[1].strip("(){}"), before(match)
-    if not re.search(r"[A-Za-z0-9)\]]$", lead):
+    if not re.search(r"[A-Za-z0-9)\]α-ω]$", lead):
         return None
     if re.search(r"[a-z]{4}$", lead):
         return ""  # a footnote mark
@@ -296,7 +296,7 @@ RULES = (
         r"(?![0-9/:]|[.,][0-9]|-(?![0-9]{1,2}(?: ?[0-9]/[0-9])? [a-z])[0-9])",
         _fraction,
     ),
-    rule(r"(?<!:)([0-9]{1,4}):([0-9]{1,4})(?![0-9:])", _ratio),
+    rule(r"(?<!:)([0-9]{1,4}):([0-9]{1,3}(?:,[0-9]{3}){1,3}|[0-9]{1,4})(?![0-9:])", _ratio),
 )
 SIGN_RULES = (
     rule(r"\^(?P<charge>[0-9]?[+-])(?![0-9A-Za-z(])", _charge, SIGN),
@@ -316,6 +316,13 @@ SIGN_RULES = (
     rule(r"(?<![-<])->(?=[ \w])|→|(?<=[\w)] )=>(?= [\w({])", "to", SIGN),
     rule(r"(?<=[\"'mnt] )[×](?= ?[0-9])|(?<=[0-9]{3})×(?=[0-9]{3})", "by", SIGN),
     rule(r"(?<=[0-9])×(?=[0-9]{2,4} ?m\b)", "by", SIGN),  # 4×100 m
+    rule(  # 25.4 × 20.3 × 10.2 cm
+        r"(?<=[0-9] )×(?= [0-9.]{1,7}(?: × [0-9.]{1,7})? ?(?:[cmkd]?m|in|ft|px|inches|pixels)\b)",
+        "by",
+        SIGN,
+    ),
+    rule(r"(?<= [A-Za-z] )\*(?= [A-Za-z0-9](?![A-Za-z0-9]))", "times", SIGN),  # a * b
+    rule(r"(?:(?<=^[A-Za-z] ))\*(?= [A-Za-z0-9](?![A-Za-z0-9]))", "times", SIGN),
     rule(r"(?<=[0-9] )[*×](?= ?[0-9])|(?<=[0-9])[*×](?= ?[0-9])|×", "times", SIGN),
     rule(r"(?<=[0-9)] )/(?= [0-9.,]{1,12}(?![0-9.,]| ?[A-Za-z°%]))|÷", "divided by", SIGN),
     rule(r"(?<=[\[(][a-z])-(?=[0-9a-z][\])])|(?<=\([a-z] )-(?= [0-9a-z]\))", "minus", SIGN),

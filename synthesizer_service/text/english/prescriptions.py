@@ -16,10 +16,22 @@ _DAILY = {
     "QHS": "at bedtime",
     "qHS": "at bedtime",
     "qhs": "at bedtime",
+    "q.d.": "once a day",
+    "b.i.d.": "twice a day",
+    "t.i.d.": "three times a day",
+    "q.i.d.": "four times a day",
+    "p.r.n.": "as needed",
+    "p.o.": "by mouth",
+    "q.h.s.": "at bedtime",
+    "bid": "twice a day",
+    "tid": "three times a day",
+    "qid": "four times a day",
+    "po": "by mouth",
 }
 _DOSE_BEFORE = re.compile(
     r"[0-9](?: ?(?:m?c?g|m[lL]|units?|U|tab(?:let)?s?|cap(?:sule)?s?|drops?|puffs?))?\.?"
-    r"(?: (?:PO|IM|IV|SC|BID|TID|QID|daily|q[0-9-]{1,5}h)){0,2},? $"
+    r"(?: (?:PO|IM|IV|SC|BID|TID|QID|daily|q[0-9-]{1,5}h|po|bid|tid|qid|[pbtq]\.(?:[io]\.)?d?\.?))"
+    r"{0,2},? $"
 )
 _PERIODS = {"h": "hour", "d": "day", "wk": "week"}
 

@@ -7,7 +7,7 @@ from synthesizer_service.text.english.number_words import (
     integer_words,
     ordinal_words,
 )
-from synthesizer_service.text.english.rules import LETTER, after, any_of, before, rule
+from synthesizer_service.text.english.rules import LETTER, SIGN, after, any_of, before, rule
 
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _CANONICAL = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
@@ -57,7 +57,10 @@ def value_of(numeral: str) -> int:
 
 _TITLE_BEFORE = re.compile(r"\b(?:The|Final|Street|Rocky|Star|Grand) ")
 _PERSON_FOLLOWS = re.compile(r"[.,;)']|$| (?:was|is|and|of|said|has|had)\b")
-_PAGE_BEFORE = re.compile(r"\b(?:pp?\.|pages?|[Ss]cene|[Aa]ct|[Pp]art|[Cc]hapter) $")
+_PAGE_BEFORE = re.compile(
+    r"\b(?:pp?\.|pages?|[Ss]cene|[Aa]ct|[Pp]art|[Cc]hapter) (?:[ivxl]{1,8}(?:-| to | and |, ))?$"
+)
+_SPAN_BEFORE = re.compile(rf"\b(?:{_COUNTED}|pp?\.|pages?|Chapters|Parts|Acts|Books) [IVXLivxl]{{1,8}}$")
 
 
 def _numeral(match: re.Match[str]) -> str | None:
@@ -103,7 +106,19 @@ def _page(match: re.Match[str]) -> str | None:
     return cardinal_words(str(value)) if value and _PAGE_BEFORE.search(before(match)) else None
 
 
+def _list_number(match: re.Match[str]) -> str | None:
+    """ii. Second"""
+    return None if before(match).strip() else cardinal_words(str(value_of(match[0].upper())))
+
+
+def _span(match: re.Match[str]) -> str | None:
+    """The dash of chapters IV-VI."""
+    return "to" if _SPAN_BEFORE.search(before(match)) else None
+
+
 RULES = (
+    rule(r"(?:i{1,3}|iv|vi{0,3}|ix)(?=[.)] [A-Z])", _list_number, LETTER),
+    rule(r"-(?=[IVXLivxl]{1,8}(?![A-Za-z0-9]))", _span, SIGN),
     rule(r"[IVXLCDM]{1,15}(?![A-Za-z0-9])", _numeral, LETTER),
     rule(r"[ivxl]{1,8}(?![A-Za-z0-9])", _page, LETTER),
 )

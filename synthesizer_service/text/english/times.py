@@ -3,7 +3,11 @@
 import re
 
 from synthesizer_service.text.english.letters import spell
-from synthesizer_service.text.english.number_words import cardinal_words, two_digit_words
+from synthesizer_service.text.english.number_words import (
+    cardinal_words,
+    digit_words,
+    two_digit_words,
+)
 from synthesizer_service.text.english.rules import LETTER, SIGN, before, rule
 
 _ZONES = "UTC|GMT|EST|EDT|CST|CDT|MST|MDT|PST|PDT|CET|CEST|BST|IST|JST|KST|AEST|AEDT|ET|PT"
@@ -79,7 +83,20 @@ def _universal(match: re.Match[str]) -> str:
     return f"{words} {cardinal_words(minute)}" if minute and minute != "00" else words
 
 
+def _split(match: re.Match[str]) -> str:
+    """A runner's 3:59.4"""
+    minutes, seconds = cardinal_words(match[1]), two_digit_words(match[2])
+    return f"{minutes} {seconds} point {digit_words(match[3])}"
+
+
+def _zulu(match: re.Match[str]) -> str | None:
+    """The Z of 06:30Z"""
+    return "zulu" if re.search(r"[0-9]:[0-9]{2}$", before(match)) else None
+
+
 RULES = (
+    rule(r"(?<![0-9:/])([0-9]{1,2}):([0-5][0-9])\.([0-9]{1,3})(?![0-9:.])", _split),
+    rule(r"(?<=[0-9])Z(?![A-Za-z0-9])", _zulu, LETTER),
     rule(
         r"(?P<zone>UTC|GMT) ?(?P<sign>[+−-]) ?(?P<hour>1[0-4]|0?[0-9])(?::?(?P<minute>[0-5][0-9]))?"
         r"(?![0-9A-Za-z:])",
@@ -109,7 +126,7 @@ RULES = (
     ),
     rule(
         r"(?<![0-9:/])(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])"
-        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6})?)?(?![0-9:/])"
+        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6}|,[0-9]{3})?)?(?![0-9:/]|,[0-9]{3})"
         rf"(?: ?{_HALF}|(?P<named> o'clock| noon| midnight)| ?h(?![A-Za-z]))?",
         _clock,
     ),

@@ -12,6 +12,7 @@ from synthesizer_service.text.english.rules import (
     after,
     any_of,
     before,
+    is_attributive,
     listed,
     rule,
 )
@@ -51,13 +52,16 @@ def _measured(match: re.Match[str]) -> str | None:
     unit, power, joint = match["unit"], match["power"], match["joint"]
     if (power and unit not in _LENGTHS) or not _is_meant(match):
         return None
-    if unit == "bps" and match["amount"].isdecimal() and int(match["amount"]) < _MAX_BASIS_POINTS:
+    count = int(quantity(match["amount"] or "0").whole or 0)
+    if unit == "bps" and count < _MAX_BASIS_POINTS:
         unit = "bp"
+    elif unit == "bp" and count >= _MAX_BASIS_POINTS:
+        return f"{plain_words(match['amount'])} base pairs"
     counted = _counted(match)
     if counted is None:
         return None
     amount, singular = counted
-    singular = singular or bool(_CONTAINER.match(after(match)))
+    singular = singular or bool(_CONTAINER.match(after(match))) or is_attributive(match)
     if unit == "t" and _FOODS.match(after(match)):
         unit = "tsp"
     name = UNITS[unit][0 if singular or joint == "-" else 1]
@@ -268,6 +272,7 @@ _AMOUNT = (
     rf"(?:(?P<amount>{NUMBER})(?![0-9]|[.,/][0-9])"
     r"|(?:(?P<whole>[0-9]{1,4})[ -])?(?P<fraction>[0-9]{1,2}/[0-9]{1,2}))"
 )
+_NEXT_MEASURE = r" ?[0-9][0-9/ .]{0,4} ?(?:oz|in|min|sec|mm|cm|m|ml|g|pt|c)\b"  # 2 lb. 4 oz.
 _RAISED = rf"(?:{any_of(' '.join(RAISED))})\^?[23](?![0-9])"
 _FACTOR = rf"(?:{_RAISED}|{'|'.join(map(re.escape, sorted(PER, key=len, reverse=True)))})"
 _PER = rf"{_FACTOR}|\({_FACTOR}(?:[·*]{_FACTOR}){{0,2}}\)"
@@ -295,6 +300,7 @@ RULES = (
         _per_unit,
     ),
     rule(r"/(?= ?[0-9½])", _alternative, SIGN),
+    rule(r"(?<=°[CF])/(?=gas\b)", "or", SIGN),
     rule(r"/(?=[0-9]{1,4}(?:\.[0-9]{1,2})? ?[A-Za-z])", _per_amount, SIGN),
     rule(r"(?<=degrees )[CF](?![A-Za-z0-9])", _scale, LETTER),
     rule(
@@ -315,7 +321,7 @@ RULES = (
     ),
     rule(
         rf"{_AMOUNT}(?P<joint>[ -]?)(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
-        rf"(?:\.(?= ?[a-z(,;)@&+/]))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
+        rf"(?:\.(?= ?[a-z(,;)@&+/]|{_NEXT_MEASURE}))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
         r"(?![A-Za-z0-9]|/[A-Za-z])",
         _measured,
         DIGIT,
