@@ -262,6 +262,8 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
     name = _LAST_PART.sub("", word.lower())
     if name in _NEVER_LAST:
         return True
+    if word in {"INT", "EXT"} and next_word.isupper():  # a film's scene
+        return True
     if name in _BEFORE_NUMBER and _NUMBER.match(next_word):
         return True
     if name in _STATES and earlier and earlier[-1].endswith(","):

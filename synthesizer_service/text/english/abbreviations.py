@@ -145,6 +145,7 @@ RULES = (
     rule(r"(?<=[(,])ret\.(?=\))|(?<=, )ret\.(?=[,;)])", "retired", LETTER),
     rule(r"conf\.(?= (?:code|no\.|number|#))", "confirmation", LETTER),
     rule(r"(?<=[a-z] )no\.(?=:)", "number", LETTER),  # Tracking no.: 1Z
+    rule(r"(?<=[A-Za-z] )incl\.(?=[),;.]|$)", "included", LETTER),
     rule(r"op\. cit\.", "in the work cited", LETTER),
     rule(r"Fed\. ?R\. ?Evid\.", "federal rule of evidence", LETTER),
     rule(r"Fed\. ?R\. ?App\. ?P\.", "federal rule of appellate procedure", LETTER),

@@ -274,7 +274,11 @@ RULES = (
         r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![0-9A-Za-z:])", _colons, DIGIT, LETTER, SIGN
     ),
     rule(r"#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})(?![0-9A-Za-z])", _color, SIGN),
-    rule(r"0[xX][0-9A-Fa-f]{1,16}(?![0-9A-Za-z])", lambda match: spell(match[0])),
+    rule(  # motor oil
+        r"([0-9]{1,2})W-([0-9]{2})(?![0-9A-Za-z])",
+        lambda match: f"{cardinal_words(match[1])} {spell('W')} {cardinal_words(match[2])}",
+    ),
+    rule(r"0(?:[xX][0-9A-Fa-f]{1,16}|[bB][01]{1,32})(?![0-9A-Za-z])", lambda match: spell(match[0])),
     rule(
         r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])",
         lambda match: _groups(match[0]),
@@ -296,6 +300,10 @@ RULES = (
     rule(
         r"(?P<number>1-8[0-9]{2}(?:-[0-9]{3})?)-(?P<words>[A-Z]{2,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])",
         _vanity,
+    ),
+    rule(  # a parcel
+        r"1Z ?[0-9A-Z]{3} ?[0-9A-Z]{3} ?[0-9]{2} ?[0-9]{4} ?[0-9]{4}(?![0-9A-Z])",
+        lambda match: _groups(match[0]),
     ),
     rule(rf"{_STARTS}(?:{_CARD}){_ENDS}", lambda match: _groups(match[0])),
     rule(
@@ -358,5 +366,5 @@ MIXED_RULES = (
         lambda match: f"{spell(match['letters'])} {_points(match['numbers'])}",
         LETTER,
     ),
-    rule(r"[A-Za-z0-9]++(?:-[0-9]{1,4}(?![A-Za-z0-9-]))?", _mixed, LETTER, DIGIT),
+    rule(r"[A-Za-z0-9]++(?:-[0-9]{1,4}(?![A-Za-z0-9-]|[.,][0-9]))?", _mixed, LETTER, DIGIT),
 )

@@ -109,6 +109,8 @@ _OPERATOR = "[<>=≤≥≠≈+*/^]"
 def _is_letter_a(letter: str, lead: str, rest: str) -> bool:
     if re.match(f" ?{_OPERATOR}", rest) or re.search(f"{_OPERATOR} ?$", lead):
         return True  # a < b
+    if rest.startswith("|"):
+        return True  # |a|
     if not re.search(r"\w", lead) and not re.search(r"\w", rest):
         return True  # nothing but "A."
     if letter == "a":

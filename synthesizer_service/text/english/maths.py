@@ -204,6 +204,8 @@ def _pressure(match: re.Match[str]) -> str | None:
     upper, lower = match["upper"], match["lower"]
     if not 250 > int(upper) > int(lower) >= 40:
         return None
+    if re.match(r" (?:split|mix|blend|ratio|odds|chance|vote|rule)\b", after(match)):
+        return f"{cardinal_words(upper)} {cardinal_words(lower)}"
     unit = " millimeters of mercury" if match["unit"] else ""
     return f"{cardinal_words(upper)} over {cardinal_words(lower)}{unit}"
 
@@ -241,6 +243,14 @@ def _derivative(match: re.Match[str]) -> str:
 
 
 _SYMBOLS = {
+    "∠": "angle",
+    "⊥": "is perpendicular to",
+    "∥": "is parallel to",
+    "≡": "is equivalent to",
+    "∝": "is proportional to",
+    "∧": "and",
+    "∨": "or",
+    "∇": "del",
     "⊂": "is a subset of",
     "⊆": "is a subset of",
     "∉": "is not in",
@@ -263,7 +273,23 @@ def _first_arrow(match: re.Match[str]) -> str | None:
     return None if before(match).strip() else ""
 
 
+def _variables(match: re.Match[str]) -> str | None:
+    """F = ma"""
+    return spell(match[0]) if re.search(r"(?:^|[ (])[A-Z] = $", before(match)) else None
+
+
+def _logarithm(match: re.Match[str]) -> str:
+    return f"log base {cardinal_words(match[1])} of"
+
+
 RULES = (
+    rule(r"[a-z]{2}(?![A-Za-z0-9'(-])", _variables, LETTER),
+    rule(r"log_?([0-9]{1,2})(?= ?[0-9a-z(])", _logarithm, LETTER),
+    rule(
+        r"(?P<name>sin|cos|tan|ln)(?= ?[α-ω]| ?\([0-9]{0,2}[a-zα-ω]\))",
+        lambda match: _FUNCTIONS[match["name"]],
+        LETTER,
+    ),
     rule(
         rf"(?P<name>{'|'.join(_FUNCTIONS)})\((?P<argument>[a-z]|[0-9]{{1,4}}°?)\)",
         _function,

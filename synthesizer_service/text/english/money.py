@@ -169,7 +169,7 @@ _SCALED = (
 _RANGE = rf"(?P<low>{NUMBER})(?P<low_suffix>{any_of(' '.join(_SCALES))})?(?:-| - | to )"
 _ROUND = r"(?:[.,]--?(?![0-9A-Za-z-]))?"  # CHF 50.-
 _RATE = (
-    rf"{_ROUND}(?: ?/ ?(?P<per>{'|'.join(_PER)}|{_WORDS_PER})\b(?:\.(?=[,;:)]))?"
+    rf"{_ROUND}(?: ?/ ?(?P<per>{'|'.join(_PER)}|{_WORDS_PER})\b(?:\.(?= ?[a-z,;:)]))?"
     r"|-(?P<each>an?-[a-z]{2,9})\b)?"
 )
 _SIGN = f"[{''.join(SIGNS).replace('¢', '')}]"

@@ -37,6 +37,8 @@ def _flags(match: re.Match[str]) -> str | None:
 
 
 RULES = (
+    rule(r"ssh(?= [a-z0-9-])", spell("ssh"), LETTER),
+    rule(r"(?<=[+-])Del(?![A-Za-z0-9])", "delete", LETTER),
     rule(r"(?<= )-([A-Za-z]{1,4})(?![A-Za-z0-9-])", _flags, SIGN),
     rule(r"\[[0-9:]{4,8}<[^\]\n]{1,40}\]", "", SIGN),  # of a progress bar
     rule(r"\+{1,80}-{0,80}(?= |$)|-{1,80}(?= |$)", _changed, SIGN),

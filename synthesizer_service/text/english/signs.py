@@ -91,6 +91,8 @@ _CALL_AFTER = re.compile(r"[a-z]\w{1,30}\(")
 
 def _dot(match: re.Match[str]) -> str | None:
     """The dot of threading.RLock and of c.get(key)."""
+    if re.search(r"\b[a-z]{2,20}\.[a-z]{2,20}$", before(match)) and re.match("[A-Z][a-z]", after(match)):
+        return "dot"  # com.example.Main
     pattern = _NAME_AFTER if re.search("[a-z]{2}$", before(match)) else _CALL_AFTER
     return "dot" if pattern.match(after(match)) else None
 
@@ -119,6 +121,7 @@ RULES = (
     ),
     rule(r"\([cC]\)(?= ?(?:19|20)[0-9]{2})|©", "copyright", SIGN),
     rule(r"(?<= )[|•·](?= )", _separator, SIGN),
+    rule(r"(?<=[A-Za-z)%.] )/(?= [A-Za-z0-9])(?! or\b)", _separator, SIGN),
     rule(r"§§", "sections", SIGN),
     rule(r"§", "section", SIGN),
     rule(r"(?<=[a-z])\.", _dot, SIGN),

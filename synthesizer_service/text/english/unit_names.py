@@ -213,6 +213,9 @@ UNITS |= {
     "C": ("degree celsius", "degrees celsius"),
     "F": ("degree fahrenheit", "degrees fahrenheit"),
     "y": ("year", "years"),
+    "lb-ft": ("pound foot", "pound feet"),
+    "ft-lb": ("foot pound", "foot pounds"),
+    "ft-lbs": ("foot pound", "foot pounds"),
     "sqm": ("square meter", "square meters"),
     "pcs": ("piece", "pieces"),
 }

@@ -61,6 +61,7 @@ def _measured(match: re.Match[str]) -> str | None:
     if counted is None:
         return None
     amount, singular = counted
+    singular = singular or (unit in {"y/o", "yo"} and bool(_AGED_BEFORE.search(before(match))))
     singular = singular or bool(_CONTAINER.match(after(match))) or is_attributive(match)
     if unit == "t" and _FOODS.match(after(match)):
         unit = "tsp"
@@ -72,10 +73,13 @@ def _measured(match: re.Match[str]) -> str | None:
     return f"{amount}{'-' if joint == '-' else ' '}{name}"
 
 
+_AGED_BEFORE = re.compile(r"\b(?:[Aa]n?|[Tt]his|[Tt]he|[Oo]ur) $")
 _CONTAINER = re.compile(  # 1 (14 oz) can, 400g tins
     r"\) can\b|\)? (?:cans|can(?= of\b|[,.;)]|$| [a-z]{3,12}ed\b)|package|pkg|jars?|tins?|bags?|"
     r"box|boxes|bottles?|block|tubs?|container|packets?|cartons?|sticks?|loaf|lens|lenses|resistor|"
-    r"capacitor)\b"
+    r"capacitor|bulb|engine|motor|battery|charger|adapter|monitor|screen|display|camera|sensor|"
+    r"laptop|SSD|drive|card|race|run|walk|hike|ride|radius|limit|timer|fence|pole|board|pipe|hose|"
+    r"rope|ladder|tank|wide-angle|telephoto)\b"
 )
 
 
@@ -118,6 +122,12 @@ def _lone(match: re.Match[str]) -> str | None:
 
 
 _NO_RATES = frozenset({("W", "L"), ("m", "f"), ("g", "m"), ("L", "l")})
+
+
+def _sex(match: re.Match[str]) -> str | None:
+    """45 y/o M"""
+    aged = re.search(r"[0-9][ -]?y/?o $", before(match))
+    return {"M": "male", "F": "female"}[match[0]] if aged else None
 
 
 def _product(match: re.Match[str]) -> str:
@@ -247,14 +257,14 @@ def _inches(match: re.Match[str]) -> str | None:
 
 
 _RAISED_BEFORE = re.compile(r"\^[-−]?[0-9]{1,3} ?$|[0-9][eE][-−+]?[0-9]{1,3} $")
-_MEASURED_BEFORE = re.compile(r"[0-9] ?(?:[µmkM]?[gLlm]|mcg|mL|units?|[Tt]bsp|tsp|cups?)\.? ?$")
+_MEASURED_BEFORE = re.compile(r"[0-9] ?(?:[µmkM]?[gLlm]|mcg|mL|kcal|kJ|cal|units?|[Tt]bsp|tsp|cups?)\.? ?$")
 
 
 def _after_power(match: re.Match[str]) -> str | None:
     """The unit of 4.2×10^-3 mol/L."""
     if not _RAISED_BEFORE.search(before(match)):
         return None
-    name = "coulombs" if match["unit"] == "C" else UNITS[match["unit"]][1]
+    name = {"C": "coulombs", "M": "molar"}.get(match["unit"]) or UNITS[match["unit"]][1]
     return f"{name} per {_denominator(match['per'])}" if match["per"] else name
 
 
@@ -272,7 +282,8 @@ _AMOUNT = (
     rf"(?:(?P<amount>{NUMBER})(?![0-9]|[.,/][0-9])"
     r"|(?:(?P<whole>[0-9]{1,4})[ -])?(?P<fraction>[0-9]{1,2}/[0-9]{1,2}))"
 )
-_NEXT_MEASURE = r" ?[0-9][0-9/ .]{0,4} ?(?:oz|in|min|sec|mm|cm|m|ml|g|pt|c)\b"  # 2 lb. 4 oz.
+_NEXT_MEASURE = r" ?[0-9][0-9/ .]{0,4} ?(?:oz|in|min|sec|mm|cm|m|ml|g|pt|c|mins|secs?|hrs?|days|weeks|months)\b"
+"""A smaller unit after a larger one: 2 lb. 4 oz."""
 _RAISED = rf"(?:{any_of(' '.join(RAISED))})\^?[23](?![0-9])"
 _FACTOR = rf"(?:{_RAISED}|{'|'.join(map(re.escape, sorted(PER, key=len, reverse=True)))})"
 _PER = rf"{_FACTOR}|\({_FACTOR}(?:[·*]{_FACTOR}){{0,2}}\)"
@@ -301,7 +312,8 @@ RULES = (
     ),
     rule(r"/(?= ?[0-9½])", _alternative, SIGN),
     rule(r"(?<=°[CF])/(?=gas\b)", "or", SIGN),
-    rule(r"/(?=[0-9]{1,4}(?:\.[0-9]{1,2})? ?[A-Za-z])", _per_amount, SIGN),
+    rule(r"/(?= ?[0-9]{1,4}(?:\.[0-9]{1,2})? ?[A-Za-z])", _per_amount, SIGN),
+    rule(r"[MF](?![A-Za-z0-9])", _sex, LETTER),
     rule(r"(?<=degrees )[CF](?![A-Za-z0-9])", _scale, LETTER),
     rule(
         rf"(?P<amount>{NUMBER})[ -]?T(?= (?:MRI|magnet|field|scanner|magnetic))",
