@@ -3,15 +3,14 @@
 import re
 from itertools import groupby
 
-SEPARATELY = frozenset("characters character spell-out verbatim digits telephone".split())
+SEPARATELY = frozenset(("characters", "character", "spell-out", "verbatim", "digits", "telephone"))
 """Values of `interpret-as` that spell each character."""
 
 LETTER_WORDS = {"a": "eigh", "i": "eye"}
 """Names of the letters that are words too, as they sound."""
 
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August")
+_MONTHS += ("September", "October", "November", "December")
 _ORDINAL_ENDINGS = {"1": "st", "2": "nd", "3": "rd"}
 
 
@@ -55,4 +54,6 @@ def _date(text: str, format_: str) -> str | None:
         return None
     name = _MONTHS[int(month) - 1] if month else ""
     before_year = f"{name} {day.lstrip('0')}".strip()
-    return ", ".join(filter(None, (before_year, year))) if name and day else f"{name} {year}".strip()
+    return (
+        ", ".join(filter(None, (before_year, year))) if name and day else f"{name} {year}".strip()
+    )

@@ -72,7 +72,8 @@ def iter_sentences(
 _FOLDABLE = re.compile(r"\s{2,}|[^\S ]")
 _COLUMNS = re.compile(r"\S(?:\t| {2,})\s*+\S")  # of a table made with blanks
 _BETWEEN_CELLS = re.compile(r"(?<=\S)(?:[^\S\n]*\t[^\S\n]*| {3,})(?=\S)")
-_NARROW_GAP = re.compile(r"(?<=[^\s.!?])(?:[^\S\n]*\t[^\S\n]*| {2,})(?=\S)")  # beside a wider one
+_NARROW_GAP = re.compile(rf"{_BETWEEN_CELLS.pattern}|(?<=[^\s.!?]) {{2}}(?=\S)")
+"""Also two spaces, which part cells in a row with a wider gap."""
 _ITEM = re.compile(  # or a line of a log
     r"(?:[-*•–]|(?:[0-9]{1,3}|[a-z]|[ivx]{1,4})[.)]) |[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:"
     r"|\[(?:[A-Z]{3,8}|[0-9][0-9:.]{3,12})\] "
@@ -81,6 +82,7 @@ _HEADER = re.compile(r"[A-Z][A-Za-z-]{1,20}: +\S")  # of a letter
 _KEY = re.compile(r"[a-z][\w-]{0,24}:(?: +\S|$)")  # of YAML
 _LOWER_CASE_WORD = re.compile(r"\W*[a-zß-öø-ÿ]++(?![./:@_-]?\w)")
 _CAPITAL_OR_DIGIT = re.compile(r"\s*[A-Z0-9]")
+_MAX_VERSE = 32  # characters; no editor wraps lines that short
 _FILLED = 0.75  # share of the longest line; shorter lines were not wrapped
 _MIN_LINES = 3  # needed to know how long lines are
 
@@ -121,7 +123,7 @@ def _is_intended(text: str, line_end: int, longest: int, few: bool) -> bool:
         return True
     needed = len(line) + 1 + len(next_line.split(maxsplit=1)[0])
     if _LOWER_CASE_WORD.match(next_line):
-        return not few and needed <= _FILLED * longest
+        return not few and (needed <= _FILLED * longest or longest < _MAX_VERSE)
     return bool(_COLUMNS.search(line)) or longest < MIN_WRAPPED_LINE or needed <= longest
 
 
@@ -175,29 +177,36 @@ def _words(listed: str) -> frozenset[str]:
 
 
 _NEVER_LAST = _words(
-    "acct approx asst attn bn brig btwn capt cdr cf chas cmdr col cpt def dr e.g eg elev ens evid "
-    "fed fl gen geo gov hon i.e ie lt maj messrs mgr mlle mme mr mrs ms mtg mx op pfc pres prof pvt "
-    "rep rev sen sfc sgt spc supt thos viz vs wm"
+    "acct adm approx appx assoc asst attn avg bn brig btwn capt cdr cf chas cmdr col cpl cpt def "
+    "deg dr drs e.g eg elev ens esp evid fed fl fr gen geo gov govt hon i.e ie intl lt maj messrs "
+    "mgr misc mlle mme mr mrs ms mtg mx op pfc pres prof pvt radm rep rev rt sen sfc sgt spc sts "
+    "supt thos vadm viz vs wm"
 )
 _BEFORE_NUMBER = _words(
-    "acct apt arr art bldg ca ch chap cir cor dep deut dist eccl ed ep eph eq eqs est ex excl "
-    "exod ext ezek fig figs fri gal heb hwy incl isa jas jer josh lat lev lon matt max min mon no "
-    "nos nr opp p para pg phil pp prov ps pub ref refs rm rom rte sam sat sec stat ste sun supp tab "
-    "tel thess thu thur thurs tim tue tues ver vol vols wed"
+    "acct amt apt arr art bal bldg ca ch chap cir cl cor dep deut dist eccl ed ep eph eq eqs est "
+    "ex excl exod exp ext ezek fig figs fri gal heb hwy incl isa jas jer josh lat lev lon matt "
+    "max min mon no nos nr opp p para pg pgs ph phil pkwy pp prov ps pub qtr qty ref refs rm rom "
+    "rs rte sam sat sec stat ste stn sun supp tab tel temp thess thu thur thurs tim tue tues ver "
+    "vol vols wed wt"
 )
 _MAYBE_LAST = _words(
-    "al apr aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul jun ltd "
-    "mar mt nov oct rd sep sept sr st"
+    "al apr assn aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul "
+    "jun ltd mar mt nov oct rd sep sept sr st"
 )
 _STATES = _words(
     "ala ariz ark calif colo conn del fla ga ill ind kan ky la mass md mich minn miss mo mont neb "
     "nev okla ore pa tenn tex va vt wash wis wyo"
 )
 _UNITS = _words(
-    "cu ea ft gal hr hrs in kg km lb lbs lg lm min mins ml mm mo mos oz pkg pt qt sec secs sm sq "
-    "tbs tbsp tsp wk wks yd yr yrs"
+    "cu doz ea ft gal hr hrs in kg km lb lbs lg lm mi min mins ml mm mo mos oz pkg pt qt sec secs "
+    "sm sq tbs tbsp tsp wk wks yd yr yrs"
 )
-_NUMBER = re.compile(r"[\w-]*[0-9]|(?![AI]\b)(?:[IVXLC]+|[A-Z]|[ivxl]+)\b")  # or a numeral, or a letter
+_SHORT_UNITS = _words("g h l m s L")
+_DIRECTIONS = _words("N S E W NE NW SE SW")
+_REGISTERED = _words("cat cert inv lic pat reg ser")  # before "No."
+_NUMBER = re.compile(  # or a numeral, or a letter
+    r"[\w-]*[0-9]|(?![AI]\b)(?:[IVXLC]+|[A-Z]|[ivxl]+)\b"
+)
 _LIST_NUMERAL = re.compile(r"i{1,3}|iv|vi{0,3}|ix|x")
 _SENTENCE_STARTERS = _words(
     "a an and as at but for he her his how i if in it my no on our she so that the their then "
@@ -271,13 +280,17 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
     if word in {"Ft", "Mt", "Pt"}:
         return next_word[0].isupper()
     if name in _UNITS:
-        return not next_word[0].isupper()
+        return not next_word[0].isupper() or next_word in _DIRECTIONS
+    if next_word == "No" and name in _REGISTERED:
+        return True
     if not earlier and (word.isdigit() or _LIST_NUMERAL.fullmatch(word)):  # of a list's entry
         return True
     if word.isdigit() and len(word) < 3 and earlier[-1].endswith((":", ",", ";")):
         return next_word.lower() not in _SENTENCE_STARTERS  # of a list's entry within a line
     if word.isdigit() and _CHESS_MOVE.match(next_word):
         return True
+    if word in _SHORT_UNITS and earlier and earlier[-1][-1:].isdigit():  # 24 h. Store it cold.
+        return False
     cased = word.lower() != word.upper()  # a Korean sentence may well be one syllable
     if name in _MAYBE_LAST or (cased and _INITIALS.fullmatch(word)):
         return not (next_word[0].isupper() and next_word.lower() in _SENTENCE_STARTERS)

@@ -124,6 +124,16 @@ def _reporter(match: re.Match[str]) -> str:
     return f"{letters}{supplement} {'second' if match['series'] == '2d' else 'third'}"
 
 
+_REGISTERED = {  # before "No."
+    "Cat": "catalog",
+    "Cert": "certificate",
+    "Inv": "invoice",
+    "Lic": "license",
+    "Pat": "patent",
+    "Reg": "registration",
+    "Ser": "serial",
+}
+
 RULES = (
     rule(r"Fed\. ?R\. ?Civ\. ?P\.", "federal rule of civil procedure", LETTER),
     rule(r"Fed\. ?R\. ?Crim\. ?P\.", "federal rule of criminal procedure", LETTER),
@@ -142,14 +152,22 @@ RULES = (
     rule(r"(?P<to>[NS][EW]|[NSEW])(?![A-Za-z0-9'.-])", _heading, LETTER),
     rule(r"(?P<kind>Pl|Ct)(?:\.|(?![A-Za-z0-9]))", _place, LETTER),
     rule(r"(?<=[0-9] )ed\.(?=[),;])", "edition", LETTER),  # 2026 ed.
-    rule(r"(?<=[(,])ret\.(?=\))|(?<=, )ret\.(?=[,;)])", "retired", LETTER),
+    rule(r"(?<=[(,])[Rr]et\.(?=\))|(?<=, )[Rr]et\.(?=[,;)]|$)", "retired", LETTER),
+    rule(r"Rt\.? Hon\.", "right honorable", LETTER),
+    rule(
+        rf"(?P<word>{'|'.join(_REGISTERED)})\.(?= [Nn]o\b)",
+        lambda match: _REGISTERED[match["word"]],
+        LETTER,
+    ),
     rule(r"conf\.(?= (?:code|no\.|number|#))", "confirmation", LETTER),
     rule(r"(?<=[a-z] )no\.(?=:)", "number", LETTER),  # Tracking no.: 1Z
     rule(r"(?<=[A-Za-z] )incl\.(?=[),;.]|$)", "included", LETTER),
     rule(r"op\. cit\.", "in the work cited", LETTER),
     rule(r"Fed\. ?R\. ?Evid\.", "federal rule of evidence", LETTER),
     rule(r"Fed\. ?R\. ?App\. ?P\.", "federal rule of appellate procedure", LETTER),
-    rule(r"Pt\.(?= (?:is|was|has|had|denies|reports|presents|states|complains)\b)", "patient", LETTER),
+    rule(
+        r"Pt\.(?= (?:is|was|has|had|denies|reports|presents|states|complains)\b)", "patient", LETTER
+    ),
     rule(r"\(s\)he\b", "he or she", SIGN),
     rule(r"INT(?:\./EXT)?\.(?= [A-Z]{2})", "interior", LETTER),  # of a film's scene
     rule(r"EXT\.(?= [A-Z]{2})", "exterior", LETTER),
@@ -178,7 +196,8 @@ RULES = (
         LETTER,
     ),
     rule(  # N. 5th Ave., on S. Main St.
-        rf"(?P<to>[NSEW])\.(?= (?:[0-9]{{1,3}}(?:st|nd|rd|th)|[A-Z][a-z]{{1,20}}) (?:{any_of(STREETS)})\b)",
+        r"(?P<to>[NSEW])\.(?= (?:[0-9]{1,3}(?:st|nd|rd|th)|[A-Z][a-z]{1,20})"
+        rf" (?:{any_of(STREETS)})\b)",
         lambda match: DIRECTIONS[match["to"]],
         LETTER,
     ),

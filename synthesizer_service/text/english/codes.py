@@ -44,7 +44,7 @@ _ASKED_FOR = re.compile(
     r"\b(?:account|card|order|invoice|tracking|serial|pin|passcode|code|zip|postcode|passport|"
     r"reference|ref|ticket|confirmation|booking|routing|policy|license|case|number|no|phone|tel|"
     r"telephone|mobile|fax|call|dial|text|ending|id|iban|isbn|extension|ext|password|otp|sku|upc|"
-    r"model|part|lot|vin|acct)"
+    r"model|part|lot|vin|acct|ein|ssn|tin|npi|cvv|cvc)"
     r"\.?(?: (?:number|no|id|code|ending in|in|is))?[.:#]{0,2} ?#?$",
     re.IGNORECASE,
 )
@@ -60,7 +60,8 @@ def _digits_by_context(match: re.Match[str]) -> str | None:
     asked = _ASKED_FOR.search(lead) or re.search("[A-Z]{2,5}# ?$", lead)
     if len(digits) in {5, 6} and _TEXTED.search(lead):
         return digit_words(digits)
-    if asked and (len(digits) >= 4 or digits in _SHORT_CALLS or "ext" in asked[0].lower()):
+    short = asked and re.match("ext|cv", asked[0], re.IGNORECASE)
+    if asked and (len(digits) >= 4 or digits in _SHORT_CALLS or short):
         return digit_words(digits)
     zip_code = len(digits) == 5 and re.search(r"\b[A-Z]{2} $", lead)
     return digit_words(digits) if zip_code else None
@@ -278,7 +279,9 @@ RULES = (
         r"([0-9]{1,2})W-([0-9]{2})(?![0-9A-Za-z])",
         lambda match: f"{cardinal_words(match[1])} {spell('W')} {cardinal_words(match[2])}",
     ),
-    rule(r"0(?:[xX][0-9A-Fa-f]{1,16}|[bB][01]{1,32})(?![0-9A-Za-z])", lambda match: spell(match[0])),
+    rule(
+        r"0(?:[xX][0-9A-Fa-f]{1,16}|[bB][01]{1,32})(?![0-9A-Za-z])", lambda match: spell(match[0])
+    ),
     rule(
         r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])",
         lambda match: _groups(match[0]),
@@ -300,6 +303,21 @@ RULES = (
     rule(
         r"(?P<number>1-8[0-9]{2}(?:-[0-9]{3})?)-(?P<words>[A-Z]{2,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])",
         _vanity,
+    ),
+    rule(  # **** **** **** 4242
+        r"(?:[xX*•]{4}[ -]){1,3}([0-9]{4})(?![0-9])",
+        lambda match: f"ending in {digit_words(match[1])}",
+        LETTER,
+        SIGN,
+    ),
+    rule(
+        r"K-([1-9]|1[0-2])(?![0-9A-Za-z-])",
+        lambda match: (
+            f"{spell('K')} to {cardinal_words(match[1])}"
+            if re.search(r"\b[Gg]rades? $", before(match))
+            else None
+        ),
+        LETTER,
     ),
     rule(  # a parcel
         r"1Z ?[0-9A-Z]{3} ?[0-9A-Z]{3} ?[0-9]{2} ?[0-9]{4} ?[0-9]{4}(?![0-9A-Z])",

@@ -87,7 +87,20 @@ def _american(match: re.Match[str]) -> str | None:
 
 
 def _european(match: re.Match[str]) -> str | None:
+    """Day first, or month first if the second number is not a month."""
+    day, month = int(match["day"]), int(match["month"])
+    return _date_words(month, day, match["year"]) or _date_words(day, month, match["year"])
+
+
+def _plain(match: re.Match[str]) -> str | None:
+    """2026.11.30, 20261130"""
     return _date_words(int(match["month"]), int(match["day"]), match["year"])
+
+
+def _slashed_days(match: re.Match[str]) -> str | None:
+    """6/3-6/10"""
+    days = [_date_words(int(match[at]), int(match[at + 1]), "") for at in (1, 3)]
+    return " to ".join(filter(None, days)) if all(days) else None
 
 
 def _month_and_day(match: re.Match[str]) -> str | None:
@@ -121,7 +134,7 @@ def _day_and_month(match: re.Match[str]) -> str | None:
 
 _DATE_BEFORE = re.compile(
     r"\b(?:on|by|due|since|until|before|after|from|dated?|(?:mon|tues?|wed|thu|thurs?|fri|sat|sun)"
-    r"(?:day|sday|nesday|rsday|urday)?),?:? $",
+    r"(?:day|sday|nesday|rsday|urday)?)\.?,?:? $",
     re.IGNORECASE,
 )
 
@@ -133,6 +146,7 @@ def _slashed_day(match: re.Match[str]) -> str | None:
     if EQUATED_AFTER.match(after(match)):
         return None
     is_fraction = int(match["day"]) < 12 or match["day"] in {"16", "20"}
+    is_fraction = is_fraction and not re.match(" ?(?:@|at) ?[0-9]", after(match))
     if is_fraction and not _DATE_BEFORE.search(before(match)):
         return None
     return _date_words(int(match["month"]), int(match["day"]), "")
@@ -176,11 +190,11 @@ def _weekday(match: re.Match[str]) -> str | None:
     return _WEEKDAY_OF[day]
 
 
-_ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;-]))?"
+_ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;)-]))?"
 
 _SPANNED = rf"(?:{'|'.join((*_WEEKDAY_OF, *_MONTH_OF, *MONTHS))})[a-z]{{0,6}}"
 _SPAN_BEFORE = re.compile(
-    rf"\b{_SPANNED}\.?(?: [0-9]{{1,2}},?|,? [0-9/]{{3,5}})?(?: [0-9]{{4}})? ?$"
+    rf"\b{_SPANNED}\.?(?: [0-9]{{1,2}}(?:st|nd|rd|th)?,?|,? [0-9/]{{3,5}})?(?: [0-9]{{4}})? ?$"
 )
 
 
@@ -215,9 +229,7 @@ RULES = (
     rule(rf"--?(?= ?(?:[0-9]{{1,2}} )?{_SPANNED}\b)", _span, SIGN),
     rule(r"(?<![0-9/])(?P<month>0[1-9]|1[0-2])/(?P<year>20[0-9]{2})(?![0-9/])", _year_and_month),
     rule(r"(?<![0-9/])(?P<month>0[1-9]|1[0-2])/(?P<year>[2-4][0-9])(?![0-9/])", _expiry),
-    rule(
-        r"(?P<year>20[0-9]{2})-W(?P<week>[0-5][0-9])(?:-(?P<day>[1-7]))?(?![0-9A-Za-z-])", _week
-    ),
+    rule(r"(?P<year>20[0-9]{2})-W(?P<week>[0-5][0-9])(?:-(?P<day>[1-7]))?(?![0-9A-Za-z-])", _week),
     rule(
         rf"(?P<year>{_YEAR})[-/](?P<month>[01]?[0-9])[-/](?P<day>{_DAY})(?![0-9-])"
         r"(?:[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
@@ -240,9 +252,15 @@ RULES = (
         _american,
     ),
     rule(
-        r"(?P<day>[0-3]?[0-9])\.(?P<month>[01]?[0-9])\.(?P<year>[12][0-9]{3})(?![0-9]|\.[0-9])",
+        r"(?P<day>[0-3]?[0-9])\.(?P<month>[0-3]?[0-9])\.(?P<year>[12][0-9]{3})(?![0-9]|\.[0-9])",
         _european,
     ),
+    rule(
+        r"(?P<year>(?:19|20)[0-9]{2})(?P<dot>\.?)(?P<month>0[1-9]|1[0-2])(?P=dot)"
+        r"(?P<day>0[1-9]|[12][0-9]|3[01])(?![0-9A-Za-z]|[.,-][0-9])",
+        _plain,
+    ),
+    rule(r"([01]?[0-9])/([0-3]?[0-9])-([01]?[0-9])/([0-3]?[0-9])(?![0-9/])", _slashed_days),
     rule(rf"(?P<month>1[0-2]|0?[1-9])/(?P<day>{_DAY})(?![0-9/])", _slashed_day),
     rule(rf"(?P<day>{_DAY})(?![0-9A-Za-z]|[-.,/:%][0-9])", _last_day),
     rule(

@@ -210,6 +210,7 @@ RULES = (
     rule(r"(?<![A-Za-z0-9'])(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'[A-Za-z])", _single, LETTER),
     rule(
         r"(?:(?P<plain>[A-Z]?[a-z]{2,20}(?:[A-Z][a-z]{2,20}){1,6})|[A-Z][a-z]{2,20}[A-Z]{2,5}"
+        r"|[A-Z]{2,6}(?:[A-Z][a-z]{2,20}){1,6}"
         r"|[a-z][A-Z]{2,5})(?![A-Za-z0-9])",
         _humps,
         LETTER,

@@ -165,8 +165,9 @@ _OPERAND = r"[-−+]?[$€£¥₩.]?[0-9]"
 
 
 _MENU_BEFORE = re.compile(
-    r"(?:\b(?:to|click|open|select|choose|tap|under|in|see|via|Settings|File|Edit|View|Tools|Help|"
-    r"Preferences|Menu|Options)|[>›»→] ?(?:[A-Z]\w* ){0,2}[A-Z]\w*) (?:[A-Z]\w* ?){0,3}$"
+    r"(?:\b(?i:to|click|open|select|choose|tap|under|in|see|via|Settings|File|Edit|View|Tools|Help|"
+    r"Preferences|Menu|Options)|[>›»→] ?(?:[A-Z]\w* ){0,2}[A-Z]\w*) "
+    r"(?:[\"']?[A-Z]\w*[\"']? ?){0,3}$"
 )
 
 
@@ -215,33 +216,6 @@ def _timbers(match: re.Match[str]) -> str:
     return f"{cardinal_words(match[1])} by {plural_words(cardinal_words(match[2]))}"
 
 
-_FUNCTIONS = {
-    "sin": "sine",
-    "cos": "cosine",
-    "tan": "tangent",
-    "log": "log",
-    "ln": "natural log",
-    "exp": "exp",
-}
-
-
-def _function(match: re.Match[str]) -> str:
-    argument, degree = match["argument"].removesuffix("°"), match["argument"].endswith("°")
-    said = cardinal_words(argument) if argument.isdecimal() else spell(argument)
-    return f"{_FUNCTIONS[match['name']]} of {said}{' degrees' if degree else ''}"
-
-
-def _factorial(match: re.Match[str]) -> str | None:
-    return "factorial" if re.search(r"[a-z] ?[-+] ?[a-z0-9]\)$", before(match)) else None
-
-
-def _derivative(match: re.Match[str]) -> str:
-    """f'(x), y'' + y"""
-    prime = "prime" if len(match["primes"]) == 1 else "double prime"
-    of = f" of {spell(match['argument'])}" if match["argument"] else ""
-    return f"{spell(match['name'])} {prime}{of}"
-
-
 _SYMBOLS = {
     "∠": "angle",
     "⊥": "is perpendicular to",
@@ -273,38 +247,7 @@ def _first_arrow(match: re.Match[str]) -> str | None:
     return None if before(match).strip() else ""
 
 
-def _variables(match: re.Match[str]) -> str | None:
-    """F = ma"""
-    return spell(match[0]) if re.search(r"(?:^|[ (])[A-Z] = $", before(match)) else None
-
-
-def _logarithm(match: re.Match[str]) -> str:
-    return f"log base {cardinal_words(match[1])} of"
-
-
 RULES = (
-    rule(r"[a-z]{2}(?![A-Za-z0-9'(-])", _variables, LETTER),
-    rule(r"log_?([0-9]{1,2})(?= ?[0-9a-z(])", _logarithm, LETTER),
-    rule(
-        r"(?P<name>sin|cos|tan|ln)(?= ?[α-ω]| ?\([0-9]{0,2}[a-zα-ω]\))",
-        lambda match: _FUNCTIONS[match["name"]],
-        LETTER,
-    ),
-    rule(
-        rf"(?P<name>{'|'.join(_FUNCTIONS)})\((?P<argument>[a-z]|[0-9]{{1,4}}°?)\)",
-        _function,
-        LETTER,
-    ),
-    rule(r"([0-9]{1,3})!(?= ?[=+*/×]|\))", lambda match: f"{cardinal_words(match[1])} factorial"),
-    rule(r"([a-z])!(?= ?[=+*/×(])", lambda match: f"{spell(match[1])} factorial", LETTER),
-    rule(  # b[i-1]
-        r"(?<=[\[(])([a-z])-([0-9])(?=[\])])",
-        lambda match: f"{spell(match[1])} minus {cardinal_words(match[2])}",
-        LETTER,
-    ),
-    rule(r"(?<=\))!(?= ?[=+*/×)]|$)", _factorial, SIGN),
-    rule(r"(?P<name>[a-z])(?P<primes>'{1,2})\((?P<argument>[a-z])\)", _derivative, LETTER),
-    rule(r"(?P<name>[a-z])(?P<primes>'{1,2})(?P<argument>)(?= [=+*/-] )", _derivative, LETTER),
     rule(
         r"(?<![0-9/.,])(?P<over>[0-9]{1,3}(?:\.[0-9]{1,2})?)/(?P<under>[0-9]{1,3})(?![0-9/]|[.,][0-9])",
         _share,

@@ -72,6 +72,7 @@ _PREFIXES = {  # of $
 }
 _CODES = {
     "USD": _PREFIXES["US"],
+    "US$": _PREFIXES["US"],
     "EUR": _EURO,
     "GBP": _POUND,
     "JPY": _YEN,
@@ -163,7 +164,7 @@ _WORDS_PER = (
     "minute|bottle|cup|dozen"
 )
 _SCALED = (
-    r"(?:[ -]?(?P<scale>[tT]housand|[mM]illion|[bB]illion|[tT]rillion)\b"
+    r"(?:[ -]?(?P<scale>[tT]housand|[mM]illion|[bB]illion|[tT]rillion|[lL]akh|[cC]rore)\b"
     rf"|(?P<suffix>{any_of(' '.join(_SCALES))})(?![A-Za-z0-9]))?"
 )
 _RANGE = rf"(?P<low>{NUMBER})(?P<low_suffix>{any_of(' '.join(_SCALES))})?(?:-| - | to )"

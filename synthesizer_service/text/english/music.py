@@ -43,5 +43,7 @@ RULES = (
         _chord,
         LETTER,
     ),
-    rule(r"(?<![A-Za-z0-9])(?P<root>[A-G])(?P<accidental>#)(?P<quality>)" + _NUMBER, _chord, LETTER),
+    rule(
+        r"(?<![A-Za-z0-9])(?P<root>[A-G])(?P<accidental>#)(?P<quality>)" + _NUMBER, _chord, LETTER
+    ),
 )

@@ -137,7 +137,7 @@ _DECADE_BEFORE = re.compile(
 
 _DECADE_AFTER = re.compile(
     r" (?:music|hits|style|movies?|films?|fashion|vibes?|era|pop|rock|disco|party|themed|kids?|"
-    r"retro|nostalgia|songs?|tunes|hair|synth\w{0,4})\b"
+    r"retro|nostalgia|show|shows|sitcoms?|child|babies|songs?|tunes|hair|synth\w{0,4})\b"
 )
 
 
@@ -188,6 +188,7 @@ SIGN_RULES = (
     rule(r"(?<=[0-9],)-(?=[0-9]{1,3}\.[0-9]{3})", "minus", SIGN),  # 37.7749,-122.4194
     rule(r"(?<=[0-9%°])--?(?=[$€£¥₩]?\.?[0-9])", _to, SIGN),
     rule(r"(?:(?<=[0-9]0s)|(?<=[0-9](?:st|nd|rd|th)))--?(?='?[0-9])", "to", SIGN),
+    rule(r"(?<=Q[1-4])-(?=Q[1-4])|(?<=H[12])-(?=H[12])", "to", SIGN),
     rule(r"(?:(?<=BC)|(?<=BCE)|(?<=AD)|(?<=CE))--?(?=AD |[0-9])", "to", SIGN),
     rule(r"(?<=[0-9%°])--?(?=[-−'][0-9])|(?<=noon|ight)--?(?=[0-9])", "to", SIGN),
     rule(

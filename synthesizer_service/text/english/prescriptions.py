@@ -22,6 +22,8 @@ _DAILY = {
     "q.i.d.": "four times a day",
     "p.r.n.": "as needed",
     "p.o.": "by mouth",
+    "p.c.": "after meals",
+    "a.c.": "before meals",
     "q.h.s.": "at bedtime",
     "bid": "twice a day",
     "tid": "three times a day",
@@ -29,7 +31,7 @@ _DAILY = {
     "po": "by mouth",
 }
 _DOSE_BEFORE = re.compile(
-    r"[0-9](?: ?(?:m?c?g|m[lL]|units?|U|tab(?:let)?s?|cap(?:sule)?s?|drops?|puffs?))?\.?"
+    r"[0-9](?: ?(?:m?c?g|m[lL]|units?|U|tab(?:let)?s?\.?|cap(?:sule)?s?|drops?|puffs?))?\.?"
     r"(?: (?:PO|IM|IV|SC|BID|TID|QID|daily|q[0-9-]{1,5}h|po|bid|tid|qid|[pbtq]\.(?:[io]\.)?d?\.?))"
     r"{0,2},? $"
 )
@@ -57,7 +59,7 @@ def _course(match: re.Match[str]) -> str | None:
 
 
 _COURSE_BEFORE = re.compile(
-    r"\b(?:day|daily|BID|TID|QID|PRN|prn|PO|[Qq][0-9]{1,2}[hd]|hours|bedtime|night|meals?|needed)"
+    r"\b(?:[pbtqa]\.[iorhc]\.(?:[dns]\.)?|day|daily|BID|TID|QID|PRN|prn|PO|[Qq][0-9]{1,2}[hd]|hours|bedtime|night|meals?|needed)"
     r",? ?$"
 )
 

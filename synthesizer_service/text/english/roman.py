@@ -60,7 +60,9 @@ _PERSON_FOLLOWS = re.compile(r"[.,;)']|$| (?:was|is|and|of|said|has|had)\b")
 _PAGE_BEFORE = re.compile(
     r"\b(?:pp?\.|pages?|[Ss]cene|[Aa]ct|[Pp]art|[Cc]hapter) (?:[ivxl]{1,8}(?:-| to | and |, ))?$"
 )
-_SPAN_BEFORE = re.compile(rf"\b(?:{_COUNTED}|pp?\.|pages?|Chapters|Parts|Acts|Books) [IVXLivxl]{{1,8}}$")
+_SPAN_BEFORE = re.compile(
+    rf"\b(?:{_COUNTED}|pp?\.|pages?|Chapters|Parts|Acts|Books) [IVXLivxl]{{1,8}}$"
+)
 
 
 def _numeral(match: re.Match[str]) -> str | None:
@@ -80,6 +82,8 @@ def _numeral(match: re.Match[str]) -> str | None:
         return integer_words(value)  # MCMXCIX
     if len(numeral) < 2 or int(value) > 39 or numeral in {"XX", "XXX"}:
         return None
+    if not lead.strip() and re.match(r"\.? *$|[.:)] [A-Z]", rest):  # a heading
+        return cardinal_words(value)
     if re.search(r"[IVX](?:-| and | or | to | & |, )$", lead):
         return cardinal_words(value)
     if not _NAME_BEFORE.search(lead):
@@ -118,6 +122,11 @@ def _span(match: re.Match[str]) -> str | None:
 
 RULES = (
     rule(r"(?:i{1,3}|iv|vi{0,3}|ix)(?=[.)] [A-Z])", _list_number, LETTER),
+    rule(  # XIXth
+        r"([IVX]{1,6})(?:st|nd|rd|th)(?![A-Za-z0-9])",
+        lambda match: ordinal_words(str(value_of(match[1]))) if value_of(match[1]) else None,
+        LETTER,
+    ),
     rule(r"-(?=[IVXLivxl]{1,8}(?![A-Za-z0-9]))", _span, SIGN),
     rule(r"[IVXLCDM]{1,15}(?![A-Za-z0-9])", _numeral, LETTER),
     rule(r"[ivxl]{1,8}(?![A-Za-z0-9])", _page, LETTER),

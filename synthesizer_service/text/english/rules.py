@@ -45,7 +45,8 @@ def after(match: re.Match[str]) -> str:
 
 _ARTICLE_BEFORE = re.compile(r"\b(?:[Aa]n?|[Aa]nother) $")
 _NOUN_AFTER = re.compile(
-    r" (?!(?:a|an|and|apart|at|away|by|each|for|from|in|is|of|on|or|per|than|to|was|with)\b)[a-z]{2}"
+    r" (?!(?:a|an|and|apart|at|away|by|each|for|from|in|is|of|on|or|per|than|to|was|with)\b)"
+    r"[a-z]{2}"
 )
 
 

@@ -54,7 +54,7 @@ def _subsection(match: re.Match[str]) -> str | None:
     part = match["part"]
     if value := len(part) > 1 and value_of(part.upper()):
         return cardinal_words(str(value))
-    return spell(part) if part.isalpha() else cardinal_words(part)
+    return spell(part) + match["plural"] if part.isalpha() else cardinal_words(part)
 
 
 def _list_numeral(match: re.Match[str]) -> str | None:
@@ -91,7 +91,9 @@ _CALL_AFTER = re.compile(r"[a-z]\w{1,30}\(")
 
 def _dot(match: re.Match[str]) -> str | None:
     """The dot of threading.RLock and of c.get(key)."""
-    if re.search(r"\b[a-z]{2,20}\.[a-z]{2,20}$", before(match)) and re.match("[A-Z][a-z]", after(match)):
+    if re.search(r"\b[a-z]{2,20}\.[a-z]{2,20}$", before(match)) and re.match(
+        "[A-Z][a-z]", after(match)
+    ):
         return "dot"  # com.example.Main
     pattern = _NAME_AFTER if re.search("[a-z]{2}$", before(match)) else _CALL_AFTER
     return "dot" if pattern.match(after(match)) else None
@@ -115,7 +117,7 @@ RULES = (
     rule(r"(?<=[0-9])#(?![0-9A-Za-z])", "pound", SIGN),
     rule(r"#", _hash, SIGN),
     rule(r"(?<=[A-Za-z])(?:\(s\)|\(\))", "", SIGN),
-    rule(rf"\((?P<part>{_SUBSECTION})\)(?![A-Za-z0-9])", _subsection, SIGN),
+    rule(rf"\((?P<part>{_SUBSECTION})\)(?P<plural>s?)(?![A-Za-z0-9])", _subsection, SIGN),
     rule(  # (iii)
         r"(?<![A-Za-z0-9])\((?P<numeral>i|[ivx]{2,4})\)", _list_numeral, SIGN
     ),

@@ -94,7 +94,14 @@ def _zulu(match: re.Match[str]) -> str | None:
     return "zulu" if re.search(r"[0-9]:[0-9]{2}$", before(match)) else None
 
 
+def _half_day(match: re.Match[str]) -> str | None:
+    """@ 7p"""
+    timed = re.search(r"(?:@|\bat) ?$", before(match))
+    return f"{cardinal_words(match[1])} {match[2]}.m." if timed else None
+
+
 RULES = (
+    rule(r"(1[0-2]|[1-9])([ap])(?![A-Za-z0-9.])", _half_day),
     rule(r"(?<![0-9:/])([0-9]{1,2}):([0-5][0-9])\.([0-9]{1,3})(?![0-9:.])", _split),
     rule(r"(?<=[0-9])Z(?![A-Za-z0-9])", _zulu, LETTER),
     rule(

@@ -176,7 +176,7 @@ def _counted(match: re.Match[str]) -> tuple[str, bool] | None:
 def _is_meant(match: re.Match[str]) -> bool:
     """False where a unit's letters mean something else in this context."""
     unit, joint, rest = match["unit"], match["joint"], after(match)
-    if len(unit) == 1 and unit.isupper() and not joint and _PLACE_BEFORE.search(before(match)):
+    if len(unit) == 1 and unit.isupper() and joint != " " and _PLACE_BEFORE.search(before(match)):
         return False  # seat 12A
     if unit == "W" and re.match(r"\.? [0-9]{1,3}(?:st|nd|rd|th)\b", rest):
         return False  # 350 W 42nd St
@@ -257,7 +257,9 @@ def _inches(match: re.Match[str]) -> str | None:
 
 
 _RAISED_BEFORE = re.compile(r"\^[-−]?[0-9]{1,3} ?$|[0-9][eE][-−+]?[0-9]{1,3} $")
-_MEASURED_BEFORE = re.compile(r"[0-9] ?(?:[µmkM]?[gLlm]|mcg|mL|kcal|kJ|cal|units?|[Tt]bsp|tsp|cups?)\.? ?$")
+_MEASURED_BEFORE = re.compile(
+    r"[0-9] ?(?:[µmkM]?[gLlm]|mcg|mL|kcal|kJ|cal|units?|[Tt]bsp|tsp|cups?)\.? ?$"
+)
 
 
 def _after_power(match: re.Match[str]) -> str | None:
@@ -282,7 +284,9 @@ _AMOUNT = (
     rf"(?:(?P<amount>{NUMBER})(?![0-9]|[.,/][0-9])"
     r"|(?:(?P<whole>[0-9]{1,4})[ -])?(?P<fraction>[0-9]{1,2}/[0-9]{1,2}))"
 )
-_NEXT_MEASURE = r" ?[0-9][0-9/ .]{0,4} ?(?:oz|in|min|sec|mm|cm|m|ml|g|pt|c|mins|secs?|hrs?|days|weeks|months)\b"
+_NEXT_MEASURE = (
+    r" ?[0-9][0-9/ .]{0,4} ?(?:oz|in|min|sec|mm|cm|m|ml|g|pt|c|mins|secs?|hrs?|days|weeks|months)\b"
+)
 """A smaller unit after a larger one: 2 lb. 4 oz."""
 _RAISED = rf"(?:{any_of(' '.join(RAISED))})\^?[23](?![0-9])"
 _FACTOR = rf"(?:{_RAISED}|{'|'.join(map(re.escape, sorted(PER, key=len, reverse=True)))})"
@@ -333,7 +337,8 @@ RULES = (
     ),
     rule(
         rf"{_AMOUNT}(?P<joint>[ -]?)(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
-        rf"(?:\.(?= ?[a-z(,;)@&+/]|{_NEXT_MEASURE}))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
+        rf"(?:\.(?= ?[a-z(,;)@&+/]| [NSEW][EW]? |{_NEXT_MEASURE}))?"
+        rf"(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
         r"(?![A-Za-z0-9]|/[A-Za-z])",
         _measured,
         DIGIT,
