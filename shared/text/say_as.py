@@ -9,8 +9,10 @@ SEPARATELY = frozenset(("characters", "character", "spell-out", "verbatim", "dig
 LETTER_WORDS = {"a": "eigh", "i": "eye"}
 """Names of the letters that are words too, as they sound."""
 
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August")
-_MONTHS += ("September", "October", "November", "December")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 _ORDINAL_ENDINGS = {"1": "st", "2": "nd", "3": "rd"}
 
 

@@ -183,11 +183,11 @@ _NEVER_LAST = _words(
     "supt thos vadm viz vs wm"
 )
 _BEFORE_NUMBER = _words(
-    "acct amt apt arr art bal bldg ca ch chap cir cl cor dep deut dist eccl ed ep eph eq eqs est "
-    "ex excl exod exp ext ezek fig figs fri gal heb hwy incl isa jas jer josh lat lev lon matt "
-    "max min mon no nos nr opp p para pg pgs ph phil pkwy pp prov ps pub qtr qty ref refs rm rom "
-    "rs rte sam sat sec stat ste stn sun supp tab tel temp thess thu thur thurs tim tue tues ver "
-    "vol vols wed wt"
+    "acct amt apt arr art bal bk bldg ca ch chap cir cl cor dep deut dist eccl ed ep eph eq eqs "
+    "est ex excl exod exp ext ezek fig figs fri gal heb hwy incl isa jas jer josh lat lev ll lon "
+    "lvl matt max min mon no nos nr opp p para pg pgs ph phil pkwy pp prov ps pub qtr qty ref "
+    "refs rm rom rs rte sam sat sc sec stat ste stn sun supp tab tel temp thess thu thur thurs "
+    "tim tue tues ver vol vols vv wed wt"
 )
 _MAYBE_LAST = _words(
     "al apr assn aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul "

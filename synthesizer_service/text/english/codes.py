@@ -161,7 +161,7 @@ def mixed_words(token: str) -> str:
 
 
 def _mixed_part(part: str) -> str:
-    if re.fullmatch("[A-Z]{1,4}[0-9]{1,2}s", part):
+    if re.fullmatch("[A-Z]{1,4}[0-9]{1,2}s|[1-9][A-Z]s", part):
         return plural_words(_mixed_part(part[:-1]))  # MP3s
     runs = _RUNS.findall(part)
     if len(runs) > 4 or (len(part) >= 8 and len(runs) > 2):
@@ -377,6 +377,11 @@ MIXED_RULES = (
         r"[A-Z]{1,4}(?:(?:-[A-Z0-9]{1,12}){2,6}|-(?=[0-9A-Z]{0,11}[0-9])[0-9A-Z]{3,12})"
         r"(?![A-Za-z0-9])",
         _code_with_dashes,
+        LETTER,
+    ),
+    rule(  # B.1.1.7, of a virus
+        r"(?P<letters>[A-Z]{1,2})\.(?P<numbers>[0-9]{1,3}(?:\.[0-9]{1,3}){1,3})(?![A-Za-z0-9.])",
+        lambda match: f"{spell(match['letters'])} {_points(match['numbers'])}",
         LETTER,
     ),
     rule(  # KR1.2

@@ -4,7 +4,7 @@ import re
 
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import cardinal_words
-from synthesizer_service.text.english.rules import LETTER, SIGN, before, rule
+from synthesizer_service.text.english.rules import LETTER, SIGN, after, before, rule
 
 _FUNCTIONS = {
     "sin": "sine",
@@ -42,14 +42,30 @@ def _derivative(match: re.Match[str]) -> str:
 
 def _variables(match: re.Match[str]) -> str | None:
     """F = ma"""
-    return spell(match[0]) if re.search(r"(?:^|[ (])[A-Z] = $", before(match)) else None
+    return spell(match[0]) if re.search(r"(?:^|[ (])[A-Z] ?= ?$", before(match)) else None
 
 
 def _logarithm(match: re.Match[str]) -> str:
     return f"log base {cardinal_words(match[1])} of"
 
 
+def _over(match: re.Match[str]) -> str | None:
+    """v = d/t, 1/(1+x), ∂f/∂x"""
+    lead, rest = before(match), after(match)
+    if not re.search(r"(?:^|[^A-Za-z0-9.])(?:[0-9]{1,4}|[A-Za-zα-ω]|[^()]\))$", lead):
+        return None
+    quotient = re.match(r"\([0-9A-Za-z ]{1,9}[-+*−][^()]{1,20}\)|∂?[A-Za-zα-ω](?![A-Za-z])", rest)
+    equated = re.search(r"= ?[^= ]{0,10}$", lead) or re.match(r"[^ ]{1,6} ?=", rest)
+    equated = equated or rest.startswith(("(", "∂"))
+    return "over" if quotient and equated else None
+
+
 RULES = (
+    rule(r"/", _over, SIGN),
+    rule(r"mc\^?2(?![A-Za-z0-9])", f"{spell('MC')} squared", LETTER),
+    rule(r"lim(?= ?[a-z] ?→)", "the limit as", LETTER),
+    rule(r"(?:(?<=lim [a-z])|(?<=lim [a-z] ))→", "approaches", SIGN),
+    rule(r"(?<=P\([A-Z])\|(?=[A-Z]\))", "given", SIGN),
     rule(r"[a-z]{2}(?![A-Za-z0-9'(-])", _variables, LETTER),
     rule(r"log_?([0-9]{1,2})(?= ?[0-9a-z(])", _logarithm, LETTER),
     rule(
@@ -58,12 +74,12 @@ RULES = (
         LETTER,
     ),
     rule(
-        r"(?P<name>sin|cos|tan|ln)(?= ?[α-ω]| ?\([0-9]{0,2}[a-zα-ω]\))",
+        r"(?P<name>sin|cos|tan|ln)(?=\^?[0-9]? ?[α-ω]| ?\([0-9]{0,2}[a-zα-ω]\))",
         lambda match: _FUNCTIONS[match["name"]],
         LETTER,
     ),
     rule(r"([0-9]{1,3})!(?= ?[=+*/×]|\))", _number_factorial),
-    rule(r"([a-z])!(?= ?[=+*/×(])", lambda match: f"{spell(match[1])} factorial", LETTER),
+    rule(r"([a-z])!(?= [=+*/×]|[+*/×(])", lambda match: f"{spell(match[1])} factorial", LETTER),
     rule(  # b[i-1]
         r"(?<=[\[(])([a-z])-([0-9])(?=[\])])",
         lambda match: f"{spell(match[1])} minus {cardinal_words(match[2])}",

@@ -13,7 +13,7 @@ from synthesizer_service.text.english.initialism_words import (
     SPELLED,
 )
 from synthesizer_service.text.english.letters import LETTER_NAMES, spell
-from synthesizer_service.text.english.number_words import cardinal_words
+from synthesizer_service.text.english.number_words import cardinal_words, plural_words
 from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, before, rule
 
 MAX_WORD_LETTERS = 40  # that are inspected
@@ -158,7 +158,7 @@ def _contraction(match: re.Match[str]) -> str:
 
 def _letters(match: re.Match[str]) -> str:
     """p's and q's, Bs"""
-    return f"{spell(match['letter'])}s"
+    return plural_words(spell(match["letter"]))
 
 
 def _applied(match: re.Match[str]) -> str:

@@ -6,6 +6,7 @@ from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import (
     cardinal_words,
     ordinal_words,
+    paired_words,
     plural_words,
 )
 from synthesizer_service.text.english.numbers import NUMBER, number_words
@@ -225,6 +226,8 @@ _SYMBOLS = {
     "∧": "and",
     "∨": "or",
     "∇": "del",
+    "⇔": "if and only if",
+    "↔": "to and from",
     "⊂": "is a subset of",
     "⊆": "is a subset of",
     "∉": "is not in",
@@ -314,7 +317,7 @@ SIGN_RULES = (
     rule(r"~(?= ?[$€£]?[0-9])(?![0-9]{1,3}~)", "about", SIGN),
     rule(rf"[{''.join(GREEK)}]", lambda match: GREEK[match[0]], SIGN),
 )
-_AMOUNT_AFTER = r" [0-9.]{1,6} ?(?:mc?g|kg|g|m[lL]|L|[GTM]B|k?W|V|tablets?)\b"  # not a length
+_AMOUNT_AFTER = r" ?[0-9.]{1,6} ?(?:mc?g|kg|g|m[lL]|L|[GTM]B|k?W|V|tablets?)\b"  # not a length
 _EQUATED = r"(?: ?[-+*/x×] ?[0-9.]{1,6}){0,3} ?="  # 6 x 7 = 42
 BETWEEN_NUMBERS = (
     rule(rf"(?<=[0-9] )[xX](?= [0-9.]{{1,6}}{_EQUATED})", "times", LETTER),
@@ -331,6 +334,9 @@ BETWEEN_NUMBERS = (
         "times",
         LETTER,
     ),
+    rule(  # 2x500mg
+        rf"([1-9])[xX](?={_AMOUNT_AFTER})", lambda match: f"{cardinal_words(match[1])} times"
+    ),
     rule(r"(?<=[0-9]\" [WDHL] )[xX](?= [0-9])", "by", LETTER),
     rule(r"([1-9])[xX]([1-9])s(?![A-Za-z0-9])", _timbers),
     rule(r"(?<=[0-9] )[xX](?= [$€£¥₩])", "times", LETTER),
@@ -340,6 +346,9 @@ BETWEEN_NUMBERS = (
         LETTER,
     ),
     rule(r"([1-9])[xX](?= [A-Z])", lambda match: cardinal_words(match[1])),  # 2x HDMI
+    rule(  # a processor's 5800X
+        r"([1-9][0-9]{2,3})X(?![A-Za-z0-9])", lambda match: f"{paired_words(match[1])} {spell('X')}"
+    ),
     rule(
         r"([0-9]{1,4}(?:\.[0-9]{1,3})?)[xX](?![A-Za-z0-9])",
         lambda match: f"{number_words(match[1])} times",

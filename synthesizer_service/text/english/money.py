@@ -197,8 +197,8 @@ def _coded(match: re.Match[str]) -> str:
 
 def _suffixed(match: re.Match[str]) -> str | None:
     sign = match["sign"]
-    if sign == "Ft" and len(match["amount"]) < 3:
-        return None  # feet
+    if sign in {"Ft", "Rs"} and len(match["amount"]) < 3:
+        return None  # feet, the three Rs
     return _amount_words(SIGNS.get(sign) or _CODES.get(sign) or _NAMES[sign], match)
 
 
@@ -210,7 +210,7 @@ def _amount_words(currency: Currency, match: re.Match[str]) -> str:
         low_scale = _SCALES.get(found["low_suffix"] or "", "")
         words = f"{plain_words(low)} {low_scale}".strip() + f" to {words}"
     if each := found.get("each"):  # $20-a-month
-        return f"{words.removesuffix('s')}-{each}"
+        return f"{words.removesuffix('s')} {each.replace('-', ' ')}"
     if per := found.get("per"):
         per = _PER.get(per, per)
         words += " each" if per == "each" else f" per {per}"

@@ -101,8 +101,12 @@ def _minus(match: re.Match[str]) -> str | None:
 
 def _to(match: re.Match[str]) -> str | None:
     """The dash of a range or a score, not of a code such as 1-2-3."""
-    if re.search(r"(?:[0-9]-|[A-Za-z])[0-9.,]{1,9}$", before(match)):
+    lead = before(match)
+    if re.search(r"(?:[0-9]-|[A-Za-z])[0-9.,]{1,9}$", lead):
         return None
+    halves = re.search("[^0-9](50|24)$", f" {lead}")
+    if halves and re.match({"50": "50", "24": "7"}[halves[1]] + r"(?![0-9.,%])", after(match)):
+        return ""  # 50-50, 24-7
     return None if re.match(r"[0-9.,]{1,9}-[0-9]", after(match)) else "to"
 
 
@@ -154,9 +158,14 @@ _SOFTWARE_BEFORE = re.compile(
 )
 
 
-def _ages(match: re.Match[str]) -> str | None:
-    """under-5s"""
-    if not re.search(r"\b(?:[Uu]nder|[Oo]ver)[- ]$", before(match)):
+PLURAL_BEFORE = re.compile(
+    r"\b(?:under|over|two|three|four|five|six|several|some|few|size)[- ]$", re.IGNORECASE
+)
+
+
+def _several(match: re.Match[str]) -> str | None:
+    """free for under-5s, two 5s"""
+    if not PLURAL_BEFORE.search(before(match)):
         return None
     return plural_words(cardinal_words(match[1]))
 
@@ -204,7 +213,7 @@ RULES = (
         lambda match: ordinal_words(match[1].replace(",", "")),
     ),
     rule(r"([1-9][0-9]{2}0|[1-9]0)'?s(?![A-Za-z0-9])", _decade),
-    rule(r"([0-9]{1,2})s(?![A-Za-z0-9])", _ages),
+    rule(r"([0-9]{1,2})s(?![A-Za-z0-9])", _several),
     rule(  # B-52s
         r"(?<=[A-Z]-)([0-9]{2,3})s(?![A-Za-z0-9])",
         lambda match: plural_words(cardinal_words(match[1])),

@@ -22,7 +22,7 @@ _RULERS = any_of(
     "Margaret Margrethe Isabella Artaxerxes Antiochus Thutmose Amenhotep Michael Albert"
 )
 _COUNTED = any_of(
-    "War Wars Chapter chapter Part part Section section Act act Scene scene Volume volume "
+    "War Wars Bk. bk. Chapter chapter Part part Section section Act act Scene scene Volume volume "
     "Vol. vol. Art. art. Sec. sec. Ch. ch. Pt. pt. Book book Phase phase Type type Level level "
     "Class class Title Article article "
     "Figure figure Fig. fig. Table table Appendix appendix Stage stage Grade grade Episode "
@@ -120,7 +120,13 @@ def _span(match: re.Match[str]) -> str | None:
     return "to" if _SPAN_BEFORE.search(before(match)) else None
 
 
+def _world_war(match: re.Match[str]) -> str:
+    """WW I, W.W. II"""
+    return f"world war {cardinal_words(str(len(match[1])))}"
+
+
 RULES = (
+    rule(r"W\.?W\.? ?(I{1,2})(?![A-Za-z0-9])", _world_war, LETTER),
     rule(r"(?:i{1,3}|iv|vi{0,3}|ix)(?=[.)] [A-Z])", _list_number, LETTER),
     rule(  # XIXth
         r"([IVX]{1,6})(?:st|nd|rd|th)(?![A-Za-z0-9])",

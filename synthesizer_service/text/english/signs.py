@@ -99,7 +99,25 @@ def _dot(match: re.Match[str]) -> str | None:
     return "dot" if pattern.match(after(match)) else None
 
 
+_SCORE_AFTER = re.compile(r" {0,3}\(?[0-5](?:\.[0-9])?(?: ?/| out of| stars?| of)")
+
+
+def _rating(match: re.Match[str]) -> str:
+    """ "★★★★☆" is "four out of five stars", 4.5★ is one star; other stars are a decoration."""
+    given, total = len(match[1]), len(match[0])
+    if re.search("[0-9] ?$", before(match)):
+        return "star" if total == 1 else ""
+    if _SCORE_AFTER.match(after(match)):
+        return ""  # the number that follows says it
+    if match[2]:
+        return f"{cardinal_words(str(given))} out of {cardinal_words(str(total))} stars"
+    return f"{cardinal_words(str(given))} stars" if given in {4, 5} else ""
+
+
 RULES = (
+    rule(r"(?<![★☆])(★{1,10})(☆{0,9})(?![★☆])", _rating, SIGN),
+    rule(r"[★☆]++", "", SIGN),
+    rule(r"(?<![^ (\"'])!(?=[A-Za-z])", "", SIGN),  # !important
     rule(
         r"(?<![A-Za-z0-9])(?:[:;]-?[()DPp/|]|:'\(|<3|:-?\*|[xX]D)(?![A-Za-z0-9(])", "", SIGN, LETTER
     ),

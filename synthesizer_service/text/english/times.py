@@ -101,6 +101,11 @@ def _half_day(match: re.Match[str]) -> str | None:
 
 
 RULES = (
+    rule(  # of a screenshot
+        r"(?P<hour>1[0-2]|0?[1-9])\.(?P<minute>[0-5][0-9])\.(?P<second>[0-5][0-9])(?P<named>)"
+        r" ?(?P<half>[AaPp])[Mm](?![A-Za-z0-9])",
+        _clock,
+    ),
     rule(r"(1[0-2]|[1-9])([ap])(?![A-Za-z0-9.])", _half_day),
     rule(r"(?<![0-9:/])([0-9]{1,2}):([0-5][0-9])\.([0-9]{1,3})(?![0-9:.])", _split),
     rule(r"(?<=[0-9])Z(?![A-Za-z0-9])", _zulu, LETTER),

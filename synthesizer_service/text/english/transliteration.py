@@ -16,7 +16,7 @@ _GREEK_NAMES = listed(
 )
 GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK_NAMES, strict=True))
 CURRENCY_SIGNS = "$€£¥₩¢₹₽₺₫฿₪₱₴₦₿"
-_KEPT = frozenset(f"•·©›°µΩ±×÷−≤≥≠≈√∞∑∫∈∉∀∃∂∅∪∩⊂⊆∴∠⊥∥≡∝∧∨∇→§‰{CURRENCY_SIGNS}")
+_KEPT = frozenset(f"•·©›°µΩ±×÷−≤≥≠≈√∞∑∫∈∉∀∃∂∅∪∩⊂⊆∴∠⊥∥≡∝∧∨∇→⇔↔★☆§‰{CURRENCY_SIGNS}")
 
 # Signs that Unidecode would turn into something else: μ into "m", ° into "deg".
 _REPLACED = {
@@ -37,8 +37,7 @@ _REPLACED = {
     "≃": "≈",
     "≅": "≈",
     "⇒": "→",
-    "⇔": " if and only if ",
-    "↔": " to and from ",
+    "⭐": "★",
     "∆": "δ",
     "△": " triangle ",
     "⌀": " diameter ",
@@ -101,22 +100,20 @@ def _written(source: str, index: int, character: str) -> str:
         return GROUP_SPACE
     if _BLANK.match(character):
         return " "
-    if character == "★" and source[max(0, index - 2) : index].rstrip()[-1:].isdecimal():
-        return " star"
-    if character in "★☆⭐" and (rating := _rating(source, index)):
-        return rating
     if character in "Åå\u212b" and _MEASURED.search(source[max(0, index - 2) : index]):
         return "angstroms"
+    if character in "❤♥" and _LOVER.search(source[max(0, index - 5) : index]):
+        return "love"
     if character == "Ø" and source[index + 1 : index + 3].strip().isdecimal():
         return "diameter "
     if character in _REPLACED:
         return _REPLACED[character]
     if character in _INVISIBLE:
         return ""
-    if _DRAWN.match(character):
-        return " "
     if character.isascii() or character in _KEPT:
         return character
+    if _DRAWN.match(character):
+        return " "
     if character in _SUPERSCRIPTS:
         raised = index > 0 and source[index - 1] in _SUPERSCRIPTS
         return ("" if raised else "^") + _SUPERSCRIPTS[character]
@@ -133,25 +130,9 @@ def _written(source: str, index: int, character: str) -> str:
     return plain
 
 
+_LOVER = re.compile(r"(?<![A-Za-z])(?:I|[Ww]e|[Yy]ou|[Tt]hey) ?$")
 _MEASURED = re.compile("[0-9] ?$")
 _INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
-_RATING = re.compile(r"(★{1,10}|⭐{1,10})(☆{0,9})(?![★☆⭐])")
-
-
-_SCORE_AFTER = re.compile(r"\s{0,3}\(?[0-5](?:\.[0-9])?(?: ?/| out of| stars?| of)")
-
-
-def _rating(source: str, index: int) -> str:
-    """ "★★★★☆" -> "4 out of 5 stars"; "" within one and for a decoration."""
-    stars = _RATING.match(source, index)
-    if stars is None or source[index - 1 : index] in {"★", "☆", "⭐"}:
-        return ""
-    given, total = len(stars[1]), len(stars[1]) + len(stars[2])
-    if _SCORE_AFTER.match(source, stars.end()):
-        return ""  # the number that follows says it
-    if stars[2]:
-        return f" {given} out of {total} stars "
-    return f" {given} stars " if given in {4, 5} else ""
 
 
 def _stands_alone(source: str, index: int) -> bool:

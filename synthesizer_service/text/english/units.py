@@ -4,7 +4,12 @@ import re
 
 from synthesizer_service.text.english.maths import fraction_words
 from synthesizer_service.text.english.number_words import cardinal_words, ordinal_words
-from synthesizer_service.text.english.numbers import NUMBER, plain_words, quantity
+from synthesizer_service.text.english.numbers import (
+    NUMBER,
+    PLURAL_BEFORE,
+    plain_words,
+    quantity,
+)
 from synthesizer_service.text.english.rules import (
     DIGIT,
     LETTER,
@@ -63,6 +68,8 @@ def _measured(match: re.Match[str]) -> str | None:
     amount, singular = counted
     singular = singular or (unit in {"y/o", "yo"} and bool(_AGED_BEFORE.search(before(match))))
     singular = singular or bool(_CONTAINER.match(after(match))) or is_attributive(match)
+    if unit == "pt" and (not joint or re.match(r" (?:font|type|text|bold)\b", after(match))):
+        return f"{amount} point{'' if _TYPE_AFTER.match(after(match)) or singular else 's'}"
     if unit == "t" and _FOODS.match(after(match)):
         unit = "tsp"
     name = UNITS[unit][0 if singular or joint == "-" else 1]
@@ -73,6 +80,7 @@ def _measured(match: re.Match[str]) -> str | None:
     return f"{amount}{'-' if joint == '-' else ' '}{name}"
 
 
+_TYPE_AFTER = re.compile(r" (?:font|type|text|bold|[A-Z][a-z])")
 _AGED_BEFORE = re.compile(r"\b(?:[Aa]n?|[Tt]his|[Tt]he|[Oo]ur) $")
 _CONTAINER = re.compile(  # 1 (14 oz) can, 400g tins
     r"\) can\b|\)? (?:cans|can(?= of\b|[,.;)]|$| [a-z]{3,12}ed\b)|package|pkg|jars?|tins?|bags?|"
@@ -197,8 +205,8 @@ def _is_meant(match: re.Match[str]) -> bool:
         return joint == " " and _FOODS.match(rest) is not None
     if unit == "U":
         return bool(match["per"]) or rest.startswith(" of ")
-    if unit == "s" and not joint and re.search(r"\b(?:[Uu]nder|[Oo]ver)[- ]$", before(match)):
-        return False  # free for under-5s
+    if unit == "s" and not joint and PLURAL_BEFORE.search(before(match)):
+        return False
     if unit == "ac":
         return bool(joint)
     if unit == "d":
