@@ -177,17 +177,17 @@ def _words(listed: str) -> frozenset[str]:
 
 
 _NEVER_LAST = _words(
-    "acct adm approx appx assoc asst attn avg bn brig btwn capt cdr cf chas cmdr col cpl cpt def "
-    "deg dr drs e.g eg elev ens esp evid fed fl fr gen geo gov govt hon i.e ie intl lt maj messrs "
-    "mgr misc mlle mme mr mrs ms mtg mx op pfc pres prof pvt radm rep rev rt sen sfc sgt spc sts "
-    "supt thos vadm viz vs wm"
+    "acct accts adm approx appx assoc asst attn avail avg bn brig btwn capt cdr cf chas cmdr col "
+    "cpl cpt def deg dr drs e.g eg elev ens esp evid fed fl fr gen geo gov govs govt hon i.e ie "
+    "intl lt maj messrs mgr misc mlle mme mr mrs ms mtg mx op pfc pres prof profs pvt radm rep "
+    "rev rt sen sens sfc sgt spc sts supt thos vadm viz vs wm"
 )
 _BEFORE_NUMBER = _words(
     "acct amt apt arr art bal bk bldg ca ch chap cir cl cor dep deut dist eccl ed ep eph eq eqs "
-    "est ex excl exod exp ext ezek fig figs fri gal heb hwy incl isa jas jer josh lat lev ll lon "
-    "lvl matt max min mon no nos nr opp p para pg pgs ph phil pkwy pp prov ps pub qtr qty ref "
-    "refs rm rom rs rte sam sat sc sec stat ste stn sun supp tab tel temp thess thu thur thurs "
-    "tim tue tues ver vol vols vv wed wt"
+    "est ex excl exod exp ext ezek fig figs fri gal heb hwy incl isa jas jer josh lat lem lev ll "
+    "lon lvl matt max min mon no nos nr opp p para pg pgs ph phil pkwy pp prop prov ps pub qtr "
+    "qty ref refs rm rom rs rte sam sat sc sec stat ste stn sun supp tab tel temp thess thm thu "
+    "thur thurs tim tue tues ver vol vols vv wed wt"
 )
 _MAYBE_LAST = _words(
     "al apr assn aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul "
@@ -207,7 +207,7 @@ _REGISTERED = _words("cat cert inv lic pat reg ser")  # before "No."
 _NUMBER = re.compile(  # or a numeral, or a letter
     r"[\w-]*[0-9]|(?![AI]\b)(?:[IVXLC]+|[A-Z]|[ivxl]+)\b"
 )
-_LIST_NUMERAL = re.compile(r"i{1,3}|iv|vi{0,3}|ix|x")
+_LIST_NUMERAL = re.compile(r"(?:[0-9]+\.)*[0-9]+|i{1,3}|iv|vi{0,3}|ix|x")
 _SENTENCE_STARTERS = _words(
     "a an and as at but for he her his how i if in it my no on our she so that the their then "
     "there these they this those we what when where who why yes you your"
@@ -245,6 +245,8 @@ def _is_end(line: str, start: int, end: re.Match[str], cased: bool) -> bool:
     trailing_off = end["stops"] == "…" or end["stops"].startswith("..")
     if next_word[:1].islower() and (cased or trailing_off or end["closers"]):
         return False
+    if after.startswith(" & "):
+        return False
     if end["stops"] != ".":
         return not (end["stops"] == "!" and _AFTER_FACTORIAL.match(after))
     before = line[max(start, end.start() - 20) : end.start()].lstrip()
@@ -269,7 +271,11 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
     *earlier, word = before.split(" ")
     word = word.lstrip(_OPENERS)
     name = _LAST_PART.sub("", word.lower())
+    if word == "EST":  # a time zone
+        return False
     if name in _NEVER_LAST:
+        return True
+    if word == "App" and len(next_word) == 1:  # appendix
         return True
     if word in {"INT", "EXT"} and next_word.isupper():  # a film's scene
         return True
@@ -277,13 +283,13 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
         return True
     if name in _STATES and earlier and earlier[-1].endswith(","):
         return next_word.lower() not in _SENTENCE_STARTERS
-    if word in {"Ft", "Mt", "Pt"}:
+    if word in {"Ft", "Mt", "Pt", "Ste"}:
         return next_word[0].isupper()
     if name in _UNITS:
         return not next_word[0].isupper() or next_word in _DIRECTIONS
     if next_word == "No" and name in _REGISTERED:
         return True
-    if not earlier and (word.isdigit() or _LIST_NUMERAL.fullmatch(word)):  # of a list's entry
+    if not earlier and _LIST_NUMERAL.fullmatch(word):  # of a list's entry
         return True
     if word.isdigit() and len(word) < 3 and earlier[-1].endswith((":", ",", ";")):
         return next_word.lower() not in _SENTENCE_STARTERS  # of a list's entry within a line

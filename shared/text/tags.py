@@ -24,7 +24,9 @@ _MARKS = re.compile(
     |(?P<entity>&(?:\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}}|[A-Za-z][A-Za-z0-9]{{1,31}});)
     |\[(?:[Pp]ause|PAUSE|break)(?:\s*+[:=]?\s*+(?P<pause>[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?)
       \s*+(?P<unit>ms|s(?:ec(?:ond)?s?)?)?)?\]
-    |(?<=\S)(?<!\[0\])(?P<note>(?:\[(?:[1-9][0-9]{{0,2}}|[a-h]|\^[\w-]{{1,32}}|note\ [0-9]{{1,3}}
+    |(?<=[.,;)"”])(?:\[[0-9]{{1,3}}\])++:\ [0-9]{{1,4}}(?:[-–][0-9]{{1,4}})?(?=\s)
+    |(?<=\S)(?<!\[0\])(?P<note>(?:\[(?:[1-9][0-9]{{0,2}}|[a-h]|\^[\w-]{{1,32}}
+                             |(?:note|nb|n)\ [0-9]{{1,3}}
                              |citation\ needed|update|when\?|who\?|by\ whom\?
                              |clarification\ needed|better\ source\ needed)\])++)
      (?::[0-9]{{1,4}}(?:[-–][0-9]{{1,4}})?)?+
@@ -138,7 +140,7 @@ class TagReader:
         """Seconds of silence at a mark that separates blocks, None for other marks."""
         if mark["pause"]:
             return _seconds(mark["pause"], mark["unit"] or "s", at)
-        if mark[0].startswith("[") and not (mark["note"] or mark["definition"]):
+        if mark[0].lower() in {"[pause]", "[break]"}:
             return PARAGRAPH_PAUSE
         name = (mark["tag"] or "").lower()
         if name == "break" and not mark["close"]:

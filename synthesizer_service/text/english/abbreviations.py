@@ -19,8 +19,11 @@ from synthesizer_service.text.english.abbreviation_words import (
     STREETS,
     TITLES,
 )
+from synthesizer_service.text.english.chat_words import CHAT_WORDS
 from synthesizer_service.text.english.letters import spell
+from synthesizer_service.text.english.number_words import cardinal_words
 from synthesizer_service.text.english.rules import (
+    DIGIT,
     LETTER,
     SIGN,
     after,
@@ -81,6 +84,21 @@ def _heading(match: re.Match[str]) -> str | None:
     return DIRECTIONS[match["to"]] if _HEADING_BEFORE.search(before(match)) else None
 
 
+def _road(match: re.Match[str]) -> str | None:
+    """Rt. 9W"""
+    if not re.search(r"\b(?:Rt\.?|Rte\.?|Route|Hwy\.?|Highway|US|SR) $", before(match)):
+        return None
+    return f"{cardinal_words(match['road'])} {DIRECTIONS[match['to']]}"
+
+
+_PERSON_BEFORE = re.compile(
+    r"\b(?:[A-Z]\.|James|John|Robert|Michael|William|David|Richard|Joseph|Thomas|Charles|Daniel|"
+    r"Matthew|Anthony|Mark|Steven|Stephen|Paul|Andrew|Peter|Kevin|Brian|George|Edward|Alan|Eric|"
+    r"Mary|Patricia|Jennifer|Linda|Elizabeth|Barbara|Susan|Jessica|Sarah|Karen|Lisa|Nancy|Emily|"
+    r"Anna|Jane|Anne|Laura|Amy|Rachel|Maria) [A-Z][A-Za-z'-]+, $"
+)
+
+
 def _company(match: re.Match[str]) -> str | None:
     followed = re.match(r"[.-]| (?!Ltd|Inc|Plc|LLC)[A-Z]", after(match))
     named = re.search(r"(?:\b[A-Z][a-z]*|&) $", before(match))
@@ -88,6 +106,10 @@ def _company(match: re.Match[str]) -> str | None:
 
 
 def _state(match: re.Match[str]) -> str | None:
+    if match[0] in {"MD", "PA", "MA"} and (
+        _PERSON_BEFORE.search(before(match)) or re.match(", (?:PhD|MPH|MBA|MS|RN)", after(match))
+    ):
+        return None  # a degree
     return STATES[match[0]] if re.search(r"[A-Z][a-z]+, $", before(match)) else None
 
 
@@ -134,6 +156,7 @@ _REGISTERED = {  # before "No."
     "Ser": "serial",
 }
 
+_UNDOTTED = {**PLAIN, **CHAT_WORDS}
 RULES = (
     rule(r"Fed\. ?R\. ?Civ\. ?P\.", "federal rule of civil procedure", LETTER),
     rule(r"Fed\. ?R\. ?Crim\. ?P\.", "federal rule of criminal procedure", LETTER),
@@ -149,7 +172,18 @@ RULES = (
         lambda match: DIRECTIONS[match["to"]] if _STREET_BEFORE.search(before(match)) else None,
         LETTER,
     ),
-    rule(r"(?P<to>[NS][EW]|[NSEW])(?![A-Za-z0-9'.-])", _heading, LETTER),
+    rule(r"(?P<to>[NS][EW]|[NSEW])(?:\.(?= of\b)|(?![A-Za-z0-9'.-]))", _heading, LETTER),
+    rule(r"(?P<road>[0-9]{1,3})(?P<to>[NSEW])(?![A-Za-z0-9])", _road),
+    rule(r"ca(?= [0-9]{3,4}(?![0-9]))", "circa", LETTER),
+    rule(r"App\.(?= [A-Z0-9](?![A-Za-z]))", "appendix", LETTER),
+    rule(
+        r"(?P<word>Sens|Govs|Profs)\.",
+        lambda match: f"{BEFORE_A_NAME.get(match['word'][:-1].lower(), 'professor')}s",
+        LETTER,
+    ),
+    rule(r"[NS][EW](?= of [A-Z])", lambda match: DIRECTIONS[match[0]], LETTER),
+    rule(r"Adm\.(?=:? ?[$€£])", "admission", LETTER),
+    rule(r"[Nn]°(?= ?[0-9])", "number", LETTER),
     rule(r"(?P<kind>Pl|Ct)(?:\.|(?![A-Za-z0-9]))", _place, LETTER),
     rule(r"(?<=[0-9] )ed\.(?=[),;])", "edition", LETTER),  # 2026 ed.
     rule(r"(?<=[(,])[Rr]et\.(?=\))|(?<=, )[Rr]et\.(?=[,;)]|$)", "retired", LETTER),
@@ -183,7 +217,7 @@ RULES = (
     rule(r"Rm(?= [0-9])", "room", LETTER),
     rule(r"[Nn]o\.(?= of\b)", "number", LETTER),
     rule(r"(?<=[0-9] )lg(?= [a-z])", "large", LETTER),
-    rule(r"rev\.(?= ?[$€£+-]{0,2}[0-9])", "revenue", LETTER),
+    rule(r"[Rr]ev\.(?=:? ?[$€£+-]{1,2}[0-9]| ?[0-9])", "revenue", LETTER),
     rule(r"(?<=[0-9] )ea(?![A-Za-z.])", "each", LETTER),
     rule(r"Ex\.(?= [A-Z0-9](?![A-Za-z]))", "exhibit", LETTER),
     rule(r"Pub\. ?L\.", "public law", LETTER),
@@ -230,10 +264,11 @@ RULES = (
         rf"(?P<word>(?i:{any_of(' '.join(FULL))}))(?:(?P<dot>\.)|(?![A-Za-z0-9']))", _title, LETTER
     ),
     rule(rf"(?P<word>(?i:{any_of(' '.join(DOTTED))}))\.(?![A-Za-z0-9])", _dotted, LETTER),
-    rule(r"w/(?=[ A-Za-z])(?!o\b|in\b)", "with", LETTER),
+    rule(r"w/(?=[ A-Za-z])(?!o\b|in\b|e\b)", "with", LETTER),
     rule(
-        rf"(?<![/\\])(?:{any_of(' '.join(PLAIN))})(?![A-Za-z0-9'/-])",
-        lambda match: PLAIN[match[0]],
+        rf"(?<![/\\])(?:{any_of(' '.join(_UNDOTTED))})(?![A-Za-z0-9'/-])",
+        lambda match: _UNDOTTED[match[0]],
         LETTER,
+        DIGIT,
     ),
 )

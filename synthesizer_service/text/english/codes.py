@@ -149,6 +149,8 @@ def _version(match: re.Match[str]) -> str:
 
 def _mixed(match: re.Match[str]) -> str | None:
     token = match[0]
+    if token.startswith(("noon-", "midnight-")):
+        return None
     if not re.search("[0-9]", token) or not re.search("[A-Za-z]", token):
         return None
     return mixed_words(token)

@@ -163,7 +163,8 @@ def _month(match: re.Match[str]) -> str | None:
     month, rest = match["month"], after(match)
     if month in {"Jan", "Mar", "Jun", "May"}:
         led_to = _MONTH_LEADS.search(before(match)) and not re.match(r" [a-z]+ed\b", rest)
-        if not led_to and not _MONTH_FOLLOWS.match(rest):
+        dotted = match[0].endswith(".")
+        if not (led_to or dotted or _MONTH_FOLLOWS.match(rest)):
             return None
     return _MONTH_OF[month]
 
@@ -190,7 +191,7 @@ def _weekday(match: re.Match[str]) -> str | None:
     return _WEEKDAY_OF[day]
 
 
-_ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;)-]))?"
+_ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;)=&@-]))?"
 
 _SPANNED = rf"(?:{'|'.join((*_WEEKDAY_OF, *_MONTH_OF, *MONTHS))})[a-z]{{0,6}}"
 _SPAN_BEFORE = re.compile(

@@ -55,8 +55,7 @@ def _over(match: re.Match[str]) -> str | None:
     if not re.search(r"(?:^|[^A-Za-z0-9.])(?:[0-9]{1,4}|[A-Za-zα-ω]|[^()]\))$", lead):
         return None
     quotient = re.match(r"\([0-9A-Za-z ]{1,9}[-+*−][^()]{1,20}\)|∂?[A-Za-zα-ω](?![A-Za-z])", rest)
-    equated = re.search(r"= ?[^= ]{0,10}$", lead) or re.match(r"[^ ]{1,6} ?=", rest)
-    equated = equated or rest.startswith(("(", "∂"))
+    equated = re.search(r"= ?[^= ]{0,10}$", lead) or re.match(r"[^ ]{1,6} ?=|[(∂]", rest)
     return "over" if quotient and equated else None
 
 

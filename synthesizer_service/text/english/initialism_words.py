@@ -4,17 +4,6 @@ from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.rules import listed
 
 SAID_AS = {
-    "gr8": "great",
-    "l8r": "later",
-    "m8": "mate",
-    "h8": "hate",
-    "b4": "before",
-    "2nite": "tonight",
-    "2morrow": "tomorrow",
-    "tmrw": "tomorrow",
-    "l8": "late",
-    "2day": "today",
-    "4ever": "forever",
     "Xmas": "christmas",
     "SpO2": spell("SPO2"),
     "OK": "oh kay",
@@ -79,6 +68,9 @@ SAID_AS = {
     "WWII": "world war two",
     "WW1": "world war one",
     "WW2": "world war two",
+    "LL.B.": spell("LLB"),
+    "LL.M.": spell("LLM"),
+    "LL.D.": spell("LLD"),
     "M.Sc.": spell("MSC"),
     "B.Sc.": spell("BSC"),
     "AC/DC": spell("ACDC"),
@@ -90,11 +82,11 @@ SAID_AS = {
 
 SPELLED = frozenset(
     listed(
-        "AA AAA AARP ABA ABC ABS ACL ACLU ADA ADHD AI AKC ALS AM AMA AMC AMD AOL APA API APR APY "
-        "AR ATM ATP ATV AUD AWS BA BAC BBC BBQ BC BCE BFF BIC BLT BMI BMW BMX BS BTS BTW CAD CBD "
-        "CBO CBS CCTV CD CDC CDN CE CEO CET CFO CGI CHF CIA CIO CLI CMO CMS CNN CNY COO CPA CPI "
-        "CPR CPU CRM CSI CSS CST CSV CT CTO CV DA DC DHCP DHS DIY DJ DMV DNA DNC DNS DOB DOE DOJ "
-        "DOT DPI DSL DUI DVD DVR EBITDA EC ECB EDM EDT EEG EIN EKG EMS EMT EPA EPS ER ESA ESP "
+        "AA AAA AARP ABA ABC ABS ACL ACLU ADA ADHD AI AKC ALS AM AMA AMC AMD AOL AP APA API APR "
+        "APY AR ATM ATP ATV AUD AWS BA BAC BBC BBQ BC BCE BFF BIC BLT BMI BMW BMX BS BTS BTW CAD "
+        "CBD CBO CBS CCTV CD CDC CDN CE CEO CET CFO CGI CHF CIA CIO CLI CMO CMS CNN CNY COO CPA "
+        "CPI CPR CPU CRM CSI CSS CST CSV CT CTO CV DA DC DHCP DHS DIY DJ DMV DNA DNC DNS DOB DOE "
+        "DOJ DOT DPI DSL DUI DVD DVR EBITDA EC ECB EDM EDT EEG EIN EKG EMS EMT EPA EPS ER ESA ESP "
         "ESPN EST ETA ETF EU EUR EV FA FAA FAQ FBI FCC FDA FDIC FDR FEC FFT FM FPS FTC FTP FYI "
         "GBP GDP GDPR GED GHG GI GM GMO GMT GNP GNU GOP GPA GPS GPT GPU GUI HBO HD HDMI HIV HMO "
         "HOA HP HPV HQ HR HTML HTTP HTTPS HVAC IBM ICU ID IDE IEEE IMF INR IO IOU IP IPA IPO IQ "

@@ -284,6 +284,7 @@ SIGN_RULES = (
     ),
     rule(r"[>›»→]", _menu, SIGN),
     rule(r"(?<![<>=!~-])(?:<=|>=|==|!=|~=|[<>=])(?![<>=])|[≤≥≠≈]", _comparison, SIGN),
+    rule(r"→(?= *$)", "", SIGN),
     rule(r"(?<![^ ])→(?= ?\w)(?<!\w )", _first_arrow, SIGN),
     rule(r"(?<![-<])->(?=[ \w])|→|(?<=[\w)] )=>(?= [\w({])", "to", SIGN),
     rule(r"(?<=[\"'mnt] )[×](?= ?[0-9])|(?<=[0-9]{3})×(?=[0-9]{3})", "by", SIGN),
@@ -337,7 +338,7 @@ BETWEEN_NUMBERS = (
     rule(  # 2x500mg
         rf"([1-9])[xX](?={_AMOUNT_AFTER})", lambda match: f"{cardinal_words(match[1])} times"
     ),
-    rule(r"(?<=[0-9]\" [WDHL] )[xX](?= [0-9])", "by", LETTER),
+    rule(r"(?:(?<=[0-9]\" [WDHL] )|(?<=[0-9]\"[WDHL] ))[xX](?= [0-9])", "by", LETTER),
     rule(r"([1-9])[xX]([1-9])s(?![A-Za-z0-9])", _timbers),
     rule(r"(?<=[0-9] )[xX](?= [$€£¥₩])", "times", LETTER),
     rule(
@@ -345,6 +346,7 @@ BETWEEN_NUMBERS = (
         "by",
         LETTER,
     ),
+    rule(r"([1-9][0-9]?) [xX](?= [A-Z][a-z])", lambda match: cardinal_words(match[1])),
     rule(r"([1-9])[xX](?= [A-Z])", lambda match: cardinal_words(match[1])),  # 2x HDMI
     rule(  # a processor's 5800X
         r"([1-9][0-9]{2,3})X(?![A-Za-z0-9])", lambda match: f"{paired_words(match[1])} {spell('X')}"

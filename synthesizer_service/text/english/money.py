@@ -100,8 +100,6 @@ _CODES = {
     "Kc": Currency("koruna", "koruna"),
     "HUF": Currency("forint", "forints"),
     "Ft": Currency("forint", "forints"),
-    "RON": Currency("leu", "lei"),
-    "TRY": SIGNS["₺"],
     "TL": SIGNS["₺"],
     "RUB": SIGNS["₽"],
     "UAH": SIGNS["₴"],
@@ -113,7 +111,6 @@ _CODES = {
     "IDR": Currency("rupiah", "rupiah"),
     "Rp": Currency("rupiah", "rupiah"),
     "MYR": Currency("ringgit", "ringgit"),
-    "RM": Currency("ringgit", "ringgit"),
     "TWD": _PREFIXES["NT"],
     "ZAR": Currency("rand", "rand"),
     "AED": Currency("dirham", "dirhams"),
@@ -156,6 +153,16 @@ _PER = {
     "pp": "person",
     "sq ft": "square foot",
     "kWh": "kilowatt hour",
+    "MWh": "megawatt hour",
+    "bbl": "barrel",
+    "bu": "bushel",
+    "ac": "acre",
+    "sqft": "square foot",
+    "ft": "foot",
+    "t": "ton",
+    "L": "liter",
+    "l": "liter",
+    "min": "minute",
     "GB": "gigabyte",
     "MB": "megabyte",
 }
@@ -280,8 +287,7 @@ RULES = (
     rule(r"pp(?![A-Za-z0-9])", _for_each, LETTER),
     rule(r"/(?=[0-9])", _per_number, SIGN),
     rule(  # 99c
-        r"([1-9]?[059]|[27]5)c(?![A-Za-z0-9.])",
-        lambda match: f"{cardinal_words(match[1])} cents" if match[1][-1] in "95" else None,
+        r"([1-9][59])c(?![A-Za-z0-9.])", lambda match: f"{cardinal_words(match[1])} cents"
     ),
     rule(
         rf"(?P<minus>(?<![0-9A-Za-z])[-−])?(?P<country>US|AU?|CA?|NZ|HK|NT|S|R)?(?P<sign>{_SIGN}) ?"

@@ -139,7 +139,7 @@ RULES = (
     rule(  # (iii)
         r"(?<![A-Za-z0-9])\((?P<numeral>i|[ivx]{2,4})\)", _list_numeral, SIGN
     ),
-    rule(r"\([cC]\)(?= ?(?:19|20)[0-9]{2})|©", "copyright", SIGN),
+    rule(r"\([cC]\)(?= ?(?:19|20)[0-9]{2})|(?<![^ ])\(C\)(?= [A-Z][A-Za-z])|©", "copyright", SIGN),
     rule(r"(?<= )[|•·](?= )", _separator, SIGN),
     rule(r"(?<=[A-Za-z)%.] )/(?= [A-Za-z0-9])(?! or\b)", _separator, SIGN),
     rule(r"§§", "sections", SIGN),

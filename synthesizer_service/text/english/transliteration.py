@@ -59,6 +59,12 @@ _REPLACED = {
     "″": '"',
     "—": " -- ",  # an option of a command is --verbose
     "ə": "uh",
+    "ʻ": "'",
+    "ʼ": "'",
+    "ʿ": "",
+    "ʾ": "",
+    "†": "",
+    "‡": "",
     "¶": " paragraph ",
     "™": "",
     "®": "",
@@ -72,6 +78,7 @@ _GROUPED = re.compile(rf"(?<=[0-9])[{_THIN_SPACES}](?=[0-9]{{3}}(?![0-9]))")
 _TERMINAL_COLORS = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 _DRAWN = re.compile("[\u2190\u2191\u2193-\u21d1\u21d3-\u21ff\u2500-\u25ff]")
 """Arrows but the one to the right, lines, blocks and geometric shapes."""
+_CIRCLED = re.compile("[\u2460-\u249b\u2776-\u2793]")  # numbers
 _HELP_MARK = re.compile(r"(?<=\s)ⓘ(?![^\s,;.)])")  # of Wikipedia's sound files
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
@@ -104,6 +111,8 @@ def _written(source: str, index: int, character: str) -> str:
         return "angstroms"
     if character in "❤♥" and _LOVER.search(source[max(0, index - 5) : index]):
         return "love"
+    if character in _SUITS:
+        return " "
     if character == "Ø" and source[index + 1 : index + 3].strip().isdecimal():
         return "diameter "
     if character in _REPLACED:
@@ -124,6 +133,8 @@ def _written(source: str, index: int, character: str) -> str:
     plain = _BLANK.sub(" ", unidecode(character))
     if not plain and unicodedata.category(character)[0] in "SC":
         return " "
+    if _CIRCLED.match(character):
+        return f" {plain.strip('().')} "
     if unicodedata.category(character) == "No" and "/" in plain:  # ½
         digit_before = index > 0 and source[index - 1].isdigit()
         return " " * digit_before + plain.strip()
@@ -131,6 +142,7 @@ def _written(source: str, index: int, character: str) -> str:
 
 
 _LOVER = re.compile(r"(?<![A-Za-z])(?:I|[Ww]e|[Yy]ou|[Tt]hey) ?$")
+_SUITS = frozenset("♠♡♢♣♤♥♦♧")
 _MEASURED = re.compile("[0-9] ?$")
 _INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
 

@@ -37,7 +37,7 @@ _MAX_BASIS_POINTS = 300  # larger amounts of "bps" are bits per second
 
 _PLACE_BEFORE = re.compile(
     r"\b(?:Apt|Apartment|Room|Rm|Unit|Gate|Seat|Suite|No|Section|Part|Floor|Row|Bus|Platform|Exhibit|"
-    r"Figure|Fig|Table|Building|Level|Phase|Type|number|Area|Zone|Line|Route|Bay|Terminal|Flat|"
+    r"Figure|Fig|Table|Building|Level|Phase|Type|number|Area|Zone|Line|Route|Rte?|Hwy|Highway|Bay|Terminal|Flat|"
     r"Block|Stand|Pier|Hall|Entrance|Exit|Form|Class|Grade|Ward|Deck|Coach|Car|Plan|Schedule|Lot|"
     r"Question|Appendix|Annex|Stage|Group|Court)s?\.? #?$",
     re.IGNORECASE,
@@ -70,7 +70,7 @@ def _measured(match: re.Match[str]) -> str | None:
     singular = singular or bool(_CONTAINER.match(after(match))) or is_attributive(match)
     if unit == "pt" and (not joint or re.match(r" (?:font|type|text|bold)\b", after(match))):
         return f"{amount} point{'' if _TYPE_AFTER.match(after(match)) or singular else 's'}"
-    if unit == "t" and _FOODS.match(after(match)):
+    if unit == "t" and (match["fraction"] or _FOODS.match(after(match))):
         unit = "tsp"
     name = UNITS[unit][0 if singular or joint == "-" else 1]
     if power:
@@ -225,7 +225,8 @@ _EQUATION_AFTER = re.compile(r" ?[=+*/^)−-]")
 _FOODS = re.compile(
     r"(?: [a-z-]{3,12}){0,2} (?:salt|sugar|butter|oil|vanilla|pepper|baking|cinnamon|flour|milk|"
     r"water|honey|lemon|juice|soy|vinegar|garlic|ginger|paprika|cumin|yeast|nutmeg|cream|rice|oats|broth|"
-    r"stock|cheese|syrup|cocoa|chips|onions?|parsley|basil|oregano|thyme|cornstarch|soda|nuts|raisins|coffee|tea)\b"
+    r"stock|chil[ie]|cayenne|powder|turmeric|coriander|mustard|ketchup|mayo|seeds|tahini|paste|sauce|"
+    r"wine|molasses|jam|herbs|dill|mint|rosemary|sage|cilantro|chives|zest|gelatin|yogurt|cheese|syrup|cocoa|chips|onions?|parsley|basil|oregano|thyme|cornstarch|soda|nuts|raisins|coffee|tea)\b"
 )
 
 
@@ -247,7 +248,12 @@ def _feet(match: re.Match[str]) -> str | None:
     if lead.endswith("+") or (_GOAL_BEFORE.search(lead) and _GOAL_AFTER.match(after(match))):
         return f"{cardinal_words(match['feet'])} minutes"
     quotes = re.sub("[A-Za-z]'[A-Za-z]|[0-9]'(?= ?[x×0-9])", "", lead).count("'")
-    return None if quotes % 2 else f"{cardinal_words(match['feet'])} feet"
+    if quotes % 2:
+        return None
+    rest = after(match)
+    crossed = re.match(r" ?[x×] ?[0-9]{1,3}'(?P<rest>.*)", rest)  # 2'x4' panels
+    adjective = _ADJECTIVE.match(crossed["rest"] if crossed else rest)
+    return f"{cardinal_words(match['feet'])} {'foot' if adjective else 'feet'}"
 
 
 def _inches(match: re.Match[str]) -> str | None:
@@ -345,7 +351,7 @@ RULES = (
     ),
     rule(
         rf"{_AMOUNT}(?P<joint>[ -]?)(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
-        rf"(?:\.(?= ?[a-z(,;)@&+/]| [NSEW][EW]? |{_NEXT_MEASURE}))?"
+        rf"(?:\.(?= ?[a-z(,;)@&+/]| [NSEW][EW]?\.? |{_NEXT_MEASURE}))?"
         rf"(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
         r"(?![A-Za-z0-9]|/[A-Za-z])",
         _measured,
@@ -356,6 +362,6 @@ RULES = (
         r"(?P<feet>[1-9])' ?(?P<inches>[0-9]{1,2}(?:\.[0-9])?)(?:\"|''|(?![0-9]))",
         lambda match: f"{cardinal_words(match['feet'])} foot {plain_words(match['inches'])}",
     ),
-    rule(r"(?P<feet>[0-9]{1,4})'(?=[ ,.;)]|$)", _feet),
+    rule(r"(?P<feet>[0-9]{1,4})'(?=[ ,.;)x×]|$)", _feet),
     rule(rf'{_AMOUNT}"', _inches),
 )

@@ -44,6 +44,7 @@ def pauses(text: str) -> list[float]:
             ["Run", "make demo", "make test", "then"],
         ),
         ("Paris[4][5] is[^1] large[citation needed].", ["Paris is large."]),
+        ("In 1066.[1]: 12  Paris[nb 1] won.[2][3]: 4–5 So.", ["In 1066. Paris won. So."]),
         ("[^1]: A note.", ["A note."]),
         ("a \\* b", ["a * b"]),
         ("*  *  *", []),

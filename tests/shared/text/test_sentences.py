@@ -57,6 +57,7 @@ def test_pieces_are_neither_empty_nor_too_long(text: str, max_characters: int) -
         "In Jan. we ski. | I live in St. Louis.",
         "Take Hwy. 101 past pp. xii to xv of Reg. No. 5. | Adm. Nimitz knew.",
         "It is 12 mi. N of town. | Keep it 24 h. | Then go.",
+        "Come at 5 p.m. EST. | Fees are due.",
         "Asst. Mgr. Lee met Pfc. Jones of the 2nd Bn. Then.",
         "1. Open the box. | 2. Close the box.",
         "It was 1999. | Everything was new.",
