@@ -123,7 +123,8 @@ def _is_intended(text: str, line_end: int, longest: int, few: bool) -> bool:
         return True
     needed = len(line) + 1 + len(next_line.split(maxsplit=1)[0])
     if _LOWER_CASE_WORD.match(next_line):
-        return not few and (needed <= _FILLED * longest or longest < _MAX_VERSE)
+        is_verse = longest < _MAX_VERSE and text.lstrip()[:1].islower()
+        return not few and (needed <= _FILLED * longest or is_verse)
     return bool(_COLUMNS.search(line)) or longest < MIN_WRAPPED_LINE or needed <= longest
 
 
@@ -183,11 +184,11 @@ _NEVER_LAST = _words(
     "rev rt sen sens sfc sgt spc sts supt thos vadm viz vs wm"
 )
 _BEFORE_NUMBER = _words(
-    "acct amt apt arr art bal bk bldg ca ch chap cir cl cor dep deut dist eccl ed ep eph eq eqs "
-    "est ex excl exod exp ext ezek fig figs fri gal heb hwy incl isa jas jer josh lat lem lev ll "
-    "lon lvl matt max min mon no nos nr opp p para pg pgs ph phil pkwy pp prop prov ps pub qtr "
-    "qty ref refs rm rom rs rte sam sat sc sec stat ste stn sun supp tab tel temp thess thm thu "
-    "thur thurs tim tue tues ver vol vols vv wed wt"
+    "acct amt apt arr art bal bk bldg ca ch chap cir cl cor dep deut dist doc eccl ed ep eph eq "
+    "eqs est ex excl exod exp ext ezek fig figs fri gal heb hwy incl isa jas jer josh lat lem lev "
+    "ll lon lv lvl matt max min mon no nos nr opp p para pg pgs ph phil pkwy pp prop prov ps pub "
+    "qtr qty ref refs rm rom rs rte sam sat sc sec stat ste stn sun supp tab tel temp thess thm "
+    "thu thur thurs tim tue tues ver vol vols vv wed wt"
 )
 _MAYBE_LAST = _words(
     "al apr assn aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul "
@@ -214,6 +215,8 @@ _SENTENCE_STARTERS = _words(
 )
 
 
+_FIRST_AFTER = re.compile(r" I[,;:)]")  # Art. I, § 8
+_NUMBERED_BEFORE = re.compile(r"\b(?:art|bk|ch|pt|sec|vol)$", re.IGNORECASE)
 _AFTER_FACTORIAL = re.compile(r" [=+*/×÷] ?[0-9(]")
 _CHESS_MOVE = re.compile(r"[KQRBN][a-h1-8]?x?[a-h][1-8]|O-O|O$")
 _TIGHT_BEFORE = re.compile(r"[a-z]{2,}")  # "Node.Js" and "U.S" are not ends
@@ -250,6 +253,8 @@ def _is_end(line: str, start: int, end: re.Match[str], cased: bool) -> bool:
     if end["stops"] != ".":
         return not (end["stops"] == "!" and _AFTER_FACTORIAL.match(after))
     before = line[max(start, end.start() - 20) : end.start()].lstrip()
+    if _FIRST_AFTER.match(after) and _NUMBERED_BEFORE.search(before):
+        return False
     return not next_word or not _is_abbreviation(before, next_word)
 
 

@@ -44,7 +44,7 @@ _ASKED_FOR = re.compile(
     r"\b(?:account|card|order|invoice|tracking|serial|pin|passcode|code|zip|postcode|passport|"
     r"reference|ref|ticket|confirmation|booking|routing|policy|license|case|number|no|phone|tel|"
     r"telephone|mobile|fax|call|dial|text|ending|id|iban|isbn|extension|ext|password|otp|sku|upc|"
-    r"model|part|lot|vin|acct|ein|ssn|tin|npi|cvv|cvc)"
+    r"model|part|lot|vin|acct|pmid|pmcid|ein|ssn|tin|npi|cvv|cvc)"
     r"\.?(?: (?:number|no|id|code|ending in|in|is))?[.:#]{0,2} ?#?$",
     re.IGNORECASE,
 )
@@ -277,6 +277,7 @@ RULES = (
         r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![0-9A-Za-z:])", _colons, DIGIT, LETTER, SIGN
     ),
     rule(r"#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})(?![0-9A-Za-z])", _color, SIGN),
+    rule(r"1-(8[0-9]{2})(?![0-9-])", lambda match: f"one {paired_words(match[1])}"),
     rule(  # motor oil
         r"([0-9]{1,2})W-([0-9]{2})(?![0-9A-Za-z])",
         lambda match: f"{cardinal_words(match[1])} {spell('W')} {cardinal_words(match[2])}",

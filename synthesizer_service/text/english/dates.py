@@ -38,7 +38,8 @@ _WEEKDAY_OF = {
     "Sat": "Saturday",
     "Sun": "Sunday",
 }
-_MONTH = rf"(?:{'|'.join(MONTHS)}|(?:{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})\b\.?)"
+_SHORT_MONTH = "|".join(sorted(_MONTH_OF, key=len, reverse=True))
+_MONTH = rf"(?:{'|'.join(MONTHS)}|(?:{_SHORT_MONTH}|{_SHORT_MONTH.upper()})\b\.?)"
 _DAY = r"(?:3[01]|[12][0-9]|0?[1-9])"
 _YEAR = r"(?:1[0-9]{3}|20[0-9]{2})"
 
@@ -99,7 +100,11 @@ def _plain(match: re.Match[str]) -> str | None:
 
 def _slashed_days(match: re.Match[str]) -> str | None:
     """6/3-6/10"""
-    days = [_date_words(int(match[at]), int(match[at + 1]), "") for at in (1, 3)]
+    numbers = [int(number) for number in match.groups()]
+    fractions = all(over < under for over, under in (numbers[:2], numbers[2:]))
+    if fractions and {numbers[1], numbers[3]} <= {2, 3, 4, 5, 6, 8, 16}:
+        return None  # 1/4-1/2 cup
+    days = [_date_words(*numbers[at : at + 2], "") for at in (0, 2)]
     return " to ".join(filter(None, days)) if all(days) else None
 
 

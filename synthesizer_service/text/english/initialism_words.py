@@ -30,6 +30,7 @@ SAID_AS = {
     "iTunes": f"{spell('I')} tunes",
     "iCloud": f"{spell('I')} cloud",
     "eBay": f"{spell('E')} bay",
+    "arXiv": "archive",
     "LaTeX": "lay tech",
     "TL;DR": spell("TLDR"),
     "tl;dr": spell("TLDR"),

@@ -108,7 +108,7 @@ _OPERATOR = "[<>=≤≥≠≈+*/^]"
 
 def _is_letter_a(letter: str, lead: str, rest: str) -> bool:
     if re.match(f" ?{_OPERATOR}", rest) or re.search(f"{_OPERATOR} ?$", lead):
-        return True  # a < b
+        return not lead.endswith("w/ ")  # a < b
     if rest.startswith("|"):
         return True  # |a|
     if not re.search(r"\w", lead) and not re.search(r"\w", rest):
@@ -137,9 +137,14 @@ def _humps(match: re.Match[str]) -> str | None:
     if match[0].startswith(("Mac", "Mc")):
         return None
     parts = _HUMP.findall(match[0])
+    known = _CAPITALS_FIRST.fullmatch(match[0])
+    if known and (known[1] in SAID_AS or known[1] in ACRONYMS or known[1] in SPELLED):
+        parts = [known[1], known[2]]  # JSONschema
     if match["plain"]:
         return " ".join(parts)
-    return " ".join(spell(part) if _is_letters(part) else part for part in parts)
+    return " ".join(
+        SAID_AS.get(part) or (spell(part) if _is_letters(part) else part) for part in parts
+    )
 
 
 def _is_letters(part: str) -> bool:
@@ -168,6 +173,7 @@ def _applied(match: re.Match[str]) -> str:
     return f"{spell(match['letter'])} of {said}"
 
 
+_CAPITALS_FIRST = re.compile("([A-Z]{2,8})([a-z]{4,20})")
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 SPECIAL_RULES = (
@@ -210,7 +216,7 @@ RULES = (
     rule(r"(?<![A-Za-z0-9'])(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'[A-Za-z])", _single, LETTER),
     rule(
         r"(?:(?P<plain>[A-Z]?[a-z]{2,20}(?:[A-Z][a-z]{2,20}){1,6})|[A-Z][a-z]{2,20}[A-Z]{2,5}"
-        r"|[A-Z]{2,6}(?:[A-Z][a-z]{2,20}){1,6}"
+        r"|[A-Z]{2,6}(?:[A-Z][a-z]{3,20}){1,6}"
         r"|[a-z][A-Z]{2,5})(?![A-Za-z0-9])",
         _humps,
         LETTER,

@@ -88,6 +88,12 @@ def _fraction(match: re.Match[str]) -> str | None:
     return f"{cardinal_words(match['over'])} over {cardinal_words(match['under'])}"
 
 
+def _fractions(match: re.Match[str]) -> str | None:
+    """1/4-1/2 cup"""
+    low, high = fraction_words(None, match[1], match[2]), fraction_words(None, match[3], match[4])
+    return f"{low} to {high}" if low and high else None
+
+
 def fraction_words(whole: str | None, over: str, under: str) -> str | None:
     """ "2 1/2" -> "two and a half". None for anything but a fraction below one: 24/7, 9/11."""
     if under not in _DENOMINATORS or not 0 < int(over) < int(under):
@@ -262,6 +268,7 @@ RULES = (
         r"(?P<unit> ?mm ?Hg\b)?",
         _pressure,
     ),
+    rule(r"(?<![0-9/-])([0-9]{1,2})/([0-9]{1,2})-([0-9]{1,2})/([0-9]{1,2})(?![0-9/-])", _fractions),
     rule(rf"(?P<amount>{NUMBER})[eE](?P<exponent>[-−+]?[0-9]{{1,4}})(?![0-9A-Za-z])", _scientific),
     rule(
         r"(?:(?P<whole>[0-9]{1,4})[ -]|(?<![0-9][/:-]))(?P<over>[0-9]{1,3})/(?P<under>[0-9]{1,4})"

@@ -32,6 +32,7 @@ _EURO = Currency("euro", "euros", "cent", "cents")
 _POUND = Currency("pound", "pounds", "penny", "pence")
 _YEN = Currency("yen", "yen")
 _WON = Currency("won", "won")
+_RAND = Currency("rand", "rand", "cent", "cents")
 _RUPEE = Currency("rupee", "rupees", "paisa", "paise")
 
 SIGNS = {
@@ -112,7 +113,7 @@ _CODES = {
     "Rp": Currency("rupiah", "rupiah"),
     "MYR": Currency("ringgit", "ringgit"),
     "TWD": _PREFIXES["NT"],
-    "ZAR": Currency("rand", "rand"),
+    "ZAR": _RAND,
     "AED": Currency("dirham", "dirhams"),
     "SAR": Currency("riyal", "riyals"),
     "EGP": Currency("Egyptian pound", "Egyptian pounds"),
@@ -155,6 +156,8 @@ _PER = {
     "kWh": "kilowatt hour",
     "MWh": "megawatt hour",
     "bbl": "barrel",
+    "pc": "piece",
+    "pcs": "piece",
     "bu": "bushel",
     "ac": "acre",
     "sqft": "square foot",
@@ -285,6 +288,11 @@ RULES = (
         SIGN,
     ),
     rule(r"pp(?![A-Za-z0-9])", _for_each, LETTER),
+    rule(  # R12.50
+        r"R(?P<amount>[0-9]{1,3}(?:,[0-9]{3}){0,3}\.[0-9]{2})(?![0-9])",
+        lambda match: _counted_words(_RAND, match["amount"], ""),
+        LETTER,
+    ),
     rule(r"/(?=[0-9])", _per_number, SIGN),
     rule(  # 99c
         r"([1-9][59])c(?![A-Za-z0-9.])", lambda match: f"{cardinal_words(match[1])} cents"

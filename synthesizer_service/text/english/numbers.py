@@ -102,6 +102,8 @@ def _minus(match: re.Match[str]) -> str | None:
 def _to(match: re.Match[str]) -> str | None:
     """The dash of a range or a score, not of a code such as 1-2-3."""
     lead = before(match)
+    if re.search(r"\bpp\.[0-9]{1,4}$", lead):
+        return "to"
     if re.search(r"(?:[0-9]-|[A-Za-z])[0-9.,]{1,9}$", lead):
         return None
     halves = re.search("[^0-9](50|24)$", f" {lead}")

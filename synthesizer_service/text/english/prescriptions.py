@@ -25,6 +25,7 @@ _DAILY = {
     "p.c.": "after meals",
     "a.c.": "before meals",
     "q.h.s.": "at bedtime",
+    "qd": "once a day",
     "bid": "twice a day",
     "tid": "three times a day",
     "qid": "four times a day",

@@ -81,6 +81,8 @@ def _shortcode(match: re.Match[str]) -> str | None:
 
 def _separator(match: re.Match[str]) -> str | None:
     """The bar or dot between the parts of a line."""
+    if match[0] == "/" and re.match(r" (?:hour|day|night|week|month|year|person)\b", after(match)):
+        return "per"
     parts = re.search(r"\w\W{0,3} $", before(match)) and re.match(r" \W{0,3}\w", after(match))
     return "," if parts else None
 
@@ -143,6 +145,8 @@ RULES = (
     rule(r"(?<= )[|•·](?= )", _separator, SIGN),
     rule(r"(?<=[A-Za-z)%.] )/(?= [A-Za-z0-9])(?! or\b)", _separator, SIGN),
     rule(r"§§", "sections", SIGN),
+    rule(r"¶¶", "paragraphs", SIGN),
+    rule(r"¶", "paragraph", SIGN),
     rule(r"§", "section", SIGN),
     rule(r"(?<=[a-z])\.", _dot, SIGN),
 )

@@ -94,6 +94,11 @@ def _zulu(match: re.Match[str]) -> str | None:
     return "zulu" if re.search(r"[0-9]:[0-9]{2}$", before(match)) else None
 
 
+def _military_zone(match: re.Match[str]) -> str:
+    """1430Z, 0730L"""
+    return f"{_military(match)} {'zulu' if match['zone'] == 'Z' else 'local'}"
+
+
 def _half_day(match: re.Match[str]) -> str | None:
     """@ 7p"""
     timed = re.search(r"(?:@|\bat) ?$", before(match))
@@ -109,6 +114,11 @@ RULES = (
     rule(r"(1[0-2]|[1-9])([ap])(?![A-Za-z0-9.])", _half_day),
     rule(r"(?<![0-9:/])([0-9]{1,2}):([0-5][0-9])\.([0-9]{1,3})(?![0-9:.])", _split),
     rule(r"(?<=[0-9])Z(?![A-Za-z0-9])", _zulu, LETTER),
+    rule(
+        r"(?P<hour>[01][0-9]|2[0-3])(?P<minute>[0-5][0-9])(?P<zone>Z|(?<=0[0-9][0-9]{2})L)"
+        r"(?![A-Za-z0-9])",
+        _military_zone,
+    ),
     rule(
         r"(?P<zone>UTC|GMT) ?(?P<sign>[+−-]) ?(?P<hour>1[0-4]|0?[0-9])(?::?(?P<minute>[0-5][0-9]))?"
         r"(?![0-9A-Za-z:])",
@@ -133,7 +143,7 @@ RULES = (
     ),
     rule(  # 9:35a
         r"(?P<hour>1[0-2]|0?[1-9]):(?P<minute>[0-5][0-9])(?P<second>)(?P<named>)(?P<half>[ap])"
-        r"(?![A-Za-z0-9.])",
+        r"\.?(?![A-Za-z0-9])",
         _clock,
     ),
     rule(

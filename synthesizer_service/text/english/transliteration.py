@@ -16,7 +16,7 @@ _GREEK_NAMES = listed(
 )
 GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK_NAMES, strict=True))
 CURRENCY_SIGNS = "$€£¥₩¢₹₽₺₫฿₪₱₴₦₿"
-_KEPT = frozenset(f"•·©›°µΩ±×÷−≤≥≠≈√∞∑∫∈∉∀∃∂∅∪∩⊂⊆∴∠⊥∥≡∝∧∨∇→⇔↔★☆§‰{CURRENCY_SIGNS}")
+_KEPT = frozenset(f"•·©›°µΩ±×÷−≤≥≠≈√∞∑∫∈∉∀∃∂∅∪∩⊂⊆∴∠⊥∥≡∝∧∨∇→⇔↔★☆§¶‰{CURRENCY_SIGNS}")
 
 # Signs that Unidecode would turn into something else: μ into "m", ° into "deg".
 _REPLACED = {
@@ -65,7 +65,6 @@ _REPLACED = {
     "ʾ": "",
     "†": "",
     "‡": "",
-    "¶": " paragraph ",
     "™": "",
     "®": "",
     "℠": "",

@@ -186,6 +186,8 @@ def _is_meant(match: re.Match[str]) -> bool:
     unit, joint, rest = match["unit"], match["joint"], after(match)
     if len(unit) == 1 and unit.isupper() and joint != " " and _PLACE_BEFORE.search(before(match)):
         return False  # seat 12A
+    if len(unit) == 1 and unit.isupper() and re.match("-[A-Z]", rest):
+        return False  # 12-3 W-L
     if unit == "W" and re.match(r"\.? [0-9]{1,3}(?:st|nd|rd|th)\b", rest):
         return False  # 350 W 42nd St
     if len(unit) == 1 and unit.isupper() and re.match(r"\. [A-Z][a-z]", rest):
@@ -272,7 +274,7 @@ def _inches(match: re.Match[str]) -> str | None:
 
 _RAISED_BEFORE = re.compile(r"\^[-−]?[0-9]{1,3} ?$|[0-9][eE][-−+]?[0-9]{1,3} $")
 _MEASURED_BEFORE = re.compile(
-    r"[0-9] ?(?:[µmkM]?[gLlm]|mcg|mL|kcal|kJ|cal|units?|[Tt]bsp|tsp|cups?)\.? ?$"
+    r"[0-9] ?(?:[µmkM]?[gLlm]|mcg|mL|mL/min|kcal|kJ|cal|units?|[Tt]bsp|tsp|cups?)\.? ?$"
 )
 
 
