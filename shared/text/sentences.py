@@ -180,8 +180,8 @@ def _words(listed: str) -> frozenset[str]:
 _NEVER_LAST = _words(
     "acct accts adm approx appx assoc asst attn avail avg bn brig btwn capt cdr cf chas cmdr col "
     "cpl cpt def deg dr drs e.g eg elev ens esp evid fed fl fr gen geo gov govs govt hon i.e ie "
-    "intl lt maj messrs mgr misc mlle mme mr mrs ms mtg mx op pfc pres prof profs pvt radm rep "
-    "rev rt sen sens sfc sgt spc sts supt thos vadm viz vs wm"
+    "intl lt maj messrs mgr misc mlle mme mr mrs ms mtg mx op pfc pls pres prof profs pvt radm "
+    "rep rev rt sen sens sfc sgt spc sts supt thos vadm viz vs wm"
 )
 _BEFORE_NUMBER = _words(
     "acct amt apt arr art bal bk bldg ca ch chap cir cl cor dep deut dist doc eccl ed ep eph eq "

@@ -110,7 +110,7 @@ def _state(match: re.Match[str]) -> str | None:
         _PERSON_BEFORE.search(before(match)) or re.match(", (?:PhD|MPH|MBA|MS|RN)", after(match))
     ):
         return None  # a degree
-    return STATES[match[0]] if re.search(r"[A-Z][a-z]+, $", before(match)) else None
+    return STATES[match[0]] if re.search(r"[A-Z][A-Za-z]+, $", before(match)) else None
 
 
 _STREET_BEFORE = re.compile(rf"[A-Z0-9][a-z]+ (?:{any_of(STREETS)})\.?,? $")
@@ -252,7 +252,7 @@ RULES = (
     rule(
         rf"(?:{'|'.join(STATES)})(?= [0-9]{{5}}(?![0-9]))", lambda match: STATES[match[0]], LETTER
     ),
-    rule(rf"(?<=, )(?:{'|'.join(STATES)})(?= [0-9]{{5}}|[.,;)]| ?$)", _state, LETTER),
+    rule(rf"(?<=, )(?:{'|'.join(STATES)})(?= [0-9]{{5}}|[.,;)]| ?$| --)", _state, LETTER),
     rule(
         rf"(?<=, )(?P<state>{any_of(' '.join(STATE_ABBREVIATIONS))})\.",
         lambda match: STATE_ABBREVIATIONS[match["state"]],
@@ -274,7 +274,7 @@ RULES = (
     rule(rf"(?P<word>(?i:{any_of(' '.join(DOTTED))}))\.(?![A-Za-z0-9])", _dotted, LETTER),
     rule(r"w/(?=[ A-Za-z])(?!o\b|in\b|e\b)", "with", LETTER),
     rule(
-        rf"(?<![/\\])(?:{any_of(' '.join(_UNDOTTED))})(?![A-Za-z0-9'/-])",
+        rf"(?<![A-Za-z0-9/\\])(?:{any_of(' '.join(_UNDOTTED))})(?![A-Za-z0-9'/-])",
         lambda match: _UNDOTTED[match[0]],
         LETTER,
         DIGIT,

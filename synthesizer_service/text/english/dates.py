@@ -100,11 +100,11 @@ def _plain(match: re.Match[str]) -> str | None:
 
 def _slashed_days(match: re.Match[str]) -> str | None:
     """6/3-6/10"""
-    numbers = [int(number) for number in match.groups()]
-    fractions = all(over < under for over, under in (numbers[:2], numbers[2:]))
-    if fractions and {numbers[1], numbers[3]} <= {2, 3, 4, 5, 6, 8, 16}:
+    first, last = (int(match[1]), int(match[2])), (int(match[3]), int(match[4]))
+    fractions = all(over < under for over, under in (first, last))
+    if fractions and {first[1], last[1]} <= {2, 3, 4, 5, 6, 8, 16}:
         return None  # 1/4-1/2 cup
-    days = [_date_words(*numbers[at : at + 2], "") for at in (0, 2)]
+    days = [_date_words(month, day, "") for month, day in (first, last)]
     return " to ".join(filter(None, days)) if all(days) else None
 
 
@@ -188,7 +188,7 @@ _DAY_LEADS = re.compile(
 def _weekday(match: re.Match[str]) -> str | None:
     """ "Sat", "Sun" and "Wed" are weekdays next to a date, a time or another weekday."""
     day, lead = match["day"], before(match)
-    if day in {"Sat", "Sun", "Wed"}:
+    if day in {"Sat", "Sun", "Wed"} and not match[0].endswith("."):
         last = day != "Sun" and lead.strip() and re.match(r"[.,;:!?)]|$", after(match))
         beside = last or _DAY_FOLLOWS.match(after(match)) or _DAY_LEADS.search(lead)
         if not beside or lead.endswith("he "):  # the Sun

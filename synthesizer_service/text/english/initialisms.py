@@ -49,6 +49,8 @@ def is_spelled(word: str, lead: str = "", rest: str = "") -> bool:
     among_capitals = _in_capitals(lead, rest)
     if word == "US" and lead.endswith("THE "):
         return True
+    if word == "AM" and lead.endswith("I "):
+        return False
     if word in SPELLED:
         return not (among_capitals and word in AMONG_CAPITALS_WORDS)
     lower = word.lower()
@@ -77,9 +79,18 @@ def _is_plain(word: str) -> bool:
     return len(word) > 3 and word not in SPELLED and pronounceable(word.lower())
 
 
+def _is_plural(word: str) -> bool:
+    """True for TVS and CEOS, not for LAS, ITS and AIDS."""
+    if word[-1] != "S" or word[:-1] not in SPELLED or word in SPELLED | ACRONYMS | SHORT_WORDS:
+        return False
+    return len(word) > 3 or not pronounceable(word.lower())
+
+
 def _capitals(match: re.Match[str]) -> str:
     """A word in capitals, with a plural or possessive ending."""
     word, ending = match["word"], match["ending"] or ""
+    if not ending and _is_plural(word):
+        word, ending = word[:-1], "s"  # TVS
     spelled = is_spelled(word, before(match), after(match))
     return (spell(word) if spelled else word) + ending
 

@@ -294,6 +294,7 @@ RULES = (
         LETTER,
     ),
     rule(r"/(?=[0-9])", _per_number, SIGN),
+    rule(r"([1-9])/(?=[$€£][0-9])", lambda match: f"{cardinal_words(match[1])} for"),  # 3/$5
     rule(  # 99c
         r"([1-9][59])c(?![A-Za-z0-9.])", lambda match: f"{cardinal_words(match[1])} cents"
     ),

@@ -353,7 +353,7 @@ RULES = (
     ),
     rule(
         rf"{_AMOUNT}(?P<joint>[ -]?)(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
-        rf"(?:\.(?= ?[a-z(,;)@&+/]| [NSEW][EW]?\.? |{_NEXT_MEASURE}))?"
+        rf"(?:\.(?= ?[a-z(,;)@&+/-]| [NSEW][EW]?\.? |{_NEXT_MEASURE}))?"
         rf"(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
         r"(?![A-Za-z0-9]|/[A-Za-z])",
         _measured,
