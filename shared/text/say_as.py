@@ -20,7 +20,7 @@ def written_as(text: str, interpret_as: str, format_: str = "") -> str:
     """The content of a `<say-as>` in the form that is read as meant, else the text itself.
 
     "3" as an ordinal -> "3rd", "1984" as a cardinal -> "1,984", "10/11/12" as a date in "dmy" ->
-    "2012-11-10".
+    "November 10, 2012".
     """
     plain = text.strip()
     match interpret_as:

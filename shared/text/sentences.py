@@ -276,7 +276,7 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
     *earlier, word = before.split(" ")
     word = word.lstrip(_OPENERS)
     name = _LAST_PART.sub("", word.lower())
-    if word == "EST":  # a time zone
+    if word == "EST" and not next_word[0].isdigit():  # a time zone
         return False
     if name in _NEVER_LAST:
         return True

@@ -75,7 +75,7 @@ def _place(match: re.Match[str]) -> str | None:
 
 _HEADING_BEFORE = re.compile(
     r"\b(?:[Ww]inds?(?: from)?(?: the)?|[Hh]ead(?:ing|ed)?|mi\.?|miles|km"
-    r"|(?:I|US|SR|Rte\.?|Route|Hwy\.?|Highway)[- ][0-9]{1,3}) $"
+    r"|(?:I|US|SR|Rte?\.?|Route|Hwy\.?|Highway)[- ][0-9]{1,3}) $"
 )
 
 
@@ -89,6 +89,12 @@ def _road(match: re.Match[str]) -> str | None:
     if not re.search(r"\b(?:Rt\.?|Rte\.?|Route|Hwy\.?|Highway|US|SR) $", before(match)):
         return None
     return f"{cardinal_words(match['road'])} {DIRECTIONS[match['to']]}"
+
+
+def _event(match: re.Match[str]) -> str | None:
+    """(r. 1774-92; d. 21 Jan. 1793)"""
+    stated = re.search(r"[(,;)] ?$", before(match))
+    return {"b": "born", "d": "died", "r": "reigned"}[match["event"]] if stated else None
 
 
 _PERSON_BEFORE = re.compile(
@@ -124,7 +130,7 @@ def _dotted(match: re.Match[str]) -> str | None:
     lower, lead, rest = match["word"].lower(), before(match), after(match)
     if lower in _LOWER_CASE_ONLY and not match["word"].islower():
         return None
-    if match["word"] == "Est" and re.match(r" ?[0-9]", rest):
+    if match["word"] in {"Est", "EST"} and re.match(r" ?[0-9]", rest):
         return "established"
     if match["word"] in {"Dep", "Arr"} and re.search(r"[a-z]", lead):
         return None
@@ -172,7 +178,7 @@ RULES = (
         lambda match: DIRECTIONS[match["to"]] if _STREET_BEFORE.search(before(match)) else None,
         LETTER,
     ),
-    rule(r"(?P<to>[NS][EW]|[NSEW])(?:\.(?= of\b)|(?![A-Za-z0-9'.-]))", _heading, LETTER),
+    rule(r"(?P<to>[NS][EW]|[NSEW])(?:\.(?= of\b)|(?=\.$)|(?![A-Za-z0-9'.-]))", _heading, LETTER),
     rule(r"(?P<road>[0-9]{1,3})(?P<to>[NSEW])(?![A-Za-z0-9])", _road),
     rule(r"ca(?= [0-9]{3,4}(?![0-9]))", "circa", LETTER),
     rule(r"App\.(?= [A-Z0-9](?![A-Za-z]))", "appendix", LETTER),
@@ -190,6 +196,10 @@ RULES = (
     rule(r"e\.g\.(?=[a-z])", "for example", LETTER),
     rule(r"i\.e\.(?=[a-z])", "that is", LETTER),
     rule(r"inc\.(?= (?:VAT|GST|[a-z]))", "including", LETTER),
+    rule(r"Sec\.-Gen\.", "secretary general", LETTER),
+    rule(
+        r"(?P<event>[bdr])\.(?= ?(?:c\. ?)?[0-9]{3,4}(?![0-9])| [0-9]{1,2} [A-Z])", _event, LETTER
+    ),
     rule(r"Adm\.(?=:? ?[$€£])", "admission", LETTER),
     rule(r"[Nn]°(?= ?[0-9])", "number", LETTER),
     rule(r"(?P<kind>Pl|Ct)(?:\.|(?![A-Za-z0-9]))", _place, LETTER),

@@ -210,7 +210,7 @@ SPECIAL_RULES = (
 RULES = (
     rule(r"(?:[A-Za-z]\.){2,8}(?:[A-Za-z](?![A-Za-z0-9]))?(?![A-Za-z0-9])", _dotted, LETTER),
     rule(  # J. K. Rowling
-        r"(?<![A-Za-z0-9'])(?P<letter>[A-Z])\.(?= ?[A-Z]\.| [A-Z][a-z]| [a-z]{3}| @ )",
+        r"(?<![A-Za-z0-9'])(?P<letter>[A-Z])\.(?= ?[A-Z]\.| [A-Z][a-z]| [a-z]{3}| @ | \()",
         lambda match: LETTER_NAMES[match["letter"].lower()],
         LETTER,
     ),

@@ -178,9 +178,9 @@ _SCALED = (
     rf"|(?P<suffix>{any_of(' '.join(_SCALES))})(?![A-Za-z0-9]))?"
 )
 _RANGE = rf"(?P<low>{NUMBER})(?P<low_suffix>{any_of(' '.join(_SCALES))})?(?:-| - | to )"
-_ROUND = r"(?:[.,]--?(?![0-9A-Za-z-]))?"  # CHF 50.-
+_ROUND = r"(?:(?:[.,]--?|/-)(?![0-9A-Za-z-]))?"  # CHF 50.-, Rs.250/-
 _RATE = (
-    rf"{_ROUND}(?: ?/ ?(?P<per>{'|'.join(_PER)}|{_WORDS_PER})\b(?:\.(?= ?[a-z,;:)]))?"
+    rf"{_ROUND}(?: ?/ ?(?P<per>{'|'.join(_PER)}|{_WORDS_PER})\b(?:\.(?= ?[a-z,;:)+&@]))?"
     r"|-(?P<each>an?-[a-z]{2,9})\b)?"
 )
 _SIGN = f"[{''.join(SIGNS).replace('¢', '')}]"

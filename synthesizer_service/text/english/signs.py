@@ -2,6 +2,7 @@
 
 import re
 
+from synthesizer_service.text.english.initialisms import is_spelled
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import cardinal_words, integer_words
 from synthesizer_service.text.english.roman import value_of
@@ -39,9 +40,13 @@ def _heading(match: re.Match[str]) -> str | None:
 
 def _hashtag(match: re.Match[str]) -> str:
     """ "#MeToo": "hashtag me too"."""
-    words = _CAMEL.findall(match["tag"])
-    said = [integer_words(word) if word.isdecimal() else word for word in words]
-    return " ".join(["hashtag", *said])
+    return " ".join(["hashtag", *map(_hashtag_word, _CAMEL.findall(match["tag"]))])
+
+
+def _hashtag_word(word: str) -> str:
+    if word.isdecimal():
+        return integer_words(word)
+    return spell(word) if word.isupper() and len(word) > 1 and is_spelled(word) else word
 
 
 _SUBSECTION = r"[0-9]{1,3}|[a-z]|[A-Z]|[ivx]{1,4}"

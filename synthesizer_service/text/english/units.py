@@ -196,7 +196,8 @@ def _is_meant(match: re.Match[str]) -> bool:
         numbered = _PLACE_BEFORE.search(before(match)) or re.match(r" [A-Z][a-z]", rest)
         return not joint and not numbered
     if unit in {"K", "N"}:
-        return joint == " " and bool(re.match(r"[,;)]|\.?$", rest))
+        placed = _PLACE_BEFORE.search(before(match))
+        return joint == " " and not placed and bool(re.match(r"[,;)]|\.?$", rest))
     if unit in {"C", "F"}:
         return not joint and _is_temperature(match)
     if unit == "T":
@@ -353,7 +354,7 @@ RULES = (
     ),
     rule(
         rf"{_AMOUNT}(?P<joint>[ -]?)(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
-        rf"(?:\.(?= ?[a-z(,;)@&+/-]| [NSEW][EW]?\.? |{_NEXT_MEASURE}))?"
+        rf"(?:\.(?= ?[a-z(,;)@&+/=-]| [NSEW][EW]?\.? |{_NEXT_MEASURE}))?"
         rf"(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
         r"(?![A-Za-z0-9]|/[A-Za-z])",
         _measured,
