@@ -33,7 +33,9 @@ _NUMBER = re.compile(r"\d{1,19}|\d{1,9}\.\d{1,9}", re.ASCII)
 
 def lower_case(name: Any) -> Any:
     """A keyword in upper or lower case, such as MP3."""
-    return name.lower() if isinstance(name, str) and len(name) <= MAX_KEYWORD_CHARACTERS else name
+    if isinstance(name, str) and len(name) <= MAX_KEYWORD_CHARACTERS:
+        return name.strip().lower()
+    return name
 
 
 def _number(value: Any) -> Any:
@@ -43,6 +45,13 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _flag(value: Any) -> Any:
+    """A boolean that a client sends as a string."""
+    return _FLAGS.get(value.lower(), value) if isinstance(value, str) and len(value) < 6 else value
+
+
+_FLAGS = {"true": True, "false": False}
+Flag = Annotated[bool, BeforeValidator(_flag)]
 TextFormatName = Annotated[TextFormat, BeforeValidator(lower_case)]
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
 Speed = Annotated[float, Field(ge=MIN_SPEED, le=MAX_SPEED), BeforeValidator(_number)]
@@ -74,7 +83,7 @@ class SpeechOptions(TextOptions):
     """Times the usual pace; the pitch stays."""
     seed: Seed = None
     """The same request and seed give the same sound; without one, a seed is drawn."""
-    timestamps: bool = False
+    timestamps: Flag = False
     """With the times of the words: in SSE before each sentence's sound, in a job for captions."""
 
     def with_seed(self) -> Self:

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from client.async_chain import EMBED_SIZE
-from client.options import Seed, SpeechOptions, TextOptions, lower_case
+from client.options import Flag, Seed, SpeechOptions, TextOptions, lower_case
 from gateway_service.speech.dialogue import MAX_VOICES
 from gateway_service.speech.encoding import ResponseFormat
 from gateway_service.string_limits import MAX_MODEL_CHARACTERS, MAX_VOICE_CHARACTERS
@@ -93,16 +93,16 @@ class SpeechRequest(SpeechOptions, VoiceAndFormat, SpokenInput):
     """Any name is taken: there is one model."""
     stream_format: Annotated[Literal["audio", "sse"], BeforeValidator(lower_case)] = "audio"
     """sse: the sound in base64 within events, with the usage at the end."""
-    details: bool = False
+    details: Flag = False
     """With sse: an event before each sentence holds its mel spectrogram and attention."""
 
 
 class CaptionedSpeechRequest(SpeechRequest):
     """As Kokoro-FastAPI has it. Its further fields are ignored."""
 
-    stream: bool = True
+    stream: Flag = True
     """Lines of JSON as the sound is made; otherwise one object."""
-    return_timestamps: bool = True
+    return_timestamps: Flag = True
     """With the times of the words."""
 
 

@@ -138,6 +138,14 @@ def _explain(body: bytes, error: json.JSONDecodeError) -> InvalidRequest:
     number = _NOT_JSON_NUMBER.match(body, start)
     if number is None:
         where = f"line {error.lineno} column {error.colno}"
+        if "surrogates not allowed" in error.msg:
+            return InvalidRequest("the body is not UTF-8; encode it as UTF-8", code="invalid_json")
+        if "surrogate" in error.msg:
+            return InvalidRequest(
+                f"the body holds half a character at {where} ({error.msg}), as when a text is cut "
+                "within an emoji; cut it between characters",
+                code="invalid_json",
+            )
         return InvalidRequest(f"the body is not JSON: {error.msg} at {where}", code="invalid_json")
     keys = _KEY.findall(body, max(0, start - _KEY_DISTANCE), start)
     param = keys[-1].decode(errors="replace") if keys else None
@@ -209,7 +217,7 @@ class JsonRequest(Request):
     async def read_json(self, validate: Callable[[Any], Any]) -> Any:
         """Parse the body and return `validate` of it, as `json` does from then on."""
         if media_type(self) != "application/json":
-            given = self.headers.get("content-type", "none")
+            given = self.headers.get("content-type") or "missing"
             raise UnsupportedMediaType(
                 f"Content-Type is {given[:80]}; send JSON with Content-Type: application/json",
                 param="content-type",

@@ -72,12 +72,17 @@ def iter_sentences(
 _FOLDABLE = re.compile(r"\s{2,}|[^\S ]")
 _COLUMNS = re.compile(r"\S(?:\t| {2,})\s*+\S")  # of a table made with blanks
 _BETWEEN_CELLS = re.compile(r"(?<=\S)(?:[^\S\n]*\t[^\S\n]*| {3,})(?=\S)")
+_NARROW_GAP = re.compile(rf"{_BETWEEN_CELLS.pattern}|(?<=[^\s.!?]) {{2}}(?=\S)")
+"""Also two spaces, which part cells in a row with a wider gap."""
 _ITEM = re.compile(  # or a line of a log
     r"(?:[-*•–]|(?:[0-9]{1,3}|[a-z]|[ivx]{1,4})[.)]) |[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:"
+    r"|\[(?:[A-Z]{3,8}|[0-9][0-9:.]{3,12})\] "
 )
 _HEADER = re.compile(r"[A-Z][A-Za-z-]{1,20}: +\S")  # of a letter
+_KEY = re.compile(r"[a-z][\w-]{0,24}:(?: +\S|$)")  # of YAML
 _LOWER_CASE_WORD = re.compile(r"\W*[a-zß-öø-ÿ]++(?![./:@_-]?\w)")
 _CAPITAL_OR_DIGIT = re.compile(r"\s*[A-Z0-9]")
+_MAX_VERSE = 32  # characters; no editor wraps lines that short
 _FILLED = 0.75  # share of the longest line; shorter lines were not wrapped
 _MIN_LINES = 3  # needed to know how long lines are
 
@@ -112,17 +117,22 @@ def _is_intended(text: str, line_end: int, longest: int, few: bool) -> bool:
         return False
     if _ITEM.match(next_line):
         return True
+    if _KEY.match(line) and _KEY.match(next_line):
+        return True
     if _HEADER.match(next_line) and (not line_start or _HEADER.match(line)):
         return True
     needed = len(line) + 1 + len(next_line.split(maxsplit=1)[0])
     if _LOWER_CASE_WORD.match(next_line):
-        return not few and needed <= _FILLED * longest
+        is_verse = longest < _MAX_VERSE and text.lstrip()[:1].islower()
+        return not few and (needed <= _FILLED * longest or is_verse)
     return bool(_COLUMNS.search(line)) or longest < MIN_WRAPPED_LINE or needed <= longest
 
 
 def _cells(line: SpannedText) -> Iterator[SpannedText]:
     """Split a row at tabs or wide gaps. The cells have single spaces."""
     gaps = [match.span() for match in _BETWEEN_CELLS.finditer(line.text)]
+    if gaps:
+        gaps = [match.span() for match in _NARROW_GAP.finditer(line.text)]
     starts = [0, *(end for _, end in gaps)]
     stops = [*(start for start, _ in gaps), len(line.text)]
     for start, stop in zip(starts, stops, strict=True):
@@ -168,34 +178,45 @@ def _words(listed: str) -> frozenset[str]:
 
 
 _NEVER_LAST = _words(
-    "approx btwn capt cf chas cmdr col cpt def dr e.g eg fed gen geo gov hon i.e ie lt maj messrs "
-    "mlle mme mr mrs ms mtg mx pres prof rep rev sen sgt supt thos viz vs wm"
+    "acct accts adm approx appx assoc asst attn avail avg bn brig btwn capt cdr cf chas cmdr col "
+    "cpl cpt def deg dr drs e.g eg elev ens esp evid fed fl fr gen geo gov govs govt hon i.e ie "
+    "intl lt maj messrs mgr misc mlle mme mr mrs ms mtg mx op pfc pls pres prof profs pvt radm "
+    "rep rev rt sen sens sfc sgt spc sts supt thos vadm viz vs wm"
 )
 _BEFORE_NUMBER = _words(
-    "acct apt arr art bldg ca ch chap cir cor dep deut dist eccl ed ep eph eq eqs est ex excl "
-    "exod ext ezek fig figs fri gal heb incl isa jas jer josh lev matt max min mon no nos nr op "
-    "opp p para pg phil pp prov ps pub ref refs rm rom rte sam sat sec stat ste sun supp tab "
-    "tel thess thu thur thurs tim tue tues ver vol vols wed"
+    "acct amt apt arr art bal bk bldg ca ch chap cir cl cor dep deut dist doc eccl ed ep eph eq "
+    "eqs est ex excl exod exp ext ezek fig figs fri gal heb hwy incl isa jas jer josh lat lem lev "
+    "ll lon lv lvl matt max min mon no nos nr opp p para pg pgs ph phil pkwy pp prop prov ps pub "
+    "qtr qty ref refs rm rom rs rte sam sat sc sec stat ste stn sun supp tab tel temp thess thm "
+    "thu thur thurs tim tue tues ver vol vols vv wed wt"
 )
 _MAYBE_LAST = _words(
-    "al apr aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul jun ltd "
-    "mar mt nov oct rd sep sept sr st"
+    "al apr assn aug ave blvd bros civ co corp crim dec dept esq est etc feb ft inc jan jr jul "
+    "jun ltd mar mt nov oct rd sep sept sr st"
 )
 _STATES = _words(
     "ala ariz ark calif colo conn del fla ga ill ind kan ky la mass md mich minn miss mo mont neb "
     "nev okla ore pa tenn tex va vt wash wis wyo"
 )
 _UNITS = _words(
-    "cu ea ft gal hr hrs in kg km lb lbs lg lm min mins ml mm mo mos oz pkg pt qt sec secs sm sq "
-    "tbs tbsp tsp wk wks yd yr yrs"
+    "cu doz ea ft gal hr hrs in kg km lb lbs lg lm mi min mins ml mm mo mos oz pkg pt qt sec secs "
+    "sm sq tbs tbsp tsp wk wks yd yr yrs"
 )
-_NUMBER = re.compile(r"[\w-]*[0-9]|(?![AI]\b)(?:[IVXLC]+|[A-Z])\b")  # or a numeral, or a letter
+_SHORT_UNITS = _words("g h l m s L")
+_DIRECTIONS = _words("N S E W NE NW SE SW")
+_REGISTERED = _words("cat cert inv lic pat reg ser")  # before "No."
+_NUMBER = re.compile(  # or a numeral, or a letter
+    r"[\w-]*[0-9]|(?![AI]\b)(?:[IVXLC]+|[A-Z]|[ivxl]+)\b"
+)
+_LIST_NUMERAL = re.compile(r"(?:[0-9]+\.)*[0-9]+|i{1,3}|iv|vi{0,3}|ix|x")
 _SENTENCE_STARTERS = _words(
     "a an and as at but for he her his how i if in it my no on our she so that the their then "
     "there these they this those we what when where who why yes you your"
 )
 
 
+_FIRST_AFTER = re.compile(r" I[,;:)]")  # Art. I, § 8
+_NUMBERED_BEFORE = re.compile(r"\b(?:art|bk|ch|pt|sec|vol)$", re.IGNORECASE)
 _AFTER_FACTORIAL = re.compile(r" [=+*/×÷] ?[0-9(]")
 _CHESS_MOVE = re.compile(r"[KQRBN][a-h1-8]?x?[a-h][1-8]|O-O|O$")
 _TIGHT_BEFORE = re.compile(r"[a-z]{2,}")  # "Node.Js" and "U.S" are not ends
@@ -227,9 +248,13 @@ def _is_end(line: str, start: int, end: re.Match[str], cased: bool) -> bool:
     trailing_off = end["stops"] == "…" or end["stops"].startswith("..")
     if next_word[:1].islower() and (cased or trailing_off or end["closers"]):
         return False
+    if after.startswith(" & "):
+        return False
     if end["stops"] != ".":
         return not (end["stops"] == "!" and _AFTER_FACTORIAL.match(after))
     before = line[max(start, end.start() - 20) : end.start()].lstrip()
+    if _FIRST_AFTER.match(after) and _NUMBERED_BEFORE.search(before):
+        return False
     return not next_word or not _is_abbreviation(before, next_word)
 
 
@@ -251,22 +276,32 @@ def _is_abbreviation(before: str, next_word: str) -> bool:
     *earlier, word = before.split(" ")
     word = word.lstrip(_OPENERS)
     name = _LAST_PART.sub("", word.lower())
+    if word == "EST" and not next_word[0].isdigit():  # a time zone
+        return False
     if name in _NEVER_LAST:
+        return True
+    if word == "App" and len(next_word) == 1:  # appendix
+        return True
+    if word in {"INT", "EXT"} and next_word.isupper():  # a film's scene
         return True
     if name in _BEFORE_NUMBER and _NUMBER.match(next_word):
         return True
     if name in _STATES and earlier and earlier[-1].endswith(","):
         return next_word.lower() not in _SENTENCE_STARTERS
-    if word in {"Ft", "Mt", "Pt"}:
+    if word in {"Ft", "Mt", "Pt", "Ste"}:
         return next_word[0].isupper()
     if name in _UNITS:
-        return not next_word[0].isupper()
-    if not earlier and word.isdigit():  # the number of a list's entry
+        return not next_word[0].isupper() or next_word in _DIRECTIONS
+    if next_word == "No" and name in _REGISTERED:
+        return True
+    if not earlier and _LIST_NUMERAL.fullmatch(word):  # of a list's entry
         return True
     if word.isdigit() and len(word) < 3 and earlier[-1].endswith((":", ",", ";")):
         return next_word.lower() not in _SENTENCE_STARTERS  # of a list's entry within a line
     if word.isdigit() and _CHESS_MOVE.match(next_word):
         return True
+    if word in _SHORT_UNITS and earlier and earlier[-1][-1:].isdigit():  # 24 h. Store it cold.
+        return False
     cased = word.lower() != word.upper()  # a Korean sentence may well be one syllable
     if name in _MAYBE_LAST or (cased and _INITIALS.fullmatch(word)):
         return not (next_word[0].isupper() and next_word.lower() in _SENTENCE_STARTERS)

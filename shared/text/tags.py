@@ -13,6 +13,7 @@ from shared.text.blocks import (
     Block,
     MarkupError,
 )
+from shared.text.say_as import LETTER_WORDS, SEPARATELY, written_as
 from shared.text.spans import Run, SpannedText
 
 _ATTRIBUTE = r"""[\w:.-]++(?:\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'|[^\s"'<>=`]++))"""
@@ -21,8 +22,11 @@ _MARKS = re.compile(
     (?P<comment><!--)|<[?!][A-Za-z][^<>]*+>
     |<(?P<close>/?)(?P<tag>[A-Za-z][A-Za-z0-9:_-]*+)(?P<attributes>(?:\s++{_ATTRIBUTE})*+)\s*+/?>
     |(?P<entity>&(?:\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}}|[A-Za-z][A-Za-z0-9]{{1,31}});)
-    |\[(?:pause|break)\s*+[:=]?\s*+(?P<pause>[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?)\s*+(?P<unit>ms|s)\]
-    |(?<=\S)(?<!\[0\])(?P<note>(?:\[(?:[1-9][0-9]{{0,2}}|[a-h]|\^[\w-]{{1,32}}|note\ [0-9]{{1,3}}
+    |\[(?:[Pp]ause|PAUSE|break)(?:\s*+[:=]?\s*+(?P<pause>[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?)
+      \s*+(?P<unit>ms|s(?:ec(?:ond)?s?)?)?)?\]
+    |(?<=[.,;)"”])(?:\[[0-9]{{1,3}}\])++:\ [0-9]{{1,4}}(?:[-–][0-9]{{1,4}})?(?=\s)
+    |(?<=\S)(?<!\[0\])(?P<note>(?:\[(?:[1-9][0-9]{{0,2}}|[a-h]|\^[\w-]{{1,32}}
+                             |(?:note|nb|n)\ [0-9]{{1,3}}
                              |citation\ needed|update|when\?|who\?|by\ whom\?
                              |clarification\ needed|better\ source\ needed)\])++)
      (?::[0-9]{{1,4}}(?:[-–][0-9]{{1,4}})?)?+
@@ -67,7 +71,6 @@ _TIME = re.compile(r"\+?([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(ms|s)", re.IGNORECASE)
 _RAISED = re.compile(r"[-−+]?[0-9]{1,3}<")  # within <sup>
 _SUB_END = re.compile(r"</sub\s*+>", re.IGNORECASE)
 _MAX_SUB = 1_000  # characters that an alias may replace
-_SEPARATELY = _names("characters character spell-out verbatim digits telephone")
 
 
 _TAG_NAME = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:_-]*+)")
@@ -92,7 +95,7 @@ class TagReader:
         self._folds_lines = folds_lines
         self._known = others | _INLINE | _PAUSES.keys() | _UNSPOKEN
         self._unspoken: list[str] = []  # open elements without spoken content
-        self._separately = False  # inside a <say-as> that spells
+        self._said_as = ("", "")  # `interpret-as` and `format` of the open <say-as>
 
     def read(self, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
@@ -136,7 +139,9 @@ class TagReader:
     def _pause(self, mark: re.Match[str], at: int) -> float | None:
         """Seconds of silence at a mark that separates blocks, None for other marks."""
         if mark["pause"]:
-            return _seconds(mark["pause"], mark["unit"], at)
+            return _seconds(mark["pause"], mark["unit"] or "s", at)
+        if mark[0].lower() in {"[pause]", "[break]"}:
+            return PARAGRAPH_PAUSE
         name = (mark["tag"] or "").lower()
         if name == "break" and not mark["close"]:
             given = _attributes(mark["attributes"])
@@ -155,7 +160,8 @@ class TagReader:
                 del self._unspoken[self._unspoken.index(name) :]
         given = _attributes(mark["attributes"])
         if name == "say-as":
-            self._separately = not closes and given.get("interpret-as", "") in _SEPARATELY
+            kind = given.get("interpret-as", "").lower()
+            self._said_as = ("", "") if closes else (kind, given.get("format", ""))
         if name == "img" and not self._unspoken:
             return given.get("alt")
         return given.get("alias") if name == "sub" and not closes else None
@@ -164,10 +170,14 @@ class TagReader:
         if self._unspoken:
             return
         for run in runs:
-            if self._separately:
+            kind, format_ = self._said_as
+            if kind in SEPARATELY:
                 for at, character in enumerate(run.text):
                     one = run.part(at, at + 1)
-                    yield Run(f"{character} ", one.start, one.end)
+                    said = LETTER_WORDS.get(character.lower(), character)
+                    yield Run(f"{said} ", one.start, one.end)
+            elif kind and (rewritten := written_as(run.text, kind, format_)) != run.text:
+                yield run._replace(text=rewritten)
             elif self._folds_lines:
                 yield run._replace(text=re.sub(r"\s", " ", run.text))
             else:

@@ -56,8 +56,9 @@ _SPOKEN_EXTENSIONS = {
     "js": spell("js"),
     "pt": spell("pt"),
 }
-_URL_CHARACTERS = r"[^\s<>\"`{}|\\^\[\]]"
-_URL_END = r"(?<![.,;:!?'()*_])"
+# Parentheses belong to an address in pairs.
+_URL_CHARACTERS = r"(?:[^\s<>\"`{}|\\^\[\]()]|\([^\s<>()]{0,80}\))"
+_URL_END = r"(?<![.,;:!?'*_])"
 
 
 def address_words(address: str) -> str:
@@ -121,7 +122,11 @@ RULES = (
         DIGIT,
     ),
     rule(rf"(?P<rest>localhost:[0-9]{{1,5}}(?:/{_URL_CHARACTERS}*{_URL_END})?)", _whole, LETTER),
-    rule(r"[A-Za-z]:\\(?:[^\s\"<>|*?:]*(?<![.,;!]))", lambda m: address_words(m[0]), LETTER),
+    rule(  # C:\Program Files\App
+        r"[A-Za-z]:\\(?:[^\s\"<>|*?:]| (?=[A-Za-z0-9().-]{1,30}\\))*(?<![.,;!])",
+        lambda match: address_words(match[0]),
+        LETTER,
+    ),
     rule(r"\\\\[A-Za-z0-9][^\s\"<>|*?:]*(?<![.,;!])", _path, SIGN),
     rule(
         rf"(?<![A-Za-z0-9)])(?:~|\.{{1,2}})?/(?:{_NAME}{{1,64}}/){{0,30}}{_NAME}{{0,64}}"
@@ -131,6 +136,11 @@ RULES = (
     ),
     rule(rf"(?:[A-Za-z0-9_.-]{{1,64}}/){{1,20}}{_FILE}", _path, LETTER),
     rule(rf"(?:[A-Za-z0-9][A-Za-z0-9_-]{{0,63}}\.){{0,3}}{_FILE}", _path, LETTER, DIGIT),
+    rule(  # my file (1).docx
+        rf"(?:(?<=\))|(?<=[AP]M))\.(?:{_EXTENSIONS})(?![A-Za-z0-9])",
+        lambda match: address_words(match[0]),
+        SIGN,
+    ),
     rule(
         r"(?:(?<=[ '(])|(?<![^ ]))--(?P<option>[a-z][a-z0-9-]{0,40}[a-z0-9])(?![A-Za-z0-9-])",
         _option,

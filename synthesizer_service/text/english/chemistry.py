@@ -3,8 +3,8 @@
 import re
 
 from synthesizer_service.text.english.letters import spell
-from synthesizer_service.text.english.number_words import cardinal_words
-from synthesizer_service.text.english.rules import DIGIT, LETTER, rule
+from synthesizer_service.text.english.number_words import cardinal_words, paired_words
+from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, rule
 
 _TWO_LETTERS = "Na|Mg|Al|Si|Cl|Ca|Cr|Mn|Fe|Cu|Zn|Br|Ag|Ba|Pb|Hg|Li"
 _ELEMENT = rf"(?:{_TWO_LETTERS}|[HBCNOFPSKI])"
@@ -30,7 +30,34 @@ def _ion(match: re.Match[str]) -> str:
     return " ".join(filter(None, (spell(match["element"]), spell(match["count"]), sign)))
 
 
+_ISOTOPES = {
+    "H": "hydrogen", "He": "helium", "Li": "lithium", "Be": "beryllium", "C": "carbon",
+    "N": "nitrogen", "O": "oxygen", "F": "fluorine", "P": "phosphorus", "S": "sulfur",
+    "K": "potassium", "Ar": "argon", "Ca": "calcium", "Fe": "iron", "Co": "cobalt",
+    "Sr": "strontium", "Tc": "technetium", "I": "iodine", "Xe": "xenon", "Cs": "cesium",
+    "Pb": "lead", "Po": "polonium", "Rn": "radon", "Ra": "radium", "Th": "thorium",
+    "U": "uranium", "Pu": "plutonium", "Am": "americium",
+}  # fmt: skip
+
+
+def _isotope(match: re.Match[str]) -> str:
+    """¹⁴C"""
+    mass = match["mass"]
+    said = paired_words(mass) if len(mass) == 3 else cardinal_words(mass)
+    return f"{_ISOTOPES[match['element']]} {said}"
+
+
 RULES = (
+    rule(
+        rf"(?<![A-Za-z0-9)\]}}])\^(?P<mass>[0-9]{{1,3}})(?P<element>{'|'.join(_ISOTOPES)})(?![a-z])",
+        _isotope,
+        SIGN,
+    ),
+    rule(
+        r"(?P<mass>14)(?P<element>C)(?= (?:dating|dates?|dated|ages?|analysis|labeled|levels))",
+        _isotope,
+    ),
+    rule(r"(?P<element>U|Pu|Cs|Th|Am)-(?P<mass>[1-2][0-9]{2})(?![0-9A-Za-z-])", _isotope, LETTER),
     rule(
         rf"(?<![A-Za-z0-9-])(?:[1-9][0-9]?)?(?:{_COUNTED}|\((?:{_COUNTED}){{1,4}}\)[0-9]{{0,2}}){{2,12}}+"
         r"(?![A-Za-z0-9]|-[A-Za-z0-9])",

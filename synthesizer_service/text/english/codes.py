@@ -12,6 +12,7 @@ from synthesizer_service.text.english.number_words import (
     paired_words,
     plural_words,
 )
+from synthesizer_service.text.english.numbers import quantity
 from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, before, rule
 
 _EXTENSION = r"(?:,? ?(?:ext\.?|extension|x) ?(?P<extension>[0-9]{1,6}))?"
@@ -43,10 +44,11 @@ _ASKED_FOR = re.compile(
     r"\b(?:account|card|order|invoice|tracking|serial|pin|passcode|code|zip|postcode|passport|"
     r"reference|ref|ticket|confirmation|booking|routing|policy|license|case|number|no|phone|tel|"
     r"telephone|mobile|fax|call|dial|text|ending|id|iban|isbn|extension|ext|password|otp|sku|upc|"
-    r"model|part|lot|vin|acct)"
+    r"model|part|lot|vin|acct|pmid|pmcid|ein|ssn|tin|npi|cvv|cvc)"
     r"\.?(?: (?:number|no|id|code|ending in|in|is))?[.:#]{0,2} ?#?$",
     re.IGNORECASE,
 )
+_TEXTED = re.compile(r"\b[Tt]ext [\"']?[A-Z]{2,12}[\"']? to $")  # text STOP to 40404
 _SHORT_CALLS = frozenset({"911", "411", "311", "999", "112", "988"})
 
 
@@ -56,7 +58,10 @@ def _digits_by_context(match: re.Match[str]) -> str | None:
     if len(digits) >= 10 or digits.startswith("0"):
         return digit_words(digits)
     asked = _ASKED_FOR.search(lead) or re.search("[A-Z]{2,5}# ?$", lead)
-    if asked and (len(digits) >= 4 or digits in _SHORT_CALLS or "ext" in asked[0].lower()):
+    if len(digits) in {5, 6} and _TEXTED.search(lead):
+        return digit_words(digits)
+    short = asked and re.match("ext|cv", asked[0], re.IGNORECASE)
+    if asked and (len(digits) >= 4 or digits in _SHORT_CALLS or short):
         return digit_words(digits)
     zip_code = len(digits) == 5 and re.search(r"\b[A-Z]{2} $", lead)
     return digit_words(digits) if zip_code else None
@@ -78,6 +83,36 @@ def _asked_digits(match: re.Match[str]) -> str | None:
 def _spaced_digits(match: re.Match[str]) -> str | None:
     """account no. 4432 1109 87"""
     return _groups(match[0]) if _ASKED_FOR.search(before(match)) else None
+
+
+def _asked_key(match: re.Match[str]) -> str | None:
+    """passcode: 48x7Qp"""
+    mixed = len(_RUNS.findall(match[0])) > 3
+    return spell(match[0]) if mixed and _ASKED_FOR.search(before(match)) else None
+
+
+def _feature_code(match: re.Match[str]) -> str | None:
+    """*67, *#06#, which a telephone dials"""
+    if not match["end"] and not _DIALLED.search(before(match)):
+        return None
+    keys = [_KEYS.get(key) or digit_words(key) for key in match[0]]
+    return " ".join(keys)
+
+
+_KEYS = {"*": "star", "#": "pound"}
+_DIALLED = re.compile(r"\b(?:dial|press|enter|call|hit|use|code|or) $", re.IGNORECASE)
+
+
+def _standard(match: re.Match[str]) -> str | None:
+    """ISO 9001:2015"""
+    if not re.search(r"\b(?:ISO|IEC|EN|DIN|BS|ANSI)(?:[/ ][A-Z]{2,4})? $", before(match)):
+        return None
+    return f"{integer_words(match[1])}, {integer_words(match[2])}"
+
+
+def _thread(match: re.Match[str]) -> str:
+    """M8x1.25, of a screw"""
+    return f"{spell('M')} {quantity(match[1]).words()} by {quantity(match[2]).words()}"
 
 
 def _hash_number(match: re.Match[str]) -> str:
@@ -114,6 +149,8 @@ def _version(match: re.Match[str]) -> str:
 
 def _mixed(match: re.Match[str]) -> str | None:
     token = match[0]
+    if token.startswith(("noon-", "midnight-")):
+        return None
     if not re.search("[0-9]", token) or not re.search("[A-Za-z]", token):
         return None
     return mixed_words(token)
@@ -126,7 +163,7 @@ def mixed_words(token: str) -> str:
 
 
 def _mixed_part(part: str) -> str:
-    if re.fullmatch("[A-Z]{1,4}[0-9]{1,2}s", part):
+    if re.fullmatch("[A-Z]{1,4}[0-9]{1,2}s|[1-9][A-Z]s", part):
         return plural_words(_mixed_part(part[:-1]))  # MP3s
     runs = _RUNS.findall(part)
     if len(runs) > 4 or (len(part) >= 8 and len(runs) > 2):
@@ -180,8 +217,11 @@ _NORTH_AMERICAN = (
     rf"(?:\+?1{_GAP}?)?(?:\([0-9]{{3}}\) ?|[0-9]{{3}}{_GAP})[0-9]{{3}}{_GAP}[0-9]{{4}}"
 )
 _NATIONAL = (
-    r"0[0-9]{1,4}(?:[ -][0-9]{2,4}){2,4}|(?:[0-9]{1,4}-){1,2}[0-9]{3,4}-[0-9]{4}"
-    r"|[0-9]{3}-[0-9]{3}[1-9]|\(0[0-9]{1,4}\) ?[0-9]{3,4}[ -]?[0-9]{3,4}"
+    r"(?![0-3][0-9]-[0-3][0-9]-(?:19|20)[0-9]{2})0[0-9]{1,4}(?:[ -][0-9]{2,4}){2,4}"
+    r"|(?:[0-9]{1,4}-){1,2}[0-9]{3,4}-[0-9]{4}|[0-9]{3}-[0-9]{3}[1-9]"
+    r"|\(0[0-9]{1,4}\) ?[0-9]{3,4}[ -]?[0-9]{3,4}|\([0-9]{2,3}\) ?[0-9]{4,5}-[0-9]{4}"
+    r"|0[0-9]{2,4} ?/ ?[0-9]{3,8}(?:[ -][0-9]{1,5}){0,2}"
+    r"|(?:011|00)[ -][1-9][0-9]{0,2}(?:[ -][0-9]{1,5}){2,6}"
 )
 _CARD = (
     r"[0-9]{4}(?:[ -][0-9]{4}){3,4}(?:[ -][0-9]{1,4})?|[0-9]{4}[ -][0-9]{6}[ -][0-9]{5}"
@@ -217,6 +257,16 @@ def _postcode(match: re.Match[str]) -> str | None:
 
 
 RULES = (
+    rule(
+        r"(?<![0-9A-Za-z*#])[*#]{1,2}[0-9]{2,4}(?P<end>[*#]?)(?![0-9A-Za-z*#])", _feature_code, SIGN
+    ),
+    rule(r"([0-9]{3,5}(?:-[0-9])?):((?:19|20)[0-9]{2})(?![0-9:])", _standard),
+    rule(r"[0-9A-Za-z]{5,16}(?![0-9A-Za-z@_-]|\.[0-9A-Za-z])", _asked_key, DIGIT, LETTER),
+    rule(
+        r"M([0-9]{1,2}(?:\.[0-9])?)[x×]([0-9]{1,3}(?:\.[0-9]{1,2})?)(?![0-9A-Za-z])",
+        _thread,
+        LETTER,
+    ),
     rule(r"(7[0-9]7)-([1-9]00|(?:[89]|10)(?=[ .,;)]|$))(?:ER)?(?![0-9A-Za-z-])", _aircraft),
     rule(
         r"802\.11(?P<kind>[a-z]{1,2})(?![A-Za-z0-9])",
@@ -227,7 +277,14 @@ RULES = (
         r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![0-9A-Za-z:])", _colons, DIGIT, LETTER, SIGN
     ),
     rule(r"#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})(?![0-9A-Za-z])", _color, SIGN),
-    rule(r"0[xX][0-9A-Fa-f]{1,16}(?![0-9A-Za-z])", lambda match: spell(match[0])),
+    rule(r"1-(8[0-9]{2})(?![0-9-])", lambda match: f"one {paired_words(match[1])}"),
+    rule(  # motor oil
+        r"([0-9]{1,2})W-([0-9]{2})(?![0-9A-Za-z])",
+        lambda match: f"{cardinal_words(match[1])} {spell('W')} {cardinal_words(match[2])}",
+    ),
+    rule(
+        r"0(?:[xX][0-9A-Fa-f]{1,16}|[bB][01]{1,32})(?![0-9A-Za-z])", lambda match: spell(match[0])
+    ),
     rule(
         r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])",
         lambda match: _groups(match[0]),
@@ -249,6 +306,25 @@ RULES = (
     rule(
         r"(?P<number>1-8[0-9]{2}(?:-[0-9]{3})?)-(?P<words>[A-Z]{2,10}(?:-[A-Z]{3,10})?)(?![A-Za-z0-9])",
         _vanity,
+    ),
+    rule(  # **** **** **** 4242
+        r"(?:[xX*•]{4}[ -]){1,3}([0-9]{4})(?![0-9])",
+        lambda match: f"ending in {digit_words(match[1])}",
+        LETTER,
+        SIGN,
+    ),
+    rule(
+        r"K-([1-9]|1[0-2])(?![0-9A-Za-z-])",
+        lambda match: (
+            f"{spell('K')} to {cardinal_words(match[1])}"
+            if re.search(r"\b[Gg]rades? $", before(match))
+            else None
+        ),
+        LETTER,
+    ),
+    rule(  # a parcel
+        r"1Z ?[0-9A-Z]{3} ?[0-9A-Z]{3} ?[0-9]{2} ?[0-9]{4} ?[0-9]{4}(?![0-9A-Z])",
+        lambda match: _groups(match[0]),
     ),
     rule(rf"{_STARTS}(?:{_CARD}){_ENDS}", lambda match: _groups(match[0])),
     rule(
@@ -306,10 +382,15 @@ MIXED_RULES = (
         _code_with_dashes,
         LETTER,
     ),
+    rule(  # B.1.1.7, of a virus
+        r"(?P<letters>[A-Z]{1,2})\.(?P<numbers>[0-9]{1,3}(?:\.[0-9]{1,3}){1,3})(?![A-Za-z0-9.])",
+        lambda match: f"{spell(match['letters'])} {_points(match['numbers'])}",
+        LETTER,
+    ),
     rule(  # KR1.2
         r"(?P<letters>[A-Z]{1,4})(?P<numbers>[0-9]{1,3}(?:\.[0-9]{1,3}){1,3})(?![A-Za-z0-9.])",
         lambda match: f"{spell(match['letters'])} {_points(match['numbers'])}",
         LETTER,
     ),
-    rule(r"[A-Za-z0-9]++(?:-[0-9]{1,4}(?![A-Za-z0-9-]))?", _mixed, LETTER, DIGIT),
+    rule(r"[A-Za-z0-9]++(?:-[0-9]{1,4}(?![A-Za-z0-9-]|[.,][0-9]))?", _mixed, LETTER, DIGIT),
 )

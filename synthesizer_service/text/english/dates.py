@@ -38,7 +38,8 @@ _WEEKDAY_OF = {
     "Sat": "Saturday",
     "Sun": "Sunday",
 }
-_MONTH = rf"(?:{'|'.join(MONTHS)}|(?:{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})\b\.?)"
+_SHORT_MONTH = "|".join(sorted(_MONTH_OF, key=len, reverse=True))
+_MONTH = rf"(?:{'|'.join(MONTHS)}|(?:{_SHORT_MONTH}|{_SHORT_MONTH.upper()})\b\.?)"
 _DAY = r"(?:3[01]|[12][0-9]|0?[1-9])"
 _YEAR = r"(?:1[0-9]{3}|20[0-9]{2})"
 
@@ -87,7 +88,24 @@ def _american(match: re.Match[str]) -> str | None:
 
 
 def _european(match: re.Match[str]) -> str | None:
+    """Day first, or month first if the second number is not a month."""
+    day, month = int(match["day"]), int(match["month"])
+    return _date_words(month, day, match["year"]) or _date_words(day, month, match["year"])
+
+
+def _plain(match: re.Match[str]) -> str | None:
+    """2026.11.30, 20261130"""
     return _date_words(int(match["month"]), int(match["day"]), match["year"])
+
+
+def _slashed_days(match: re.Match[str]) -> str | None:
+    """6/3-6/10"""
+    first, last = (int(match[1]), int(match[2])), (int(match[3]), int(match[4]))
+    fractions = all(over < under for over, under in (first, last))
+    if fractions and {first[1], last[1]} <= {2, 3, 4, 5, 6, 8, 16}:
+        return None  # 1/4-1/2 cup
+    days = [_date_words(month, day, "") for month, day in (first, last)]
+    return " to ".join(filter(None, days)) if all(days) else None
 
 
 def _month_and_day(match: re.Match[str]) -> str | None:
@@ -121,7 +139,7 @@ def _day_and_month(match: re.Match[str]) -> str | None:
 
 _DATE_BEFORE = re.compile(
     r"\b(?:on|by|due|since|until|before|after|from|dated?|(?:mon|tues?|wed|thu|thurs?|fri|sat|sun)"
-    r"(?:day|sday|nesday|rsday|urday)?),?:? $",
+    r"(?:day|sday|nesday|rsday|urday)?)\.?,?:? $",
     re.IGNORECASE,
 )
 
@@ -133,6 +151,7 @@ def _slashed_day(match: re.Match[str]) -> str | None:
     if EQUATED_AFTER.match(after(match)):
         return None
     is_fraction = int(match["day"]) < 12 or match["day"] in {"16", "20"}
+    is_fraction = is_fraction and not re.match(" ?(?:@|at) ?[0-9]", after(match))
     if is_fraction and not _DATE_BEFORE.search(before(match)):
         return None
     return _date_words(int(match["month"]), int(match["day"]), "")
@@ -149,7 +168,8 @@ def _month(match: re.Match[str]) -> str | None:
     month, rest = match["month"], after(match)
     if month in {"Jan", "Mar", "Jun", "May"}:
         led_to = _MONTH_LEADS.search(before(match)) and not re.match(r" [a-z]+ed\b", rest)
-        if not led_to and not _MONTH_FOLLOWS.match(rest):
+        dotted = match[0].endswith(".")
+        if not (led_to or dotted or _MONTH_FOLLOWS.match(rest)):
             return None
     return _MONTH_OF[month]
 
@@ -168,7 +188,7 @@ _DAY_LEADS = re.compile(
 def _weekday(match: re.Match[str]) -> str | None:
     """ "Sat", "Sun" and "Wed" are weekdays next to a date, a time or another weekday."""
     day, lead = match["day"], before(match)
-    if day in {"Sat", "Sun", "Wed"}:
+    if day in {"Sat", "Sun", "Wed"} and not match[0].endswith("."):
         last = day != "Sun" and lead.strip() and re.match(r"[.,;:!?)]|$", after(match))
         beside = last or _DAY_FOLLOWS.match(after(match)) or _DAY_LEADS.search(lead)
         if not beside or lead.endswith("he "):  # the Sun
@@ -176,17 +196,34 @@ def _weekday(match: re.Match[str]) -> str | None:
     return _WEEKDAY_OF[day]
 
 
-_ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;-]))?"
+_ENDS = r"(?![A-Za-z'])(?:\.(?= ?[A-Za-z0-9,;)=&@-]))?"
 
 _SPANNED = rf"(?:{'|'.join((*_WEEKDAY_OF, *_MONTH_OF, *MONTHS))})[a-z]{{0,6}}"
 _SPAN_BEFORE = re.compile(
-    rf"\b{_SPANNED}\.?(?: [0-9]{{1,2}},?|,? [0-9/]{{3,5}})?(?: [0-9]{{4}})? ?$"
+    rf"\b{_SPANNED}\.?(?: [0-9]{{1,2}}(?:st|nd|rd|th)?,?|,? [0-9/]{{3,5}})?(?: [0-9]{{4}})? ?$"
 )
 
 
 def _year_and_month(match: re.Match[str]) -> str:
     """08/2027"""
     return f"{MONTHS[int(match['month']) - 1]} {_year_words(match['year'])}"
+
+
+def _week(match: re.Match[str]) -> str:
+    """2026-W23"""
+    words = f"week {cardinal_words(match['week'])}, {integer_words(match['year'])}"
+    return f"{words}, day {cardinal_words(match['day'])}" if match["day"] else words
+
+
+_EXPIRES = re.compile(
+    r"\b(?:exp(?:\.|ires?|iry|iration)?(?: date)?|valid (?:thru|through|until|to)|good thru):? $",
+    re.IGNORECASE,
+)
+
+
+def _expiry(match: re.Match[str]) -> str | None:
+    """09/27 on a card"""
+    return _year_and_month(match) if _EXPIRES.search(before(match)) else None
 
 
 def _span(match: re.Match[str]) -> str | None:
@@ -197,10 +234,12 @@ def _span(match: re.Match[str]) -> str | None:
 RULES = (
     rule(rf"--?(?= ?(?:[0-9]{{1,2}} )?{_SPANNED}\b)", _span, SIGN),
     rule(r"(?<![0-9/])(?P<month>0[1-9]|1[0-2])/(?P<year>20[0-9]{2})(?![0-9/])", _year_and_month),
+    rule(r"(?<![0-9/])(?P<month>0[1-9]|1[0-2])/(?P<year>[2-4][0-9])(?![0-9/])", _expiry),
+    rule(r"(?P<year>20[0-9]{2})-W(?P<week>[0-5][0-9])(?:-(?P<day>[1-7]))?(?![0-9A-Za-z-])", _week),
     rule(
         rf"(?P<year>{_YEAR})[-/](?P<month>[01]?[0-9])[-/](?P<day>{_DAY})(?![0-9-])"
         r"(?:[T ](?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
-        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,9})?)?(?:(?P<zone>Z)|(?P<sign>[+-])(?P<ahead>[01][0-9]):?(?P<by>[0-5][0-9]))?"
+        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,9}|,[0-9]{3})?)?(?:(?P<zone>Z)|(?P<sign>[+-])(?P<ahead>[01][0-9]):?(?P<by>[0-5][0-9]))?"
         r"(?![0-9A-Za-z]))?",
         _iso,
     ),
@@ -219,9 +258,15 @@ RULES = (
         _american,
     ),
     rule(
-        r"(?P<day>[0-3]?[0-9])\.(?P<month>[01]?[0-9])\.(?P<year>[12][0-9]{3})(?![0-9]|\.[0-9])",
+        r"(?P<day>[0-3]?[0-9])\.(?P<month>[0-3]?[0-9])\.(?P<year>[12][0-9]{3})(?![0-9]|\.[0-9])",
         _european,
     ),
+    rule(
+        r"(?P<year>(?:19|20)[0-9]{2})(?P<dot>\.?)(?P<month>0[1-9]|1[0-2])(?P=dot)"
+        r"(?P<day>0[1-9]|[12][0-9]|3[01])(?![0-9A-Za-z]|[.,-][0-9])",
+        _plain,
+    ),
+    rule(r"([01]?[0-9])/([0-3]?[0-9])-([01]?[0-9])/([0-3]?[0-9])(?![0-9/])", _slashed_days),
     rule(rf"(?P<month>1[0-2]|0?[1-9])/(?P<day>{_DAY})(?![0-9/])", _slashed_day),
     rule(rf"(?P<day>{_DAY})(?![0-9A-Za-z]|[-.,/:%][0-9])", _last_day),
     rule(

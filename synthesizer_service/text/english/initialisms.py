@@ -13,7 +13,7 @@ from synthesizer_service.text.english.initialism_words import (
     SPELLED,
 )
 from synthesizer_service.text.english.letters import LETTER_NAMES, spell
-from synthesizer_service.text.english.number_words import cardinal_words
+from synthesizer_service.text.english.number_words import cardinal_words, plural_words
 from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, before, rule
 
 MAX_WORD_LETTERS = 40  # that are inspected
@@ -38,7 +38,8 @@ def word_or_letters(word: str) -> str:
         return said
     lower = word.lower()
     spelled = len(lower) == 1 or (lower.upper() in SPELLED and lower.upper() not in SHORT_WORDS)
-    return spell(lower) if spelled or (len(lower) < 4 and not pronounceable(lower)) else lower
+    unsayable = not pronounceable(lower) if len(lower) < 4 else not re.search("[aeiouy]", lower)
+    return spell(lower) if spelled or unsayable else lower
 
 
 def is_spelled(word: str, lead: str = "", rest: str = "") -> bool:
@@ -46,6 +47,10 @@ def is_spelled(word: str, lead: str = "", rest: str = "") -> bool:
     if word in ACRONYMS:
         return False
     among_capitals = _in_capitals(lead, rest)
+    if word == "US" and lead.endswith("THE "):
+        return True
+    if word == "AM" and lead.endswith("I "):
+        return False
     if word in SPELLED:
         return not (among_capitals and word in AMONG_CAPITALS_WORDS)
     lower = word.lower()
@@ -74,9 +79,18 @@ def _is_plain(word: str) -> bool:
     return len(word) > 3 and word not in SPELLED and pronounceable(word.lower())
 
 
+def _is_plural(word: str) -> bool:
+    """True for TVS and CEOS, not for LAS, ITS and AIDS."""
+    if word[-1] != "S" or word[:-1] not in SPELLED or word in SPELLED | ACRONYMS | SHORT_WORDS:
+        return False
+    return len(word) > 3 or not pronounceable(word.lower())
+
+
 def _capitals(match: re.Match[str]) -> str:
     """A word in capitals, with a plural or possessive ending."""
     word, ending = match["word"], match["ending"] or ""
+    if not ending and _is_plural(word):
+        word, ending = word[:-1], "s"  # TVS
     spelled = is_spelled(word, before(match), after(match))
     return (spell(word) if spelled else word) + ending
 
@@ -91,6 +105,7 @@ def _single(match: re.Match[str]) -> str | None:
     letter, lead, rest = match["letter"], before(match), after(match)
     if letter in "Ii":
         alone = not re.search(r"\w", lead) and not re.search(r"\w", rest)
+        alone = alone or re.match(r"/[A-Z]", rest) is not None  # I/O
         return "eye" if alone else letter
     if letter in "Aa":
         return LETTER_NAMES["a"] if _is_letter_a(letter, lead, rest) else letter
@@ -104,7 +119,9 @@ _OPERATOR = "[<>=≤≥≠≈+*/^]"
 
 def _is_letter_a(letter: str, lead: str, rest: str) -> bool:
     if re.match(f" ?{_OPERATOR}", rest) or re.search(f"{_OPERATOR} ?$", lead):
-        return True  # a < b
+        return not lead.endswith("w/ ")  # a < b
+    if rest.startswith("|"):
+        return True  # |a|
     if not re.search(r"\w", lead) and not re.search(r"\w", rest):
         return True  # nothing but "A."
     if letter == "a":
@@ -131,9 +148,14 @@ def _humps(match: re.Match[str]) -> str | None:
     if match[0].startswith(("Mac", "Mc")):
         return None
     parts = _HUMP.findall(match[0])
+    known = _CAPITALS_FIRST.fullmatch(match[0])
+    if known and (known[1] in SAID_AS or known[1] in ACRONYMS or known[1] in SPELLED):
+        parts = [known[1], known[2]]  # JSONschema
     if match["plain"]:
         return " ".join(parts)
-    return " ".join(spell(part) if _is_letters(part) else part for part in parts)
+    return " ".join(
+        SAID_AS.get(part) or (spell(part) if _is_letters(part) else part) for part in parts
+    )
 
 
 def _is_letters(part: str) -> bool:
@@ -152,7 +174,7 @@ def _contraction(match: re.Match[str]) -> str:
 
 def _letters(match: re.Match[str]) -> str:
     """p's and q's, Bs"""
-    return f"{spell(match['letter'])}s"
+    return plural_words(spell(match["letter"]))
 
 
 def _applied(match: re.Match[str]) -> str:
@@ -162,6 +184,7 @@ def _applied(match: re.Match[str]) -> str:
     return f"{spell(match['letter'])} of {said}"
 
 
+_CAPITALS_FIRST = re.compile("([A-Z]{2,8})([a-z]{4,20})")
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 SPECIAL_RULES = (
@@ -187,7 +210,7 @@ SPECIAL_RULES = (
 RULES = (
     rule(r"(?:[A-Za-z]\.){2,8}(?:[A-Za-z](?![A-Za-z0-9]))?(?![A-Za-z0-9])", _dotted, LETTER),
     rule(  # J. K. Rowling
-        r"(?<![A-Za-z0-9'])(?P<letter>[A-Z])\.(?= ?[A-Z]\.| [A-Z][a-z]| [a-z]{3})",
+        r"(?<![A-Za-z0-9'])(?P<letter>[A-Z])\.(?= ?[A-Z]\.| [A-Z][a-z]| [a-z]{3}| @ | \()",
         lambda match: LETTER_NAMES[match["letter"].lower()],
         LETTER,
     ),
@@ -204,12 +227,13 @@ RULES = (
     rule(r"(?<![A-Za-z0-9'])(?P<letter>[A-Za-z])(?![A-Za-z0-9]|'[A-Za-z])", _single, LETTER),
     rule(
         r"(?:(?P<plain>[A-Z]?[a-z]{2,20}(?:[A-Z][a-z]{2,20}){1,6})|[A-Z][a-z]{2,20}[A-Z]{2,5}"
+        r"|[A-Z]{2,6}(?:[A-Z][a-z]{3,20}){1,6}"
         r"|[a-z][A-Z]{2,5})(?![A-Za-z0-9])",
         _humps,
         LETTER,
     ),
     rule(r"(?P<word>[A-Z]{1,8})'(?P<ending>S|T|LL|RE|VE|D|M)(?![A-Za-z0-9])", _contraction, LETTER),
-    rule(r"(?<![A-Za-z0-9'])(?P<letter>[b-hj-z])'s(?![A-Za-z])", _letters, LETTER),
+    rule(r"(?<![A-Za-z0-9'])(?P<letter>[b-hj-zA-HJ-Z])'s(?![A-Za-z])", _letters, LETTER),
     rule(r"(?<![A-Za-z0-9'])(?P<letter>[BDFGJKLPQRTVWXZ])s(?![A-Za-z])", _letters, LETTER),
     rule(r"(?P<word>[A-Z]{2,6})(?P<ending>'?s)?(?![A-Za-z0-9])", _capitals, LETTER),
     rule(  # html

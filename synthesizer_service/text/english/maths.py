@@ -6,6 +6,7 @@ from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import (
     cardinal_words,
     ordinal_words,
+    paired_words,
     plural_words,
 )
 from synthesizer_service.text.english.numbers import NUMBER, number_words
@@ -87,6 +88,12 @@ def _fraction(match: re.Match[str]) -> str | None:
     return f"{cardinal_words(match['over'])} over {cardinal_words(match['under'])}"
 
 
+def _fractions(match: re.Match[str]) -> str | None:
+    """1/4-1/2 cup"""
+    low, high = fraction_words(None, match[1], match[2]), fraction_words(None, match[3], match[4])
+    return f"{low} to {high}" if low and high else None
+
+
 def fraction_words(whole: str | None, over: str, under: str) -> str | None:
     """ "2 1/2" -> "two and a half". None for anything but a fraction below one: 24/7, 9/11."""
     if under not in _DENOMINATORS or not 0 < int(over) < int(under):
@@ -127,7 +134,7 @@ def _scientific(match: re.Match[str]) -> str:
 
 def _power(match: re.Match[str]) -> str | None:
     exponent, lead = match[1].strip("(){}"), before(match)
-    if not re.search(r"[A-Za-z0-9)\]]$", lead):
+    if not re.search(r"[A-Za-z0-9)\]α-ω]$", lead):
         return None
     if re.search(r"[a-z]{4}$", lead):
         return ""  # a footnote mark
@@ -165,8 +172,9 @@ _OPERAND = r"[-−+]?[$€£¥₩.]?[0-9]"
 
 
 _MENU_BEFORE = re.compile(
-    r"(?:\b(?:to|click|open|select|choose|tap|under|in|see|via|Settings|File|Edit|View|Tools|Help|"
-    r"Preferences|Menu|Options)|[>›»→] ?(?:[A-Z]\w* ){0,2}[A-Z]\w*) (?:[A-Z]\w* ?){0,3}$"
+    r"(?:\b(?i:to|click|open|select|choose|tap|under|in|see|via|Settings|File|Edit|View|Tools|Help|"
+    r"Preferences|Menu|Options)|[>›»→] ?(?:[A-Z]\w* ){0,2}[A-Z]\w*) "
+    r"(?:[\"']?[A-Z]\w*[\"']? ?){0,3}$"
 )
 
 
@@ -204,6 +212,8 @@ def _pressure(match: re.Match[str]) -> str | None:
     upper, lower = match["upper"], match["lower"]
     if not 250 > int(upper) > int(lower) >= 40:
         return None
+    if re.match(r" (?:split|mix|blend|ratio|odds|chance|vote|rule)\b", after(match)):
+        return f"{cardinal_words(upper)} {cardinal_words(lower)}"
     unit = " millimeters of mercury" if match["unit"] else ""
     return f"{cardinal_words(upper)} over {cardinal_words(lower)}{unit}"
 
@@ -213,34 +223,17 @@ def _timbers(match: re.Match[str]) -> str:
     return f"{cardinal_words(match[1])} by {plural_words(cardinal_words(match[2]))}"
 
 
-_FUNCTIONS = {
-    "sin": "sine",
-    "cos": "cosine",
-    "tan": "tangent",
-    "log": "log",
-    "ln": "natural log",
-    "exp": "exp",
-}
-
-
-def _function(match: re.Match[str]) -> str:
-    argument, degree = match["argument"].removesuffix("°"), match["argument"].endswith("°")
-    said = cardinal_words(argument) if argument.isdecimal() else spell(argument)
-    return f"{_FUNCTIONS[match['name']]} of {said}{' degrees' if degree else ''}"
-
-
-def _factorial(match: re.Match[str]) -> str | None:
-    return "factorial" if re.search(r"[a-z] ?[-+] ?[a-z0-9]\)$", before(match)) else None
-
-
-def _derivative(match: re.Match[str]) -> str:
-    """f'(x), y'' + y"""
-    prime = "prime" if len(match["primes"]) == 1 else "double prime"
-    of = f" of {spell(match['argument'])}" if match["argument"] else ""
-    return f"{spell(match['name'])} {prime}{of}"
-
-
 _SYMBOLS = {
+    "∠": "angle",
+    "⊥": "is perpendicular to",
+    "∥": "is parallel to",
+    "≡": "is equivalent to",
+    "∝": "is proportional to",
+    "∧": "and",
+    "∨": "or",
+    "∇": "del",
+    "⇔": "if and only if",
+    "↔": "to and from",
     "⊂": "is a subset of",
     "⊆": "is a subset of",
     "∉": "is not in",
@@ -265,21 +258,6 @@ def _first_arrow(match: re.Match[str]) -> str | None:
 
 RULES = (
     rule(
-        rf"(?P<name>{'|'.join(_FUNCTIONS)})\((?P<argument>[a-z]|[0-9]{{1,4}}°?)\)",
-        _function,
-        LETTER,
-    ),
-    rule(r"([0-9]{1,3})!(?= ?[=+*/×]|\))", lambda match: f"{cardinal_words(match[1])} factorial"),
-    rule(r"([a-z])!(?= ?[=+*/×(])", lambda match: f"{spell(match[1])} factorial", LETTER),
-    rule(  # b[i-1]
-        r"(?<=[\[(])([a-z])-([0-9])(?=[\])])",
-        lambda match: f"{spell(match[1])} minus {cardinal_words(match[2])}",
-        LETTER,
-    ),
-    rule(r"(?<=\))!(?= ?[=+*/×)]|$)", _factorial, SIGN),
-    rule(r"(?P<name>[a-z])(?P<primes>'{1,2})\((?P<argument>[a-z])\)", _derivative, LETTER),
-    rule(r"(?P<name>[a-z])(?P<primes>'{1,2})(?P<argument>)(?= [=+*/-] )", _derivative, LETTER),
-    rule(
         r"(?<![0-9/.,])(?P<over>[0-9]{1,3}(?:\.[0-9]{1,2})?)/(?P<under>[0-9]{1,3})(?![0-9/]|[.,][0-9])",
         _share,
     ),
@@ -290,13 +268,14 @@ RULES = (
         r"(?P<unit> ?mm ?Hg\b)?",
         _pressure,
     ),
+    rule(r"(?<![0-9/-])([0-9]{1,2})/([0-9]{1,2})-([0-9]{1,2})/([0-9]{1,2})(?![0-9/-])", _fractions),
     rule(rf"(?P<amount>{NUMBER})[eE](?P<exponent>[-−+]?[0-9]{{1,4}})(?![0-9A-Za-z])", _scientific),
     rule(
         r"(?:(?P<whole>[0-9]{1,4})[ -]|(?<![0-9][/:-]))(?P<over>[0-9]{1,3})/(?P<under>[0-9]{1,4})"
         r"(?![0-9/:]|[.,][0-9]|-(?![0-9]{1,2}(?: ?[0-9]/[0-9])? [a-z])[0-9])",
         _fraction,
     ),
-    rule(r"(?<!:)([0-9]{1,4}):([0-9]{1,4})(?![0-9:])", _ratio),
+    rule(r"(?<!:)([0-9]{1,4}):([0-9]{1,3}(?:,[0-9]{3}){1,3}|[0-9]{1,4})(?![0-9:])", _ratio),
 )
 SIGN_RULES = (
     rule(r"\^(?P<charge>[0-9]?[+-])(?![0-9A-Za-z(])", _charge, SIGN),
@@ -312,10 +291,18 @@ SIGN_RULES = (
     ),
     rule(r"[>›»→]", _menu, SIGN),
     rule(r"(?<![<>=!~-])(?:<=|>=|==|!=|~=|[<>=])(?![<>=])|[≤≥≠≈]", _comparison, SIGN),
+    rule(r"→(?= *$)", "", SIGN),
     rule(r"(?<![^ ])→(?= ?\w)(?<!\w )", _first_arrow, SIGN),
     rule(r"(?<![-<])->(?=[ \w])|→|(?<=[\w)] )=>(?= [\w({])", "to", SIGN),
     rule(r"(?<=[\"'mnt] )[×](?= ?[0-9])|(?<=[0-9]{3})×(?=[0-9]{3})", "by", SIGN),
     rule(r"(?<=[0-9])×(?=[0-9]{2,4} ?m\b)", "by", SIGN),  # 4×100 m
+    rule(  # 25.4 × 20.3 × 10.2 cm
+        r"(?<=[0-9] )×(?= [0-9.]{1,7}(?: × [0-9.]{1,7})? ?(?:[cmkd]?m|in|ft|px|inches|pixels)\b)",
+        "by",
+        SIGN,
+    ),
+    rule(r"(?<= [A-Za-z] )\*(?= [A-Za-z0-9](?![A-Za-z0-9]))", "times", SIGN),  # a * b
+    rule(r"(?:(?<=^[A-Za-z] ))\*(?= [A-Za-z0-9](?![A-Za-z0-9]))", "times", SIGN),
     rule(r"(?<=[0-9] )[*×](?= ?[0-9])|(?<=[0-9])[*×](?= ?[0-9])|×", "times", SIGN),
     rule(r"(?<=[0-9)] )/(?= [0-9.,]{1,12}(?![0-9.,]| ?[A-Za-z°%]))|÷", "divided by", SIGN),
     rule(r"(?<=[\[(][a-z])-(?=[0-9a-z][\])])|(?<=\([a-z] )-(?= [0-9a-z]\))", "minus", SIGN),
@@ -338,7 +325,7 @@ SIGN_RULES = (
     rule(r"~(?= ?[$€£]?[0-9])(?![0-9]{1,3}~)", "about", SIGN),
     rule(rf"[{''.join(GREEK)}]", lambda match: GREEK[match[0]], SIGN),
 )
-_AMOUNT_AFTER = r" [0-9.]{1,6} ?(?:mc?g|kg|g|m[lL]|L|[GTM]B|k?W|V|tablets?)\b"  # not a length
+_AMOUNT_AFTER = r" ?[0-9.]{1,6} ?(?:mc?g|kg|g|m[lL]|L|[GTM]B|k?W|V|tablets?)\b"  # not a length
 _EQUATED = r"(?: ?[-+*/x×] ?[0-9.]{1,6}){0,3} ?="  # 6 x 7 = 42
 BETWEEN_NUMBERS = (
     rule(rf"(?<=[0-9] )[xX](?= [0-9.]{{1,6}}{_EQUATED})", "times", LETTER),
@@ -355,7 +342,10 @@ BETWEEN_NUMBERS = (
         "times",
         LETTER,
     ),
-    rule(r"(?<=[0-9]\" [WDHL] )[xX](?= [0-9])", "by", LETTER),
+    rule(  # 2x500mg
+        rf"([1-9])[xX](?={_AMOUNT_AFTER})", lambda match: f"{cardinal_words(match[1])} times"
+    ),
+    rule(r"(?:(?<=[0-9]\" [WDHL] )|(?<=[0-9]\"[WDHL] ))[xX](?= [0-9])", "by", LETTER),
     rule(r"([1-9])[xX]([1-9])s(?![A-Za-z0-9])", _timbers),
     rule(r"(?<=[0-9] )[xX](?= [$€£¥₩])", "times", LETTER),
     rule(
@@ -363,7 +353,11 @@ BETWEEN_NUMBERS = (
         "by",
         LETTER,
     ),
+    rule(r"([1-9][0-9]?) [xX](?= [A-Z][a-z])", lambda match: cardinal_words(match[1])),
     rule(r"([1-9])[xX](?= [A-Z])", lambda match: cardinal_words(match[1])),  # 2x HDMI
+    rule(  # a processor's 5800X
+        r"([1-9][0-9]{2,3})X(?![A-Za-z0-9])", lambda match: f"{paired_words(match[1])} {spell('X')}"
+    ),
     rule(
         r"([0-9]{1,4}(?:\.[0-9]{1,3})?)[xX](?![A-Za-z0-9])",
         lambda match: f"{number_words(match[1])} times",

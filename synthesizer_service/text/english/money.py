@@ -6,7 +6,16 @@ from typing import NamedTuple
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import cardinal_words
 from synthesizer_service.text.english.numbers import NUMBER, plain_words, quantity
-from synthesizer_service.text.english.rules import DIGIT, LETTER, SIGN, after, any_of, before, rule
+from synthesizer_service.text.english.rules import (
+    DIGIT,
+    LETTER,
+    SIGN,
+    after,
+    any_of,
+    before,
+    is_attributive,
+    rule,
+)
 
 
 class Currency(NamedTuple):
@@ -23,6 +32,7 @@ _EURO = Currency("euro", "euros", "cent", "cents")
 _POUND = Currency("pound", "pounds", "penny", "pence")
 _YEN = Currency("yen", "yen")
 _WON = Currency("won", "won")
+_RAND = Currency("rand", "rand", "cent", "cents")
 _RUPEE = Currency("rupee", "rupees", "paisa", "paise")
 
 SIGNS = {
@@ -63,6 +73,7 @@ _PREFIXES = {  # of $
 }
 _CODES = {
     "USD": _PREFIXES["US"],
+    "US$": _PREFIXES["US"],
     "EUR": _EURO,
     "GBP": _POUND,
     "JPY": _YEN,
@@ -85,8 +96,33 @@ _CODES = {
     "zl": Currency("zloty", "zlotys"),
     "BRL": _PREFIXES["R"],
     "MXN": Currency("Mexican peso", "Mexican pesos"),
+    "kr": Currency("krone", "kroner"),
+    "CZK": Currency("koruna", "koruna"),
+    "Kc": Currency("koruna", "koruna"),
+    "HUF": Currency("forint", "forints"),
+    "Ft": Currency("forint", "forints"),
+    "TL": SIGNS["₺"],
+    "RUB": SIGNS["₽"],
+    "UAH": SIGNS["₴"],
+    "ILS": SIGNS["₪"],
+    "NIS": SIGNS["₪"],
+    "THB": SIGNS["฿"],
+    "VND": SIGNS["₫"],
+    "NGN": SIGNS["₦"],
+    "IDR": Currency("rupiah", "rupiah"),
+    "Rp": Currency("rupiah", "rupiah"),
+    "MYR": Currency("ringgit", "ringgit"),
+    "TWD": _PREFIXES["NT"],
+    "ZAR": _RAND,
+    "AED": Currency("dirham", "dirhams"),
+    "SAR": Currency("riyal", "riyals"),
+    "EGP": Currency("Egyptian pound", "Egyptian pounds"),
+    "KES": Currency("Kenyan shilling", "Kenyan shillings"),
     "BTC": SIGNS["₿"],
+    "ETH": Currency("ether", "ether"),
 }
+_WHOLE_ONLY = frozenset(map(_CODES.get, ("IDR", "VND", "HUF", "KRW", "JPY")))
+"""Currencies without cents, so that 50.000 of them is a grouped number."""
 _NAMES = {"euro": _EURO, "euros": _EURO}
 
 _SCALES = {
@@ -118,6 +154,18 @@ _PER = {
     "pp": "person",
     "sq ft": "square foot",
     "kWh": "kilowatt hour",
+    "MWh": "megawatt hour",
+    "bbl": "barrel",
+    "pc": "piece",
+    "pcs": "piece",
+    "bu": "bushel",
+    "ac": "acre",
+    "sqft": "square foot",
+    "ft": "foot",
+    "t": "ton",
+    "L": "liter",
+    "l": "liter",
+    "min": "minute",
     "GB": "gigabyte",
     "MB": "megabyte",
 }
@@ -126,11 +174,15 @@ _WORDS_PER = (
     "minute|bottle|cup|dozen"
 )
 _SCALED = (
-    r"(?:[ -]?(?P<scale>[tT]housand|[mM]illion|[bB]illion|[tT]rillion)\b"
+    r"(?:[ -]?(?P<scale>[tT]housand|[mM]illion|[bB]illion|[tT]rillion|[lL]akh|[cC]rore)\b"
     rf"|(?P<suffix>{any_of(' '.join(_SCALES))})(?![A-Za-z0-9]))?"
 )
 _RANGE = rf"(?P<low>{NUMBER})(?P<low_suffix>{any_of(' '.join(_SCALES))})?(?:-| - | to )"
-_RATE = rf"(?: ?/ ?(?P<per>{'|'.join(_PER)}|{_WORDS_PER})\b(?:\.(?=[,;:)]))?)?"
+_ROUND = r"(?:(?:[.,]--?|/-)(?![0-9A-Za-z-]))?"  # CHF 50.-, Rs.250/-
+_RATE = (
+    rf"{_ROUND}(?: ?/ ?(?P<per>{'|'.join(_PER)}|{_WORDS_PER})\b(?:\.(?= ?[a-z,;:)+&@]))?"
+    r"|-(?P<each>an?-[a-z]{2,9})\b)?"
+)
 _SIGN = f"[{''.join(SIGNS).replace('¢', '')}]"
 _NOTE_AFTER = re.compile(r" (?:bill|note|coin|question|deal|prize|gift|fine|fee|cap)s?\b")
 _ENDS = r"(?![0-9]|[.,][0-9])"
@@ -144,7 +196,7 @@ def _prefixed(match: re.Match[str]) -> str:
     words = _amount_words(currency, match)
     if country and sign != "$":
         words = f"{country} {words}"
-    if _NOTE_AFTER.match(after(match)):
+    if _NOTE_AFTER.match(after(match)) or is_attributive(match):
         words = words.removesuffix("s")  # a five dollar bill
     return ("minus " if match["minus"] or match["inner_minus"] else "") + words
 
@@ -153,8 +205,10 @@ def _coded(match: re.Match[str]) -> str:
     return _amount_words(_CODES[match["code"]], match)
 
 
-def _suffixed(match: re.Match[str]) -> str:
+def _suffixed(match: re.Match[str]) -> str | None:
     sign = match["sign"]
+    if sign in {"Ft", "Rs"} and len(match["amount"]) < 3:
+        return None  # feet, the three Rs
     return _amount_words(SIGNS.get(sign) or _CODES.get(sign) or _NAMES[sign], match)
 
 
@@ -165,6 +219,8 @@ def _amount_words(currency: Currency, match: re.Match[str]) -> str:
     if low := found.get("low"):
         low_scale = _SCALES.get(found["low_suffix"] or "", "")
         words = f"{plain_words(low)} {low_scale}".strip() + f" to {words}"
+    if each := found.get("each"):  # $20-a-month
+        return f"{words.removesuffix('s')} {each.replace('-', ' ')}"
     if per := found.get("per"):
         per = _PER.get(per, per)
         words += " each" if per == "each" else f" per {per}"
@@ -172,7 +228,8 @@ def _amount_words(currency: Currency, match: re.Match[str]) -> str:
 
 
 def _counted_words(currency: Currency, written: str, scale: str) -> str:
-    if currency is _EURO and re.fullmatch(r"[0-9]{1,3}\.[0-9]{2}0", written):
+    grouped = currency is _EURO and re.fullmatch(r"[0-9]{1,3}\.[0-9]{2}0", written)
+    if grouped or (currency in _WHOLE_ONLY and re.fullmatch(r"[0-9]{1,3}\.[0-9]{3}", written)):
         written = written.replace(".", "")  # €1.000 is grouped
     amount = quantity(written)
     if scale:
@@ -201,9 +258,46 @@ def _bare_sign(match: re.Match[str]) -> str:
     return "" if match[0] == "$" and is_tex else SIGNS[match[0]].one
 
 
+def _negative(match: re.Match[str]) -> str | None:
+    """($1,234.50) and (45.00), alone in a cell of an account, and $(500)"""
+    sign, amount = match["sign"] or match["before"], match["amount"]
+    alone = re.search(r"(?:^|[:|] )$", before(match)) and re.match(r" ?(?:$|\|)", after(match))
+    is_amount = sign or re.search(r"[.,][0-9]{2}$|,", amount)
+    if not (match["before"] or (alone and is_amount)):
+        return None
+    return f"minus {_counted_words(SIGNS[sign], amount, '') if sign else plain_words(amount)}"
+
+
+def _for_each(match: re.Match[str]) -> str | None:
+    """£5.50pp"""
+    return "per person" if _AMOUNT_BEFORE.search(before(match)) else None
+
+
+def _per_number(match: re.Match[str]) -> str | None:
+    """$0.02/1K tokens"""
+    return "per" if _AMOUNT_BEFORE.search(before(match)) else None
+
+
+_AMOUNT_BEFORE = re.compile(r"[$€£][0-9]{1,6}(?:[.,][0-9]{1,6})? ?$")
 _CODE = any_of(" ".join(_CODES))
 
 RULES = (
+    rule(
+        rf"(?P<before>{_SIGN}?)\((?P<sign>{_SIGN}?) ?(?P<amount>{NUMBER})\)",
+        _negative,
+        SIGN,
+    ),
+    rule(r"pp(?![A-Za-z0-9])", _for_each, LETTER),
+    rule(  # R12.50
+        r"R(?P<amount>[0-9]{1,3}(?:,[0-9]{3}){0,3}\.[0-9]{2})(?![0-9])",
+        lambda match: _counted_words(_RAND, match["amount"], ""),
+        LETTER,
+    ),
+    rule(r"/(?=[0-9])", _per_number, SIGN),
+    rule(r"([1-9])/(?=[$€£][0-9])", lambda match: f"{cardinal_words(match[1])} for"),  # 3/$5
+    rule(  # 99c
+        r"([1-9][59])c(?![A-Za-z0-9.])", lambda match: f"{cardinal_words(match[1])} cents"
+    ),
     rule(
         rf"(?P<minus>(?<![0-9A-Za-z])[-−])?(?P<country>US|AU?|CA?|NZ|HK|NT|S|R)?(?P<sign>{_SIGN}) ?"
         rf"(?P<inner_minus>[-−])?(?:{_RANGE}(?P=sign)? ?)?(?P<amount>{NUMBER}){_ENDS}{_SCALED}"
@@ -219,6 +313,7 @@ RULES = (
     ),
     rule(
         rf"(?:{_RANGE})?(?P<amount>{NUMBER}){_SCALED} ?"
+        rf"(?:[.,]-- ?|[.,]- ?)?"
         rf"(?P<sign>[{''.join(SIGNS)}](?![0-9])|(?:{_CODE}|euros?)(?![A-Za-z0-9])){_RATE}",
         _suffixed,
         DIGIT,

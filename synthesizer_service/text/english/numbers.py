@@ -101,8 +101,14 @@ def _minus(match: re.Match[str]) -> str | None:
 
 def _to(match: re.Match[str]) -> str | None:
     """The dash of a range or a score, not of a code such as 1-2-3."""
-    if re.search(r"(?:[0-9]-|[A-Za-z])[0-9.,]{1,9}$", before(match)):
+    lead = before(match)
+    if re.search(r"\bpp\.[0-9]{1,4}$", lead):
+        return "to"
+    if re.search(r"(?:[0-9]-|[A-Za-z])[0-9.,]{1,9}$", lead):
         return None
+    halves = re.search("[^0-9](50|24)$", f" {lead}")
+    if halves and re.match({"50": "50", "24": "7"}[halves[1]] + r"(?![0-9.,%])", after(match)):
+        return ""  # 50-50, 24-7
     return None if re.match(r"[0-9.,]{1,9}-[0-9]", after(match)) else "to"
 
 
@@ -137,7 +143,7 @@ _DECADE_BEFORE = re.compile(
 
 _DECADE_AFTER = re.compile(
     r" (?:music|hits|style|movies?|films?|fashion|vibes?|era|pop|rock|disco|party|themed|kids?|"
-    r"retro|nostalgia|songs?|tunes|hair|synth\w{0,4})\b"
+    r"retro|nostalgia|show|shows|sitcoms?|child|babies|songs?|tunes|hair|synth\w{0,4})\b"
 )
 
 
@@ -154,9 +160,14 @@ _SOFTWARE_BEFORE = re.compile(
 )
 
 
-def _ages(match: re.Match[str]) -> str | None:
-    """under-5s"""
-    if not re.search(r"\b(?:[Uu]nder|[Oo]ver)[- ]$", before(match)):
+PLURAL_BEFORE = re.compile(
+    r"\b(?:under|over|two|three|four|five|six|several|some|few|size)[- ]$", re.IGNORECASE
+)
+
+
+def _several(match: re.Match[str]) -> str | None:
+    """free for under-5s, two 5s"""
+    if not PLURAL_BEFORE.search(before(match)):
         return None
     return plural_words(cardinal_words(match[1]))
 
@@ -188,6 +199,12 @@ SIGN_RULES = (
     rule(r"(?<=[0-9],)-(?=[0-9]{1,3}\.[0-9]{3})", "minus", SIGN),  # 37.7749,-122.4194
     rule(r"(?<=[0-9%°])--?(?=[$€£¥₩]?\.?[0-9])", _to, SIGN),
     rule(r"(?:(?<=[0-9]0s)|(?<=[0-9](?:st|nd|rd|th)))--?(?='?[0-9])", "to", SIGN),
+    rule(r"(?<=Q[1-4])-(?=Q[1-4])|(?<=H[12])-(?=H[12])", "to", SIGN),
+    rule(r"(?<=[0-9][a-z])-(?=[a-z](?![A-Za-z0-9]))", "to", SIGN),  # Fig. 2a-c
+    rule(r"(?:(?<=[ap]\.m\.)|(?<=[0-9][ap]m))--?(?=noon|midnight)", "to", SIGN),
+    rule(r"(?<=[0-9][ap])--?(?=[0-9]{1,2}(?::[0-9]{2})?[ap])", "to", SIGN),  # 7:05a-10:20a
+    rule(r"(?:(?<=mos\.)|(?<=yrs\.)|(?<=hrs\.)|(?<=lbs\.)|(?<=min\.))--?(?=[0-9])", "to", SIGN),
+    rule(r"(?:(?<=BC)|(?<=BCE)|(?<=AD)|(?<=CE))--?(?=AD |[0-9])", "to", SIGN),
     rule(r"(?<=[0-9%°])--?(?=[-−'][0-9])|(?<=noon|ight)--?(?=[0-9])", "to", SIGN),
     rule(
         r"(?:(?<=[0-9] [ap]\.m\.)|(?<=[0-9][APap][Mm])|(?<=[0-9] [APap][Mm]))--?(?=[0-9])",
@@ -202,7 +219,7 @@ RULES = (
         lambda match: ordinal_words(match[1].replace(",", "")),
     ),
     rule(r"([1-9][0-9]{2}0|[1-9]0)'?s(?![A-Za-z0-9])", _decade),
-    rule(r"([0-9]{1,2})s(?![A-Za-z0-9])", _ages),
+    rule(r"([0-9]{1,2})s(?![A-Za-z0-9])", _several),
     rule(  # B-52s
         r"(?<=[A-Z]-)([0-9]{2,3})s(?![A-Za-z0-9])",
         lambda match: plural_words(cardinal_words(match[1])),

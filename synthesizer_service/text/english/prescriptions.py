@@ -16,10 +16,26 @@ _DAILY = {
     "QHS": "at bedtime",
     "qHS": "at bedtime",
     "qhs": "at bedtime",
+    "q.d.": "once a day",
+    "b.i.d.": "twice a day",
+    "t.i.d.": "three times a day",
+    "q.i.d.": "four times a day",
+    "p.r.n.": "as needed",
+    "p.o.": "by mouth",
+    "p.c.": "after meals",
+    "a.c.": "before meals",
+    "q.h.s.": "at bedtime",
+    "qd": "once a day",
+    "bid": "twice a day",
+    "tid": "three times a day",
+    "qid": "four times a day",
+    "po": "by mouth",
 }
 _DOSE_BEFORE = re.compile(
-    r"[0-9](?: ?(?:m?c?g|m[lL]|units?|U|tab(?:let)?s?|cap(?:sule)?s?|drops?|puffs?))?\.?"
-    r"(?: (?:PO|IM|IV|SC|BID|TID|QID|daily|q[0-9-]{1,5}h)){0,2},? $"
+    r"[0-9](?: ?(?:m?c?g|m[lL]|units?|U|tab(?:let)?s?\.?|cap(?:sule)?s?|drops?|puffs?|tsp|tbsp)"
+    r"(?:/kg|/day)?)?\.?\)?"
+    r"(?: (?:PO|IM|IV|SC|BID|TID|QID|daily|q[0-9-]{1,5}h|po|bid|tid|qid|[pbtq]\.(?:[io]\.)?d?\.?))"
+    r"{0,2},? $"
 )
 _PERIODS = {"h": "hour", "d": "day", "wk": "week"}
 
@@ -45,7 +61,7 @@ def _course(match: re.Match[str]) -> str | None:
 
 
 _COURSE_BEFORE = re.compile(
-    r"\b(?:day|daily|BID|TID|QID|PRN|prn|PO|[Qq][0-9]{1,2}[hd]|hours|bedtime|night|meals?|needed)"
+    r"\b(?:[pbtqa]\.[iorhc]\.(?:[dns]\.)?|day|daily|BID|TID|QID|PRN|prn|PO|[Qq][0-9]{1,2}[hd]|hours|bedtime|night|meals?|needed)"
     r",? ?$"
 )
 

@@ -36,7 +36,15 @@ def _flags(match: re.Match[str]) -> str | None:
     return f"dash {spell(match[1])}" if _COMMAND_BEFORE.search(before(match)) else None
 
 
+def _prompt(match: re.Match[str]) -> str | None:
+    """The $ of a shell before a command."""
+    return None if before(match).strip() else ""
+
+
 RULES = (
+    rule(r"\$ (?=[a-z./])", _prompt, SIGN),
+    rule(r"ssh(?= [a-z0-9-])", spell("ssh"), LETTER),
+    rule(r"(?<=[+-])Del(?![A-Za-z0-9])", "delete", LETTER),
     rule(r"(?<= )-([A-Za-z]{1,4})(?![A-Za-z0-9-])", _flags, SIGN),
     rule(r"\[[0-9:]{4,8}<[^\]\n]{1,40}\]", "", SIGN),  # of a progress bar
     rule(r"\+{1,80}-{0,80}(?= |$)|-{1,80}(?= |$)", _changed, SIGN),

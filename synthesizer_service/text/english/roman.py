@@ -7,7 +7,7 @@ from synthesizer_service.text.english.number_words import (
     integer_words,
     ordinal_words,
 )
-from synthesizer_service.text.english.rules import LETTER, after, any_of, before, rule
+from synthesizer_service.text.english.rules import LETTER, SIGN, after, any_of, before, rule
 
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _CANONICAL = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
@@ -22,7 +22,7 @@ _RULERS = any_of(
     "Margaret Margrethe Isabella Artaxerxes Antiochus Thutmose Amenhotep Michael Albert"
 )
 _COUNTED = any_of(
-    "War Wars Chapter chapter Part part Section section Act act Scene scene Volume volume "
+    "War Wars Bk. bk. Chapter chapter Part part Section section Act act Scene scene Volume volume "
     "Vol. vol. Art. art. Sec. sec. Ch. ch. Pt. pt. Book book Phase phase Type type Level level "
     "Class class Title Article article "
     "Figure figure Fig. fig. Table table Appendix appendix Stage stage Grade grade Episode "
@@ -57,7 +57,12 @@ def value_of(numeral: str) -> int:
 
 _TITLE_BEFORE = re.compile(r"\b(?:The|Final|Street|Rocky|Star|Grand) ")
 _PERSON_FOLLOWS = re.compile(r"[.,;)']|$| (?:was|is|and|of|said|has|had)\b")
-_PAGE_BEFORE = re.compile(r"\b(?:pp?\.|pages?|[Ss]cene|[Aa]ct|[Pp]art|[Cc]hapter) $")
+_PAGE_BEFORE = re.compile(
+    r"\b(?:pp?\.|pages?|[Ss]cene|[Aa]ct|[Pp]art|[Cc]hapter) (?:[ivxl]{1,8}(?:-| to | and |, ))?$"
+)
+_SPAN_BEFORE = re.compile(
+    rf"\b(?:{_COUNTED}|pp?\.|pages?|Chapters|Parts|Acts|Books) [IVXLivxl]{{1,8}}$"
+)
 
 
 def _numeral(match: re.Match[str]) -> str | None:
@@ -77,6 +82,8 @@ def _numeral(match: re.Match[str]) -> str | None:
         return integer_words(value)  # MCMXCIX
     if len(numeral) < 2 or int(value) > 39 or numeral in {"XX", "XXX"}:
         return None
+    if not lead.strip() and re.match(r"\.? *$|[.:)] [A-Z]", rest):  # a heading
+        return cardinal_words(value)
     if re.search(r"[IVX](?:-| and | or | to | & |, )$", lead):
         return cardinal_words(value)
     if not _NAME_BEFORE.search(lead):
@@ -103,7 +110,30 @@ def _page(match: re.Match[str]) -> str | None:
     return cardinal_words(str(value)) if value and _PAGE_BEFORE.search(before(match)) else None
 
 
+def _list_number(match: re.Match[str]) -> str | None:
+    """ii. Second"""
+    return None if before(match).strip() else cardinal_words(str(value_of(match[0].upper())))
+
+
+def _span(match: re.Match[str]) -> str | None:
+    """The dash of chapters IV-VI."""
+    return "to" if _SPAN_BEFORE.search(before(match)) else None
+
+
+def _world_war(match: re.Match[str]) -> str:
+    """WW I, W.W. II"""
+    return f"world war {cardinal_words(str(len(match[1])))}"
+
+
 RULES = (
+    rule(r"W\.?W\.? ?(I{1,2})(?![A-Za-z0-9])", _world_war, LETTER),
+    rule(r"(?:i{1,3}|iv|vi{0,3}|ix)(?=[.)] [A-Z])", _list_number, LETTER),
+    rule(  # XIXth
+        r"([IVX]{1,6})(?:st|nd|rd|th)(?![A-Za-z0-9])",
+        lambda match: ordinal_words(str(value_of(match[1]))) if value_of(match[1]) else None,
+        LETTER,
+    ),
+    rule(r"-(?=[IVXLivxl]{1,8}(?![A-Za-z0-9]))", _span, SIGN),
     rule(r"[IVXLCDM]{1,15}(?![A-Za-z0-9])", _numeral, LETTER),
     rule(r"[ivxl]{1,8}(?![A-Za-z0-9])", _page, LETTER),
 )

@@ -43,6 +43,18 @@ def after(match: re.Match[str]) -> str:
     return match.string[match.end() : match.end() + CONTEXT]
 
 
+_ARTICLE_BEFORE = re.compile(r"\b(?:[Aa]n?|[Aa]nother) $")
+_NOUN_AFTER = re.compile(
+    r" (?!(?:a|an|and|apart|at|away|by|each|for|from|in|is|of|on|or|per|than|to|was|with)\b)"
+    r"[a-z]{2}"
+)
+
+
+def is_attributive(match: re.Match[str]) -> bool:
+    """True for a measure before a noun: the "5 km" of "a 5 km run"."""
+    return bool(_ARTICLE_BEFORE.search(before(match)) and _NOUN_AFTER.match(after(match)))
+
+
 def any_of(words: str) -> str:
     """A regular expression for any of the space-separated words, the longest first."""
     return "|".join(sorted(map(re.escape, words.split()), key=len, reverse=True))

@@ -55,6 +55,7 @@ _BOOKS = {
     "Rev": "Revelation",
 }
 _FULL = "Samuel Kings Chronicles Corinthians Thessalonians Timothy Peter John Maccabees"
+_NAMES = " ".join((*_BOOKS, *_BOOKS.values(), "Acts Ruth Ezra Esther Job Joel Amos Jude Luke"))
 _ORDER = {"1": "first", "2": "second", "3": "third"}
 
 
@@ -67,7 +68,7 @@ def _verses(match: re.Match[str]) -> str:
 
 
 _REFERENCE = (
-    r" (?P<chapter>[0-9]{1,3}):(?P<verse>[0-9]{1,3})(?:-(?P<last>[0-9]{1,3}))?"
+    r" (?P<chapter>[0-9]{1,3}):(?P<verse>[1-9][0-9]{0,2})(?:-(?P<last>[0-9]{1,3}))?"
     r"(?![0-9A-Za-z:]|[ ]?[ap]\.?m\b)"
 )
 RULES = (
@@ -76,5 +77,11 @@ RULES = (
         _verses,
         DIGIT,
     ),
-    rule(rf"(?P<order>)(?P<book>{any_of(' '.join(_BOOKS))})\.?{_REFERENCE}", _verses, LETTER),
+    rule(rf"(?P<order>)(?P<book>{any_of(_NAMES)})\.?{_REFERENCE}", _verses, LETTER),
+    rule(r"Pss?\.(?= ?[0-9])", "psalm", LETTER),
+    rule(
+        rf"(?P<order>)(?P<book>Surah|Sura|Quran|Qur'an|Koran){_REFERENCE}",
+        _verses,
+        LETTER,
+    ),
 )

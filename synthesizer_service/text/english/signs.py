@@ -2,6 +2,7 @@
 
 import re
 
+from synthesizer_service.text.english.initialisms import is_spelled
 from synthesizer_service.text.english.letters import spell
 from synthesizer_service.text.english.number_words import cardinal_words, integer_words
 from synthesizer_service.text.english.roman import value_of
@@ -39,9 +40,13 @@ def _heading(match: re.Match[str]) -> str | None:
 
 def _hashtag(match: re.Match[str]) -> str:
     """ "#MeToo": "hashtag me too"."""
-    words = _CAMEL.findall(match["tag"])
-    said = [integer_words(word) if word.isdecimal() else word for word in words]
-    return " ".join(["hashtag", *said])
+    return " ".join(["hashtag", *map(_hashtag_word, _CAMEL.findall(match["tag"]))])
+
+
+def _hashtag_word(word: str) -> str:
+    if word.isdecimal():
+        return integer_words(word)
+    return spell(word) if word.isupper() and len(word) > 1 and is_spelled(word) else word
 
 
 _SUBSECTION = r"[0-9]{1,3}|[a-z]|[A-Z]|[ivx]{1,4}"
@@ -54,7 +59,7 @@ def _subsection(match: re.Match[str]) -> str | None:
     part = match["part"]
     if value := len(part) > 1 and value_of(part.upper()):
         return cardinal_words(str(value))
-    return spell(part) if part.isalpha() else cardinal_words(part)
+    return spell(part) + match["plural"] if part.isalpha() else cardinal_words(part)
 
 
 def _list_numeral(match: re.Match[str]) -> str | None:
@@ -81,6 +86,8 @@ def _shortcode(match: re.Match[str]) -> str | None:
 
 def _separator(match: re.Match[str]) -> str | None:
     """The bar or dot between the parts of a line."""
+    if match[0] == "/" and re.match(r" (?:hour|day|night|week|month|year|person)\b", after(match)):
+        return "per"
     parts = re.search(r"\w\W{0,3} $", before(match)) and re.match(r" \W{0,3}\w", after(match))
     return "," if parts else None
 
@@ -91,11 +98,33 @@ _CALL_AFTER = re.compile(r"[a-z]\w{1,30}\(")
 
 def _dot(match: re.Match[str]) -> str | None:
     """The dot of threading.RLock and of c.get(key)."""
+    if re.search(r"\b[a-z]{2,20}\.[a-z]{2,20}$", before(match)) and re.match(
+        "[A-Z][a-z]", after(match)
+    ):
+        return "dot"  # com.example.Main
     pattern = _NAME_AFTER if re.search("[a-z]{2}$", before(match)) else _CALL_AFTER
     return "dot" if pattern.match(after(match)) else None
 
 
+_SCORE_AFTER = re.compile(r" {0,3}\(?[0-5](?:\.[0-9])?(?: ?/| out of| stars?| of)")
+
+
+def _rating(match: re.Match[str]) -> str:
+    """ "★★★★☆" is "four out of five stars", 4.5★ is one star; other stars are a decoration."""
+    given, total = len(match[1]), len(match[0])
+    if re.search("[0-9] ?$", before(match)):
+        return "star" if total == 1 else ""
+    if _SCORE_AFTER.match(after(match)):
+        return ""  # the number that follows says it
+    if match[2]:
+        return f"{cardinal_words(str(given))} out of {cardinal_words(str(total))} stars"
+    return f"{cardinal_words(str(given))} stars" if given in {4, 5} else ""
+
+
 RULES = (
+    rule(r"(?<![★☆])(★{1,10})(☆{0,9})(?![★☆])", _rating, SIGN),
+    rule(r"[★☆]++", "", SIGN),
+    rule(r"(?<![^ (\"'])!(?=[A-Za-z])", "", SIGN),  # !important
     rule(
         r"(?<![A-Za-z0-9])(?:[:;]-?[()DPp/|]|:'\(|<3|:-?\*|[xX]D)(?![A-Za-z0-9(])", "", SIGN, LETTER
     ),
@@ -113,13 +142,16 @@ RULES = (
     rule(r"(?<=[0-9])#(?![0-9A-Za-z])", "pound", SIGN),
     rule(r"#", _hash, SIGN),
     rule(r"(?<=[A-Za-z])(?:\(s\)|\(\))", "", SIGN),
-    rule(rf"\((?P<part>{_SUBSECTION})\)(?![A-Za-z0-9])", _subsection, SIGN),
+    rule(rf"\((?P<part>{_SUBSECTION})\)(?P<plural>s?)(?![A-Za-z0-9])", _subsection, SIGN),
     rule(  # (iii)
         r"(?<![A-Za-z0-9])\((?P<numeral>i|[ivx]{2,4})\)", _list_numeral, SIGN
     ),
-    rule(r"\([cC]\)(?= ?(?:19|20)[0-9]{2})|©", "copyright", SIGN),
+    rule(r"\([cC]\)(?= ?(?:19|20)[0-9]{2})|(?<![^ ])\(C\)(?= [A-Z][A-Za-z])|©", "copyright", SIGN),
     rule(r"(?<= )[|•·](?= )", _separator, SIGN),
+    rule(r"(?<=[A-Za-z)%.] )/(?= [A-Za-z0-9])(?! or\b)", _separator, SIGN),
     rule(r"§§", "sections", SIGN),
+    rule(r"¶¶", "paragraphs", SIGN),
+    rule(r"¶", "paragraph", SIGN),
     rule(r"§", "section", SIGN),
     rule(r"(?<=[a-z])\.", _dot, SIGN),
 )

@@ -3,7 +3,11 @@
 import re
 
 from synthesizer_service.text.english.letters import spell
-from synthesizer_service.text.english.number_words import cardinal_words, two_digit_words
+from synthesizer_service.text.english.number_words import (
+    cardinal_words,
+    digit_words,
+    two_digit_words,
+)
 from synthesizer_service.text.english.rules import LETTER, SIGN, before, rule
 
 _ZONES = "UTC|GMT|EST|EDT|CST|CDT|MST|MDT|PST|PDT|CET|CEST|BST|IST|JST|KST|AEST|AEDT|ET|PT"
@@ -79,7 +83,42 @@ def _universal(match: re.Match[str]) -> str:
     return f"{words} {cardinal_words(minute)}" if minute and minute != "00" else words
 
 
+def _split(match: re.Match[str]) -> str:
+    """A runner's 3:59.4"""
+    minutes, seconds = cardinal_words(match[1]), two_digit_words(match[2])
+    return f"{minutes} {seconds} point {digit_words(match[3])}"
+
+
+def _zulu(match: re.Match[str]) -> str | None:
+    """The Z of 06:30Z"""
+    return "zulu" if re.search(r"[0-9]:[0-9]{2}$", before(match)) else None
+
+
+def _military_zone(match: re.Match[str]) -> str:
+    """1430Z, 0730L"""
+    return f"{_military(match)} {'zulu' if match['zone'] == 'Z' else 'local'}"
+
+
+def _half_day(match: re.Match[str]) -> str | None:
+    """@ 7p"""
+    timed = re.search(r"(?:@|\bat) ?$", before(match))
+    return f"{cardinal_words(match[1])} {match[2]}.m." if timed else None
+
+
 RULES = (
+    rule(  # of a screenshot
+        r"(?P<hour>1[0-2]|0?[1-9])\.(?P<minute>[0-5][0-9])\.(?P<second>[0-5][0-9])(?P<named>)"
+        r" ?(?P<half>[AaPp])[Mm](?![A-Za-z0-9])",
+        _clock,
+    ),
+    rule(r"(1[0-2]|[1-9])([ap])(?![A-Za-z0-9.])", _half_day),
+    rule(r"(?<![0-9:/])([0-9]{1,2}):([0-5][0-9])\.([0-9]{1,3})(?![0-9:.])", _split),
+    rule(r"(?<=[0-9])Z(?![A-Za-z0-9])", _zulu, LETTER),
+    rule(
+        r"(?P<hour>[01][0-9]|2[0-3])(?P<minute>[0-5][0-9])(?P<zone>Z|(?<=0[0-9][0-9]{2})L)"
+        r"(?![A-Za-z0-9])",
+        _military_zone,
+    ),
     rule(
         r"(?P<zone>UTC|GMT) ?(?P<sign>[+−-]) ?(?P<hour>1[0-4]|0?[0-9])(?::?(?P<minute>[0-5][0-9]))?"
         r"(?![0-9A-Za-z:])",
@@ -104,12 +143,12 @@ RULES = (
     ),
     rule(  # 9:35a
         r"(?P<hour>1[0-2]|0?[1-9]):(?P<minute>[0-5][0-9])(?P<second>)(?P<named>)(?P<half>[ap])"
-        r"(?![A-Za-z0-9.])",
+        r"\.?(?![A-Za-z0-9])",
         _clock,
     ),
     rule(
         r"(?<![0-9:/])(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])"
-        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6})?)?(?![0-9:/])"
+        r"(?::(?P<second>[0-5][0-9])(?:\.[0-9]{1,6}|,[0-9]{3})?)?(?![0-9:/]|,[0-9]{3})"
         rf"(?: ?{_HALF}|(?P<named> o'clock| noon| midnight)| ?h(?![A-Za-z]))?",
         _clock,
     ),

@@ -16,7 +16,7 @@ _GREEK_NAMES = listed(
 )
 GREEK = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK_NAMES, strict=True))
 CURRENCY_SIGNS = "$€£¥₩¢₹₽₺₫฿₪₱₴₦₿"
-_KEPT = frozenset(f"•·©›°µΩ±×÷−≤≥≠≈√∞∑∫∈∉∀∃∂∅∪∩⊂⊆∴→§‰{CURRENCY_SIGNS}")
+_KEPT = frozenset(f"•·©›°µΩ±×÷−≤≥≠≈√∞∑∫∈∉∀∃∂∅∪∩⊂⊆∴∠⊥∥≡∝∧∨∇→⇔↔★☆§¶‰{CURRENCY_SIGNS}")
 
 # Signs that Unidecode would turn into something else: μ into "m", ° into "deg".
 _REPLACED = {
@@ -37,6 +37,13 @@ _REPLACED = {
     "≃": "≈",
     "≅": "≈",
     "⇒": "→",
+    "⭐": "★",
+    "∆": "δ",
+    "△": " triangle ",
+    "⌀": " diameter ",
+    "⌘": " command ",
+    "⌥": " option ",
+    "⇧": " shift ",
     "➜": "→",
     "№": "#",
     "¿": "",
@@ -52,7 +59,12 @@ _REPLACED = {
     "″": '"',
     "—": " -- ",  # an option of a command is --verbose
     "ə": "uh",
-    "¶": " paragraph ",
+    "ʻ": "'",
+    "ʼ": "'",
+    "ʿ": "",
+    "ʾ": "",
+    "†": "",
+    "‡": "",
     "™": "",
     "®": "",
     "℠": "",
@@ -65,6 +77,7 @@ _GROUPED = re.compile(rf"(?<=[0-9])[{_THIN_SPACES}](?=[0-9]{{3}}(?![0-9]))")
 _TERMINAL_COLORS = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 _DRAWN = re.compile("[\u2190\u2191\u2193-\u21d1\u21d3-\u21ff\u2500-\u25ff]")
 """Arrows but the one to the right, lines, blocks and geometric shapes."""
+_CIRCLED = re.compile("[\u2460-\u249b\u2776-\u2793]")  # numbers
 _HELP_MARK = re.compile(r"(?<=\s)ⓘ(?![^\s,;.)])")  # of Wikipedia's sound files
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
@@ -93,14 +106,22 @@ def _written(source: str, index: int, character: str) -> str:
         return GROUP_SPACE
     if _BLANK.match(character):
         return " "
-    if character == "★" and source[max(0, index - 2) : index].rstrip()[-1:].isdecimal():
-        return " star"
+    if character in "Åå\u212b" and _MEASURED.search(source[max(0, index - 2) : index]):
+        return "angstroms"
+    if character in "❤♥" and _LOVER.search(source[max(0, index - 5) : index]):
+        return "love"
+    if character in _SUITS:
+        return " "
+    if character == "Ø" and source[index + 1 : index + 3].strip().isdecimal():
+        return "diameter "
     if character in _REPLACED:
         return _REPLACED[character]
-    if _DRAWN.match(character):
-        return " "
+    if character in _INVISIBLE:
+        return ""
     if character.isascii() or character in _KEPT:
         return character
+    if _DRAWN.match(character):
+        return " "
     if character in _SUPERSCRIPTS:
         raised = index > 0 and source[index - 1] in _SUPERSCRIPTS
         return ("" if raised else "^") + _SUPERSCRIPTS[character]
@@ -110,11 +131,19 @@ def _written(source: str, index: int, character: str) -> str:
         return ""  # a lone surrogate
     plain = _BLANK.sub(" ", unidecode(character))
     if not plain and unicodedata.category(character)[0] in "SC":
-        return "" if character in "\u200b\u200c\u200d\u2060\ufeff\u00ad" else " "
+        return " "
+    if _CIRCLED.match(character):
+        return f" {plain.strip('().')} "
     if unicodedata.category(character) == "No" and "/" in plain:  # ½
         digit_before = index > 0 and source[index - 1].isdigit()
         return " " * digit_before + plain.strip()
     return plain
+
+
+_LOVER = re.compile(r"(?<![A-Za-z])(?:I|[Ww]e|[Yy]ou|[Tt]hey) ?$")
+_SUITS = frozenset("♠♡♢♣♤♥♦♧")
+_MEASURED = re.compile("[0-9] ?$")
+_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
 
 
 def _stands_alone(source: str, index: int) -> bool:

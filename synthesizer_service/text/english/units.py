@@ -4,7 +4,12 @@ import re
 
 from synthesizer_service.text.english.maths import fraction_words
 from synthesizer_service.text.english.number_words import cardinal_words, ordinal_words
-from synthesizer_service.text.english.numbers import NUMBER, plain_words, quantity
+from synthesizer_service.text.english.numbers import (
+    NUMBER,
+    PLURAL_BEFORE,
+    plain_words,
+    quantity,
+)
 from synthesizer_service.text.english.rules import (
     DIGIT,
     LETTER,
@@ -12,6 +17,7 @@ from synthesizer_service.text.english.rules import (
     after,
     any_of,
     before,
+    is_attributive,
     listed,
     rule,
 )
@@ -31,7 +37,7 @@ _MAX_BASIS_POINTS = 300  # larger amounts of "bps" are bits per second
 
 _PLACE_BEFORE = re.compile(
     r"\b(?:Apt|Apartment|Room|Rm|Unit|Gate|Seat|Suite|No|Section|Part|Floor|Row|Bus|Platform|Exhibit|"
-    r"Figure|Fig|Table|Building|Level|Phase|Type|number|Area|Zone|Line|Route|Bay|Terminal|Flat|"
+    r"Figure|Fig|Table|Building|Level|Phase|Type|number|Area|Zone|Line|Route|Rte?|Hwy|Highway|Bay|Terminal|Flat|"
     r"Block|Stand|Pier|Hall|Entrance|Exit|Form|Class|Grade|Ward|Deck|Coach|Car|Plan|Schedule|Lot|"
     r"Question|Appendix|Annex|Stage|Group|Court)s?\.? #?$",
     re.IGNORECASE,
@@ -51,14 +57,20 @@ def _measured(match: re.Match[str]) -> str | None:
     unit, power, joint = match["unit"], match["power"], match["joint"]
     if (power and unit not in _LENGTHS) or not _is_meant(match):
         return None
-    if unit == "bps" and match["amount"].isdecimal() and int(match["amount"]) < _MAX_BASIS_POINTS:
+    count = int(quantity(match["amount"] or "0").whole or 0)
+    if unit == "bps" and count < _MAX_BASIS_POINTS:
         unit = "bp"
+    elif unit == "bp" and count >= _MAX_BASIS_POINTS:
+        return f"{plain_words(match['amount'])} base pairs"
     counted = _counted(match)
     if counted is None:
         return None
     amount, singular = counted
-    singular = singular or bool(_CONTAINER.match(after(match)))
-    if unit == "t" and _FOODS.match(after(match)):
+    singular = singular or (unit in {"y/o", "yo"} and bool(_AGED_BEFORE.search(before(match))))
+    singular = singular or bool(_CONTAINER.match(after(match))) or is_attributive(match)
+    if unit == "pt" and (not joint or re.match(r" (?:font|type|text|bold)\b", after(match))):
+        return f"{amount} point{'' if _TYPE_AFTER.match(after(match)) or singular else 's'}"
+    if unit == "t" and (match["fraction"] or _FOODS.match(after(match))):
         unit = "tsp"
     name = UNITS[unit][0 if singular or joint == "-" else 1]
     if power:
@@ -68,10 +80,14 @@ def _measured(match: re.Match[str]) -> str | None:
     return f"{amount}{'-' if joint == '-' else ' '}{name}"
 
 
+_TYPE_AFTER = re.compile(r" (?:font|type|text|bold|[A-Z][a-z])")
+_AGED_BEFORE = re.compile(r"\b(?:[Aa]n?|[Tt]his|[Tt]he|[Oo]ur) $")
 _CONTAINER = re.compile(  # 1 (14 oz) can, 400g tins
     r"\) can\b|\)? (?:cans|can(?= of\b|[,.;)]|$| [a-z]{3,12}ed\b)|package|pkg|jars?|tins?|bags?|"
     r"box|boxes|bottles?|block|tubs?|container|packets?|cartons?|sticks?|loaf|lens|lenses|resistor|"
-    r"capacitor)\b"
+    r"capacitor|bulb|engine|motor|battery|charger|adapter|monitor|screen|display|camera|sensor|"
+    r"laptop|SSD|drive|card|race|run|walk|hike|ride|radius|limit|timer|fence|pole|board|pipe|hose|"
+    r"rope|ladder|tank|wide-angle|telephoto)\b"
 )
 
 
@@ -114,6 +130,12 @@ def _lone(match: re.Match[str]) -> str | None:
 
 
 _NO_RATES = frozenset({("W", "L"), ("m", "f"), ("g", "m"), ("L", "l")})
+
+
+def _sex(match: re.Match[str]) -> str | None:
+    """45 y/o M"""
+    aged = re.search(r"[0-9][ -]?y/?o $", before(match))
+    return {"M": "male", "F": "female"}[match[0]] if aged else None
 
 
 def _product(match: re.Match[str]) -> str:
@@ -162,8 +184,10 @@ def _counted(match: re.Match[str]) -> tuple[str, bool] | None:
 def _is_meant(match: re.Match[str]) -> bool:
     """False where a unit's letters mean something else in this context."""
     unit, joint, rest = match["unit"], match["joint"], after(match)
-    if len(unit) == 1 and unit.isupper() and not joint and _PLACE_BEFORE.search(before(match)):
+    if len(unit) == 1 and unit.isupper() and joint != " " and _PLACE_BEFORE.search(before(match)):
         return False  # seat 12A
+    if len(unit) == 1 and unit.isupper() and re.match("-[A-Z]", rest):
+        return False  # 12-3 W-L
     if unit == "W" and re.match(r"\.? [0-9]{1,3}(?:st|nd|rd|th)\b", rest):
         return False  # 350 W 42nd St
     if len(unit) == 1 and unit.isupper() and re.match(r"\. [A-Z][a-z]", rest):
@@ -172,7 +196,8 @@ def _is_meant(match: re.Match[str]) -> bool:
         numbered = _PLACE_BEFORE.search(before(match)) or re.match(r" [A-Z][a-z]", rest)
         return not joint and not numbered
     if unit in {"K", "N"}:
-        return joint == " " and bool(re.match(r"[,;)]|\.?$", rest))
+        placed = _PLACE_BEFORE.search(before(match))
+        return joint == " " and not placed and bool(re.match(r"[,;)]|\.?$", rest))
     if unit in {"C", "F"}:
         return not joint and _is_temperature(match)
     if unit == "T":
@@ -183,8 +208,8 @@ def _is_meant(match: re.Match[str]) -> bool:
         return joint == " " and _FOODS.match(rest) is not None
     if unit == "U":
         return bool(match["per"]) or rest.startswith(" of ")
-    if unit == "s" and not joint and re.search(r"\b(?:[Uu]nder|[Oo]ver)[- ]$", before(match)):
-        return False  # free for under-5s
+    if unit == "s" and not joint and PLURAL_BEFORE.search(before(match)):
+        return False
     if unit == "ac":
         return bool(joint)
     if unit == "d":
@@ -203,7 +228,8 @@ _EQUATION_AFTER = re.compile(r" ?[=+*/^)−-]")
 _FOODS = re.compile(
     r"(?: [a-z-]{3,12}){0,2} (?:salt|sugar|butter|oil|vanilla|pepper|baking|cinnamon|flour|milk|"
     r"water|honey|lemon|juice|soy|vinegar|garlic|ginger|paprika|cumin|yeast|nutmeg|cream|rice|oats|broth|"
-    r"stock|cheese|syrup|cocoa|chips|onions?|parsley|basil|oregano|thyme|cornstarch|soda|nuts|raisins|coffee|tea)\b"
+    r"stock|chil[ie]|cayenne|powder|turmeric|coriander|mustard|ketchup|mayo|seeds|tahini|paste|sauce|"
+    r"wine|molasses|jam|herbs|dill|mint|rosemary|sage|cilantro|chives|zest|gelatin|yogurt|cheese|syrup|cocoa|chips|onions?|parsley|basil|oregano|thyme|cornstarch|soda|nuts|raisins|coffee|tea)\b"
 )
 
 
@@ -225,7 +251,12 @@ def _feet(match: re.Match[str]) -> str | None:
     if lead.endswith("+") or (_GOAL_BEFORE.search(lead) and _GOAL_AFTER.match(after(match))):
         return f"{cardinal_words(match['feet'])} minutes"
     quotes = re.sub("[A-Za-z]'[A-Za-z]|[0-9]'(?= ?[x×0-9])", "", lead).count("'")
-    return None if quotes % 2 else f"{cardinal_words(match['feet'])} feet"
+    if quotes % 2:
+        return None
+    rest = after(match)
+    crossed = re.match(r" ?[x×] ?[0-9]{1,3}'(?P<rest>.*)", rest)  # 2'x4' panels
+    adjective = _ADJECTIVE.match(crossed["rest"] if crossed else rest)
+    return f"{cardinal_words(match['feet'])} {'foot' if adjective else 'feet'}"
 
 
 def _inches(match: re.Match[str]) -> str | None:
@@ -243,14 +274,16 @@ def _inches(match: re.Match[str]) -> str | None:
 
 
 _RAISED_BEFORE = re.compile(r"\^[-−]?[0-9]{1,3} ?$|[0-9][eE][-−+]?[0-9]{1,3} $")
-_MEASURED_BEFORE = re.compile(r"[0-9] ?(?:[µmkM]?[gLlm]|mcg|mL|units?|[Tt]bsp|tsp|cups?)\.? ?$")
+_MEASURED_BEFORE = re.compile(
+    r"[0-9] ?(?:[µmkM]?[gLlm]|mcg|mL|mL/min|kcal|kJ|cal|units?|[Tt]bsp|tsp|cups?)\.? ?$"
+)
 
 
 def _after_power(match: re.Match[str]) -> str | None:
     """The unit of 4.2×10^-3 mol/L."""
     if not _RAISED_BEFORE.search(before(match)):
         return None
-    name = "coulombs" if match["unit"] == "C" else UNITS[match["unit"]][1]
+    name = {"C": "coulombs", "M": "molar"}.get(match["unit"]) or UNITS[match["unit"]][1]
     return f"{name} per {_denominator(match['per'])}" if match["per"] else name
 
 
@@ -268,6 +301,10 @@ _AMOUNT = (
     rf"(?:(?P<amount>{NUMBER})(?![0-9]|[.,/][0-9])"
     r"|(?:(?P<whole>[0-9]{1,4})[ -])?(?P<fraction>[0-9]{1,2}/[0-9]{1,2}))"
 )
+_NEXT_MEASURE = (
+    r" ?[0-9][0-9/ .]{0,4} ?(?:oz|in|min|sec|mm|cm|m|ml|g|pt|c|mins|secs?|hrs?|days|weeks|months)\b"
+)
+"""A smaller unit after a larger one: 2 lb. 4 oz."""
 _RAISED = rf"(?:{any_of(' '.join(RAISED))})\^?[23](?![0-9])"
 _FACTOR = rf"(?:{_RAISED}|{'|'.join(map(re.escape, sorted(PER, key=len, reverse=True)))})"
 _PER = rf"{_FACTOR}|\({_FACTOR}(?:[·*]{_FACTOR}){{0,2}}\)"
@@ -295,7 +332,9 @@ RULES = (
         _per_unit,
     ),
     rule(r"/(?= ?[0-9½])", _alternative, SIGN),
-    rule(r"/(?=[0-9]{1,4}(?:\.[0-9]{1,2})? ?[A-Za-z])", _per_amount, SIGN),
+    rule(r"(?<=°[CF])/(?=gas\b)", "or", SIGN),
+    rule(r"/(?= ?[0-9]{1,4}(?:\.[0-9]{1,2})? ?[A-Za-z])", _per_amount, SIGN),
+    rule(r"[MF](?![A-Za-z0-9])", _sex, LETTER),
     rule(r"(?<=degrees )[CF](?![A-Za-z0-9])", _scale, LETTER),
     rule(
         rf"(?P<amount>{NUMBER})[ -]?T(?= (?:MRI|magnet|field|scanner|magnetic))",
@@ -315,7 +354,8 @@ RULES = (
     ),
     rule(
         rf"{_AMOUNT}(?P<joint>[ -]?)(?P<unit>{_UNIT})(?:\^?(?P<power>[23])(?![0-9]))?"
-        rf"(?:\.(?= ?[a-z(,;)@&+/]))?(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
+        rf"(?:\.(?= ?[a-z(,;)@&+/=-]| [NSEW][EW]?\.? |{_NEXT_MEASURE}))?"
+        rf"(?: ?/ ?(?P<per>{_PER})(?:/(?P<then_per>{_PER}))?)?"
         r"(?![A-Za-z0-9]|/[A-Za-z])",
         _measured,
         DIGIT,
@@ -325,6 +365,6 @@ RULES = (
         r"(?P<feet>[1-9])' ?(?P<inches>[0-9]{1,2}(?:\.[0-9])?)(?:\"|''|(?![0-9]))",
         lambda match: f"{cardinal_words(match['feet'])} foot {plain_words(match['inches'])}",
     ),
-    rule(r"(?P<feet>[0-9]{1,4})'(?=[ ,.;)]|$)", _feet),
+    rule(r"(?P<feet>[0-9]{1,4})'(?=[ ,.;)x×]|$)", _feet),
     rule(rf'{_AMOUNT}"', _inches),
 )

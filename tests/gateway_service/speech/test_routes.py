@@ -278,6 +278,8 @@ def test_null_counts_as_absent_in_every_optional_field(server: SpeechServer) -> 
         ({"speed": "2", "seed": "7"}, "audio/mpeg"),
         ({"response_format": "MP3"}, "audio/mpeg"),
         ({"response_format": "Wav"}, "audio/wav"),
+        ({"response_format": " wav "}, "audio/wav"),
+        ({"timestamps": "False", "details": "true"}, "audio/mpeg"),
         ({"stream_format": "SSE"}, "text/event-stream; charset=utf-8"),
         ({"text_format": "Plain"}, "audio/mpeg"),
     ],

@@ -70,6 +70,24 @@ async def test_byte_order_mark_is_skipped(client: httpx.AsyncClient) -> None:
     assert broken.json()["error"]["code"] == "invalid_json"
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("body", "remedy"),
+    [
+        ('{"name": "café"}'.encode("latin-1"), "encode it as UTF-8"),
+        ('{"name": "a"}'.encode("utf-16"), "encode it as UTF-8"),
+        (rb'{"name": "Hi \ud83d!"}', "cut it between characters"),
+    ],
+)
+async def test_error_names_the_remedy_for_broken_text(
+    client: httpx.AsyncClient, body: bytes, remedy: str
+) -> None:
+    kind = {"content-type": "application/json"}
+    error = (await client.post("/echo", content=body, headers=kind)).json()["error"]
+    assert error["code"] == "invalid_json"
+    assert error["message"].endswith(remedy)
+
+
 async def _receive() -> Message:
     return {"type": "http.disconnect"}
 

@@ -55,6 +55,10 @@ def test_pieces_are_neither_empty_nor_too_long(text: str, max_characters: int) -
         "See no. 5 and Fig. 2. | No. | I will not.",
         "He works at Acme Inc. in Ohio. | She works at Acme Inc. | They met there.",
         "In Jan. we ski. | I live in St. Louis.",
+        "Take Hwy. 101 past pp. xii to xv of Reg. No. 5. | Adm. Nimitz knew.",
+        "It is 12 mi. N of town. | Keep it 24 h. | Then go.",
+        "Come at 5 p.m. EST. | Fees are due.",
+        "Asst. Mgr. Lee met Pfc. Jones of the 2nd Bn. Then.",
         "1. Open the box. | 2. Close the box.",
         "It was 1999. | Everything was new.",
         '"What?" he said. | "Go!" | She went.',
@@ -108,6 +112,9 @@ def test_a_sentence_may_begin_without_a_space() -> None:
         ["1/3 c. oil", "zest of 1 lemon", "3 cups of the best flour you have"],
         ["1) Roadmap", "a) the app", "b) the page"],
         ["see u there", "ok great", "it starts at eight and ends at ten"],
+        ["so much depends", "upon", "a red wheel", "barrow"],
+        ["name: Bob", "age: 5", "items: none"],
+        ["[INFO] The build took three seconds on this machine today", "[WARN] No cache was found"],
         ["Best regards,", "Anna"],
     ],
 )
@@ -123,10 +130,11 @@ def test_lines_that_were_meant_to_end_are_pieces(lines: list[str]) -> None:
             "Screws   12   $3.00 each, sent to the shop in the town",
             "Nails    9    $1.00 each, kept",
         ],
+        ["Qty  Item      Each    Sum", "1    Gadget    $20.00  $20.00"],
     ],
 )
 def test_cells_of_a_row_are_pieces(rows: list[str]) -> None:
-    cells = [re.split(r"\t+|\s{3,}", row) for row in rows]
+    cells = [re.split(r"\t+|\s{2,}", row) for row in rows]
     pieces = split_sentences("\n".join(rows))
 
     assert [piece.text for piece in pieces] == [cell for row in cells for cell in row]
