@@ -9,10 +9,13 @@ import { RATE } from "./track.js";
  * @property {string} id
  * @property {string} title the first words.
  * @property {string} voice name of the voice.
- * @property {() => Promise<string>} open gives the address of the complete file.
+ * @property {() => Promise<Opened>} open gives the complete file.
  * @property {import("./track.js").Track} [track] the samples, if the page has them.
- * @property {() => number} [expected] estimate of the length while the sound is received, in seconds.
+ * @property {number[]} [peaks] of each 10 ms, 0 to 1, once the file was measured.
+ * @property {() => number} [expected] estimate of the length until all is received, in seconds.
  * @property {number} [from] seconds at which it first plays.
+ *
+ * @typedef {{url: string, peaks?: Promise<number[]>}} Opened url: for an audio element.
  */
 
 /** Events: `load` (another item), `change` (playing, waiting, length or place), `failed`. */
@@ -63,11 +66,17 @@ class Player extends EventTarget {
 
   /** Seconds of sound; an estimate while it is received. */
   get seconds() {
-    if (this.item?.expected && !this.item.track?.ended) {
-      return this.item.expected();
-    }
+    const { track, expected } = this.item ?? {};
     const { duration } = this.#audio;
-    return this.item?.track?.seconds ?? (this.#url && Number.isFinite(duration) ? duration : 0);
+    if (!track && this.#url && Number.isFinite(duration)) {
+      return duration;
+    }
+    return track?.ended ? track.seconds : (expected?.() ?? track?.seconds ?? 0);
+  }
+
+  /** Peak levels of each 10 ms, 0 to 1; none for a file that was not measured. */
+  get peaks() {
+    return this.item?.track?.peaks ?? this.item?.peaks ?? [];
   }
 
   get volume() {
@@ -165,7 +174,11 @@ class Player extends EventTarget {
     this.#opening = item;
     this.#changed();
     try {
-      const url = await item.open();
+      const { url, peaks } = await item.open();
+      peaks?.then((measured) => {
+        item.peaks = measured;
+        this.#changed();
+      });
       if (this.item !== item || this.#url) {
         revoke(url);
       } else {
@@ -209,7 +222,7 @@ class Player extends EventTarget {
     this.#changed();
   }
 
-  /** More of the track was received, or all of it. */
+  /** More of the item was received, or all of it. */
   feed() {
     this.#stream?.feed();
     if (this.#stream?.playing && this.item?.track?.ended && this.#rate !== 1) {
