@@ -69,6 +69,7 @@ export async function showLast(listed) {
     await listed;
     if (!player.item) {
       await showJob(job);
+      player.prepare(); // not awaited
     }
     return;
   }

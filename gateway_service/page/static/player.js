@@ -28,8 +28,9 @@ class Player extends EventTarget {
   /** @type {StreamPlayer | null} */
   #stream = null;
   #url = "";
-  /** @type {Item | null} whose file is being fetched. */
+  /** @type {{item: Item, done: Promise<void>} | null} the file that is being fetched. */
   #opening = null;
+  #wanted = false; // whether the file plays once it is fetched
   #at = 0; // seconds at which playing begins
   #volume = 1;
   #rate = 1;
@@ -49,7 +50,7 @@ class Player extends EventTarget {
 
   /** Whether the file of the item is being fetched. */
   get waiting() {
-    return this.#opening !== null && this.#opening === this.item;
+    return this.#opening !== null && this.#opening.item === this.item;
   }
 
   get playing() {
@@ -150,14 +151,13 @@ class Player extends EventTarget {
     const { item } = this;
     this.#endStream();
     this.#at = from;
-    if (!item || this.waiting) {
+    this.#wanted = true;
+    if (!item) {
       return;
     }
     try {
-      if (!this.#url) {
-        await this.#open(item);
-      }
-      if (this.item === item) {
+      await this.#opened(item);
+      if (this.item === item && this.#wanted) {
         this.#audio.currentTime = this.#at;
         await this.#audio.play();
       }
@@ -169,10 +169,27 @@ class Player extends EventTarget {
     }
   }
 
+  /** Fetches the file before it is played, which gives its length and waveform. */
+  async prepare() {
+    if (this.item) {
+      await this.#opened(this.item).catch(() => {}); // playing it tells the error
+    }
+  }
+
+  /** @param {Item} item */
+  async #opened(item) {
+    if (this.#url) {
+      return;
+    }
+    if (this.#opening?.item !== item) {
+      this.#opening = { item, done: this.#open(item) };
+      this.#changed();
+    }
+    await this.#opening.done;
+  }
+
   /** @param {Item} item */
   async #open(item) {
-    this.#opening = item;
-    this.#changed();
     try {
       const { url, peaks } = await item.open();
       peaks?.then((measured) => {
@@ -188,7 +205,7 @@ class Player extends EventTarget {
         this.#audio.volume = this.#volume;
       }
     } finally {
-      if (this.#opening === item) {
+      if (this.#opening?.item === item) {
         this.#opening = null;
       }
       this.#changed();
@@ -196,6 +213,7 @@ class Player extends EventTarget {
   }
 
   pause() {
+    this.#wanted = false;
     if (this.#stream) {
       this.#stream.stop();
     } else {

@@ -192,6 +192,7 @@ def test_reload_keeps_the_job_that_was_on_the_page(visits: Visits) -> None:
     expect(result(page).get_by_role("button", name="The first one")).to_be_visible()
     expect(player(page).get_by_text("The first one")).to_be_visible()
     expect(page.locator("#player-total")).not_to_have_text("0:00")
+    page.wait_for_function(f"new Set({BAR_HEIGHTS}).size > 3")
     # Once it is deleted, the last speech takes its place.
     entry.get_by_role("button", name="Delete “The first").click()
     page.reload()

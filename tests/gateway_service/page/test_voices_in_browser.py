@@ -238,7 +238,7 @@ def test_voice_travels_as_a_file(visits: Visits, tmp_path: Path) -> None:
     assert json.loads(path.read_text())["object"] == "audio.voice.file"
     shown.get_by_role("button", name="Close").click()
     # Its name is taken now, so it gets a number.
-    page.get_by_label("Import a voice’s file").set_input_files(path)
+    page.get_by_label("Import a voice file").set_input_files(path)
     expect(page.get_by_text("“Elm’s 2” is imported and chosen.")).to_be_visible()
     expect(page.get_by_role("radio", name="Elm’s 2")).to_be_checked()
 
@@ -247,8 +247,8 @@ def test_other_files_are_not_imported(visits: Visits, tmp_path: Path) -> None:
     page = visits.open()
     path = tmp_path / "package.json"
     path.write_text('{"name": "elm"}')
-    page.get_by_label("Import a voice’s file").set_input_files(path)
-    expect(voices(page).get_by_role("alert")).to_contain_text("is not a voice’s file")
+    page.get_by_label("Import a voice file").set_input_files(path)
+    expect(voices(page).get_by_role("alert")).to_contain_text("is not a voice file")
 
 
 def test_blend_is_heard_used_and_deleted(visits: Visits, site: Site) -> None:
@@ -307,6 +307,20 @@ def test_phone_has_a_line_to_choose_the_voice_above_the_text(visits: Visits) -> 
         box = control.bounding_box()
         assert box
         assert box["y"] + box["height"] <= PHONE["viewport"]["height"]
+
+
+def test_long_name_of_a_voice_leaves_its_label_on_one_line(visits: Visits) -> None:
+    long = "birch(1)+cedar(1)+elm(1)+hazel(1)+rowan(1)"
+    page = visits.open(**PHONE, locale="ko-KR")
+    page.evaluate("blend => localStorage.setItem('blends', JSON.stringify([blend]))", long)
+    page.reload()
+    picker = page.locator("#voice-select")
+    picker.select_option(long)
+    label, chosen = page.locator(".voice-picker label").bounding_box(), picker.bounding_box()
+    assert label
+    assert chosen
+    assert label["height"] < chosen["height"]
+    assert chosen["x"] + chosen["width"] <= PHONE["viewport"]["width"]
 
 
 def test_focus_ring_of_a_card_is_not_clipped(visits: Visits) -> None:
