@@ -44,6 +44,10 @@ export function setUpResult() {
     player.addEventListener(type, update);
   }
   new ResizeObserver(update).observe(element("result"));
+  new ResizeObserver(([{ target }]) => {
+    const { style } = /** @type {HTMLElement} */ (target);
+    style.setProperty("--work-height", `${/** @type {HTMLElement} */ (target).offsetHeight}px`);
+  }).observe(element("work"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
 }
 
