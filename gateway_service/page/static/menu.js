@@ -42,6 +42,7 @@ export class Menu {
     this.#list.replaceChildren(...this.#entries().map((entry) => this.#item(entry)));
     this.#list.hidden = false;
     this.#button.setAttribute("aria-expanded", "true");
+    this.#list.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {KeyboardEvent} event */

@@ -9,6 +9,7 @@ import soundfile
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.browser_fixtures import (
+    PHONE,
     REFUSED,
     TWO_SENTENCES,
     Site,
@@ -157,6 +158,20 @@ def test_job_is_followed_played_downloaded_and_made_again(
     entry.get_by_role("button", name="Make “The first").click()
     expect(entries(page)).to_have_count(2)
     expect(entries(page).first.get_by_text("Finished; sentences: 2")).to_be_visible()
+
+
+def test_download_menu_of_the_last_entry_is_in_view_above_the_player(visits: Visits) -> None:
+    page = visits.open(**PHONE)
+    speak(page)
+    expect_ready(page)
+    button = entries(page).get_by_role("button", name="Download “The first")
+    button.evaluate("(button) => button.scrollIntoView({ block: 'end' })")
+    button.click()
+    last = entries(page).get_by_role("button", name="Captions, VTT")
+    box, bar = last.bounding_box(), player(page).bounding_box()
+    assert box
+    assert bar
+    assert box["y"] + box["height"] <= bar["y"]
 
 
 def test_waveform_of_a_job_is_drawn_from_the_file_that_plays(visits: Visits) -> None:
