@@ -1,6 +1,6 @@
 /** The history: short speeches, which the browser keeps, and jobs, which the server keeps. */
 
-import { call, eventsOf } from "./api.js";
+import { call, eventsOf, KEY } from "./api.js";
 import { confirmed, element } from "./dom.js";
 import { filesOfJob, filesOfSpeech } from "./downloads.js";
 import { hideError, showError } from "./errors.js";
@@ -69,7 +69,9 @@ export async function showLast(listed) {
     await listed;
     if (!player.item) {
       await showJob(job);
-      player.prepare(); // not awaited
+      if (!stored(KEY)) {
+        player.prepare(); // not awaited; with a key it would fetch a large file whole
+      }
     }
     return;
   }
@@ -352,11 +354,10 @@ function removeLater(id, commit) {
     hidden.delete(id);
     tell("shown", id);
     await showHistory();
-    rows.get(id)?.focusDelete();
   };
   hide(id);
   tell("hidden", id);
-  undo.offer({ show, commit });
+  undo.offer({ show, focus: () => rows.get(id)?.focusDelete(), commit });
 }
 
 /** @param {string} id */

@@ -5,7 +5,7 @@ import { decoded } from "./clip.js";
 import { stored } from "./storage.js";
 import { peaksOf } from "./track.js";
 
-const MAX_BYTES = 4 * 1024 * 1024; // of a file that is fetched whole and drawn: 8 minutes of MP3
+const MAX_BYTES = 4 * 1024 * 1024; // of a file that is fetched whole and drawn: 6 minutes of MP3
 const MIN_RATE = 8000; // the lowest that every browser decodes to; enough for a waveform
 
 /**

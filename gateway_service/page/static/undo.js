@@ -9,6 +9,7 @@ export const UNDO_SECONDS = 10;
 /**
  * @typedef {object} Deletion
  * @property {() => Promise<void>} show brings back what the caller has hidden.
+ * @property {() => void} focus moves the focus there, once it is undone.
  * @property {() => Promise<void>} commit deletes it: after some seconds, before the next deletion, or
  *   when the page is left.
  */
@@ -46,6 +47,7 @@ export class Undo {
       hideError(this.#element("error"));
       setText(this.#element("status"), `${this.#part}.restored`);
       await deletion.show();
+      deletion.focus();
     }
   }
 

@@ -121,7 +121,6 @@ async function remove() {
   const show = async () => {
     unhide(value);
     await showVoices(wasChosen ? value : undefined);
-    focusMore(value);
   };
-  offerUndo(name, { show, commit: () => deleteNow(value) });
+  offerUndo(name, { show, focus: () => focusMore(value), commit: () => deleteNow(value) });
 }

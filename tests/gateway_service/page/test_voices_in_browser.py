@@ -194,9 +194,11 @@ def test_failed_deletion_brings_the_voice_back_and_says_why(visits: Visits) -> N
     page.clock.install()
     delete(page, "Elm’s")
     page.route("**/v1/audio/voices/*", lambda route: route.abort())
+    page.locator("#text").focus()
     page.clock.fast_forward(11_000)
     expect(page.get_by_role("radio", name="Elm’s")).to_be_checked()
     expect(voices(page).get_by_role("alert")).to_contain_text("The server does not answer.")
+    expect(page.locator("#text")).to_be_focused()
 
 
 def test_name_of_a_deleted_voice_is_free_at_once(visits: Visits) -> None:
