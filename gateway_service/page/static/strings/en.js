@@ -149,7 +149,7 @@ export default {
   "text.speed": "Speed",
   "text.times": "×{times}",
   "text.later": "Make in the background",
-  "text.laterHint": "For long texts. It goes on when you close the page.",
+  "text.laterHint": "For long texts. It continues even if you close the page.",
   "text.format": "Format",
   "text.open": "Open a file…",
   "text.examples": "Examples and files",
