@@ -36,7 +36,7 @@ export class Undo {
     this.commit();
     this.#pending = deletion;
     this.#timer = window.setTimeout(() => this.commit(), UNDO_SECONDS * 1000);
-    setText(this.#element("status"), `${this.#part}.deleted`, values);
+    setText(this.#element("status"), `deleted.${this.#part}`, values);
     this.#element("undo").hidden = false;
     this.#element("undo").focus();
   }
@@ -45,7 +45,7 @@ export class Undo {
     const deletion = this.#end();
     if (deletion) {
       hideError(this.#element("error"));
-      setText(this.#element("status"), `${this.#part}.restored`);
+      setText(this.#element("status"), `restored.${this.#part}`);
       await deletion.show();
       deletion.focus();
     }
