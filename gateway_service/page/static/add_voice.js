@@ -12,7 +12,7 @@ import * as samples from "./samples.js";
 import { hearUnsaved } from "./unsaved_voice.js";
 import { saveVoice } from "./voice_calls.js";
 import { hearLine } from "./voice_line.js";
-import { tell } from "./voice_notice.js";
+import { finishDeletion, tell } from "./voice_notice.js";
 import { keepCharacter, showVoices } from "./voices.js";
 
 const STEPS = 3;
@@ -259,6 +259,7 @@ async function save() {
 async function saveAll() {
   const name = input("voice-name").value.trim();
   const all = samples.allSamples();
+  await finishDeletion();
   const voice = await saveVoice(name, input("consent-statement").value.trim(), all);
   const character = await characterOf(all.map(({ blob }) => blob));
   await samples.clearSamples();

@@ -45,17 +45,6 @@ export function forgetBlend(blend) {
   keepAll(blends().filter((other) => other !== blend));
 }
 
-/**
- * A voice of the blends got another id.
- * @param {string} before
- * @param {string} after
- */
-export function replaceInBlends(before, after) {
-  const replaced = (/** @type {Parts[number]} */ part) =>
-    part.voice === before ? { ...part, voice: after } : part;
-  keepAll(blends().map((blend) => blendOf(partsOf(blend).map(replaced))));
-}
-
 /** @param {string[]} all */
 function keepAll(all) {
   store(BLENDS, JSON.stringify(all), { persistent: true });

@@ -1,11 +1,11 @@
 /** The history: short speeches, which the browser keeps, and jobs, which the server keeps. */
 
-import { call, eventsOf } from "./api.js";
+import { call, eventsOf, KEY } from "./api.js";
 import { confirmed, element } from "./dom.js";
 import { filesOfJob, filesOfSpeech } from "./downloads.js";
 import { hideError, showError } from "./errors.js";
 import { HistoryRow } from "./history_row.js";
-import { BOOK_FORMATS, factsOf, isFinal, jobOf, jobsAfter, newJob, pathOf, titleOf } from "./jobs.js";
+import { BOOK_FORMATS, factsOf, isFinal, isJob, isPlayable, jobOf, jobsAfter, newJob, pathOf, titleOf } from "./jobs.js";
 import { afterKeeping, forget, forgetJob, keepJob, keptJob, keptSpeech, keptSpeeches, onTold, tell } from "./kept.js";
 import { setText } from "./language.js";
 import { player } from "./player.js";
@@ -13,7 +13,7 @@ import { hideResult, isShown, playChapter, showJob, SHOWN, showSpeech } from "./
 import { firstWords, newSeed } from "./speech.js";
 import { speakRequest, stopReceiving } from "./speech_form.js";
 import { stored } from "./storage.js";
-import { deleteLater, undo } from "./undo.js";
+import { Undo } from "./undo.js";
 import { onVoicesListed } from "./voices.js";
 
 /** @typedef {import("./jobs.js").Job} Job */
@@ -32,10 +32,12 @@ const followed = new Set();
 const hidden = new Set();
 let more = false; // whether the server has older jobs
 let limit = ROWS; // rows to show
+/** @type {Undo} */
+let undo;
 
 export function setUpHistory() {
   element("history-more").addEventListener("click", showOlder);
-  element("history-undo").addEventListener("click", undo);
+  undo = new Undo("history");
   player.addEventListener("change", showPlaying);
   onVoicesListed(() => jobs.forEach((job, id) => rows.get(id)?.update(factsOf(job))));
   document.addEventListener("visibilitychange", () => {
@@ -56,10 +58,25 @@ export function setUpHistory() {
   });
 }
 
-/** Shows the speech that was on the page, or the last one of this browser. */
-export async function showLastSpeech() {
+/**
+ * Shows the speech or job that was on the page, or the last speech of this browser.
+ * @param {Promise<void>} listed when the voices have their names.
+ */
+export async function showLast(listed) {
+  const shown = stored(SHOWN) ?? "";
+  const job = isJob(shown) ? await jobOf(shown).catch(() => null) : null;
+  if (job && isPlayable(job)) {
+    await listed;
+    if (!player.item) {
+      await showJob(job);
+      if (!stored(KEY)) {
+        player.prepare(); // not awaited; with a key it would fetch a large file whole
+      }
+    }
+    return;
+  }
   const [last] = await keptSpeeches();
-  const speech = (await keptSpeech(stored(SHOWN) ?? "")) ?? (last ? await keptSpeech(last.id) : null);
+  const speech = (await keptSpeech(shown)) ?? (last ? await keptSpeech(last.id) : null);
   if (speech && !player.item) {
     showSpeech(speech);
   }
@@ -336,37 +353,11 @@ function removeLater(id, commit) {
   const show = async () => {
     hidden.delete(id);
     tell("shown", id);
-    setText(element("history-status"), "history.restored");
-    element("history-undo").hidden = true;
     await showHistory();
-    rows.get(id)?.focusDelete();
   };
   hide(id);
   tell("hidden", id);
-  deleteLater({ show, commit: () => committed(id, commit, show) });
-  setText(element("history-status"), "history.deleted");
-  element("history-undo").hidden = false;
-  element("history-undo").focus();
-}
-
-/**
- * @param {string} id
- * @param {() => Promise<void>} commit
- * @param {() => Promise<void>} show
- */
-async function committed(id, commit, show) {
-  const button = element("history-undo");
-  if (document.activeElement === button) {
-    element("history-title").focus();
-  }
-  button.hidden = true;
-  setText(element("history-status"), "");
-  try {
-    await commit();
-  } catch (error) {
-    await show();
-    fail(error);
-  }
+  undo.offer({ show, focus: () => rows.get(id)?.focusDelete(), commit });
 }
 
 /** @param {string} id */

@@ -1,9 +1,8 @@
 /** Calls for jobs: speech that the server makes in the background, books among it. */
 
-import { call, KEY, postJson } from "./api.js";
+import { call, postJson } from "./api.js";
 import { wordsFor } from "./errors.js";
 import { firstWords } from "./speech.js";
-import { stored } from "./storage.js";
 import { voiceName } from "./voices.js";
 
 /**
@@ -27,7 +26,9 @@ export const BOOK_FORMATS = new Set(["m4b", "zip"]);
 /** @param {Job} job */
 export const isFinal = (job) => FINAL.has(job.state);
 /** @param {Job} job */
-const isPlayable = (job) => job.state === "completed" && !UNPLAYABLE.has(job.response_format);
+export const isPlayable = (job) => job.state === "completed" && !UNPLAYABLE.has(job.response_format);
+/** @param {string} id of a speech or job. */
+export const isJob = (id) => id.startsWith("job_");
 /** @param {string} id */
 export const pathOf = (id) => `${JOBS}/${encodeURIComponent(id)}`;
 
@@ -70,20 +71,6 @@ export async function newBook(file, { voice, speed, response_format, chapters })
     form.set("chapters", chapters);
   }
   return (await call(JOBS, { method: "POST", body: form })).json();
-}
-
-/**
- * The address of a sound for an audio element. With a key it is fetched first, because the element
- * cannot send one.
- * @param {string} path
- * @returns {Promise<string>}
- */
-export async function soundAddress(path) {
-  if (!stored(KEY)) {
-    await call(path, { headers: { Range: "bytes=0-0" } }); // an error has words; the element has none
-    return path;
-  }
-  return URL.createObjectURL(await (await call(path)).blob());
 }
 
 /**

@@ -25,12 +25,7 @@ export class Menu {
     button.addEventListener("click", () => (this.#list.hidden ? this.#open() : this.#close()));
     const parent = /** @type {HTMLElement} */ (button.parentElement);
     parent.classList.add("menu-holder");
-    parent.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !this.#list.hidden) {
-        this.#close();
-        button.focus();
-      }
-    });
+    parent.addEventListener("keydown", (event) => this.#move(event));
     parent.addEventListener("focusout", ({ relatedTarget }) => {
       if (relatedTarget instanceof Node && !parent.contains(relatedTarget)) {
         this.#close();
@@ -47,6 +42,25 @@ export class Menu {
     this.#list.replaceChildren(...this.#entries().map((entry) => this.#item(entry)));
     this.#list.hidden = false;
     this.#button.setAttribute("aria-expanded", "true");
+    this.#list.scrollIntoView({ block: "nearest" });
+  }
+
+  /** @param {KeyboardEvent} event */
+  #move(event) {
+    if (this.#list.hidden) {
+      return;
+    }
+    const buttons = [...this.#list.querySelectorAll("button")];
+    const at = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
+    const last = buttons.length - 1;
+    const places = { ArrowDown: at === last ? 0 : at + 1, ArrowUp: at > 0 ? at - 1 : last, Home: 0, End: last };
+    if (event.key === "Escape") {
+      this.#close();
+      this.#button.focus();
+    } else if (event.key in places) {
+      event.preventDefault();
+      buttons[places[/** @type {keyof typeof places} */ (event.key)]].focus();
+    }
   }
 
   #close() {

@@ -9,10 +9,13 @@ import { RATE } from "./track.js";
  * @property {string} id
  * @property {string} title the first words.
  * @property {string} voice name of the voice.
- * @property {() => Promise<string>} open gives the address of the complete file.
+ * @property {() => Promise<Opened>} open gives the complete file.
  * @property {import("./track.js").Track} [track] the samples, if the page has them.
- * @property {() => number} [expected] estimate of the length while the sound is received, in seconds.
+ * @property {number[]} [peaks] of each 10 ms, 0 to 1, once the file was measured.
+ * @property {() => number} [expected] estimate of the length until all is received, in seconds.
  * @property {number} [from] seconds at which it first plays.
+ *
+ * @typedef {{url: string, peaks?: Promise<number[]>}} Opened url: for an audio element.
  */
 
 /** Events: `load` (another item), `change` (playing, waiting, length or place), `failed`. */
@@ -25,8 +28,9 @@ class Player extends EventTarget {
   /** @type {StreamPlayer | null} */
   #stream = null;
   #url = "";
-  /** @type {Item | null} whose file is being fetched. */
+  /** @type {{item: Item, done: Promise<void>} | null} the file that is being fetched. */
   #opening = null;
+  #wanted = false; // whether the file plays once it is fetched
   #at = 0; // seconds at which playing begins
   #volume = 1;
   #rate = 1;
@@ -46,7 +50,7 @@ class Player extends EventTarget {
 
   /** Whether the file of the item is being fetched. */
   get waiting() {
-    return this.#opening !== null && this.#opening === this.item;
+    return this.#opening !== null && this.#opening.item === this.item;
   }
 
   get playing() {
@@ -63,11 +67,17 @@ class Player extends EventTarget {
 
   /** Seconds of sound; an estimate while it is received. */
   get seconds() {
-    if (this.item?.expected && !this.item.track?.ended) {
-      return this.item.expected();
-    }
+    const { track, expected } = this.item ?? {};
     const { duration } = this.#audio;
-    return this.item?.track?.seconds ?? (this.#url && Number.isFinite(duration) ? duration : 0);
+    if (!track && this.#url && Number.isFinite(duration)) {
+      return duration;
+    }
+    return track?.ended ? track.seconds : (expected?.() ?? track?.seconds ?? 0);
+  }
+
+  /** Peak levels of each 10 ms, 0 to 1; none for a file that was not measured. */
+  get peaks() {
+    return this.item?.track?.peaks ?? this.item?.peaks ?? [];
   }
 
   get volume() {
@@ -141,14 +151,13 @@ class Player extends EventTarget {
     const { item } = this;
     this.#endStream();
     this.#at = from;
-    if (!item || this.waiting) {
+    this.#wanted = true;
+    if (!item) {
       return;
     }
     try {
-      if (!this.#url) {
-        await this.#open(item);
-      }
-      if (this.item === item) {
+      await this.#opened(item);
+      if (this.item === item && this.#wanted) {
         this.#audio.currentTime = this.#at;
         await this.#audio.play();
       }
@@ -160,12 +169,33 @@ class Player extends EventTarget {
     }
   }
 
+  /** Fetches the file before it is played, which gives its length and waveform. */
+  async prepare() {
+    if (this.item) {
+      await this.#opened(this.item).catch(() => {}); // playing it tells the error
+    }
+  }
+
+  /** @param {Item} item */
+  async #opened(item) {
+    if (this.#url) {
+      return;
+    }
+    if (this.#opening?.item !== item) {
+      this.#opening = { item, done: this.#open(item) };
+      this.#changed();
+    }
+    await this.#opening.done;
+  }
+
   /** @param {Item} item */
   async #open(item) {
-    this.#opening = item;
-    this.#changed();
     try {
-      const url = await item.open();
+      const { url, peaks } = await item.open();
+      peaks?.then((measured) => {
+        item.peaks = measured;
+        this.#changed();
+      });
       if (this.item !== item || this.#url) {
         revoke(url);
       } else {
@@ -175,7 +205,7 @@ class Player extends EventTarget {
         this.#audio.volume = this.#volume;
       }
     } finally {
-      if (this.#opening === item) {
+      if (this.#opening?.item === item) {
         this.#opening = null;
       }
       this.#changed();
@@ -183,6 +213,7 @@ class Player extends EventTarget {
   }
 
   pause() {
+    this.#wanted = false;
     if (this.#stream) {
       this.#stream.stop();
     } else {
@@ -209,7 +240,7 @@ class Player extends EventTarget {
     this.#changed();
   }
 
-  /** More of the track was received, or all of it. */
+  /** More of the item was received, or all of it. */
   feed() {
     this.#stream?.feed();
     if (this.#stream?.playing && this.item?.track?.ended && this.#rate !== 1) {

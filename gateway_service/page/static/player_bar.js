@@ -77,6 +77,14 @@ function setUpVolume() {
     store("volume", field.value, { persistent: true });
   });
   use();
+  showVolumeIfItWorks();
+}
+
+/** On iPhones and iPads only the keys set the volume: what a page sets is gone soon after. */
+function showVolumeIfItWorks() {
+  const audio = new Audio();
+  audio.volume = 0.5;
+  setTimeout(() => (element("player-volume-field").hidden = audio.volume !== 0.5));
 }
 
 function setUpRate() {
@@ -132,7 +140,7 @@ function draw() {
   seek().setAttribute("aria-valuenow", String(Math.round(position)));
   const values = { position: clock(position), seconds: clock(seconds) };
   seek().setAttribute("aria-valuetext", translate("player.place", values));
-  drawWaveform(canvas("player-wave"), player.item.track?.peaks ?? [], { seconds: seconds || 1, played: position });
+  drawWaveform(canvas("player-wave"), player.peaks, { seconds: seconds || 1, played: position });
 }
 
 const label = (/** @type {boolean} */ playing) => (playing ? "player.pause" : "player.play");

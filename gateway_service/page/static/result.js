@@ -3,14 +3,15 @@
 import { canvas, download, element } from "./dom.js";
 import { fileName, filesOfChapter, filesOfJob, filesOfSpeech } from "./downloads.js";
 import { hideError, serverMessage, showError } from "./errors.js";
-import { captionsOf, pathOf, soundAddress, titleOf } from "./jobs.js";
+import { openSound } from "./job_sound.js";
+import { captionsOf, pathOf, titleOf } from "./jobs.js";
 import { keep } from "./kept.js";
 import { setText, setTime } from "./language.js";
 import { player } from "./player.js";
 import { offerFiles } from "./player_bar.js";
 import { Reader } from "./reader.js";
 import { SentencePlots } from "./sentence_plots.js";
-import { storeDraft } from "./storage.js";
+import { storeDraft, unstore } from "./storage.js";
 import { RATE } from "./track.js";
 import { voiceName } from "./voices.js";
 import { wavFile } from "./wav.js";
@@ -43,6 +44,10 @@ export function setUpResult() {
     player.addEventListener(type, update);
   }
   new ResizeObserver(update).observe(element("result"));
+  new ResizeObserver(([{ target }]) => {
+    const { style } = /** @type {HTMLElement} */ (target);
+    style.setProperty("--work-height", `${/** @type {HTMLElement} */ (target).offsetHeight}px`);
+  }).observe(element("work"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
 }
 
@@ -65,7 +70,7 @@ export function showSpeech(shown) {
       voice: shown.voiceName,
       track: shown.track,
       expected: () => shown.expectedSeconds,
-      open: async () => URL.createObjectURL(wavFile(shown.track.received, RATE)),
+      open: async () => ({ url: URL.createObjectURL(wavFile(shown.track.received, RATE)) }),
     });
     offerFiles(() => filesOfSpeech(shown, async () => shown));
   };
@@ -84,17 +89,25 @@ export async function showJob(job) {
   reader.show([]);
   element("sentence-tools").hidden = true;
   element("result-details").hidden = true;
+  /** @type {import("./speech.js").Sentence[]} */
+  let sentences = [];
   loadShown = () => {
-    const open = () => soundAddress(`${pathOf(job.id)}/audio`);
-    player.load({ id: job.id, title: job.book?.title || job.preview, voice, open });
+    player.load({
+      id: job.id,
+      title: job.book?.title || job.preview,
+      voice,
+      expected: () => sentences.at(-1)?.end ?? 0,
+      open: () => openSound(`${pathOf(job.id)}/audio`),
+    });
     offerFiles(() => filesOfJob(job));
   };
   loadShown();
   if (job.timestamps) {
     try {
-      const sentences = await captionsOf(job.id);
+      sentences = await captionsOf(job.id);
       if (shownId === job.id) {
         reader.show(sentences);
+        player.feed();
       }
     } catch (error) {
       showError(element("result-error"), error);
@@ -113,7 +126,7 @@ export function playChapter(job, { number, title }) {
     player.toggle();
     return;
   }
-  const open = () => soundAddress(`${pathOf(job.id)}/chapters/${number}/audio`);
+  const open = () => openSound(`${pathOf(job.id)}/chapters/${number}/audio`);
   player.load({ id, title: title || titleOf(job), voice: voiceName(job.voice), open });
   offerFiles(() => filesOfChapter(job, number, title));
   player.play(0);
@@ -153,6 +166,7 @@ function begin(id, voice, time) {
 export function hideResult(id) {
   if (shownId === id) {
     shownId = "";
+    unstore(SHOWN);
     speech = null;
     element("result").hidden = true;
   }

@@ -1,16 +1,16 @@
 /** The recordings for a new voice. They are kept in the browser until the voice is saved. */
 
 import { ApiError } from "./api.js";
+import { get, put, remove } from "./database.js";
 import { unusable } from "./verdict.js";
 import { checkSamples } from "./voice_calls.js";
-import { forget, keep, kept } from "./voice_store.js";
 
 /**
  * @typedef {import("./voice_calls.js").Sample} Sample
  * @typedef {import("./verdict.js").SampleCheck} SampleCheck
  */
 
-const [SHELF, UNSAVED] = /** @type {const} */ (["samples", "unsaved"]);
+const UNSAVED = "unsaved"; // id of their entry
 
 /** @type {Sample[]} */
 let samples = [];
@@ -23,9 +23,9 @@ export const allSamples = () => samples;
 
 /** Brings back the samples of an earlier visit. */
 export async function restoreSamples() {
-  const found = await kept(SHELF, UNSAVED);
-  if (Array.isArray(found) && samples.length === 0) {
-    samples = found.filter(({ blob }) => blob instanceof Blob);
+  const found = await get("samples", UNSAVED);
+  if (found && samples.length === 0) {
+    samples = found.value;
     recordings = samples.length;
   }
 }
@@ -55,7 +55,7 @@ async function change(changed) {
   samples = changed;
   abort.abort();
   checking = null;
-  await (samples.length ? keep(SHELF, UNSAVED, samples) : forget(SHELF, UNSAVED));
+  await (samples.length ? put({ samples: { id: UNSAVED, value: samples } }) : remove(["samples"], UNSAVED));
 }
 
 /**

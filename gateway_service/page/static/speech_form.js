@@ -70,7 +70,7 @@ function showLength() {
   if (element("text-long").dataset.text !== key) {
     setText(element("text-long"), key, { max });
   }
-  element("later").hidden = isTooLong();
+  element("later").hidden = element("later-hint").hidden = isTooLong();
   showBusy();
 }
 

@@ -89,12 +89,31 @@ export class Track {
   #measure() {
     let start = this.peaks.length * PEAK_SAMPLES;
     for (; start + PEAK_SAMPLES <= this.length; start += PEAK_SAMPLES) {
-      const block = Float32Array.from(this.samples.subarray(start, start + PEAK_SAMPLES));
-      const peak = Math.max(...block.map(Math.abs)) / 32768;
+      const peak = peakOf(this.samples.subarray(start, start + PEAK_SAMPLES)) / 32768;
       this.peaks.push(peak);
       this.peak = Math.max(this.peak, peak);
     }
   }
+}
+
+/** @param {Int16Array | Float32Array} samples */
+function peakOf(samples) {
+  let peak = 0;
+  for (const sample of samples) {
+    peak = Math.max(peak, Math.abs(sample));
+  }
+  return peak;
+}
+
+/**
+ * @param {Float32Array} samples
+ * @param {number} rate a multiple of 100, samples per second.
+ * @returns {number[]} the peak level of each 10 ms, 0 to 1.
+ */
+export function peaksOf(samples, rate) {
+  const size = rate / 100;
+  const blocks = Math.ceil(samples.length / size);
+  return Array.from({ length: blocks }, (_, at) => peakOf(samples.subarray(at * size, (at + 1) * size)));
 }
 
 /**

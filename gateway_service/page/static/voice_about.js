@@ -1,16 +1,16 @@
 /** The dialog about a voice: its samples and consent; rename, export and delete. */
 
-import { forgetBlend, keepBlend, replaceInBlends } from "./blend.js";
+import { forgetBlend, keepBlend } from "./blend.js";
+import { deleteForGood, hideVoice, unhideVoice } from "./deleted_voices.js";
 import { download, element, input } from "./dom.js";
 import { hideError, showError, showHint } from "./errors.js";
 import { setText } from "./language.js";
 import { leaf } from "./leaf.js";
 import { sampleFacts } from "./verdict.js";
-import { deleteVoice, exportVoice, importVoice, renameVoice, voiceDetails } from "./voice_calls.js";
+import { exportVoice, renameVoice, voiceDetails } from "./voice_calls.js";
 import { aboutLine } from "./voice_card.js";
-import { offerUndo, tell } from "./voice_notice.js";
-import { forget } from "./voice_store.js";
-import { focusMore, keepCharacter, selectedVoice, showVoices } from "./voices.js";
+import { finishDeletion, offerUndo, tell } from "./voice_notice.js";
+import { focusMore, selectedVoice, showVoices } from "./voices.js";
 
 /** @typedef {import("./voices.js").Choice} Choice */
 
@@ -92,6 +92,7 @@ async function rename() {
     showHint(alert(), "new.needsName", input("rename"));
     return;
   }
+  await finishDeletion();
   await renameVoice(shown.value, name);
   dialog().close();
   await showVoices();
@@ -104,43 +105,22 @@ async function saveFile() {
   download(new Blob([file], { type: "application/json" }), `${shown.name}.voice.json`);
 }
 
+/** How each kind of voice is hidden, brought back, and deleted. */
+const DELETION = {
+  own: { hide: hideVoice, unhide: unhideVoice, deleteForGood },
+  blend: { hide: forgetBlend, unhide: keepBlend, deleteForGood: async () => {} },
+};
+
 async function remove() {
   const { value, name, kind } = shown;
+  const { hide, unhide, deleteForGood: deleteNow } = DELETION[/** @type {"own" | "blend"} */ (kind)];
   const wasChosen = (await selectedVoice()) === value;
-  const restore = kind === "blend" ? removeBlend(value) : await removeVoice(shown);
+  hide(value);
   dialog().close();
   await showVoices();
-  offerUndo("voices.deleted", { name }, async () => {
-    const restored = await restore();
-    await showVoices(wasChosen ? restored : undefined);
-    focusMore(restored);
-  });
-}
-
-/**
- * @param {string} blend
- * @returns {() => Promise<string>} brings it back.
- */
-function removeBlend(blend) {
-  forgetBlend(blend);
-  return async () => {
-    keepBlend(blend);
-    return blend;
+  const show = async () => {
+    unhide(value);
+    await showVoices(wasChosen ? value : undefined);
   };
-}
-
-/**
- * @param {Choice} choice
- * @returns {Promise<() => Promise<string>>} makes the voice again, under the id that it returns.
- */
-async function removeVoice({ value, character }) {
-  const file = await exportVoice(value);
-  await deleteVoice(value);
-  await forget("lines", value);
-  return async () => {
-    const { id } = await importVoice(file);
-    keepCharacter(id, character);
-    replaceInBlends(value, id);
-    return id;
-  };
+  offerUndo(name, { show, focus: () => focusMore(value), commit: () => deleteNow(value) });
 }

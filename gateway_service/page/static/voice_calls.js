@@ -77,7 +77,7 @@ export function renameVoice(id, name) {
 
 /** @param {string} id */
 export function deleteVoice(id) {
-  return call(path(id), { method: "DELETE" });
+  return call(path(id), { method: "DELETE", keepalive: true }); // also while the page is left
 }
 
 /**

@@ -4,7 +4,7 @@ import { ApiError } from "./api.js";
 import { element, input } from "./dom.js";
 import { hideError, showError, showHint } from "./errors.js";
 import { importVoice } from "./voice_calls.js";
-import { tell } from "./voice_notice.js";
+import { finishDeletion, tell } from "./voice_notice.js";
 import { showVoices } from "./voices.js";
 
 const MAX_NAMESAKES = 20;
@@ -25,6 +25,7 @@ async function read() {
   try {
     const voice = parsed(await file.text());
     if (voice) {
+      await finishDeletion();
       const { id, name } = await underFreeName(voice);
       await showVoices(id);
       tell("voices.imported", { name });

@@ -2,12 +2,11 @@
 
 import { postJson } from "./api.js";
 import { playClip, stopClip, unlockClips } from "./clip.js";
+import { get, put } from "./database.js";
 import { setLabel } from "./language.js";
-import { keep, kept } from "./voice_store.js";
 
 const SPEECH = "v1/audio/speech";
 export const LINE = "Hello! This is how I sound when I read a text to you.";
-const SHELF = "lines";
 
 /** @type {HTMLButtonElement | null} */
 let active = null;
@@ -44,13 +43,13 @@ export async function hearLine(button, voice) {
  * @returns {Promise<Blob>}
  */
 async function lineOf(voice) {
-  const known = await kept(SHELF, voice);
-  if (known instanceof Blob) {
-    return known;
+  const known = await get("lines", voice);
+  if (known) {
+    return known.value;
   }
   const options = { model: "tts-1", voice, input: LINE, response_format: "mp3", seed: 1 };
   const line = await (await postJson(SPEECH, options)).blob();
-  await keep(SHELF, voice, line);
+  await put({ lines: { id: voice, value: line } });
   return line;
 }
 

@@ -1,51 +1,35 @@
 /** The notice under the voices, with undo for a deletion. */
 
 import { element } from "./dom.js";
-import { hideError, showError } from "./errors.js";
 import { setText } from "./language.js";
+import { Undo } from "./undo.js";
 
-/** @type {(() => Promise<void>) | null} */
-let undo = null;
+/** @type {Undo} */
+let undo;
 
 export function setUpVoiceNotice() {
-  element("voices-undo").addEventListener("click", takeBack);
+  undo = new Undo("voices");
 }
 
 /**
+ * Takes the place of the notice before, and of its undo.
  * @param {string} key string key; "" for nothing.
  * @param {import("./language.js").Values} [values]
  */
 export function tell(key, values) {
-  undo = null;
-  element("voices-undo").hidden = true;
+  undo.commit();
   setText(element("voices-status"), key, values);
 }
 
 /**
- * @param {string} key string key of what was deleted.
- * @param {import("./language.js").Values} values
- * @param {() => Promise<void>} restore takes it back.
+ * @param {string} name of what was deleted.
+ * @param {import("./undo.js").Deletion} deletion
  */
-export function offerUndo(key, values, restore) {
-  tell(key, values);
-  undo = restore;
-  element("voices-undo").hidden = false;
-  element("voices-undo").focus();
+export function offerUndo(name, deletion) {
+  undo.offer(deletion, { name });
 }
 
-async function takeBack() {
-  const button = element("voices-undo");
-  const alert = element("voices-error");
-  if (!undo || button.ariaBusy === "true") {
-    return;
-  }
-  button.ariaBusy = "true";
-  hideError(alert);
-  try {
-    await undo();
-    tell("voices.restored");
-  } catch (error) {
-    showError(alert, error);
-  }
-  button.ariaBusy = "false";
+/** Makes a deletion final. Call it before a voice gets a name: the deleted one may have it. */
+export function finishDeletion() {
+  return undo.commit();
 }

@@ -3,6 +3,7 @@
 import { ApiError } from "./api.js";
 import { BLENDS, blends, partsOf } from "./blend.js";
 import { PRESETS } from "./character.js";
+import { DELETED, finishDeletions, isDeleted } from "./deleted_voices.js";
 import { element } from "./dom.js";
 import { hideError, showError } from "./errors.js";
 import { setText } from "./language.js";
@@ -79,7 +80,7 @@ export function setUpVoices() {
     choose(/** @type {HTMLInputElement} */ (target).value),
   );
   addEventListener("storage", ({ key }) => {
-    if (key === BLENDS || key === CHARACTERS) {
+    if (key && [BLENDS, CHARACTERS, DELETED].includes(key)) {
       refresh();
     }
   });
@@ -90,10 +91,15 @@ export function setUpVoices() {
   });
 }
 
+async function loadVoices() {
+  voices = await listVoices();
+  finishDeletions(voices.map(({ id }) => id));
+}
+
 /** Shows what another tab or device has changed. */
 async function refresh() {
   try {
-    voices = await listVoices();
+    await loadVoices();
   } catch {
     return; // the voices on the page stay; using one tells what is wrong
   }
@@ -118,7 +124,7 @@ export async function showVoices(selected = checked()?.value ?? stored(SELECTED)
   list.ariaBusy = "true";
   hideError(element("voices-error"));
   try {
-    voices = await listVoices();
+    await loadVoices();
     const all = choices();
     drawn = JSON.stringify(all);
     const groups = [all.filter(({ kind }) => kind !== "preset"), presets()];
@@ -156,7 +162,7 @@ function group(group, index, groups) {
 
 /** @returns {Choice[]} in the order of the cards. */
 export function choices() {
-  const own = voices.filter(({ preset }) => !preset).map(ownChoice);
+  const own = voices.filter(({ id, preset }) => !preset && !isDeleted(id)).map(ownChoice);
   return [...own, ...blends().flatMap(blendChoice), ...presets()];
 }
 
@@ -189,7 +195,8 @@ function choice(value, name, kind, character) {
  */
 function blendChoice(blend) {
   const parts = partsOf(blend);
-  const known = parts.every(({ voice }) => voices.some(({ id, name }) => [id, name].includes(voice)));
+  const shown = voices.filter(({ id }) => !isDeleted(id));
+  const known = parts.every(({ voice }) => shown.some(({ id, name }) => [id, name].includes(voice)));
   const sum = parts.reduce((total, { weight }) => total + weight, 0);
   const shares = parts.map(({ voice, weight }) => ({
     name: voiceName(voice),

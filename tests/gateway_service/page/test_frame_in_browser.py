@@ -20,6 +20,7 @@ from tests.support.browser_fixtures import (
     result,
     shared_site,
     site,
+    speak,
     visits,
 )
 from tests.support.stub_services import Refusal
@@ -107,6 +108,35 @@ def test_speech_is_in_view_above_the_player(visits: Visits) -> None:
     assert text
     assert bar
     assert 0 <= text["y"] < bar["y"] - text["height"]
+
+
+def test_speech_stays_in_view_beside_a_long_history(visits: Visits) -> None:
+    page = visits.open(viewport={"width": 1366, "height": 768})
+    page.evaluate("""() => {
+        document.querySelector("#history").style.minHeight = "3000px";
+    }""")
+    speak(page)
+    expect_ready(page)
+    for place in ("1200", "document.body.scrollHeight"):
+        page.evaluate(f"scrollTo(0, {place})")
+        expect(result(page).get_by_role("button", name="The first one")).to_be_in_viewport()
+        expect(page.locator("#result-status")).to_be_in_viewport(ratio=1)
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator("#text")).to_be_in_viewport(ratio=1)
+
+
+def test_arrow_keys_move_in_the_download_menu(visits: Visits) -> None:
+    page = visits.open()
+    speak(page)
+    expect_ready(page)
+    button = player(page).get_by_role("button", name="Download", exact=True)
+    button.focus()
+    for keys, name in ((("Enter", "ArrowDown"), "Sound, WAV"), (("ArrowUp",), "Captions, VTT")):
+        for key in keys:
+            page.keyboard.press(key)
+        expect(page.get_by_role("button", name=name)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(button).to_be_focused()
 
 
 def test_page_works_with_the_keyboard_alone(visits: Visits) -> None:

@@ -9,6 +9,7 @@ import soundfile
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.browser_fixtures import (
+    PHONE,
     REFUSED,
     TWO_SENTENCES,
     Site,
@@ -31,6 +32,16 @@ STORAGE_IS_FULL = """
         throw new DOMException("", "QuotaExceededError");
     };
 """
+
+# Of the waveform in the player, in pixels.
+BAR_HEIGHTS = """(() => {
+    const canvas = document.querySelector("#player-wave");
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    const filled = (x) => Array.from({ length: height }, (_, y) => data[4 * (y * width + x) + 3]);
+    return Array.from({ length: Math.floor(width / 3) }, (_, bar) =>
+        filled(3 * bar).filter(Boolean).length);
+})()"""
 
 __all__ = ["chromium", "shared_site", "site", "visits"]
 
@@ -147,6 +158,60 @@ def test_job_is_followed_played_downloaded_and_made_again(
     entry.get_by_role("button", name="Make “The first").click()
     expect(entries(page)).to_have_count(2)
     expect(entries(page).first.get_by_text("Finished; sentences: 2")).to_be_visible()
+
+
+def test_download_menu_of_the_last_entry_is_in_view_above_the_player(visits: Visits) -> None:
+    page = visits.open(**PHONE)
+    speak(page)
+    expect_ready(page)
+    button = entries(page).get_by_role("button", name="Download “The first")
+    button.evaluate("(button) => button.scrollIntoView({ block: 'end' })")
+    button.click()
+    last = entries(page).get_by_role("button", name="Captions, VTT")
+    box, bar = last.bounding_box(), player(page).bounding_box()
+    assert box
+    assert bar
+    assert box["y"] + box["height"] <= bar["y"]
+
+
+def test_waveform_of_a_job_is_drawn_from_the_file_that_plays(visits: Visits) -> None:
+    page = visits.open()
+    make_job(page, file_format="FLAC")
+    entry = entries(page).first
+    expect(entry.get_by_text("Finished; sentences: 2, FLAC")).to_be_visible()
+    entry.get_by_role("button", name="Play “The first").click()
+    page.wait_for_function(f"new Set({BAR_HEIGHTS}).size > 3")
+    assert len([url for url in visits.requests if url.endswith("/audio")]) == 1
+
+
+def test_large_file_of_a_job_is_played_while_it_is_received(visits: Visits) -> None:
+    page = visits.open()
+    make_job(page, f"{TWO_SENTENCES} " * 60, file_format="WAV")
+    entry = entries(page).first
+    expect(entry.get_by_text("Finished; sentences: 120, WAV")).to_be_visible()
+    entry.get_by_role("button", name="Play “The first").click()
+    expect(player(page).get_by_role("button", name="Pause")).to_be_visible()
+    assert page.evaluate(f"new Set({BAR_HEIGHTS}).size") == 1
+
+
+def test_reload_keeps_the_job_that_was_on_the_page(visits: Visits) -> None:
+    page = visits.open()
+    speak(page, "A short speech.")
+    expect_ready(page)
+    make_job(page)
+    entry = entries(page).first
+    expect(entry.get_by_text("Finished; sentences: 2, MP3")).to_be_visible()
+    entry.get_by_role("button", name="Play “The first").click()
+    expect(page.locator(".now")).to_have_count(1)
+    page.reload()
+    expect(result(page).get_by_role("button", name="The first one")).to_be_visible()
+    expect(player(page).get_by_text("The first one")).to_be_visible()
+    expect(page.locator("#player-total")).not_to_have_text("0:00")
+    page.wait_for_function(f"new Set({BAR_HEIGHTS}).size > 3")
+    # Once it is deleted, the last speech takes its place.
+    entry.get_by_role("button", name="Delete “The first").click()
+    page.reload()
+    expect(result(page).get_by_role("button", name="A short speech.")).to_be_visible()
 
 
 def test_job_survives_a_reload_and_is_deleted(visits: Visits, site: Site) -> None:

@@ -11,6 +11,7 @@ import soundfile
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.browser_fixtures import (
+    PHONE,
     REFUSED,
     TWO_SENTENCES,
     Site,
@@ -158,6 +159,26 @@ def test_volume_and_speed_of_playback_are_kept(visits: Visits) -> None:
     expect(page.locator(".now")).to_have_count(1)
 
 
+# Of a browser that lets pages set no volume, such as those of iPhones; the next turn sets it back.
+FIXED_VOLUME = """
+    Object.defineProperty(HTMLMediaElement.prototype, "volume", {
+        get() { return this.asked ?? 1; },
+        set(volume) { this.asked = volume; Promise.resolve().then(() => { this.asked = 1; }); },
+    });
+"""
+
+
+def test_volume_is_offered_wherever_a_page_can_set_it(visits: Visits) -> None:
+    for options in ({}, PHONE):
+        page = visits.open(**options)
+        speak(page)
+        expect(player(page).get_by_label("Volume")).to_be_visible()
+    page = visits.open(FIXED_VOLUME)
+    speak(page)
+    expect(player(page).get_by_role("button", name="Download")).to_be_visible()
+    expect(player(page).get_by_label("Volume")).to_be_hidden()
+
+
 def test_sound_plays_while_the_file_of_another_is_fetched(visits: Visits) -> None:
     page = visits.open()
     was_revoked = page.evaluate("""async () => {
@@ -171,14 +192,32 @@ def test_sound_plays_while_the_file_of_another_is_fetched(visits: Visits) -> Non
         let arrive;
         player.load({ ...item, id: "late", open: () => new Promise((done) => (arrive = done)) });
         const playing = player.play(0);
-        player.load({ ...item, id: "next", open: async () => address() });
+        player.load({ ...item, id: "next", open: async () => ({ url: address() }) });
         await player.play(0);
-        arrive(late);
+        arrive({ url: late });
         await playing;
         return revoked.includes(late);
     }""")
     assert was_revoked
     expect(player(page).get_by_role("button", name="Pause")).to_be_visible()
+
+
+def test_sound_that_is_paused_while_it_is_fetched_stays_silent(visits: Visits) -> None:
+    page = visits.open()
+    plays = page.evaluate("""async () => {
+        const { player } = await import("/static/player.js");
+        const { wavFile } = await import("/static/wav.js");
+        const url = URL.createObjectURL(wavFile(new Int16Array(48_000), 24_000));
+        let arrive;
+        const open = () => new Promise((done) => (arrive = done));
+        player.load({ id: "late", title: "", voice: "", open });
+        const playing = player.play(0);
+        player.pause();
+        arrive({ url });
+        await playing;
+        return player.playing;
+    }""")
+    assert plays is False
 
 
 def test_details_show_plots_described_in_words(visits: Visits) -> None:

@@ -153,8 +153,8 @@ def test_file_is_checked_for_the_mark(chromium: Browser, service: Service, tmp_p
     status = page.locator("#verify-status")
     for path, words in (
         (marked, "“spoken.wav” carries the mark: it was made by a machine, on this server."),
-        (SAMPLES / "ash.wav", "No mark in “ash.wav”. It was not made on this server"),
-        (short, "No mark in “short.wav”, but it is short"),
+        (SAMPLES / "ash.wav", "“ash.wav” carries no mark. It was not made on this server"),
+        (short, "No mark was found in “short.wav”, but it is short"),
     ):
         page.get_by_label("Choose a sound file").set_input_files(path)
         expect(status).to_contain_text(words)

@@ -15,6 +15,7 @@ from tests.support.browser_fixtures import (
     chromium,
     expect_ready,
     held,
+    history,
     player,
     shared_site,
     site,
@@ -106,20 +107,106 @@ def test_voice_is_renamed_and_shows_its_record(visits: Visits) -> None:
     expect(page.get_by_role("button", name="More about Greta")).to_be_focused()
 
 
-def test_deletion_is_undone(visits: Visits) -> None:
+def delete(page: Page, name: str) -> None:
+    about(page, name).get_by_role("button", name="Delete").click()
+    expect(page.get_by_text(f"“{name}” is deleted.")).to_be_visible()
+    expect(page.get_by_role("radio", name=name)).to_have_count(0)
+
+
+def wait_until_gone(page: Page, name: str) -> None:
+    while page.request.get(f"/v1/audio/voices/{name}").status != 404:
+        pass
+
+
+def test_deletion_is_undone_and_speeches_of_the_voice_can_be_made_again(visits: Visits) -> None:
     page = visits.open()
     save_voice(page, "Elm’s")
+    speak(page)
+    expect_ready(page)
     before = page.request.get("/v1/audio/voices/Elm’s").json()
-    about(page, "Elm’s").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("“Elm’s” is deleted.")).to_be_visible()
-    expect(page.get_by_role("radio", name="Elm’s")).to_have_count(0)
-    assert page.request.get("/v1/audio/voices/Elm’s").status == 404
+    delete(page, "Elm’s")
     undo = voices(page).get_by_role("button", name="Undo")
     expect(undo).to_be_focused()
     undo.click()
     expect(page.get_by_role("radio", name="Elm’s")).to_be_checked()
-    after = page.request.get("/v1/audio/voices/Elm’s").json()
-    assert (after["consent"], after["samples"]) == (before["consent"], before["samples"])
+    expect(page.get_by_role("button", name="More about Elm’s")).to_be_focused()
+    assert page.request.get("/v1/audio/voices/Elm’s").json() == before
+    history(page).get_by_role("button", name="Make “The first").click()
+    expect(history(page).get_by_role("button", name="Make “The first")).to_have_count(2)
+    expect_ready(page)
+
+
+def test_deletion_is_final_after_a_while(visits: Visits) -> None:
+    page = visits.open()
+    save_voice(page, "Elm’s")
+    page.clock.install()
+    delete(page, "Elm’s")
+    page.clock.fast_forward(11_000)
+    expect(voices(page).get_by_role("button", name="Undo")).to_be_hidden()
+    expect(page.get_by_role("heading", name="Voice", exact=True)).to_be_focused()
+    wait_until_gone(page, "Elm’s")
+
+
+def test_reload_makes_a_deletion_final(visits: Visits) -> None:
+    page = visits.open()
+    save_voice(page, "Elm’s")
+    delete(page, "Elm’s")
+    page.reload()
+    expect(page.get_by_role("radio", name="ash")).to_be_attached()
+    expect(page.get_by_role("radio", name="Elm’s")).to_have_count(0)
+    wait_until_gone(page, "Elm’s")
+
+
+def test_deletion_of_a_tab_that_is_gone_is_finished_by_the_next(visits: Visits) -> None:
+    page = visits.open()
+    save_voice(page, "Elm’s")
+    page.context.route("**/v1/audio/voices/*", lambda route: route.abort())
+    visits.expected = (REFUSED,)
+    delete(page, "Elm’s")
+    page.close()
+    again = page.context.new_page()
+    again.clock.install()
+    page.context.unroute("**/v1/audio/voices/*")
+    again.goto("/")
+    expect(again.get_by_role("radio", name="ash")).to_be_attached()
+    expect(again.get_by_role("radio", name="Elm’s")).to_have_count(0)
+    again.clock.fast_forward(60_000)
+    again.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    wait_until_gone(again, "Elm’s")
+
+
+def test_two_tabs_hide_and_show_a_deleted_voice(visits: Visits) -> None:
+    page = visits.open()
+    save_voice(page, "Elm’s")
+    other = page.context.new_page()
+    other.goto("/")
+    expect(other.get_by_role("radio", name="Elm’s")).to_be_attached()
+    delete(page, "Elm’s")
+    expect(other.get_by_role("radio", name="Elm’s")).to_have_count(0)
+    voices(page).get_by_role("button", name="Undo").click()
+    expect(other.get_by_role("radio", name="Elm’s")).to_be_attached()
+
+
+def test_failed_deletion_brings_the_voice_back_and_says_why(visits: Visits) -> None:
+    visits.expected = (REFUSED,)
+    page = visits.open()
+    save_voice(page, "Elm’s")
+    page.clock.install()
+    delete(page, "Elm’s")
+    page.route("**/v1/audio/voices/*", lambda route: route.abort())
+    page.locator("#text").focus()
+    page.clock.fast_forward(11_000)
+    expect(page.get_by_role("radio", name="Elm’s")).to_be_checked()
+    expect(voices(page).get_by_role("alert")).to_contain_text("The server does not answer.")
+    expect(page.locator("#text")).to_be_focused()
+
+
+def test_name_of_a_deleted_voice_is_free_at_once(visits: Visits) -> None:
+    page = visits.open()
+    save_voice(page, "Elm’s")
+    delete(page, "Elm’s")
+    save_voice(page, "Elm’s")
+    expect(page.get_by_role("radio", name="Elm’s")).to_be_checked()
 
 
 def test_blend_of_another_tab_is_shown(visits: Visits) -> None:
@@ -153,7 +240,7 @@ def test_voice_travels_as_a_file(visits: Visits, tmp_path: Path) -> None:
     assert json.loads(path.read_text())["object"] == "audio.voice.file"
     shown.get_by_role("button", name="Close").click()
     # Its name is taken now, so it gets a number.
-    page.get_by_label("Import a voice’s file").set_input_files(path)
+    page.get_by_label("Import a voice file").set_input_files(path)
     expect(page.get_by_text("“Elm’s 2” is imported and chosen.")).to_be_visible()
     expect(page.get_by_role("radio", name="Elm’s 2")).to_be_checked()
 
@@ -162,8 +249,8 @@ def test_other_files_are_not_imported(visits: Visits, tmp_path: Path) -> None:
     page = visits.open()
     path = tmp_path / "package.json"
     path.write_text('{"name": "elm"}')
-    page.get_by_label("Import a voice’s file").set_input_files(path)
-    expect(voices(page).get_by_role("alert")).to_contain_text("is not a voice’s file")
+    page.get_by_label("Import a voice file").set_input_files(path)
+    expect(voices(page).get_by_role("alert")).to_contain_text("is not a voice file")
 
 
 def test_blend_is_heard_used_and_deleted(visits: Visits, site: Site) -> None:
@@ -222,6 +309,20 @@ def test_phone_has_a_line_to_choose_the_voice_above_the_text(visits: Visits) -> 
         box = control.bounding_box()
         assert box
         assert box["y"] + box["height"] <= PHONE["viewport"]["height"]
+
+
+def test_long_name_of_a_voice_leaves_its_label_on_one_line(visits: Visits) -> None:
+    long = "birch(1)+cedar(1)+elm(1)+hazel(1)+rowan(1)"
+    page = visits.open(**PHONE, locale="ko-KR")
+    page.evaluate("blend => localStorage.setItem('blends', JSON.stringify([blend]))", long)
+    page.reload()
+    picker = page.locator("#voice-select")
+    picker.select_option(long)
+    label, chosen = page.locator(".voice-picker label").bounding_box(), picker.bounding_box()
+    assert label
+    assert chosen
+    assert label["height"] < chosen["height"]
+    assert chosen["x"] + chosen["width"] <= PHONE["viewport"]["width"]
 
 
 def test_focus_ring_of_a_card_is_not_clipped(visits: Visits) -> None:
