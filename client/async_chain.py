@@ -214,11 +214,16 @@ class AsyncChain:
         return found
 
     async def vocode(
-        self, spec: Float32Array, seed: int | None = None
+        self, spec: Float32Array, seed: int | None = None, temperature: float = 1.0
     ) -> AsyncGenerator[Int16Array]:
         """[n] int16 samples of 16 kHz each, as they arrive. spec: [80, T]."""
-        # One seed for all attempts: a retry continues where the broken response stopped.
-        request = {"spec": np.ascontiguousarray(spec), "sr": SAMPLE_RATE, "seed": seed_or_new(seed)}
+        request = {
+            "spec": np.ascontiguousarray(spec),
+            "sr": SAMPLE_RATE,
+            # One seed for all attempts: a retry continues where the broken response stopped.
+            "seed": seed_or_new(seed),
+            "temperature": temperature,
+        }
         body = await asyncio.to_thread(_json, request)
         decoder = WavDecoder(SAMPLE_RATE)
         async with aclosing(self._vocoder.stream("/inference/", body, "audio/wav")) as received:

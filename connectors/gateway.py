@@ -11,6 +11,8 @@ import httpx
 from pydantic import AnyHttpUrl, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.services import GATEWAY
+
 PCM_RATE = 24_000
 """Samples a second of the gateway's `pcm`: 16 bits, little-endian, mono."""
 POLL_SECONDS = 1.0
@@ -21,7 +23,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
-    gateway_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8000")
+    gateway_url: AnyHttpUrl = AnyHttpUrl(GATEWAY.default_url)
     """GATEWAY_URL."""
     api_key: SecretStr = SecretStr("")
     """API_KEY, one of the gateway's API_KEYS; empty for a gateway without keys."""

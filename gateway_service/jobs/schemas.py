@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from client.options import SeedNumber, SpeechOptions, Speed, TextFormatName, lower_case
+from client.options import SeedNumber, SpeechOptions, Speed, Temperature, TextFormatName, lower_case
 from gateway_service.jobs.books import JobContents, JobFormat
 from gateway_service.settings import Settings
 from gateway_service.speech.schemas import VoiceChoice
@@ -63,6 +63,8 @@ class JobQuery(ResponseModel):
     """Speaking rate; the pitch does not change."""
     seed: SeedNumber | SkipJsonSchema[None] = None
     """The same request and seed give the same sound."""
+    temperature: Temperature = 1.0
+    """Of a WaveRNN: below 1 is smoother and duller, above 1 is rougher. Vocos ignores it."""
     text_format: TextFormatName | SkipJsonSchema[None] = None
     """The markup of the text."""
     timestamps: bool = False

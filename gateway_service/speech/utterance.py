@@ -145,7 +145,7 @@ class Utterance:
         encoder = SoundEncoder(
             self.config.response_format, sentence.samples, gateway.settings.mark_with, start
         )
-        sound = speaking.sound_of(gateway.async_chain, _only(sentence), self._options.seed)
+        sound = speaking.sound_of(gateway.async_chain, _only(sentence), self._options)
         encoded = encode_async(sound, encoder)
         sent = count = 0
         try:

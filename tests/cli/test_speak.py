@@ -225,6 +225,12 @@ def test_the_seed_is_passed_on(stand_ins: StandIns, clip: Path, out: Path) -> No
     assert stand_ins.vocoder.received[0].json["seed"] == 9
 
 
+def test_the_temperature_is_passed_on(stand_ins: StandIns, clip: Path, out: Path) -> None:
+    speak("--voice", str(clip), "--text", "One.", "--out", str(out), "--temperature", "0.5")
+
+    assert stand_ins.vocoder.received[0].json["temperature"] == 0.5
+
+
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [

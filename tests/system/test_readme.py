@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings
 
 import cli.gateway
 import client.settings
+import connectors.gateway
 import encoder_service.settings
 import gateway_service.settings
 import shared.http.errors
@@ -374,6 +375,7 @@ INHERITED: dict[type[BaseSettings], list[type[BaseSettings]]] = {
     gateway_service.settings.Settings: [AppSettings, client.settings.Settings],
     client.settings.Settings: [],
     cli.gateway.Settings: [],
+    connectors.gateway.Settings: [cli.gateway.Settings],
 }
 """For each settings class: its bases, whose settings have tables of their own."""
 

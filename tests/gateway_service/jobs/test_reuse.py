@@ -87,6 +87,7 @@ def test_sentences_of_a_deleted_job_are_made(
         {"embed": stub_embed(4)},
         {"seed": 8},
         {"speed": 1.1},
+        {"temperature": 0.5},
         {"timestamps": True},
         {"lexicon": {"one": "won"}},
         {"pieces": [Piece("One.", 0.2), Piece("Two.", 1.0)]},

@@ -204,6 +204,17 @@ def test_same_seed_asks_for_the_same_sound(client: openai.OpenAI, server: Speech
     assert {request["seed"] for request in server.services.vocoder.requests} == {11}
 
 
+@pytest.mark.parametrize("temperature", [0.5, "0.5"])
+def test_temperature_reaches_the_vocoder(
+    temperature: Any, client: openai.OpenAI, server: SpeechServer
+) -> None:
+    client.audio.speech.create(
+        model="tts-1", voice="alloy", input=TEXT, extra_body={"temperature": temperature}
+    )
+
+    assert {request["temperature"] for request in server.services.vocoder.requests} == {0.5}
+
+
 @pytest.mark.parametrize("response_format", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
 def test_sound_arrives_before_its_end_is_made(
     response_format: Any, client: openai.OpenAI, server: SpeechServer
@@ -350,6 +361,8 @@ def test_unknown_voice_is_not_found(client: openai.OpenAI) -> None:
         ({"speed": "fast"}, "speed"),
         ({"stream_format": "websocket"}, "stream_format"),
         ({"seed": -1}, "seed"),
+        ({"temperature": 0.05}, "temperature"),
+        ({"temperature": 2.1}, "temperature"),
         ({"details": "yes"}, "details"),
         ({"model": 1}, "model"),
     ],
