@@ -84,16 +84,20 @@ class Gateway:
 
     async def run_job(
         self,
-        text: str,
+        document: Path,
         voice: str,
         response_format: str,
         on_progress: Callable[[int, int], Any],
-        **options: Any,
+        **options: str,
     ) -> dict[str, Any]:
-        """A job from its beginning to its end; it is cancelled if this is. on_progress: gets the
-        sentences that are done, and all of them."""
-        body = {"input": text, "voice": voice, "response_format": response_format, **options}
-        job = await self._json("POST", "/v1/jobs", json=body)
+        """A job from its beginning to its end; it is cancelled if this is.
+
+        document: an EPUB, HTML, Markdown or text file. on_progress: gets the sentences that are
+        done, and all of them.
+        """
+        form = {"file": (document.name, document.read_bytes())}
+        data = {"voice": voice, "response_format": response_format, **options}
+        job = await self._json("POST", "/v1/jobs", data=data, files=form)
         path = f"/v1/jobs/{quote(job['id'], safe='')}"
         try:
             while job["state"] in ("queued", "running"):
