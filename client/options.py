@@ -76,7 +76,7 @@ def seed_or_new(seed: int | None) -> int:
 
 
 class TextOptions(BaseModel):
-    """How a text is read."""
+    """Options of reading a text."""
 
     model_config = ConfigDict(strict=True, use_attribute_docstrings=True)
 
@@ -88,14 +88,14 @@ class TextOptions(BaseModel):
 
 
 class SpeechOptions(TextOptions):
-    """How a text is read and how it sounds, apart from the voice."""
+    """Options of reading a text and of its sound, apart from the voice."""
 
     speed: Speed = 1.0
     """Times the usual pace; the pitch stays."""
     seed: Seed = None
     """The same request and seed give the same sound; without one, a seed is drawn."""
     temperature: Temperature = 1.0
-    """Of a WaveRNN: below 1 is smoother and duller, above 1 is rougher. Vocos ignores it."""
+    """Below 1 WaveRNN is smoother and duller, above 1 rougher. Vocos ignores it."""
     timestamps: bool = False
     """With the times of the words: in SSE before each sentence's sound, in a job for captions."""
 

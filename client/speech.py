@@ -105,7 +105,7 @@ async def speak_pieces(
     on_progress: Callable[[float], None] = lambda share: None,
     on_sentence: Callable[[Sentence], None] = lambda sentence: None,
 ) -> AsyncGenerator[Int16Array]:
-    """As `speak`, for the pieces of a text. embed: [256], or [n, 256] with one for each piece."""
+    """Speak pieces of a text, as `speak` does. embed: [256], or [n, 256], one for each piece."""
     options = options.with_seed()
     characters, spoken = sum(len(piece.text) for piece in pieces), 0
     async with aclosing(synthesize(chain, pieces, embed, options)) as sentences:
@@ -185,7 +185,7 @@ def _retrieve_error(task: asyncio.Task[Synthesis]) -> None:
 async def sound_of_all(
     chain: AsyncChain, sentences: AsyncGenerator[Sentence], options: SpeechOptions
 ) -> AsyncGenerator[Int16Array]:
-    """As `sound_of`, for one sentence after the other. Closes `sentences`."""
+    """The sound of one sentence after the other, as `sound_of` gives it. Closes `sentences`."""
     async with aclosing(sentences):
         async for sentence in sentences:
             async with aclosing(sound_of(chain, sentence, options)) as sound:

@@ -21,7 +21,7 @@ from shared import __version__
 T = TypeVar("T")
 
 MAX_SPEECH_CHARACTERS = 4096
-"""Of one call to speak; longer texts are read by read_document."""
+"""Limit of one call to speak; read_document takes longer texts."""
 MAX_DOCUMENT_BYTES = 15 * 2**20
 MAX_SAMPLE_BYTES = 16 * 2**20
 SPEECH_FORMATS = ("mp3", "wav", "flac", "opus", "aac")
@@ -55,7 +55,7 @@ class Folder:
         return path
 
     def new(self, given: str, formats: tuple[str, ...]) -> tuple[Path, str]:
-        """Where a sound file goes, and its format by its suffix."""
+        """The path of a new sound file, and its format, by its suffix."""
         path = self.path(given)
         sound_format = path.suffix.lower().removeprefix(".")
         if sound_format not in formats:

@@ -64,7 +64,7 @@ class JobQuery(ResponseModel):
     seed: SeedNumber | SkipJsonSchema[None] = None
     """The same request and seed give the same sound."""
     temperature: Temperature = 1.0
-    """Of a WaveRNN: below 1 is smoother and duller, above 1 is rougher. Vocos ignores it."""
+    """Below 1 WaveRNN is smoother and duller, above 1 rougher. Vocos ignores it."""
     text_format: TextFormatName | SkipJsonSchema[None] = None
     """The markup of the text."""
     timestamps: bool = False
@@ -103,7 +103,7 @@ class JobChapter(ResponseModel):
     state: Literal["queued", "running", "completed"]
     """completed: GET /v1/jobs/{id}/chapters/{number}/audio gives it."""
     reused: bool
-    """Whether it is taken over from from_job."""
+    """True if it is taken over from from_job."""
 
 
 class JobError(ResponseModel):
@@ -132,7 +132,7 @@ class JobObject(ResponseModel):
     preview: str
     """The first words of the text."""
     timestamps: bool
-    """Whether GET /v1/jobs/{id}/captions can answer once it is completed."""
+    """True if GET /v1/jobs/{id}/captions can answer once it is completed."""
     progress: JobProgress
     """Progress in sentences."""
     seconds_left: int | None

@@ -28,12 +28,12 @@ class StreamedText:
 
     @property
     def characters(self) -> int:
-        """Those that wait to be spoken."""
+        """Number of characters that wait to be spoken."""
         return self._characters + len(self._buffer)
 
     @property
     def ends_sentence(self) -> bool:
-        """Whether the text that waits for more ends with a full stop."""
+        """True if the text that waits for more ends with a full stop."""
         return not self._is_discarded and self._buffer.ends_sentence
 
     def add(self, text: str) -> None:

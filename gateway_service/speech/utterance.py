@@ -25,7 +25,7 @@ from shared.http.tensors import Float32Array
 from shared.text.sentences import Piece
 
 FRAME_BYTES = RATE * 2 // 10
-"""Of a message of streamed sound: 100 ms as PCM."""
+"""Size of a message of streamed sound: 100 ms as PCM."""
 
 SendEvent = Callable[[Event], Awaitable[None]]
 SendSound = Callable[[bytes], Awaitable[None]]

@@ -239,7 +239,7 @@ class JsonRoute(APIRoute):
 
     @property
     def computes(self) -> bool:
-        """Whether the route takes the compute slot."""
+        """True if the route takes the compute slot."""
         return any(needed.call is get_slot for needed in self.dependant.dependencies)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

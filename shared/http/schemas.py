@@ -13,7 +13,7 @@ from pydantic_core import core_schema
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0
-"""Of a vocoder that draws random numbers: requests of the gateway and of the vocoder have it."""
+"""Limits of a vocoder's temperature, for the requests of the gateway and of the vocoder."""
 
 
 class RequestModel(BaseModel):
