@@ -39,6 +39,12 @@ __all__ = ["server", "server_of_module"]
 TEXT = "Good morning, Mr. Ash. It costs $5. Is it 5 p.m. in London?"
 SENTENCES = ["Good morning, Mr. Ash.", "It costs $5.", "Is it 5 p.m. in London?"]
 LONG = "This sentence is rather long, and it goes on and on and on for a while. "
+CANCELLED = {
+    "type": "audio.cancelled",
+    "utterance_index": 0,
+    "sentence_index": 0,
+    "reason": "client_cancel",
+}
 
 
 @pytest.fixture
@@ -222,12 +228,7 @@ def test_cancelling_stops_the_sound_at_once(
     client.say(LONG * 5)
     assert vocoder_is_held.wait(SECONDS)
     client.send("input.cancel")
-    assert client.receive() == {
-        "type": "audio.cancelled",
-        "utterance_index": 0,
-        "sentence_index": 0,
-        "reason": "client_cancel",
-    }
+    assert client.receive() == CANCELLED
     wait_until(lambda: server.state.slot.running == 0)
     assert server.state.requests_in_progress == 0
 
@@ -485,12 +486,7 @@ def test_text_that_waits_is_limited(client: StreamClient, vocoder_is_held: threa
     assert error["error"]["code"] == "too_long"
     assert error["utterance_index"] == 0
     client.send("input.cancel")
-    assert client.receive() == {
-        "type": "audio.cancelled",
-        "utterance_index": 0,
-        "sentence_index": 0,
-        "reason": "client_cancel",
-    }
+    assert client.receive() == CANCELLED
 
 
 def test_utterances_that_wait_are_limited(
