@@ -27,9 +27,9 @@ def machine_facts() -> dict[str, str]:
     family, model = _field(cpuinfo, "cpu family"), _field(cpuinfo, "model")
     return {
         "CPU": _field(cpuinfo, "model name") or platform.processor() or platform.machine(),
-        "family, model": f"{family}, {model}" if family else "not told",
+        "family, model": f"{family}, {model}" if family else "unknown",
         "cores usable": str(usable_cores()),
-        "SIMD": " ".join(flag for flag in SIMD if flag in flags) or "not told",
+        "SIMD": " ".join(flag for flag in SIMD if flag in flags) or "unknown",
         "memory": f"{memory / 1e9:.1f} GB",
         "Python": platform.python_version(),
         "torch": f"{torch.__version__}, {torch.get_num_threads()} threads, "

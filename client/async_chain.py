@@ -33,7 +33,7 @@ SAMPLE_RATE = MEL_FORMAT.sample_rate
 EMBED_SIZE = 256
 _REPORT = TypeAdapter(ClipReport)
 _CHARS_BATCH = 16  # texts in one call to /chars/
-# A proxy of the environment is for the way out, so these hosts are mounted without one.
+# A proxy in the environment is for other machines, so these hosts are mounted without one.
 _DIRECT = dict.fromkeys(["all://127.0.0.1", "all://localhost", "all://[::1]"])
 
 
@@ -55,7 +55,7 @@ class Synthesis:
 
 @dataclass(frozen=True)
 class EmbeddedClip:
-    """embed: [256], unit length. encoder: SHA-256 of its weights; "" if it does not tell."""
+    """embed: [256], unit length. encoder: SHA-256 of its weights; "" if it does not state it."""
 
     embed: Float32Array
     report: ClipReport

@@ -1,6 +1,6 @@
 """`make release VERSION=1.2.3`: the changelog's date, the version, the wheels, a commit and a tag.
 
-Nothing leaves the machine. At the end it prints what is left to do by hand: the checklist.
+Nothing leaves the machine. At the end it prints the checklist of the steps by hand.
 """
 
 import os

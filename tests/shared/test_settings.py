@@ -17,7 +17,7 @@ def test_sub_path_is_read_without_its_last_slash(
 
 
 @pytest.mark.parametrize("given", ["tts", "/a b", "https://x.y/tts", "/tts?x"])
-def test_what_is_no_sub_path_is_refused_with_an_example(
+def test_invalid_sub_path_is_refused_with_an_example(
     given: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROOT_PATH", given)
@@ -31,7 +31,7 @@ def test_host_names_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("given", ["*", "https://x.y", "a b"])
-def test_what_is_no_host_name_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_host_name_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOWED_HOSTS", given)
     with pytest.raises(ValidationError, match="is not a host name"):
         ServiceSettings()

@@ -37,7 +37,7 @@ def test_mean_has_unit_length_and_follows_the_weights() -> None:
     assert mean @ ash > mean_embed([ash, birch]) @ ash
 
 
-def test_blend_is_told_from_a_name() -> None:
+def test_blend_is_distinguished_from_a_name() -> None:
     assert is_blend("ash+birch")
     assert is_blend("ash(2)")
     assert not is_blend("Anna Lee")

@@ -109,9 +109,7 @@ def test_answers_name_their_media_type(
 
 
 @pytest.mark.parametrize("stream_format", ["audio", "sse"])
-def test_proxies_are_told_to_pass_sound_on_at_once(
-    stream_format: str, server: SpeechServer
-) -> None:
+def test_proxies_are_told_not_to_buffer(stream_format: str, server: SpeechServer) -> None:
     with stream(server, stream_format=stream_format) as response:
         assert response.headers["x-accel-buffering"] == "no"
         assert response.headers["cache-control"] == "no-store"
@@ -249,7 +247,7 @@ def test_models_are_listed_and_retrieved(client: openai.OpenAI) -> None:
     assert client.models.retrieve("tts-1").created > 0
 
 
-def test_models_are_listed_for_what_they_are(client: openai.OpenAI, server: SpeechServer) -> None:
+def test_models_are_listed(client: openai.OpenAI, server: SpeechServer) -> None:
     assert {model.to_dict()["root"] for model in client.models.list()} == {"better-tts"}
     listed = httpx.get(f"{server.url}/v1/audio/models").json()
     models = [model.to_dict() for model in client.models.list()]

@@ -204,7 +204,7 @@ def client_index(client: StreamClient) -> int:
     return index
 
 
-def test_closing_the_session_speaks_what_was_sent(client: StreamClient) -> None:
+def test_closing_the_session_speaks_the_text_that_was_sent(client: StreamClient) -> None:
     client.say("Good bye.")
     client.send("session.close")
     assert texts_of(client.until("session.done")) == ["Good bye."]
@@ -311,7 +311,7 @@ def test_cancelling_nothing_is_confirmed(client: StreamClient) -> None:
     assert client.event("audio.cancelled")["utterance_index"] is None
 
 
-def test_cancelling_text_that_was_not_spoken_yet_forgets_it(client: StreamClient) -> None:
+def test_cancelling_discards_text_that_was_not_spoken_yet(client: StreamClient) -> None:
     client.say("Half a sent")
     client.send("input.cancel")
     client.event("audio.cancelled")
@@ -614,7 +614,7 @@ def test_one_key_leaves_room_for_others() -> None:
         assert texts_of(other.speak()) == ["Three."]
 
 
-def test_stopping_server_does_not_wait_for_what_it_refuses(server: SpeechServer) -> None:
+def test_stopping_server_does_not_wait_for_rejected_requests(server: SpeechServer) -> None:
     with stream_client(server.url) as client:
         client.configure()
         server.state.ready = False

@@ -123,7 +123,7 @@ def test_speech_follows_markup_and_lexicon(server: SpeechServer) -> None:
     assert request["lexicon"] == {"there": "dare"}
 
 
-def test_last_event_notes_what_was_left_out(server: SpeechServer) -> None:
+def test_last_event_notes_the_omitted_words(server: SpeechServer) -> None:
     def done(text: str) -> dict[str, Any]:
         body = {"input": text, "voice": "low", "stream_format": "sse"}
         response = httpx.post(f"{server.url}/v1/audio/speech", json=body)
