@@ -51,7 +51,7 @@ _BAR_STEPS = 1000
     type=click.FloatRange(MIN_TEMPERATURE, MAX_TEMPERATURE),
     default=1.0,
     show_default=True,
-    help="Of a WaveRNN: below 1 is smoother, above 1 rougher. Vocos ignores it.",
+    help="For WaveRNN: below 1 smoother, above 1 rougher. Vocos ignores it.",
 )
 @click.option(
     "--text-format",
