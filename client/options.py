@@ -92,10 +92,10 @@ class SpeechOptions(TextOptions):
 
     speed: Speed = 1.0
     """Times the usual pace; the pitch stays."""
-    seed: Seed = None
-    """The same request and seed give the same sound; without one, a seed is drawn."""
     temperature: Temperature = 1.0
     """Below 1 WaveRNN is smoother and duller, above 1 rougher. Vocos ignores it."""
+    seed: Seed = None
+    """The same request and seed give the same sound; without one, a seed is drawn."""
     timestamps: bool = False
     """With the times of the words: in SSE before each sentence's sound, in a job for captions."""
 

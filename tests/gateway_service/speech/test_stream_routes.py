@@ -120,6 +120,14 @@ def test_streamed_sound_comes_in_short_messages(client: StreamClient) -> None:
     assert sum(totals) == sum(lengths)
 
 
+def test_temperature_of_the_session_reaches_the_vocoder(
+    server: SpeechServer, client: StreamClient
+) -> None:
+    client.configure(temperature=0.5)
+    assert sound_of(client.speak("Good morning."))
+    assert server.services.vocoder.requests[-1]["temperature"] == 0.5
+
+
 @pytest.mark.parametrize("stream_audio", [True, False])
 @pytest.mark.parametrize("response_format", ["mp3", "opus", "aac", "flac", "wav"])
 def test_every_format_is_sent(
