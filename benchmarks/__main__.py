@@ -1,6 +1,5 @@
 """`python -m benchmarks`: all measurements in one run, as tables and optionally as JSON."""
 
-import json
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +19,7 @@ from benchmarks import (
     synthesis,
     vocoding,
 )
-from benchmarks.machine import load_average, machine_facts
+from benchmarks.machine import conclude, load_average, machine_facts
 from benchmarks.results import Table
 from benchmarks.weights import write_full_size
 from shared.settings import REPOSITORY
@@ -50,12 +49,7 @@ def main(quick: bool, only: tuple[str, ...], json_path: Path | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, measure in _measurements(quick, only, Path(folder)).items():
             tables[name] = _shown(measure())
-    facts["load average after"] = load_average()
-    click.echo(f"\nload average after   {facts['load average after']}")
-    click.echo("Compare ratios: seconds depend on the machine and its load.")
-    if json_path:
-        content = {"machine": facts, "tables": {k: t.to_dict() for k, t in tables.items()}}
-        json_path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    conclude(facts, tables, json_path)
 
 
 def _measurements(

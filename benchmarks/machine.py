@@ -1,13 +1,17 @@
 """Facts about the machine, and the numbers of cores and threads for a measurement."""
 
+import json
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import torch
+
+from benchmarks.results import Table
 
 CPUINFO = Path("/proc/cpuinfo")
 SIMD = (
@@ -23,9 +27,9 @@ def machine_facts() -> dict[str, str]:
     family, model = _field(cpuinfo, "cpu family"), _field(cpuinfo, "model")
     return {
         "CPU": _field(cpuinfo, "model name") or platform.processor() or platform.machine(),
-        "family, model": f"{family}, {model}" if family else "not told",
+        "family, model": f"{family}, {model}" if family else "unknown",
         "cores usable": str(usable_cores()),
-        "SIMD": " ".join(flag for flag in SIMD if flag in flags) or "not told",
+        "SIMD": " ".join(flag for flag in SIMD if flag in flags) or "unknown",
         "memory": f"{memory / 1e9:.1f} GB",
         "Python": platform.python_version(),
         "torch": f"{torch.__version__}, {torch.get_num_threads()} threads, "
@@ -35,6 +39,18 @@ def machine_facts() -> dict[str, str]:
 
 def load_average() -> str:
     return " ".join(f"{load:.2f}" for load in os.getloadavg())
+
+
+def conclude(facts: Mapping[str, str], tables: Mapping[str, Table], json_path: Path | None) -> None:
+    """Show the load after the measurements, and write all to a file if one is named."""
+    load = load_average()
+    click.echo(f"\nload average after   {load}")
+    click.echo("Compare ratios: seconds depend on the machine and its load.")
+    if json_path:
+        machine = {**facts, "load average after": load}
+        shown = {name: table.to_dict() for name, table in tables.items()}
+        content = json.dumps({"machine": machine, "tables": shown}, indent=1, ensure_ascii=False)
+        json_path.write_text(content + "\n")
 
 
 def _field(cpuinfo: str, name: str) -> str:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FORMATS = {".m4b": "m4b", ".mp3": "mp3", ".zip": "zip"}
 CHAPTER_PAUSE = 1.0  # seconds
 CHARACTERS_A_SECOND = 15
-"""Of English as it is read aloud, for the size that is stated before the work."""
+"""English as it is read aloud, for the size that is stated before the work."""
 _FLAC_BYTES_A_SECOND = 18_000
 _BLOCK = SAMPLE_RATE  # samples
 

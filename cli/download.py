@@ -146,7 +146,7 @@ def _offer(response: httpx.Response) -> RemoteFile:
 
 
 def _continues(response: httpx.Response, done: int) -> bool:
-    """Whether a partial response starts at the end of the file; others are whole responses."""
+    """True if a partial response starts at the end of the file; others are whole responses."""
     content_range = response.headers.get("Content-Range", "")
     return response.status_code != 206 or content_range.startswith(f"bytes {done}-")
 

@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     api_key: SecretStr = SecretStr("")
     """One of the gateway's API_KEYS; not needed for a gateway without keys."""
     voices_dir: Path = Path(click.get_app_dir("better")) / "voices"
-    """Where versions up to 0.1 kept voices; `better voices import` moves them to the gateway."""
+    """Voices of versions up to 0.1; `better voices import` moves them to the gateway."""
 
 
 class GatewayError(click.ClickException):

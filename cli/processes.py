@@ -38,7 +38,7 @@ from shared.settings import IS_INSTALLED, REPOSITORY
 from shared.stop_signals import StopSignalOnce, stop_signals_held
 
 GRACE_SECONDS = 30.0
-"""For requests under way (20 s) and for closing; gunicorn.conf.py ends a service after 28 s."""
+"""Time for requests in progress (20 s) and for closing; gunicorn ends a service after 28 s."""
 SHOWN_OF_LOG = 40  # lines
 
 

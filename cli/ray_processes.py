@@ -30,7 +30,7 @@ CALLBACK = "deploy.ray.proxy:middleware"
 OLDEST_RAY = (2, 60)
 START_SECONDS = 240.0
 STOP_SECONDS = 40.0
-"""For the drain of the replicas, 28 s, and of Ray itself."""
+"""Time to drain the replicas, 28 s, and Ray itself."""
 CONNECT_SECONDS = 5.0
 START = [
     *("start", "--block", "--disable-usage-stats"),

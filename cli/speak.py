@@ -17,6 +17,7 @@ from client.options import MAX_SPEED, MIN_SPEED, SpeechOptions
 from client.speech import Sentence, timed_sentences
 from shared.captions import MEDIA_TYPES as CAPTION_TYPES
 from shared.captions import CaptionFormat, captions_of, webvtt, written
+from shared.http.schemas import MAX_TEMPERATURE, MIN_TEMPERATURE
 from shared.http.tensors import Float32Array
 from shared.text.markup import TextFormat
 from shared.text.sentences import Piece
@@ -46,6 +47,13 @@ _BAR_STEPS = 1000
     "--seed", type=click.IntRange(0, 2**63 - 1), help="The same seed gives the same sound."
 )
 @click.option(
+    "--temperature",
+    type=click.FloatRange(MIN_TEMPERATURE, MAX_TEMPERATURE),
+    default=1.0,
+    show_default=True,
+    help="For WaveRNN: below 1 smoother, above 1 rougher. Vocos ignores it.",
+)
+@click.option(
     "--text-format",
     type=click.Choice(get_args(TextFormat)),
     default="auto",
@@ -69,6 +77,7 @@ def speak(
     out: str,
     speed: float,
     seed: int | None,
+    temperature: float,
     text_format: TextFormat,
     lexicon: BinaryIO | None,
     captions: Path | None,
@@ -88,6 +97,7 @@ def speak(
     options = _options(
         speed=speed,
         seed=seed,
+        temperature=temperature,
         text_format=text_format,
         lexicon=respellings,
         timestamps=captions is not None,

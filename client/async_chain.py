@@ -34,7 +34,7 @@ SAMPLE_RATE = MEL_FORMAT.sample_rate
 EMBED_SIZE = 256
 _REPORT = TypeAdapter(ClipReport)
 _CHARS_BATCH = 16  # texts in one call to /chars/
-# A proxy of the environment is for the way out, so these hosts are mounted without one.
+# A proxy in the environment is for other machines, so these hosts are mounted without one.
 _DIRECT = dict.fromkeys(["all://127.0.0.1", "all://localhost", "all://[::1]"])
 
 
@@ -56,7 +56,7 @@ class Synthesis:
 
 @dataclass(frozen=True)
 class EmbeddedClip:
-    """embed: [256], unit length. encoder: SHA-256 of its weights; "" if it does not tell."""
+    """embed: [256], unit length. encoder: SHA-256 of its weights; "" if it does not state it."""
 
     embed: Float32Array
     report: ClipReport
@@ -228,11 +228,16 @@ class AsyncChain:
         return found
 
     async def vocode(
-        self, spec: Float32Array, seed: int | None = None
+        self, spec: Float32Array, seed: int | None = None, temperature: float = 1.0
     ) -> AsyncGenerator[Int16Array]:
         """[n] int16 samples of 16 kHz each, as they arrive. spec: [80, T]."""
-        # One seed for all attempts: a retry continues where the broken response stopped.
-        request = {"spec": np.ascontiguousarray(spec), "sr": SAMPLE_RATE, "seed": seed_or_new(seed)}
+        request = {
+            "spec": np.ascontiguousarray(spec),
+            "sr": SAMPLE_RATE,
+            # One seed for all attempts: a retry continues where the broken response stopped.
+            "seed": seed_or_new(seed),
+            "temperature": temperature,
+        }
         body = await asyncio.to_thread(_json, request)
         decoder = WavDecoder(SAMPLE_RATE)
         async with aclosing(self._vocoder.stream("/inference/", body, "audio/wav")) as received:

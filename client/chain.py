@@ -121,16 +121,18 @@ class Chain:
     def check_texts(self, texts: Sequence[str], lexicon: Lexicon | None = None) -> None:
         self._run(self._chain.check_texts, texts, lexicon)
 
-    def vocode(self, spec: Float32Array, seed: int | None = None) -> Generator[Int16Array]:
-        return self._iterate(self._chain.vocode(spec, seed))
+    def vocode(
+        self, spec: Float32Array, seed: int | None = None, temperature: float = 1.0
+    ) -> Generator[Int16Array]:
+        return self._iterate(self._chain.vocode(spec, seed, temperature))
 
     def sentences(
         self, pieces: Sequence[Piece], embed: Float32Array, options: SpeechOptions
     ) -> Generator[Sentence]:
         return self._iterate(speech.synthesize(self._chain, pieces, embed, options))
 
-    def sound_of(self, sentence: Sentence, seed: int | None = None) -> Generator[Int16Array]:
-        return self._iterate(speech.sound_of(self._chain, sentence, seed))
+    def sound_of(self, sentence: Sentence, options: SpeechOptions) -> Generator[Int16Array]:
+        return self._iterate(speech.sound_of(self._chain, sentence, options))
 
     def speak(
         self,

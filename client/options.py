@@ -8,8 +8,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
+from shared.http.schemas import MAX_TEMPERATURE, MIN_TEMPERATURE
 from shared.text.lexicon import (
     MAX_ENTRIES,
     MAX_RESPELLING_CHARACTERS,
@@ -18,12 +20,27 @@ from shared.text.lexicon import (
 )
 from shared.text.markup import TextFormat
 
+
+def _respelling(written: str) -> str:
+    if not re.fullmatch(RESPELLING, written):
+        message = "a respelling must be letters, with spaces, hyphens and apostrophes between them"
+        raise PydanticCustomError("invalid_lexicon", message)
+    return written
+
+
 Lexicon = Mapping[str, str]
 """Respellings by word: {"Nguyen": "win"}."""
 LexiconEntries = Annotated[
     dict[
         Annotated[str, Field(min_length=1, max_length=MAX_WORD_CHARACTERS)],
-        Annotated[str, Field(max_length=MAX_RESPELLING_CHARACTERS, pattern=f"^{RESPELLING}$")],
+        Annotated[
+            str,
+            Field(
+                max_length=MAX_RESPELLING_CHARACTERS,
+                json_schema_extra={"pattern": f"^{RESPELLING}$"},
+            ),
+            AfterValidator(_respelling),
+        ],
     ],
     Field(max_length=MAX_ENTRIES),
 ]
@@ -55,6 +72,9 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 TextFormatName = Annotated[TextFormat, BeforeValidator(lower_case)]
 MIN_SPEED, MAX_SPEED = 0.25, 4.0
 Speed = Annotated[float, Field(ge=MIN_SPEED, le=MAX_SPEED), BeforeValidator(_number)]
+Temperature = Annotated[
+    float, Field(ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE), BeforeValidator(_number)
+]
 SeedNumber = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_number)]
 Seed = SeedNumber | None
 """The same request and seed give the same sound; without one, a seed is drawn."""
@@ -65,7 +85,7 @@ def seed_or_new(seed: int | None) -> int:
 
 
 class TextOptions(BaseModel):
-    """How a text is read."""
+    """Options of reading a text."""
 
     model_config = ConfigDict(strict=True, use_attribute_docstrings=True)
 
@@ -77,10 +97,12 @@ class TextOptions(BaseModel):
 
 
 class SpeechOptions(TextOptions):
-    """How a text is read and how it sounds, apart from the voice."""
+    """Options of reading a text and of its sound, apart from the voice."""
 
     speed: Speed = 1.0
     """Times the usual pace; the pitch stays."""
+    temperature: Temperature = 1.0
+    """Below 1 WaveRNN is smoother and duller, above 1 rougher. Vocos ignores it."""
     seed: Seed = None
     """The same request and seed give the same sound; without one, a seed is drawn."""
     timestamps: Flag = False

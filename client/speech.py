@@ -105,14 +105,14 @@ async def speak_pieces(
     on_progress: Callable[[float], None] = lambda share: None,
     on_sentence: Callable[[Sentence], None] = lambda sentence: None,
 ) -> AsyncGenerator[Int16Array]:
-    """As `speak`, for the pieces of a text. embed: [256], or [n, 256] with one for each piece."""
+    """Speak pieces of a text, as `speak` does. embed: [256], or [n, 256], one for each piece."""
     options = options.with_seed()
     characters, spoken = sum(len(piece.text) for piece in pieces), 0
     async with aclosing(synthesize(chain, pieces, embed, options)) as sentences:
         async for sentence in sentences:
             on_sentence(sentence)
             made = 0
-            async with aclosing(sound_of(chain, sentence, options.seed)) as sound:
+            async with aclosing(sound_of(chain, sentence, options)) as sound:
                 async for samples in sound:
                     yield samples
                     made += len(samples)
@@ -183,22 +183,22 @@ def _retrieve_error(task: asyncio.Task[Synthesis]) -> None:
 
 
 async def sound_of_all(
-    chain: AsyncChain, sentences: AsyncGenerator[Sentence], seed: int | None = None
+    chain: AsyncChain, sentences: AsyncGenerator[Sentence], options: SpeechOptions
 ) -> AsyncGenerator[Int16Array]:
-    """As `sound_of`, for one sentence after the other. Closes `sentences`."""
+    """The sound of one sentence after the other, as `sound_of` gives it. Closes `sentences`."""
     async with aclosing(sentences):
         async for sentence in sentences:
-            async with aclosing(sound_of(chain, sentence, seed)) as sound:
+            async with aclosing(sound_of(chain, sentence, options)) as sound:
                 async for samples in sound:
                     yield samples
 
 
 async def sound_of(
-    chain: AsyncChain, sentence: Sentence, seed: int | None = None
+    chain: AsyncChain, sentence: Sentence, options: SpeechOptions
 ) -> AsyncGenerator[Int16Array]:
     """[n] int16 samples of 16 kHz each, as they are vocoded, then the pause. Raises ChainError."""
     for block in _blocks(sentence.mel):
-        async with aclosing(chain.vocode(block, seed)) as vocoded:
+        async with aclosing(chain.vocode(block, options.seed, options.temperature)) as vocoded:
             async for samples in vocoded:
                 yield samples
     yield silence(sentence.pause)

@@ -11,6 +11,8 @@ import httpx
 from pydantic import AnyHttpUrl, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.services import GATEWAY
+
 PCM_RATE = 24_000
 """Samples a second of the gateway's `pcm`: 16 bits, little-endian, mono."""
 POLL_SECONDS = 1.0
@@ -21,7 +23,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
 
-    gateway_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8000")
+    gateway_url: AnyHttpUrl = AnyHttpUrl(GATEWAY.default_url)
     """GATEWAY_URL."""
     api_key: SecretStr = SecretStr("")
     """API_KEY, one of the gateway's API_KEYS; empty for a gateway without keys."""
@@ -82,16 +84,20 @@ class Gateway:
 
     async def run_job(
         self,
-        text: str,
+        document: Path,
         voice: str,
         response_format: str,
         on_progress: Callable[[int, int], Any],
-        **options: Any,
+        **options: str,
     ) -> dict[str, Any]:
-        """A job from its beginning to its end; it is cancelled if this is. on_progress: gets the
-        sentences that are done, and all of them."""
-        body = {"input": text, "voice": voice, "response_format": response_format, **options}
-        job = await self._json("POST", "/v1/jobs", json=body)
+        """A job from its beginning to its end; it is cancelled if this is.
+
+        document: an EPUB, HTML, Markdown or text file. on_progress: gets the sentences that are
+        done, and all of them.
+        """
+        form = {"file": (document.name, document.read_bytes())}
+        data = {"voice": voice, "response_format": response_format, **options}
+        job = await self._json("POST", "/v1/jobs", data=data, files=form)
         path = f"/v1/jobs/{quote(job['id'], safe='')}"
         try:
             while job["state"] in ("queued", "running"):

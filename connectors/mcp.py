@@ -21,10 +21,11 @@ from shared import __version__
 T = TypeVar("T")
 
 MAX_SPEECH_CHARACTERS = 4096
-"""Of one call to speak; longer texts are read by read_document."""
-MAX_DOCUMENT_BYTES = 8 * 2**20
+"""Limit of one call to speak; read_document takes longer texts."""
+MAX_DOCUMENT_BYTES = 15 * 2**20
 MAX_SAMPLE_BYTES = 16 * 2**20
 SPEECH_FORMATS = ("mp3", "wav", "flac", "opus", "aac")
+BOOK_FORMATS = (*SPEECH_FORMATS, "m4b", "zip")
 PLAYERS = (("ffplay", "-autoexit", "-nodisp", "-loglevel", "error"), ("aplay", "-q"), ("afplay",))
 """Programs that play a sound file, the first that is installed."""
 INSTRUCTIONS = """Speech in cloned voices. Ask list_voices for names; ash(2)+birch(1) blends two
@@ -54,7 +55,7 @@ class Folder:
         return path
 
     def new(self, given: str, formats: tuple[str, ...]) -> tuple[Path, str]:
-        """Where a sound file goes, and its format by its suffix."""
+        """The path of a new sound file, and its format, by its suffix."""
         path = self.path(given)
         sound_format = path.suffix.lower().removeprefix(".")
         if sound_format not in formats:
@@ -124,20 +125,18 @@ def build_server(gateway: Gateway, root: Path, default_voice: str) -> MCPServer[
         voice: str = default_voice,
         text_format: Literal["auto", "plain", "markdown", "ssml"] = "auto",
     ) -> str:
-        """Read a text or Markdown file of any length aloud, into a sound file such as book.mp3.
-        Progress is reported sentence by sentence."""
+        """Read an EPUB, HTML, Markdown or text file of any length aloud, into a sound file such as
+        book.mp3, or book.m4b with chapters. Progress is reported sentence by sentence."""
         source = folder.existing(document, MAX_DOCUMENT_BYTES)
-        target, sound_format = folder.new(file, SPEECH_FORMATS)
-        try:
-            text = source.read_text("utf-8-sig")
-        except UnicodeDecodeError:
-            raise ToolError(f"{document}: the file is not UTF-8 text") from None
+        target, sound_format = folder.new(file, BOOK_FORMATS)
 
         async def report(done: int, sentences: int) -> None:
             await context.report_progress(done, sentences, f"{done} of {sentences} sentences")
 
         async def read() -> dict[str, Any]:
-            job = await gateway.run_job(text, voice, sound_format, report, text_format=text_format)
+            job = await gateway.run_job(
+                source, voice, sound_format, report, text_format=text_format
+            )
             await gateway.job_sound(job["id"], target)
             return job
 

@@ -33,9 +33,9 @@ log = logging.getLogger("better")
 
 DEFAULT_URI = "tcp://127.0.0.1:10200"
 CHUNK_BYTES = 2048
-"""Of one audio event: 43 ms. Whole samples."""
+"""Size of an audio event: 43 ms, whole samples."""
 MAX_TEXT_CHARACTERS = 100_000
-"""Of one request; a longer text is refused."""
+"""Limit of one request; a longer text is refused."""
 _SAMPLE_BYTES = 2
 _ATTRIBUTION = Attribution(name="Better API", url="https://github.com/better-api/better-api")
 
@@ -128,7 +128,7 @@ class Handler(AsyncEventHandler):
         await self.write_event(SynthesizeStopped().event())
 
     async def _speak(self, text: str, voice: str, text_format: str) -> bool:
-        """Whether it was spoken; otherwise the client has been told why not."""
+        """True if it was spoken; otherwise the client has been told the reason."""
         if not any(map(str.isalnum, text)):
             return True
         try:

@@ -1,6 +1,6 @@
 """`make release VERSION=1.2.3`: the changelog's date, the version, the wheels, a commit and a tag.
 
-Nothing leaves the machine. At the end it prints what is left to do by hand: the checklist.
+Nothing leaves the machine. At the end it prints the checklist of the steps by hand.
 """
 
 import os
@@ -20,7 +20,7 @@ from shared.settings import REPOSITORY
 CHANGELOG, VERSION_FILE = "CHANGELOG.md", "shared/__init__.py"
 PLATFORMS = "linux/amd64,linux/arm64"
 TARGETS = ("ray", "wyoming")
-"""Of the Dockerfile, besides the four apps."""
+"""Targets of the Dockerfile besides the four apps."""
 _VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
 CHECKLIST = """
 {version} is committed and tagged here. What is left:
@@ -119,7 +119,7 @@ def check_loops(wheel: Path) -> None:
 
 
 def checklist(version: str) -> str:
-    """What a person does after `release`."""
+    """The steps that are left after `release`."""
     options = {app: f"--build-arg SERVICE={app}" for app in all_apps()}
     options |= {target: f"--target {target}" for target in TARGETS}
     images = "\n".join(

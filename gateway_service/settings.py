@@ -123,7 +123,7 @@ class Settings(AppSettings, ClientSettings):
 
     @property
     def is_reached_by_others(self) -> bool:
-        """Whether other machines can reach the gateway: it has keys, it listens on more than the
+        """True if other machines can reach the gateway: it has keys, it listens on more than the
         loopback, or it has a host name, as behind a proxy."""
         return bool(self.keys or self.allowed_hosts) or not is_loopback(self.bind_host)
 
@@ -170,7 +170,7 @@ class Settings(AppSettings, ClientSettings):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
+    """True if a host name or address is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
 """Code that services, gateway, client and tools have in common."""
 
 __version__ = "0.2.0"
-"""Of Better API: pyproject.toml, the OpenAPI documents and `better --version` read it here."""
+"""Version of Better API, which pyproject.toml, the OpenAPI documents and `better` read here."""

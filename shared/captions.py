@@ -209,7 +209,7 @@ def _lines(tokens: Sequence[WordTime]) -> list[list[WordTime]]:
 
 
 def subrip(captions: Sequence[Caption], first: int = 1) -> str:
-    """As .srt. first: number of the first caption."""
+    """Captions as SubRip (.srt). first: number of the first caption."""
     return "".join(
         f"{number}\n{_clock(caption.start, ',')} --> {_clock(caption.end, ',')}\n{caption.text}\n\n"
         for number, caption in enumerate(captions, start=first)
@@ -217,7 +217,7 @@ def subrip(captions: Sequence[Caption], first: int = 1) -> str:
 
 
 def webvtt(captions: Sequence[Caption], by_word: bool = False) -> str:
-    """As .vtt. by_word: with the time of each word, for players that light it up (karaoke)."""
+    """Captions as WebVTT (.vtt). by_word: with the time of each word, for karaoke."""
     return "WEBVTT\n\n" + _cues(captions, by_word)
 
 
@@ -268,7 +268,7 @@ def _object(caption: Caption) -> dict[str, Any]:
 
 
 def written(captions: Sequence[Caption], caption_format: CaptionFormat) -> str:
-    """As a file of the format."""
+    """Captions as a file of the format."""
     return "".join(written_in_parts([captions], caption_format))
 
 

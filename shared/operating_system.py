@@ -1,4 +1,4 @@
-"""What Linux, macOS and Windows do in different ways: locks, processes, cores, folders.
+"""Differences of Linux, macOS and Windows: locks, processes, cores, folders.
 
 Other modules call these functions, so that they import nothing that one of the systems lacks.
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 DEFAULT_PORT = 8000
 _PREFIX = __name__.rpartition("shared")[0]
-"""Of module names: empty in the repository, better_api. in a wheel."""
+"""Prefix of module names: empty in the repository, better_api. in a wheel."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ MIB = 2**20
 REPOSITORY = Path(__file__).parents[1]
 """Folder of the packages, checkpoints/ and samples/: the repository, or an installed better_api."""
 IS_INSTALLED = "." in __package__
-"""Whether this is better_api.shared, from a wheel (deploy/wheel.py)."""
+"""True if this is better_api.shared, from a wheel (deploy/wheel.py)."""
 DATA_FOLDER = data_folder() if IS_INSTALLED else REPOSITORY / "data"
 """Default folder of what the gateway stores."""
 PUBLIC_WATERMARK_KEY = "better-api"

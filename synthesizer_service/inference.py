@@ -16,6 +16,7 @@ from shared.http.deadlines import check_connected
 from shared.http.errors import InvalidRequest, TooLarge, TooSlow
 from shared.http.process_memory import return_freed_memory
 from shared.http.tensors import Float32Array, Int64Array
+from shared.text.scripts import UnreadableScript, hide_unreadable
 from shared.voices import example_embed
 from synthesizer_service.schemas import CharsRequest, TextRequest, TextsRequest
 from synthesizer_service.settings import Settings
@@ -78,7 +79,8 @@ def synthesize(
     TooSlow and ClientDisconnected.
     """
     if isinstance(request, TextRequest):
-        (reading,) = readings_of([request.text], request.lexicon, settings, param="text")
+        text = _readable(request.text)
+        (reading,) = readings_of([text], request.lexicon, settings, param="text")
         names = [f"text: {request.text[:40]!r}"]
         ids = ids_of(reading.said)
         (speech,) = _speak_all(model, [ids], request.embed[None], request.seed, names, settings)
@@ -168,6 +170,14 @@ def word_times(text: str, reading: Reading, speech: Speech, r: int) -> list[dict
 def example() -> dict[str, Any]:
     """A body for POST /inference/."""
     return {"text": "Hello, this is my voice.", "embed": example_embed()}
+
+
+def _readable(text: str) -> str:
+    """The text with spaces for words in other scripts. Raises InvalidRequest if most are."""
+    try:
+        return hide_unreadable(text)
+    except UnreadableScript as error:
+        raise InvalidRequest(f"text: {error}", param="text", code="unreadable_script") from None
 
 
 def _require_speakable(ids: Sequence[int] | Int64Array, name: str, param: str) -> None:

@@ -107,12 +107,12 @@ class TextsRequest(RequestModel):
 
 
 def text_limits(settings: Settings) -> Limits:
-    """Of TextRequest."""
+    """Limits of TextRequest."""
     return Limits(text=_text(settings))
 
 
 def chars_limits(settings: Settings) -> Limits:
-    """Of CharsRequest."""
+    """Limits of CharsRequest."""
     return Limits(
         chars=Annotated[Int64Array, _chars(settings.max_batch, settings.max_ids)],
         batched_embeds=Annotated[Float32Array, _embeds(settings.max_batch)],
@@ -120,7 +120,7 @@ def chars_limits(settings: Settings) -> Limits:
 
 
 def texts_limits(settings: Settings) -> Limits:
-    """Of TextsRequest."""
+    """Limits of TextsRequest."""
     texts = GenericAlias(list, (_text(settings),))
     return Limits(texts=Annotated[texts, Field(min_length=1, max_length=settings.max_batch)])
 
@@ -131,7 +131,7 @@ def _text(settings: Settings) -> Any:
 
 class WordTime(ResponseModel):
     word: str
-    """As it stands in the text, without the punctuation around it."""
+    """The word as the text has it, without the punctuation around it."""
     start: float
     """Seconds from the beginning of the mel. Starts never decrease."""
     end: float

@@ -264,6 +264,19 @@ def source_of(kind: type) -> str:
         return inspect.getsource(import_module(kind.__module__))
 
 
+WITHOUT_MIRROR = {"shared/text/lexicon.py": "constants alone"}
+
+
+def test_every_module_of_shared_has_its_mirror_test() -> None:
+    modules = [file for file in (REPOSITORY / "shared").rglob("*.py") if file.stem != "__init__"]
+    names = {str(file.relative_to(REPOSITORY)) for file in modules} - WITHOUT_MIRROR.keys()
+    mirrors = {
+        name: REPOSITORY / "tests" / Path(name).with_stem(f"test_{Path(name).stem}")
+        for name in names
+    }
+    assert {name for name, mirror in mirrors.items() if not mirror.exists()} == set()
+
+
 def test_no_module_uses_a_private_name_of_a_library() -> None:
     found = {
         str(file.relative_to(REPOSITORY)): [*private_names(ast.parse(file.read_text()))]

@@ -16,8 +16,8 @@ SYNTHESIZER_SIZES = {
 WAVERNN_SIZES = {"compact": WaveRNNHparams(rnn_dims=256, fc_dims=256), "full": WaveRNNHparams()}
 VOCOS_SIZES = {"compact": VocosHparams(), "full": VocosHparams(dims=512, hidden_dims=1_536)}
 INFERENCE_DROPOUT = 0.1
-"""Of a synthesizer's prenets at inference. Little is more intelligible, even after training with
-more; with none, a retry would repeat the first attempt.
+"""Dropout of a synthesizer's prenets at inference. Little is more intelligible, even after training
+with more; with none, a retry would repeat the first attempt.
 (docs/experiments/2026-11-26-scheduled-sampling.md)"""
 
 
@@ -27,7 +27,7 @@ class Schedule:
     `rate`, and falls to `last_rate` over the last `cooldown` of the steps."""
 
     steps: int
-    """Of the whole run."""
+    """Steps of the whole run."""
     rate: float
     last_rate: float
     warmup: int

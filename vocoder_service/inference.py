@@ -70,7 +70,7 @@ def whole(vocoder: Vocoder, request: SpecRequest, response_format: ResponseForma
 
 
 def is_large(request: SpecRequest) -> bool:
-    """Whether memory holds only a few whole responses of this length at a time."""
+    """True if memory holds only a few whole responses of this length at a time."""
     return _samples(request) > _LARGE
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.audio.mel import MEL_FORMAT
-from shared.http.schemas import RequestModel, ResponseModel
+from shared.http.schemas import MAX_TEMPERATURE, MIN_TEMPERATURE, RequestModel, ResponseModel
 from shared.http.tensors import Axis, Float32Array, Tensor
 
 MIN_OUTPUT_RATE, MAX_OUTPUT_RATE = 8_000, 48_000  # Hz
@@ -33,7 +33,7 @@ class SpecRequest(RequestModel):
     """Sampling rate of the sound in Hz."""
     seed: int | None = Field(None, ge=0, lt=2**63)
     """The same request and seed give the same sound; Vocos makes no use of it."""
-    temperature: float = Field(1.0, ge=0.1, le=2.0)
+    temperature: float = Field(1.0, ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE)
     """Below 1 is smoother and duller, above 1 is rougher. Vocos ignores it."""
     stream: bool = True
     """Send the sound while it is made; false sends it whole, with its length in the headers."""

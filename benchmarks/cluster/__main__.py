@@ -6,7 +6,6 @@ the same app under uvicorn.
 """
 
 import asyncio
-import json
 import os
 import tempfile
 import time
@@ -24,7 +23,7 @@ from benchmarks.cluster.cpu_times import OTHERS, cpu_times
 from benchmarks.json_hop import Hop, hops, serving
 from benchmarks.load_client import Request, send
 from benchmarks.loads import JSON, ordinary
-from benchmarks.machine import load_average, machine_facts
+from benchmarks.machine import conclude, load_average, machine_facts
 from benchmarks.results import MEGABYTES, MILLISECONDS, Row, Table, ratios, seconds_side_by_side
 from cli.processes import ProcessError, free_ports
 from cli.ray_processes import RayCluster, local_config, running_cluster
@@ -217,12 +216,7 @@ def main(seconds: float, runs: int, json_path: Path | None) -> None:
                     click.echo(line)
     except ProcessError as error:
         raise click.ClickException(str(error)) from error
-    facts["load average after"] = load_average()
-    click.echo(f"\nload average after   {facts['load average after']}")
-    click.echo("Compare ratios: seconds depend on the machine and its load.")
-    if json_path:
-        content = {"machine": facts, "tables": {k: t.to_dict() for k, t in tables.items()}}
-        json_path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    conclude(facts, tables, json_path)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import click
 Lines = Callable[[], Iterator[str]]
 
 UTILISATION = 0.7
-"""Of a core at the peak; above it, requests wait long for one another."""
+"""Share of a core in use at the peak; above it, requests wait long for one another."""
 CORES = 4  # of a machine
 LISTENERS = (20, 100, 500)
 PRICES = {"cloud, on demand": 0.05, "cloud, spare capacity": 0.015, "rented server": 0.007}

@@ -18,7 +18,7 @@ RETRY_AFTER_SECONDS = 1
 
 
 def middleware() -> list[Middleware]:
-    """For Ray's proxies, innermost first."""
+    """Middleware of Ray's proxies, innermost first."""
     return [Middleware(ProxyErrors), Middleware(ServicesFromThisNode)]
 
 
@@ -88,7 +88,7 @@ def _is_from_here(scope: Scope) -> bool:
 
 
 def _is_of_proxy(status: int, headers: MutableHeaders, path: str) -> bool:
-    """Whether Ray's proxy made an error response; our apps make theirs in JSON."""
+    """True if Ray's proxy made an error response; our apps make theirs in JSON."""
     is_of_ray = path.startswith("/-/")  # its own health and routes
     return status >= 400 and not is_of_ray and headers.get("content-type", "").startswith("text/")
 

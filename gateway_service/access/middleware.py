@@ -28,7 +28,7 @@ from shared.http.routing import REQUESTS
 # Open WebUI asks for the lists without a key, browsers for the icon.
 OPEN_PATHS = browser_guard.OPEN_PATHS | {"/v1/audio/voices", "/v1/audio/models", "/favicon.ico"}
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
-"""As OpenAI's own clients begin a key in Sec-WebSocket-Protocol."""
+"""Prefix of a key in Sec-WebSocket-Protocol, as OpenAI's own clients send it."""
 _OPEN_FOLDERS = (*browser_guard.OPEN_FOLDERS, "/static/")
 
 

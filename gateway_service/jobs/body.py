@@ -27,7 +27,7 @@ from shared.http.forms import open_form
 from shared.http.json_routes import body_validation, media_type
 from shared.http.openapi import BINARY
 
-EPUB = "application/epub+zip"
+EPUB, HTML = "application/epub+zip", "text/html"
 _BOOK_SUFFIXES = (".epub", *HTML_SUFFIXES, ".pdf")  # a PDF is refused by name
 _MAX_FIELDS = 16
 _threads = CapacityLimiter(1)
@@ -46,7 +46,7 @@ OPENAPI: dict[str, Any] = {
                     "properties": {"file": _FILE, **_FORM_FIELDS},
                 }
             },
-            EPUB: {"schema": BINARY},
+            **{kind: {"schema": BINARY} for kind in (EPUB, HTML)},
             **{
                 kind: {"schema": {"type": "string", "maxLength": DEFAULT_MAX_CHARACTERS}}
                 for kind in ("text/plain", "text/markdown")
@@ -95,9 +95,10 @@ async def read_job(
         return _text_job(_validated(fields, settings))
     if kind == "multipart/form-data":
         return await _form_job(request, given, settings)
-    if kind == EPUB:
+    if kind in (EPUB, HTML):
         job = _validated({**given, "input": ""}, settings)
-        return await _book_job(job, await request.body(), "body.epub", settings)
+        name = "body.epub" if kind == EPUB else "body.html"
+        return await _book_job(job, await request.body(), name, settings)
     if kind in ("text/plain", "text/markdown"):
         if kind == "text/markdown":
             given.setdefault("text_format", "markdown")
@@ -105,8 +106,8 @@ async def read_job(
         return _text_job(_validated({**given, "input": text}, settings))
     raise UnsupportedMediaType(
         f"Content-Type is {kind[:80] or 'missing'}; send application/json, text/plain, "
-        f"text/markdown or {EPUB} with the other fields in the query, or multipart/form-data with "
-        "a file",
+        f"text/markdown, {HTML} or {EPUB} with the other fields in the query, or "
+        "multipart/form-data with a file",
         param="content-type",
     )
 

@@ -112,7 +112,7 @@ class Leases:
         return (piece for piece, _ in self.voiced_pieces(job))
 
     def voiced_pieces(self, job: JobRow) -> Iterator[tuple[Piece, int | None]]:
-        """As `pieces`, each with the position of its voice in `JobRow.voices`, or None."""
+        """The pieces, each with the position of its voice in `JobRow.voices`, or None."""
         for first, last in _batches(job.done, job.sentences):
             query = (
                 select(SentenceRow.text, SentenceRow.pause, SentenceRow.voice)

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable
 
 from huey import Huey, RedisHuey
+from huey.exceptions import HueyException
 from huey.registry import Message
 from redis import ConnectionPool, RedisError
 from redis.backoff import NoBackoff
@@ -76,7 +77,13 @@ def message_sender(huey: Huey, run: Callable[[], object] | None) -> Callable[[],
 
     run: called by `run_next_message` for each message; None in a process that only sends.
     """
-    task: Callable[[], object] = huey.task(name="run_next")(run or _reject)
+
+    def run_next() -> object:
+        return (run or _reject)()
+
+    # Huey finds a task by module and name, which must be the same in gateway and worker.
+    run_next.__module__ = _NAME
+    task: Callable[[], object] = huey.task()(run_next)
     return task
 
 
@@ -89,6 +96,9 @@ def run_next_message(huey: Huey) -> bool:
         task = huey.dequeue()
     except RedisError:
         return False  # `JobQueue` checks the connection regularly and logs the error
+    except HueyException as error:
+        log.warning("an unknown message in the queue was dropped: %s", error)
+        return True
     if task is not None:
         huey.execute(task)
     return task is not None or bool(huey.storage.blocking)

@@ -36,7 +36,8 @@ def with_sources(spec: JobSpec, earlier: Sequence[ChapterRow] = ()) -> JobSpec:
 
 def _digest(spec: JobSpec, chapter: NewChapter) -> str:
     """SHA-256 of everything in the request that the chapter's sound depends on."""
-    options = (spec.speed, spec.seed, spec.timestamps, sorted((spec.lexicon or {}).items()))
+    lexicon = sorted((spec.lexicon or {}).items())
+    options = (spec.speed, spec.seed, spec.temperature, spec.timestamps, lexicon)
     digest = sha256(repr(options).encode())
     for at in range(chapter.first, chapter.first + chapter.sentences):
         piece, speaker = spec.pieces[at], spec.speakers[at] if spec.speakers else None

@@ -95,6 +95,7 @@ def _create(new: NewJob, gateway: Gateway) -> tuple[JobRow, JobContents, list[st
         response_format=request.response_format,
         speed=request.speed,
         seed=earlier.seed if earlier and request.seed is None else seed_or_new(request.seed),
+        temperature=request.temperature,
         caller=_anonymised(caller.get()),
         lexicon=request.lexicon,
         timestamps=request.timestamps,

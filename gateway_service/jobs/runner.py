@@ -269,5 +269,9 @@ class JobRunner:
 def _options(job: JobRow) -> SpeechOptions:
     lexicon = orjson.loads(job.lexicon) if job.lexicon else None
     return SpeechOptions.model_construct(
-        speed=job.speed, seed=job.seed, lexicon=lexicon, timestamps=bool(job.timestamps)
+        speed=job.speed,
+        seed=job.seed,
+        temperature=job.temperature,
+        lexicon=lexicon,
+        timestamps=bool(job.timestamps),
     )

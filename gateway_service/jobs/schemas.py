@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from client.options import SeedNumber, SpeechOptions, Speed, TextFormatName, lower_case
+from client.options import SeedNumber, SpeechOptions, Speed, Temperature, TextFormatName, lower_case
 from gateway_service.jobs.books import JobContents, JobFormat, Reused
 from gateway_service.settings import Settings
 from gateway_service.speech.schemas import VoiceChoice
@@ -63,6 +63,8 @@ class JobQuery(ResponseModel):
     """Speaking rate; the pitch does not change."""
     seed: SeedNumber | SkipJsonSchema[None] = None
     """The same request and seed give the same sound."""
+    temperature: Temperature = 1.0
+    """Below 1 WaveRNN is smoother and duller, above 1 rougher. Vocos ignores it."""
     text_format: TextFormatName | SkipJsonSchema[None] = None
     """The markup of the text."""
     timestamps: bool = False
@@ -101,7 +103,7 @@ class JobChapter(ResponseModel):
     state: Literal["queued", "running", "completed"]
     """completed: GET /v1/jobs/{id}/chapters/{number}/audio gives it."""
     reused: bool
-    """Whether it is taken over from from_job."""
+    """True if it is taken over from from_job."""
 
 
 class JobError(ResponseModel):
@@ -130,7 +132,7 @@ class JobObject(ResponseModel):
     preview: str
     """The first words of the text."""
     timestamps: bool
-    """Whether GET /v1/jobs/{id}/captions can answer once it is completed."""
+    """True if GET /v1/jobs/{id}/captions can answer once it is completed."""
     progress: JobProgress
     """Progress in sentences."""
     seconds_left: int | None

@@ -89,6 +89,7 @@ class JobSpec:
     response_format: JobFormat
     speed: float
     seed: int
+    temperature: float = 1.0
     caller: str = ""
     lexicon: Lexicon | None = None
     timestamps: bool = False
@@ -240,6 +241,7 @@ def _new_row(spec: JobSpec) -> JobRow:
         response_format=spec.response_format,
         speed=spec.speed,
         seed=spec.seed,
+        temperature=spec.temperature,
         caller=spec.caller,
         lexicon=orjson.dumps(dict(spec.lexicon)).decode() if spec.lexicon else None,
         timestamps=int(spec.timestamps),

@@ -13,7 +13,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def is_unchanged(headers: Headers, etag: str) -> bool:
-    """Whether the client has the version with this strong ETag, so that the response is 304."""
+    """True if the client has the version with this strong ETag, so that the response is 304."""
     given = headers.get("if-none-match", "")
     tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
     return etag in tags or tags == ["*"]

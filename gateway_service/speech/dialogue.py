@@ -29,9 +29,9 @@ class Dialogue:
     voices: Mapping[str, str] = field(default_factory=dict)
     pieces: list[Piece] = field(default_factory=list)
     speakers: list[int | None] = field(default_factory=list)
-    """For each piece the position of its voice in `asked`; None for the voice of the request."""
+    """The position of each piece's voice in `asked`; None for the voice of the request."""
     sources: list[str] = field(default_factory=list)
-    """For each piece the text that it comes from, with its markup."""
+    """The source of each piece, with its markup."""
     asked: list[str] = field(default_factory=list)
     """The voices in the order of their first lines, by name, ID or blend."""
 

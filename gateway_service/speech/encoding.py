@@ -137,7 +137,7 @@ def encode(
 async def encode_async(
     chunks: AsyncGenerator[Int16Array], encoder: Encoder
 ) -> AsyncGenerator[bytes]:
-    """As `encode`, in a worker thread for each block. Closes the chunks and the encoder."""
+    """Encode each block in a worker thread. Closes the chunks and the encoder."""
     with closing(encoder):
         async with aclosing(chunks):
             async for chunk in chunks:

@@ -69,7 +69,7 @@ async def _in_voice(
     options = SpeechOptions(seed=request.seed).with_seed()
     sentences = speaking.synthesize(chain, pieces, embed, options, field="text")
     within_limit = within(sentences, max_seconds, field="text")
-    sound = speaking.sound_of(chain, within_limit, options.seed)
+    sound = speaking.sound_of(chain, within_limit, options)
     async with aclosing(
         encode_async(sound, JsonEncoder(request.sr, gateway.settings.mark_with))
     ) as chunks:

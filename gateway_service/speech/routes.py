@@ -175,7 +175,7 @@ async def speech_body(
         samples, sentences = sum(sentence.samples for sentence in made), _each(made)
 
     def encode(sentences: AsyncGenerator[Sentence]) -> AsyncGenerator[bytes]:
-        sound = speaking.sound_of(chain, sentences, options.seed)
+        sound = speaking.sound_of(chain, sentences, options)
         return encode_async(
             sound, SoundEncoder(request.response_format, samples, gateway.settings.mark_with)
         )

@@ -98,7 +98,7 @@ class SpeechRequest(SpeechOptions, VoiceAndFormat, SpokenInput):
 
 
 class CaptionedSpeechRequest(SpeechRequest):
-    """As Kokoro-FastAPI has it. Its further fields are ignored."""
+    """The request of Kokoro-FastAPI, whose other fields are ignored."""
 
     stream: Flag = True
     """Lines of JSON as the sound is made; otherwise one object."""
@@ -108,7 +108,7 @@ class CaptionedSpeechRequest(SpeechRequest):
 
 class WordTimestamp(ResponseModel):
     word: str
-    """As it stands in `input`."""
+    """The word as `input` has it."""
     start_time: float
     """Seconds from the beginning of the sound."""
     end_time: float
@@ -178,7 +178,7 @@ class ModelName(ResponseModel):
 
 
 class SpeechModelList(ModelList):
-    """As OpenAI's list, and as Open WebUI reads it."""
+    """OpenAI's list of models, with the fields that Open WebUI reads."""
 
     models: list[ModelName]
     """The models, as Open WebUI reads them."""
@@ -192,8 +192,8 @@ class _LegacyRequest(RequestModel):
     seed: Seed = None
     """The same request and seed give the same sound."""
     consent: Consent | None = None
-    """Who agreed to the cloning of this voice, and to which use; required where others can reach
-    the gateway."""
+    """The statement of who agreed to the cloning of this voice, and to which use; required where
+    others can reach the gateway."""
 
 
 class WavRequest(_LegacyRequest):

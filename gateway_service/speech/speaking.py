@@ -114,14 +114,14 @@ async def synthesize(
 
 
 async def sound_of(
-    chain: AsyncChain, sentences: AsyncGenerator[Sentence], seed: int | None = None
+    chain: AsyncChain, sentences: AsyncGenerator[Sentence], options: SpeechOptions
 ) -> AsyncGenerator[Int16Array]:
     """[n] int16 samples of 16 kHz each, as they are vocoded, with the pauses. Closes `sentences`.
 
     Raises ApiErrors.
     """
     with as_api_errors({}):  # the caller sent no mel, so no error of the vocoder names a field
-        async with aclosing(speech.sound_of_all(chain, sentences, seed)) as sound:
+        async with aclosing(speech.sound_of_all(chain, sentences, options)) as sound:
             async for samples in sound:
                 yield samples
 
@@ -153,4 +153,4 @@ def say(
         )
     on_sentence(sentence)
     with as_api_errors({}):
-        yield from chain.sound_of(sentence, options.seed)
+        yield from chain.sound_of(sentence, options)

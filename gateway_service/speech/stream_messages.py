@@ -21,7 +21,7 @@ Event = dict[str, Any]
 
 
 class SessionConfig(SpeechOptions):
-    """How the texts of a session are spoken. Other fields are ignored."""
+    """Options of a session's speech. Other fields are ignored."""
 
     voice: Annotated[VoiceName, Field(validation_alias=AliasChoices("voice", "speaker"))]
     """A voice's name, {"id": …}, or a blend as ash(2)+birch(1)."""

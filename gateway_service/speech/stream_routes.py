@@ -70,7 +70,7 @@ async def stream_speech(websocket: WebSocket) -> None:
 
 @router.get(PATH, include_in_schema=False)
 async def require_upgrade() -> None:
-    """For clients of HTTP, and proxies that drop the upgrade."""
+    """The answer to plain HTTP: of other clients, and behind proxies that drop the upgrade."""
     raise UpgradeRequired(
         "this is a WebSocket; connect to it by ws:// or wss://. Behind a proxy, let it pass the "
         "headers Upgrade and Connection on (nginx: proxy_http_version 1.1)"

@@ -28,12 +28,12 @@ class StreamedText:
 
     @property
     def characters(self) -> int:
-        """Those that wait to be spoken."""
+        """Number of characters that wait to be spoken."""
         return self._characters + len(self._buffer)
 
     @property
     def ends_sentence(self) -> bool:
-        """Whether the text that waits for more ends with a full stop."""
+        """True if the text that waits for more ends with a full stop."""
         return not self._is_discarded and self._buffer.ends_sentence
 
     def add(self, text: str) -> None:
@@ -43,7 +43,7 @@ class StreamedText:
                 self._put(self._buffer.add(text))
 
     def add_rest(self, *, more: bool = False) -> None:
-        """Take what is held back as whole. more: other text may follow. Raises as `add`."""
+        """Take the text held back as whole. more: other text may follow. Raises as `add`."""
         self.has_ended = self.has_ended or not more
         self._changed.set()
         if not self._is_discarded:
@@ -51,7 +51,7 @@ class StreamedText:
                 self._put(self._buffer.rest(more=more))
 
     def discard(self) -> None:
-        """Forget what waits, and ignore what is still added."""
+        """Discard the waiting text, and ignore further text."""
         self._is_discarded = True
         self._buffer = SentenceBuffer()
         self._pieces.clear()

@@ -25,7 +25,7 @@ from shared.http.tensors import Float32Array
 from shared.text.sentences import Piece
 
 FRAME_BYTES = RATE * 2 // 10
-"""Of a message of streamed sound: 100 ms as PCM."""
+"""Size of a message of streamed sound: 100 ms as PCM."""
 
 SendEvent = Callable[[Event], Awaitable[None]]
 SendSound = Callable[[bytes], Awaitable[None]]
@@ -145,7 +145,7 @@ class Utterance:
         encoder = SoundEncoder(
             self.config.response_format, sentence.samples, gateway.settings.mark_with, start
         )
-        sound = speaking.sound_of(gateway.async_chain, _only(sentence), self._options.seed)
+        sound = speaking.sound_of(gateway.async_chain, _only(sentence), self._options)
         encoded = encode_async(sound, encoder)
         sent = count = 0
         try:

@@ -26,7 +26,7 @@ _BODY = {"requestBody": {"required": True, "content": sound_file(listed(READ_FOR
 
 class Verdict(ResponseModel):
     marked: bool
-    """Whether the sound holds the mark of this gateway's WATERMARK_KEY."""
+    """True if the sound holds the mark of this gateway's WATERMARK_KEY."""
     score: float
     """Standard deviations by which the sound follows the mark, less 1.5 if it was found at another
     speed. From 6 on the sound counts as marked."""

@@ -100,6 +100,7 @@ class JobRow(Base):
     response_format: Mapped[str] = mapped_column(String(8))
     speed: Mapped[float] = mapped_column(Double)
     seed: Mapped[int] = mapped_column(BigInteger)
+    temperature: Mapped[float] = mapped_column(Double, default=1.0, server_default="1")
     preview: Mapped[str] = mapped_column(String(80))
     """The first words of the text."""
     lexicon: Mapped[str | None] = mapped_column(_LONG_TEXT)

@@ -28,7 +28,7 @@ PRESET_CONSENT = "A preset: a synthetic voice that belongs to no person."
 
 
 class Provenance(ResponseModel):
-    """How a voice was made."""
+    """The origin of a voice."""
 
     created_at: Annotated[int, Field(ge=0, le=MAX_UNIX_SECONDS)] = 0
     """Unix seconds; 0 for a preset."""
@@ -48,9 +48,9 @@ class VoiceFile(RequestModel):
     ]
     """[256], unit length: the voice."""
     consent: str = Field(max_length=MAX_CONSENT_CHARACTERS)
-    """Who allowed this voice to be cloned, and for what."""
+    """The statement of who allowed this voice to be cloned, and for what."""
     provenance: Provenance = Field(default_factory=lambda: Provenance(samples=[]))
-    """When it was made, and of which recordings."""
+    """The time of its making, and its recordings."""
     encoder_sha256: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the weights of the encoder that made the embedding; null if unknown."""
 

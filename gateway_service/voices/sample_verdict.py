@@ -21,7 +21,7 @@ from shared.http.tensors import Float32Array
 
 _SPREAD_SECONDS = 0.45
 MIN_LIKENESS = 0.75
-"""Of two samples of one person, also with different microphones."""
+"""Least likeness of two samples of one person, also with different microphones."""
 REACHED_LIKENESS = 0.75
 """Cosine of the bundled voice's speech with a clear recording of a real person (docs/evaluation.md;
 0.87 for the synthetic presets)."""

@@ -22,11 +22,11 @@ class SampleVerdict(ResponseModel):
     file: Annotated[str, Field(max_length=MAX_FILE_NAME_CHARACTERS)]
     """The name it was sent with."""
     sha256: Annotated[str, Field(max_length=_HASH_CHARACTERS)]
-    """Of the file; the sound itself is not kept."""
+    """Hash of the file; the sound itself is not kept."""
     usable: bool
-    """Whether the voice is made of it; if not, `warnings` gives the reason."""
+    """True if the voice is made of it; if not, `warnings` gives the reason."""
     seconds: float | None = None
-    """Of the part that was used."""
+    """Length of the part that was used."""
     voiced_seconds: float | None = None
     """Seconds left when long silences are cut."""
     clipped_share: float | None = None
@@ -75,7 +75,7 @@ class VoiceCheck(ResponseModel):
 
 
 class VoiceSummary(ResponseModel):
-    """As in OpenAI's API, with `preset` added."""
+    """A voice as in OpenAI's API, with `preset` added."""
 
     id: str
     """Id of the voice."""

@@ -14,7 +14,7 @@ class ClipReport:
     )
 
     seconds: float
-    """Of the part that was used."""
+    """Length of the part that was used."""
     voiced_seconds: float
     """Seconds left when long silences are cut."""
     clipped_share: float

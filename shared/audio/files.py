@@ -22,7 +22,7 @@ from shared.http.tensors import Float32Array
 MIN_RATE, MAX_RATE = 4_000, 192_000  # Hz
 MAX_CHANNELS = 8
 MAX_READ_SECONDS = 600.0
-"""Of a recording of a voice: the encoder uses the best minute of it."""
+"""Limit of a recording of a voice; the encoder uses its best minute."""
 MAX_ABS = 8.0
 """Resampled or decoded sound overshoots 1 a little; integers mistaken for floats go far over."""
 

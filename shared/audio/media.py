@@ -163,7 +163,7 @@ def _cut_off() -> CutOff:
 
 
 def _remedy(data: bytes) -> str:
-    """For the commonest file that cannot be opened: a phone's recording that was not closed."""
+    """Remedy for the commonest broken file: a phone's recording that was not closed."""
     if data[4:8] != b"ftyp" or b"moov" in data:
         return ""
     return (

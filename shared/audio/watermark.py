@@ -58,7 +58,7 @@ _MAX_CHANGE = 1.5  # standard deviations; a larger change of level is speech
 FOUND_SCORE = 6.0
 """Standard deviations; docs/watermark.md has the rate of false alarms."""
 MIN_SECONDS = 3.0
-"""Of speech, for a mark to be found with certainty."""
+"""Length of speech in which a mark is found with certainty."""
 
 
 @dataclass(frozen=True)

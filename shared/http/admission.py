@@ -155,22 +155,22 @@ class ComputeSlot:
         if ticket := _ticket.get():
             ticket.release(self)
         self.require_room()
-        with self._counted() as who:
-            await self._wait_for_turn(who)
+        with self._counted() as caller_id:
+            await self._wait_for_turn(caller_id)
             started = time.monotonic()
             self._started.append(started)
             try:
                 yield
             finally:
-                self._turns.release(who)
+                self._turns.release(caller_id)
                 self._started.remove(started)
                 self._update_average(time.monotonic() - started)
 
-    def count(self, who: str, n: int) -> None:
+    def count(self, caller_id: str, n: int) -> None:
         """Add n to the number of requests of a caller."""
-        self._of_caller[who] += n
-        if not self._of_caller[who]:
-            del self._of_caller[who]
+        self._of_caller[caller_id] += n
+        if not self._of_caller[caller_id]:
+            del self._of_caller[caller_id]
 
     def seconds_until_turn(self) -> int:
         """Estimate of the wait of a request that joins the queue now, at least 1."""
@@ -196,14 +196,14 @@ class ComputeSlot:
 
     @contextmanager
     def _counted(self) -> Iterator[str]:
-        who = caller.get()
-        self.count(who, 1)
+        caller_id = caller.get()
+        self.count(caller_id, 1)
         try:
-            yield who
+            yield caller_id
         finally:
-            self.count(who, -1)
+            self.count(caller_id, -1)
 
-    async def _wait_for_turn(self, who: str) -> None:
+    async def _wait_for_turn(self, caller_id: str) -> None:
         self.waiting += 1
         of_caller = seconds_left()
         seconds = min(self.queue_seconds, of_caller)
@@ -211,7 +211,7 @@ class ComputeSlot:
             if seconds <= 0:
                 raise TimeoutError
             async with asyncio.timeout(seconds):
-                await self._turns.acquire(who)
+                await self._turns.acquire(caller_id)
         except TimeoutError:
             waited = f"the request waited {max(0, seconds):.3g} s for its turn and was dropped"
             if of_caller < self.queue_seconds:

@@ -13,7 +13,7 @@ from shared.http.errors import QueueFull, RequestTooSlow, TooLarge
 from shared.http.json_routes import ResponseTracker
 
 GRACE_SECONDS = 10.0
-"""After these a body has to keep up with MIN_RATE; a stalled one would hold a place for nothing."""
+"""Time after which a body has to keep up with MIN_RATE, so that a stalled one is dropped."""
 MIN_RATE = 10_000  # bytes a second
 
 

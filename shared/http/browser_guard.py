@@ -85,7 +85,7 @@ def is_open(
 
 
 def is_known(name: str, hosts: Collection[str]) -> bool:
-    """Whether a host name is an address, localhost or one of `hosts`.
+    """True if a host name is an address, localhost or one of `hosts`.
 
     A host that begins with a dot stands for all names that end with it.
     """
@@ -95,7 +95,7 @@ def is_known(name: str, hosts: Collection[str]) -> bool:
 
 
 def is_from_other_site(headers: Headers, origins: Collection[str] = ()) -> bool:
-    """Whether the page that sent the request is of another site, and not of `origins`."""
+    """True if the page that sent the request is of another site, and not of `origins`."""
     # Browsers send Sec-Fetch-Site only to https and to this machine, so Origin counts as well.
     origin = headers.get("origin")
     other_site = headers.get("sec-fetch-site") in {"cross-site", "same-site"}

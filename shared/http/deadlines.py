@@ -65,7 +65,7 @@ def sleep(seconds: float) -> None:
 
 
 def is_seconds(value: str) -> bool:
-    """Whether the header's value is a number of seconds from 0 to MAX_SECONDS."""
+    """True if the header's value is a number of seconds from 0 to MAX_SECONDS."""
     return _SECONDS.fullmatch(value.strip()) is not None
 
 
@@ -165,7 +165,7 @@ def _in_blocks(message: Message) -> Iterator[Message]:
 
 
 def _deadline(value: str | None) -> float:
-    """Of time.monotonic(). A malformed header counts as absent here; routes reject it."""
+    """The deadline in time.monotonic(). A malformed header counts as absent; routes reject it."""
     if value is None or not is_seconds(value):
         return math.inf
     return time.monotonic() + float(value)

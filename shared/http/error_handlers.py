@@ -29,10 +29,11 @@ _MESSAGES = {
     "model_attributes_type": _NOT_AN_OBJECT,
     "too_long": "the list has over {max_length} entries, the limit of one request; send the rest "
     "in another",
-    "string_too_long": "is over {max_length} characters long, the limit; shorten it, or send a "
-    "long text sentence by sentence",
+    "string_too_long": "is over {max_length} characters long, the limit; shorten it",
 }
 """By pydantic's type of error."""
+_TEXTS = ("text", "texts")
+"""Fields with a text to speak, in the synthesizer."""
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -68,6 +69,8 @@ def from_validation(invalid: RequestValidationError) -> InvalidRequest:
     known = _MESSAGES.get(first["type"])
     param = names[1] if len(names) > 1 else None
     message = known.format(**context) if known else first["msg"]
+    if first["type"] == "string_too_long" and param in _TEXTS:
+        message += ", or send it sentence by sentence"
     return InvalidRequest(
         f"{param or 'the body'}: {message[:1].lower()}{message[1:]}; see /docs",
         param=param,

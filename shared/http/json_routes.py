@@ -26,7 +26,7 @@ from shared.http.tensors import Float32Array
 MAX_JSON_VALUES = 1_000_000
 """Values in a JSON body: a minute of sound at 16 kHz. Each takes about 60 bytes once parsed."""
 _WEIGHTS = {b",": 1, b":": 2, b"[": 4, b"{": 4}
-"""Values that a character stands for, by the memory of what it begins or separates."""
+"""Values that each character counts as: the memory of the item, pair, list or object it begins."""
 _SMALL_BYTES = 65_536  # a body up to this size is parsed on the event loop
 
 _NOT_JSON_NUMBER = re.compile(rb"[-+]?(?:NaN|Infinity|inf|nan)|-?\d[\d.eE+-]*")
@@ -247,7 +247,7 @@ class JsonRoute(APIRoute):
 
     @property
     def computes(self) -> bool:
-        """Whether the route takes the compute slot."""
+        """True if the route takes the compute slot."""
         return any(needed.call is get_slot for needed in self.dependant.dependencies)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

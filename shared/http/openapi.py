@@ -38,7 +38,7 @@ class ErrorDetail(ResponseModel):
     type: str
     """Kind of error, as in OpenAI's API."""
     message: str
-    """What is wrong, the limit and the remedy, for people."""
+    """The problem, the limit and the remedy, for people."""
     param: str | None
     """The field or header at fault."""
     code: str
@@ -53,12 +53,12 @@ class ErrorBody(ResponseModel):
 
 
 def errors(*statuses: int) -> Responses:
-    """For a route's `responses`: its own errors."""
+    """The errors of a route, for its `responses`."""
     return {status: {"model": ErrorBody, "description": _REASONS[status]} for status in statuses}
 
 
 def content(schema: dict[str, Any], *media_types: str, events: bool = False) -> Responses:
-    """For a route's `responses`: its successful response. events: or server-sent events."""
+    """The successful response of a route, for its `responses`. events: or server-sent events."""
     kinds = {kind: {"schema": schema} for kind in media_types}
     return {200: {"content": {**kinds, **(_EVENTS if events else {})}}}
 

@@ -12,6 +12,9 @@ from pydantic_core import core_schema
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0
+"""Limits of a vocoder's temperature, for the requests of the gateway and of the vocoder."""
+
 
 class RequestModel(BaseModel):
     """A request body. Types are strict; a docstring under a field is its description."""

@@ -1,4 +1,4 @@
-"""How the server of an app runs, from the environment, under gunicorn and under uvicorn alone.
+"""Server settings of an app, from the environment, under gunicorn and under uvicorn alone.
 
 SERVICE    encoder, synthesizer, vocoder or gateway
 PORT       default 8000
@@ -38,7 +38,7 @@ class ServerSettings:
         read_settings(module.Settings)
 
     def log_config(self) -> dict[str, Any]:
-        """For logging.config.dictConfig: a JSON object a line, on standard error."""
+        """Configuration for logging.config.dictConfig: a JSON object a line, on standard error."""
         return {
             "version": 1,
             "disable_existing_loggers": False,

@@ -55,8 +55,8 @@ LINGER_SECONDS = 0.5
 """A refused client has this long to read the response before the rest of its request is read and
 discarded. Most clients read and leave; the others send everything first."""
 DRAIN_SECONDS = 20.0
-"""For requests in progress when the process stops. 7 s are left for closing the app until gunicorn
-kills it, 9 s until Heroku does."""
+"""Time for requests in progress when the process stops. 7 s are left for closing the app until
+gunicorn kills it, 9 s until Heroku does."""
 _HEAD_BYTES = 16_384  # limit of an incomplete head
 _READ_BYTES = 65_536  # at a time; asyncio's 262,144 add up over many connections
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -275,7 +275,7 @@ class TimeoutProtocol(H11Protocol):
         return self.conn.our_state is h11.IDLE and self.conn.their_state is h11.IDLE
 
     def is_receiving(self) -> bool:
-        """Whether a part of the request's body is still to come."""
+        """True if a part of the request's body is still to come."""
         if self.is_upgraded:
             return False
         return self.has_unread_body or self.conn.their_state in (h11.SEND_BODY, h11.ERROR)

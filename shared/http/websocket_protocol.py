@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shared.http.uvicorn_server import LingeringClose
 
 MAX_MESSAGE_BYTES = 2**19
-"""Of one message, the lexicon of a session included; a longer one closes with 1009."""
+"""Limit of one message, a session's lexicon included; a longer one closes with 1009."""
 SOCKET_READ_BYTES = 2_048
 """Bytes read at a time: at most 340 messages, handled before other connections get a turn."""
 SOCKET_UNSENT_BYTES = 16_384

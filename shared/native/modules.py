@@ -17,7 +17,7 @@ BUILD_REMEDY = (
     if IS_INSTALLED
     else "install g++ and run `pip install -e .` to build it"
 )
-"""What to do if no loop was built."""
+"""Remedy if no loop was built."""
 _WITH_BFLOAT16 = {"avx512", "neon_bf16"}
 
 
@@ -34,7 +34,7 @@ def supported(loop: str) -> set[str]:
 
 
 def multiplies_bfloat16(loop: str, instruction_set: str | None = None) -> bool:
-    """Whether the CPU and the loop, by default the best one, have a dot product of bfloat16."""
+    """True if the CPU and the loop, by default the best one, have a dot product of bfloat16."""
     chosen = instruction_set or next(iter(built(loop)), None)
     return chosen in _WITH_BFLOAT16 and {chosen, "bfloat16"} <= supported(loop)
 

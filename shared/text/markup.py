@@ -53,7 +53,7 @@ _STRETCH = re.compile(f"(?:(?<={NOTHING}) )?(?P<kept>[^{NOTHING}]+)")
 
 
 def _without_blanks(block: Block) -> Block:
-    """Drop what stands for faces."""
+    """Drop the placeholders of faces."""
     content = block.content
     if NOTHING not in content.text:
         return block

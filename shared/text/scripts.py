@@ -59,6 +59,17 @@ def require_readable(text: str) -> Counter[str]:
     return found
 
 
+def hide_unreadable(text: str) -> str:
+    """The text with spaces for words in unreadable scripts, of the same length.
+
+    Raises UnreadableScript if they have more than half of all letters.
+    """
+    require_readable(text)
+    for word in _unreadable_words(text):
+        text = text[: word.start()] + " " * len(word[0]) + text[word.end() :]
+    return text
+
+
 def without_unreadable(content: SpannedText) -> SpannedText:
     """The text without words in unreadable scripts."""
     if content.text.isascii():

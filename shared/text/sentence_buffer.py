@@ -37,7 +37,7 @@ class SentenceBuffer:
 
     @property
     def ends_sentence(self) -> bool:
-        """Whether the text so far ends with a full stop, so that it could be spoken."""
+        """True if the text so far ends with a full stop, so that it could be spoken."""
         return not self._is_document() and _STOPPED.search(self._text[-40:]) is not None
 
     def add(self, text: str) -> list[Piece]:
@@ -70,7 +70,7 @@ class SentenceBuffer:
         return []
 
     def _start(self, piece: Piece) -> int:
-        """Where the piece begins, with the bullet of its line and the head of its fence."""
+        """Start of the piece, with the bullet of its line and the head of its fence."""
         start = piece.content.source[0]
         if self._format == "plain":
             return start
@@ -80,7 +80,7 @@ class SentenceBuffer:
         return fences[-1].start() if len(fences) % 2 else start
 
     def _is_cut(self, start: int, pieces: list[Piece], at: int) -> bool:
-        """Whether both sides of `start` are read alone as they are together."""
+        """True if both sides of `start` are read alone as they are together."""
         before, after = self._text[:start], self._text[start:]
         if not start or not _WORD.search(after):
             return False
@@ -96,12 +96,12 @@ class SentenceBuffer:
         return [*iter_sentences(text, text_format=self._format)]
 
     def _is_document(self) -> bool:
-        """Whether the format or the beginning makes it a document of tags."""
+        """True if the format or the beginning makes it a document of tags."""
         return self._format == "ssml" or (self._format == "auto" and is_document(self._text))
 
 
 def _is_open(text: str) -> bool:
-    """Whether the last paragraph begins emphasis, code or a link that may end in the text to come.
+    """True if the last paragraph begins emphasis, code or a link that may end in the text to come.
 
     Once the text is long, it is no longer waited for.
     """

@@ -86,7 +86,7 @@ def word_spans(
     seconds_per_step: float,
     audible: Sequence[Span],
 ) -> list[Span]:
-    """When each word is spoken, one span a word, in their order. Starts never decrease, and no word
+    """The time of each word, one span a word, in their order. Starts never decrease, and no word
     ends before it starts.
 
     attention: [S, L]. words: [first, last) of each word's symbols, in their order. audible: as

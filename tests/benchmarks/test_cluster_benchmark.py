@@ -53,7 +53,7 @@ def test_cpu_shares_hold_a_process_and_release_it(
     assert (tmp_path / "cgroup.procs").read_text() == "17"
 
 
-def test_machine_without_control_groups_is_told_what_is_needed(
+def test_machine_without_control_groups_is_refused_with_the_requirement(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(cpu_shares, "UNIFIED", tmp_path)

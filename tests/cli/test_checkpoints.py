@@ -55,7 +55,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServ
         yield served
 
 
-def test_split_says_what_it_dropped_and_what_it_made(rtvc_file: Path, tmp_path: Path) -> None:
+def test_split_lists_dropped_and_written_parameters(rtvc_file: Path, tmp_path: Path) -> None:
     result = run("split", rtvc_file, tmp_path / "encoder")
     assert result.exit_code == 0
     assert "Left out similarity_weight" in result.output
@@ -100,7 +100,7 @@ def test_show_lists_parameters_hyperparameters_source_and_licence(folder: Path) 
     assert ["licence:", "not", "stated"] in lines
 
 
-def test_verify_accepts_whole_folders_and_names_what_is_broken(folder: Path) -> None:
+def test_verify_accepts_whole_folders_and_names_broken_files(folder: Path) -> None:
     copy = Path(shutil.copytree(folder, folder.with_name("copy")))
     assert run("verify", folder, copy).exit_code == 0
     (copy / "009_linear.bias.pt").unlink()
@@ -174,7 +174,9 @@ def test_fetch_brings_all_three(server: FileServer, tmp_path: Path) -> None:
     ]
 
 
-def test_fetch_of_the_vocoder_says_what_speaks_with_it(server: FileServer, tmp_path: Path) -> None:
+def test_fetch_of_the_vocoder_names_the_setting_that_uses_it(
+    server: FileServer, tmp_path: Path
+) -> None:
     vocoder = run("fetch", "vocoder", "--dir", tmp_path, "--url", server.url)
     assert "VOCODER=wavernn" in vocoder.output
     encoder = run("fetch", "encoder", "--dir", tmp_path, "--url", server.url)

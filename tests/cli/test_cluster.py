@@ -28,7 +28,7 @@ def up(*arguments: str) -> str:
     return failure("up", *arguments)
 
 
-def test_missing_ray_is_said_with_the_command_that_installs_it(
+def test_missing_ray_is_reported_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ray_processes, "find_spec", lambda name: None)
@@ -56,7 +56,7 @@ def test_taken_port_ends_the_start_with_the_option_that_changes_it(
 
 
 @pytest.mark.parametrize("old", ["2.9.3", "2.59.1", "1.13.0"])
-def test_old_ray_is_said_with_the_version_that_is_needed(
+def test_old_ray_is_reported_with_the_version_that_is_needed(
     monkeypatch: pytest.MonkeyPatch, old: str
 ) -> None:
     monkeypatch.setattr(ray_processes, "find_spec", lambda name: object())
@@ -242,7 +242,7 @@ def test_status_says_that_the_token_is_wrong(
     assert said == "Error: Ray refuses the token; set RAY_AUTH_TOKEN to that of the head\n"
 
 
-def test_status_without_a_head_says_what_to_start() -> None:
+def test_status_without_a_head_names_the_command_that_starts_it() -> None:
     said = failure("status", "--dashboard", f"http://127.0.0.1:{free_port()}")
     assert "does not answer" in said
     assert "start Ray's head, or name its dashboard with --dashboard\n" in said

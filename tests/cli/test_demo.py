@@ -30,7 +30,7 @@ def is_stopped(services: ServiceProcesses) -> bool:
     return all(child.returncode is not None for child in services._children.values())
 
 
-def test_the_demo_speaks_measures_and_stops_what_it_started(
+def test_demo_speaks_measures_and_stops_its_services(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[ServiceProcesses]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -208,7 +208,7 @@ def test_full_disk_is_refused_before_the_download(
     assert fetched(part, f"{server.url}/encoder.pt") == CONTENT
 
 
-def test_disk_that_fills_up_keeps_what_arrived(
+def test_full_disk_keeps_the_part_that_arrived(
     server: FileServer, part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class SmallDisk(BufferedRandom):
@@ -243,7 +243,7 @@ def test_place_that_cannot_be_written_is_named(server: FileServer, tmp_path: Pat
         fetched(tmp_path / "file/encoder.pt.part", f"{server.url}/encoder.pt")
 
 
-def test_progress_counts_what_was_there_before(server: FileServer, part: Path) -> None:
+def test_progress_counts_the_part_from_before(server: FileServer, part: Path) -> None:
     part.write_bytes(CONTENT[:70_000])
     told: list[tuple[int, int | None]] = []
     said: list[str] = []

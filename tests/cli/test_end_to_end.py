@@ -98,7 +98,7 @@ def test_an_error_of_a_service_is_its_own_words(tmp_path: Path) -> None:
     assert result.stderr.startswith("Error: the encoder answered 415: the sound file cannot be")
 
 
-def test_a_text_that_cannot_be_spoken_is_told_by_the_synthesizer() -> None:
+def test_unspeakable_text_is_refused_by_the_synthesizer() -> None:
     with Chain() as chain:
         embed = chain.embed(presets()["ash"])
         with pytest.raises(

@@ -23,7 +23,7 @@ def failing_command(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
     return errors
 
 
-def test_every_command_is_listed_with_what_it_does() -> None:
+def test_every_command_is_listed_with_its_purpose() -> None:
     result = CliRunner().invoke(better, ["--help"])
 
     assert result.exit_code == 0

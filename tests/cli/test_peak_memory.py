@@ -11,7 +11,7 @@ ALLOCATE = "x = bytearray(60 * 2**20); del x; print(flush=True); input()"
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc")
-def test_the_peak_is_what_was_held_at_most_by_all_processes_of_the_group() -> None:
+def test_peak_is_the_maximum_of_all_processes_of_the_group() -> None:
     spawn = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ALLOCATE!r}])"
     with subprocess.Popen(
         [sys.executable, "-c", spawn],

@@ -114,7 +114,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     return CliRunner()
 
 
-def test_worker_without_redis_says_who_runs_the_jobs(runner: CliRunner) -> None:
+def test_worker_without_redis_explains_that_the_gateway_runs_the_jobs(runner: CliRunner) -> None:
     result = runner.invoke(better, ["worker"])
 
     assert result.exit_code == 1
@@ -129,7 +129,7 @@ def test_worker_names_a_setting_that_is_wrong_without_its_password(runner: CliRu
     assert "secret" not in result.output
 
 
-def test_worker_without_a_database_says_what_to_set(runner: CliRunner) -> None:
+def test_worker_without_a_database_names_the_setting(runner: CliRunner) -> None:
     given = {"REDIS_URL": "redis://127.0.0.1:1", "DATABASE_URL": "postgres://host/database"}
     result = runner.invoke(better, ["worker"], env=given)
 

@@ -196,7 +196,9 @@ def test_line_of_the_text_changes_the_voice(
 
 
 @pytest.mark.parametrize("voice", ["nobody", "no/such.wav", ".", "x" * 5000, "a\0b"])
-def test_an_unknown_voice_is_told_what_there_is(voice: str, stand_ins: StandIns, out: Path) -> None:
+def test_unknown_voice_is_refused_with_the_known_ones(
+    voice: str, stand_ins: StandIns, out: Path
+) -> None:
     result = speak("--voice", voice, "--text", "One.", "--out", str(out))
 
     assert result.exit_code == 1
@@ -225,6 +227,12 @@ def test_the_seed_is_passed_on(stand_ins: StandIns, clip: Path, out: Path) -> No
     assert stand_ins.vocoder.received[0].json["seed"] == 9
 
 
+def test_the_temperature_is_passed_on(stand_ins: StandIns, clip: Path, out: Path) -> None:
+    speak("--voice", str(clip), "--text", "One.", "--out", str(out), "--temperature", "0.5")
+
+    assert stand_ins.vocoder.received[0].json["temperature"] == 0.5
+
+
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
@@ -236,7 +244,7 @@ def test_the_seed_is_passed_on(stand_ins: StandIns, clip: Path, out: Path) -> No
         ({"--out": "no/such/speech.wav"}, "does not exist; create it first"),
     ],
 )
-def test_what_cannot_work_is_refused_before_any_call(
+def test_impossible_request_is_refused_before_any_call(
     wrong: dict[str, str], why: str, stand_ins: StandIns, clip: Path, out: Path
 ) -> None:
     options = {"--voice": str(clip), "--text": "One.", "--out": str(out)} | wrong

@@ -197,7 +197,7 @@ def test_file_that_is_no_voice_is_named(content: bytes, why: str, tmp_path: Path
         (["show", "x" * 5000], "240"),
     ],
 )
-def test_what_cannot_work_is_one_line(arguments: list[str], why: str, ash: str) -> None:
+def test_error_is_one_line(arguments: list[str], why: str, ash: str) -> None:
     assert why in fails(*(ash if part == "CLIP" else part for part in arguments))
 
 

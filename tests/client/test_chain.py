@@ -147,7 +147,7 @@ def test_view_of_a_spectrogram_is_sent_by_its_values(chain: Chain, stand_ins: St
     assert stand_ins.vocoder.received[0].json["spec"] == SPEC.tolist()
 
 
-def test_sound_is_requested_as_wav_with_spec_rate_and_seed(
+def test_sound_is_requested_as_wav_with_spec_rate_seed_and_temperature(
     chain: Chain, stand_ins: StandIns
 ) -> None:
     wav = np.concatenate(list(chain.vocode(SPEC, seed=7)))
@@ -155,7 +155,12 @@ def test_sound_is_requested_as_wav_with_spec_rate_and_seed(
     assert wav.shape == (20 * SAMPLES_PER_FRAME,)
     assert wav.dtype == np.int16
     request = stand_ins.vocoder.received[0]
-    assert request.json == {"spec": SPEC.tolist(), "sr": 16_000, "seed": 7}
+    assert request.json == {
+        "spec": SPEC.tolist(),
+        "sr": 16_000,
+        "seed": 7,
+        "temperature": 1.0,
+    }
     assert request.headers["accept"] == "audio/wav"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("mcp", reason="the extra mcp is not installed")
 
+import av
 import soundfile
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextContent
@@ -20,6 +21,7 @@ from connectors.mcp import build_server
 from shared.voices import sample_path
 from tests.conftest import REPOSITORY
 from tests.connectors.conftest import KEY
+from tests.support.epubs import epub3
 
 pytestmark = pytest.mark.anyio
 
@@ -95,6 +97,19 @@ async def test_document_is_read_with_progress(client: Client, folder: Path) -> N
     assert text_of(result) == "3 sentences read into book.mp3"
     assert reports[-1] == (3, 3)
     assert soundfile.info(folder / "book.mp3").duration > 0.5
+
+
+async def test_book_becomes_an_audiobook(client: Client, folder: Path) -> None:
+    (folder / "book.epub").write_bytes(epub3())
+    said = await call(client, "read_document", document="book.epub", file="book.m4b")
+    assert said.endswith("sentences read into book.m4b")
+    with av.open(folder / "book.m4b") as book:
+        assert len(book.chapters()) == 3
+
+
+async def test_document_that_is_no_text_is_refused_by_name(client: Client, folder: Path) -> None:
+    (folder / "book.doc").write_bytes(b"\xd0\xcf\x11\xe0")
+    assert "UTF-8" in await refusal(client, "read_document", document="book.doc", file="book.mp3")
 
 
 async def test_mark_of_own_speech_is_asked_of_the_gateway(client: Client, folder: Path) -> None:

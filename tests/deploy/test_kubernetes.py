@@ -284,7 +284,7 @@ def test_full_size_reads_its_weights_from_the_volume() -> None:
     assert variables["VOCODER"] == "wavernn"
 
 
-def test_ingress_streams_and_takes_what_the_gateway_takes() -> None:
+def test_ingress_streams_and_has_the_limits_of_the_gateway() -> None:
     ingress = of_kind("base", "Ingress")["gateway"]
     notes = {name.partition("/")[2]: v for name, v in ingress["metadata"]["annotations"].items()}
     assert notes["proxy-buffering"] == notes["proxy-request-buffering"] == "off"
@@ -325,7 +325,7 @@ def ray_groups() -> list[Manifest]:
     return [group["template"] for group in groups]
 
 
-def test_rayservice_deploys_what_serve_yaml_says() -> None:
+def test_rayservice_deploys_serve_yaml() -> None:
     config = yaml.safe_load((REPOSITORY / "deploy/ray/serve.yaml").read_text())
     assert yaml.safe_load(ray_service()["serveConfigV2"]) == config
 

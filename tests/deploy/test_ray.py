@@ -19,9 +19,9 @@ from tests.cli.test_end_to_end import (
     _running_services,
     test_a_saved_voice_speaks_as_its_clip_does,
     test_a_seed_makes_a_preset_say_the_same_twice,
-    test_a_text_that_cannot_be_spoken_is_told_by_the_synthesizer,
     test_an_error_of_a_service_is_its_own_words,
     test_an_error_of_the_gateway_is_its_own_words,
+    test_unspeakable_text_is_refused_by_the_synthesizer,
 )
 from tests.support.leaving_clients import Leaver
 from tests.support.ray_nodes import NEEDS_RAY, SECOND, Nodes, wait_until
@@ -30,9 +30,9 @@ __all__ = [  # the chain's own end-to-end tests, here with Ray
     "_running_services",
     "test_a_saved_voice_speaks_as_its_clip_does",
     "test_a_seed_makes_a_preset_say_the_same_twice",
-    "test_a_text_that_cannot_be_spoken_is_told_by_the_synthesizer",
     "test_an_error_of_a_service_is_its_own_words",
     "test_an_error_of_the_gateway_is_its_own_words",
+    "test_unspeakable_text_is_refused_by_the_synthesizer",
 ]
 pytestmark = [pytest.mark.cluster, NEEDS_RAY]
 

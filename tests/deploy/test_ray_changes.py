@@ -40,7 +40,7 @@ def test_killed_replica_of_a_service_fails_no_speech(nodes: Nodes, name: str) ->
     assert (clients.wrong, clients.failed) == ([], [])
 
 
-def test_killed_gateway_fails_only_what_was_under_way(nodes: Nodes) -> None:
+def test_killed_gateway_fails_only_requests_in_progress(nodes: Nodes) -> None:
     with speaking_clients(nodes.url, CLIENTS) as clients:
         clients.wait_for_more(1)
         kill_replica(nodes, "gateway")
@@ -94,7 +94,7 @@ def ids(nodes: Nodes, name: str) -> set[str]:
     return {replica["replica_id"] for replica in nodes.replicas(name)}
 
 
-def test_killed_node_fails_only_what_was_under_way_and_its_job_continues(
+def test_killed_node_fails_only_requests_in_progress_and_its_job_continues(
     nodes: Nodes, http: httpx.Client
 ) -> None:
     assert len(nodes.replicas("worker", SECOND)) == 1

@@ -96,7 +96,7 @@ def test_stereo_is_mixed_down(service: Service, ash: tuple[Float32Array, int]) -
 
 
 @pytest.mark.parametrize("voice", sorted(sample_embeds()))
-def test_shipped_embedding_is_what_the_encoder_says(service: Service, voice: str) -> None:
+def test_shipped_embedding_is_that_of_the_encoder(service: Service, voice: str) -> None:
     data = (SAMPLES / f"{voice}.wav").read_bytes()
     np.testing.assert_allclose(embed_file(service, data), sample_embeds()[voice], atol=1e-5)
 

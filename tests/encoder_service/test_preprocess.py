@@ -197,7 +197,7 @@ def chords(seconds: float, overtones: int) -> Array:
 
 
 @pytest.mark.parametrize(("wav", "rate"), [pytest.param(w, r, id=n) for n, w, r in no_voices()])
-def test_what_is_no_voice_is_refused_as_such(wav: NDArray[np.floating], rate: int) -> None:
+def test_invalid_voice_is_refused_as_such(wav: NDArray[np.floating], rate: int) -> None:
     with pytest.raises(UnusableClip, match=r"no voice found.*send a few seconds of someone"):
         usable_voice(wav.astype(np.float32), rate)
 

@@ -25,7 +25,7 @@ def test_origins_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("origins", ["*", "https://*.example", "example.org", "https://a/path"])
-def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+def test_invalid_origin_is_refused(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
     monkeypatch.setenv("CORS_ORIGINS", origins)
     with pytest.raises(ValidationError, match="not an origin; write each in full"):
         Settings()
@@ -37,19 +37,19 @@ def test_host_names_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("hosts", ["*", "https://a.example", "a.example:80", "a.example/"])
-def test_what_is_no_host_name_is_refused(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+def test_invalid_host_name_is_refused(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
     monkeypatch.setenv("ALLOWED_HOSTS", hosts)
     with pytest.raises(ValidationError, match="not a host name; write each in full"):
         Settings()
 
 
 @pytest.mark.parametrize("limit", ["60", "many/minute", "60/fortnight"])
-def test_what_is_no_rate_limit_is_refused(limit: str) -> None:
+def test_invalid_rate_limit_is_refused(limit: str) -> None:
     with pytest.raises(ValidationError, match="write it as 60/minute"):
         Settings(rate_limit=limit)
 
 
-def test_what_is_no_address_of_redis_is_refused_without_its_password() -> None:
+def test_invalid_address_of_redis_is_refused_without_its_password() -> None:
     with pytest.raises(ValidationError, match="write redis://") as refused:
         Settings(redis_url=SecretStr("http://:sk-hidden@host"))
     assert "hidden" not in str(refused.value)

@@ -48,6 +48,11 @@ def test_text_gives_a_mel_spectrogram(service: Service) -> None:
     assert np.abs(spec).max() <= 4
 
 
+def test_words_in_another_script_are_not_spoken(service: Service) -> None:
+    plain = spectrogram(service, text="Tokyo is large.", seed=1)
+    assert spectrogram(service, text="Tokyo 東京 is large.", seed=1) == plain
+
+
 def test_chars_are_padded_with_zero(service: Service, golden: Path) -> None:
     wanted = [1, *json.loads((golden / "text.json").read_text())[0]["ids"]]
     chars = ids_of(service, ["Hello, world!", "Hello, world! Hello, world!"])

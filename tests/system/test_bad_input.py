@@ -126,6 +126,8 @@ def test_list_over_its_limit_gets_the_limit(service: Service) -> None:
         ("synthesizer", {"text": " \n\t", "embed": EMBED}, "text", "nothing_to_speak"),
         ("synthesizer", {"text": "😀🎉", "embed": EMBED}, "text", "nothing_to_speak"),
         ("synthesizer", {"text": "?!...", "embed": EMBED}, "text", "nothing_to_speak"),
+        ("synthesizer", {"text": "안녕하세요", "embed": EMBED}, "text", "unreadable_script"),
+        ("synthesizer", {"text": "Привет, Anna", "embed": EMBED}, "text", "unreadable_script"),
         ("synthesizer", {"text": "a" * 251, "embed": EMBED}, "text", "string_too_long"),
         ("synthesizer", {"text": "Hi", "embed": EMBED, "seed": -1}, "seed", None),
         ("synthesizer", {"text": "Hi", "embed": EMBED, "seed": 2**63}, "seed", None),

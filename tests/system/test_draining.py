@@ -52,19 +52,25 @@ def status_once_stopping(url: str) -> int:
     return answer.status_code
 
 
-def test_requests_in_progress_finish_while_new_ones_are_rejected(tmp_path: Path) -> None:
+def hold_synthesizer(services: StubServices) -> tuple[threading.Event, threading.Event]:
+    """held: set once a call has arrived. go_on: ends the wait of all calls."""
     held, go_on = threading.Event(), threading.Event()
 
     def wait(path: str) -> None:
         held.set()
         assert go_on.wait(60)
 
+    services.synthesizer.before = wait
+    return held, go_on
+
+
+def test_requests_in_progress_finish_while_new_ones_are_rejected(tmp_path: Path) -> None:
     with (
         StubServices() as services,
         ThreadPoolExecutor(1) as pool,
         gateway(tmp_path, services) as (url, process),
     ):
-        services.synthesizer.before = wait
+        held, go_on = hold_synthesizer(services)
         speech = pool.submit(httpx.post, f"{url}/v1/audio/speech", json=SPEECH, timeout=60)
         assert held.wait(60)
         process.terminate()
@@ -93,19 +99,13 @@ def test_idle_app_stops_at_once(tmp_path: Path, attempt: int) -> None:
 
 
 def test_utterance_in_progress_is_spoken_before_its_websocket_closes(tmp_path: Path) -> None:
-    held, go_on = threading.Event(), threading.Event()
-
-    def wait(path: str) -> None:
-        held.set()
-        assert go_on.wait(60)
-
     with (
         StubServices() as services,
         gateway(tmp_path, services) as (url, process),
         stream_client(url) as client,
         stream_client(url) as idle,
     ):
-        services.synthesizer.before = wait
+        held, go_on = hold_synthesizer(services)
         client.configure(voice="ash")
         client.say("Hello there.")
         client.send("input.done")

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings
 
 import cli.gateway
 import client.settings
+import connectors.gateway
 import encoder_service.settings
 import gateway_service.settings
 import shared.http.errors
@@ -352,6 +353,21 @@ def test_make_commands_exist(document: Path) -> None:
     assert set(named) <= targets
 
 
+MAX_PAGE_LINES = {
+    "README.md": 120,
+    "docs/architecture.md": 150,
+    "docs/training.md": 150,
+    "docs/experiments/*.md": 60,
+    "docs/models/*.md": 70,
+}
+
+
+@pytest.mark.parametrize("pages", MAX_PAGE_LINES)
+def test_pages_keep_their_length(pages: str) -> None:
+    for page in REPOSITORY.glob(pages):
+        assert len(page.read_text().splitlines()) <= MAX_PAGE_LINES[pages], page
+
+
 # The tables of docs/configuration.md and docs/api.md
 
 
@@ -374,6 +390,7 @@ INHERITED: dict[type[BaseSettings], list[type[BaseSettings]]] = {
     gateway_service.settings.Settings: [AppSettings, client.settings.Settings],
     client.settings.Settings: [],
     cli.gateway.Settings: [],
+    connectors.gateway.Settings: [cli.gateway.Settings],
 }
 """For each settings class: its bases, whose settings have tables of their own."""
 

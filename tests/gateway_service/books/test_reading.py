@@ -70,9 +70,7 @@ def test_utf_16_with_a_mark_is_read() -> None:
         (b" \n * ", BookError, "no text"),
     ],
 )
-def test_what_cannot_be_read_is_refused_by_name(
-    data: bytes, error: type[BookError], said: str
-) -> None:
+def test_unreadable_file_is_refused_by_name(data: bytes, error: type[BookError], said: str) -> None:
     with pytest.raises(error, match=said):
         read_book(data, "a.txt")
 

@@ -118,6 +118,18 @@ def test_epub_becomes_a_file_with_chapters_tags_and_cover(
         assert cover.disposition == av.stream.Disposition.attached_pic
 
 
+def test_html_body_is_a_book_with_chapters(http: httpx.Client) -> None:
+    page = "<title>Rain</title><h1>One</h1><p>It rained.</p><h1>Two</h1><p>It stopped.</p>"
+    query = {"voice": "rowan", "chapters": "2"}
+    headers = {"content-type": "text/html; charset=utf-8"}
+
+    response = http.post("/v1/jobs", params=query, content=page, headers=headers)
+
+    assert response.status_code == 202, response.text
+    assert response.json()["book"]["title"] == "Rain"
+    assert [chapter["title"] for chapter in response.json()["chapters"]] == ["Two"]
+
+
 def test_epub_body_takes_its_options_from_the_query(http: httpx.Client) -> None:
     response = http.post(
         "/v1/jobs",

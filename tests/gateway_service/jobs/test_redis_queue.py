@@ -51,6 +51,29 @@ def test_each_message_runs_the_task_once(huey: Any) -> None:
     assert len(runs) == 2
 
 
+def test_message_of_a_gateway_runs_in_a_worker(huey: Any) -> None:
+    runs: list[str] = []
+    worker = MemoryHuey("better", results=False)
+    worker.storage = huey.storage
+    message_sender(worker, lambda: runs.append("run"))
+
+    message_sender(huey, None)()
+
+    assert run_next_message(worker)
+    assert runs == ["run"]
+
+
+def test_unknown_message_is_dropped(huey: Any, caplog: pytest.LogCaptureFixture) -> None:
+    other = MemoryHuey("better", results=False)
+    other.storage = huey.storage
+    message_sender(huey, lambda: pytest.fail("it is of another program"))
+    other.task(name="other")(print)()
+
+    assert run_next_message(huey)
+    assert not run_next_message(huey)
+    assert "unknown message" in caplog.text
+
+
 def test_unreachable_redis_makes_the_caller_wait() -> None:
     huey = open_huey(f"redis://127.0.0.1:{free_port()}/0")
 

@@ -117,6 +117,7 @@ def test_chapters_are_chosen_by_the_weights_that_made_them(
         {"embed": stub_embed(4)},
         {"seed": 8},
         {"speed": 1.1},
+        {"temperature": 0.5},
         {"timestamps": True},
         {"lexicon": {"one": "won"}},
         {"pieces": [Piece("One.", 0.2), Piece("Two.", 1.0)]},

@@ -89,6 +89,15 @@ def test_job_is_accepted_and_completed(http: httpx.Client) -> None:
     assert days == pytest.approx(7, abs=0.01)
 
 
+def test_temperature_of_a_job_reaches_the_vocoder(
+    http: httpx.Client, services: StubServices
+) -> None:
+    services.vocoder.requests.clear()
+    wait_for(http, create_job(http, temperature=0.5)["id"])
+
+    assert {request["temperature"] for request in services.vocoder.requests} == {0.5}
+
+
 def test_file_contains_each_sentence_and_the_pauses(http: httpx.Client) -> None:
     job = create_job(http, response_format="wav")
     wait_for(http, job["id"])
@@ -300,6 +309,7 @@ def test_openapi_document_lists_every_kind_of_body(http: httpx.Client) -> None:
     assert set(content) == {
         "application/json",
         "multipart/form-data",
+        "text/html",
         "text/plain",
         "text/markdown",
         "application/epub+zip",

@@ -167,7 +167,7 @@ def test_files_can_be_dropped(visits: Visits) -> None:
     expect(adding.locator("#samples .name")).to_have_text(["dropped.wav"])
 
 
-def test_taken_name_is_told_at_the_name_and_entries_stay(visits: Visits) -> None:
+def test_taken_name_is_reported_at_the_name_and_entries_stay(visits: Visits) -> None:
     visits.expected = (REFUSED,)
     page = visits.open()
     to_names(page, SAMPLES / "elm.wav")
@@ -182,7 +182,9 @@ def test_taken_name_is_told_at_the_name_and_entries_stay(visits: Visits) -> None
 
 
 @pytest.mark.parametrize("statement", ["", "!!!"])
-def test_statement_without_words_is_told_at_the_statement(visits: Visits, statement: str) -> None:
+def test_statement_without_words_is_reported_at_the_statement(
+    visits: Visits, statement: str
+) -> None:
     visits.expected = (REFUSED,)
     page = visits.open()
     to_names(page, SAMPLES / "elm.wav")
@@ -206,7 +208,7 @@ def test_recording_pauses_the_player(visits: Visits) -> None:
     )
 
 
-def test_microphone_that_is_refused_is_told_with_a_way_out(visits: Visits) -> None:
+def test_refused_microphone_is_reported_with_a_remedy(visits: Visits) -> None:
     page = visits.open(REFUSE_MICROPHONE)
     adding = open_dialog(page)
     adding.get_by_role("button", name="Record", exact=True).click()

@@ -312,7 +312,7 @@ def test_reload_keeps_the_speech_that_was_on_the_page(visits: Visits) -> None:
     expect(result(page).get_by_role("button", name="The first one")).to_be_visible()
 
 
-def test_too_long_text_is_made_as_a_job_and_said_so_once(visits: Visits, site: Site) -> None:
+def test_too_long_text_becomes_a_job_with_one_notice(visits: Visits, site: Site) -> None:
     page = visits.open()
     with held(site.services.vocoder, "inference", allowed=1):
         page.locator("#text").fill(f"{TWO_SENTENCES} " * 80)

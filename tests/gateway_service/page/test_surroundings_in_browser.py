@@ -162,7 +162,7 @@ def test_file_is_checked_for_the_mark(chromium: Browser, service: Service, tmp_p
     assert visits.complaints == []
 
 
-def test_file_without_sound_is_told_beside_the_check(visits: Visits, tmp_path: Path) -> None:
+def test_file_without_sound_is_reported_beside_the_check(visits: Visits, tmp_path: Path) -> None:
     visits.expected = (REFUSED,)
     page = visits.open()
     notes = tmp_path / "notes.wav"

@@ -38,7 +38,7 @@ def test_text_file_is_opened(
     expect(told).to_have_count(1 if name == "latin.txt" else 0)
 
 
-def test_binary_file_is_told_and_changes_nothing(visits: Visits, tmp_path: Path) -> None:
+def test_binary_file_is_reported_and_changes_nothing(visits: Visits, tmp_path: Path) -> None:
     page = visits.open()
     page.locator("#text").fill("My own words.")
     (tmp_path / "picture.txt").write_bytes(bytes(range(256)))

@@ -109,9 +109,7 @@ def test_answers_name_their_media_type(
 
 
 @pytest.mark.parametrize("stream_format", ["audio", "sse"])
-def test_proxies_are_told_to_pass_sound_on_at_once(
-    stream_format: str, server: SpeechServer
-) -> None:
+def test_proxies_are_told_not_to_buffer(stream_format: str, server: SpeechServer) -> None:
     with stream(server, stream_format=stream_format) as response:
         assert response.headers["x-accel-buffering"] == "no"
         assert response.headers["cache-control"] == "no-store"
@@ -204,6 +202,17 @@ def test_same_seed_asks_for_the_same_sound(client: openai.OpenAI, server: Speech
     assert {request["seed"] for request in server.services.vocoder.requests} == {11}
 
 
+@pytest.mark.parametrize("temperature", [0.5, "0.5"])
+def test_temperature_reaches_the_vocoder(
+    temperature: Any, client: openai.OpenAI, server: SpeechServer
+) -> None:
+    client.audio.speech.create(
+        model="tts-1", voice="alloy", input=TEXT, extra_body={"temperature": temperature}
+    )
+
+    assert {request["temperature"] for request in server.services.vocoder.requests} == {0.5}
+
+
 @pytest.mark.parametrize("response_format", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
 def test_sound_arrives_before_its_end_is_made(
     response_format: Any, client: openai.OpenAI, server: SpeechServer
@@ -238,7 +247,7 @@ def test_models_are_listed_and_retrieved(client: openai.OpenAI) -> None:
     assert client.models.retrieve("tts-1").created > 0
 
 
-def test_models_are_listed_for_what_they_are(client: openai.OpenAI, server: SpeechServer) -> None:
+def test_models_are_listed(client: openai.OpenAI, server: SpeechServer) -> None:
     assert {model.to_dict()["root"] for model in client.models.list()} == {"better-tts"}
     listed = httpx.get(f"{server.url}/v1/audio/models").json()
     models = [model.to_dict() for model in client.models.list()]
@@ -352,6 +361,8 @@ def test_unknown_voice_is_not_found(client: openai.OpenAI) -> None:
         ({"speed": "fast"}, "speed"),
         ({"stream_format": "websocket"}, "stream_format"),
         ({"seed": -1}, "seed"),
+        ({"temperature": 0.05}, "temperature"),
+        ({"temperature": 2.1}, "temperature"),
         ({"details": "yes"}, "details"),
         ({"model": 1}, "model"),
     ],

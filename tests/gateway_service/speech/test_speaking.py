@@ -65,7 +65,8 @@ async def sentences_of(
 async def sound(
     chain: AsyncChain, sentences: AsyncGenerator[Sentence], seed: int | None = None
 ) -> Int16Array:
-    return np.concatenate([part async for part in sound_of(chain, sentences, seed)])
+    options = SpeechOptions(seed=seed)
+    return np.concatenate([part async for part in sound_of(chain, sentences, options)])
 
 
 async def each(sentences: Sequence[Sentence]) -> AsyncGenerator[Sentence]:
@@ -171,7 +172,7 @@ async def test_next_sentence_is_synthesized_while_one_is_heard(
     services.vocoder.before_part = lambda: second_asked.wait(5)
 
     sentences = synthesized(chain, pieces_of("One. Two."))
-    async with aclosing(sound_of(chain, sentences)) as sound:
+    async with aclosing(sound_of(chain, sentences, SpeechOptions())) as sound:
         await anext(sound)
 
     assert second_asked.is_set()
@@ -227,7 +228,7 @@ async def test_closing_the_sound_ends_the_call_to_the_vocoder(
     services.vocoder.before_part = lambda: taken.wait(0.01)
 
     sentences = synthesized(chain, [Piece("x" * 200, 0)])
-    async with aclosing(sound_of(chain, sentences)) as sound:
+    async with aclosing(sound_of(chain, sentences, SpeechOptions())) as sound:
         await anext(sound)
 
     assert services.vocoder.left.wait(5)

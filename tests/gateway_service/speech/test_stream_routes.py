@@ -39,6 +39,12 @@ __all__ = ["server", "server_of_module"]
 TEXT = "Good morning, Mr. Ash. It costs $5. Is it 5 p.m. in London?"
 SENTENCES = ["Good morning, Mr. Ash.", "It costs $5.", "Is it 5 p.m. in London?"]
 LONG = "This sentence is rather long, and it goes on and on and on for a while. "
+CANCELLED = {
+    "type": "audio.cancelled",
+    "utterance_index": 0,
+    "sentence_index": 0,
+    "reason": "client_cancel",
+}
 
 
 @pytest.fixture
@@ -112,6 +118,14 @@ def test_streamed_sound_comes_in_short_messages(client: StreamClient) -> None:
     assert max(lengths) == FRAME_BYTES
     totals = [event["total_bytes"] for event in events_of(streamed, "audio.done")]
     assert sum(totals) == sum(lengths)
+
+
+def test_temperature_of_the_session_reaches_the_vocoder(
+    server: SpeechServer, client: StreamClient
+) -> None:
+    client.configure(temperature=0.5)
+    assert sound_of(client.speak("Good morning."))
+    assert server.services.vocoder.requests[-1]["temperature"] == 0.5
 
 
 @pytest.mark.parametrize("stream_audio", [True, False])
@@ -198,7 +212,7 @@ def client_index(client: StreamClient) -> int:
     return index
 
 
-def test_closing_the_session_speaks_what_was_sent(client: StreamClient) -> None:
+def test_closing_the_session_speaks_the_text_that_was_sent(client: StreamClient) -> None:
     client.say("Good bye.")
     client.send("session.close")
     assert texts_of(client.until("session.done")) == ["Good bye."]
@@ -222,12 +236,7 @@ def test_cancelling_stops_the_sound_at_once(
     client.say(LONG * 5)
     assert vocoder_is_held.wait(SECONDS)
     client.send("input.cancel")
-    assert client.receive() == {
-        "type": "audio.cancelled",
-        "utterance_index": 0,
-        "sentence_index": 0,
-        "reason": "client_cancel",
-    }
+    assert client.receive() == CANCELLED
     wait_until(lambda: server.state.slot.running == 0)
     assert server.state.requests_in_progress == 0
 
@@ -310,7 +319,7 @@ def test_cancelling_nothing_is_confirmed(client: StreamClient) -> None:
     assert client.event("audio.cancelled")["utterance_index"] is None
 
 
-def test_cancelling_text_that_was_not_spoken_yet_forgets_it(client: StreamClient) -> None:
+def test_cancelling_discards_text_that_was_not_spoken_yet(client: StreamClient) -> None:
     client.say("Half a sent")
     client.send("input.cancel")
     client.event("audio.cancelled")
@@ -485,12 +494,7 @@ def test_text_that_waits_is_limited(client: StreamClient, vocoder_is_held: threa
     assert error["error"]["code"] == "too_long"
     assert error["utterance_index"] == 0
     client.send("input.cancel")
-    assert client.receive() == {
-        "type": "audio.cancelled",
-        "utterance_index": 0,
-        "sentence_index": 0,
-        "reason": "client_cancel",
-    }
+    assert client.receive() == CANCELLED
 
 
 def test_utterances_that_wait_are_limited(
@@ -618,7 +622,7 @@ def test_one_key_leaves_room_for_others() -> None:
         assert texts_of(other.speak()) == ["Three."]
 
 
-def test_stopping_server_does_not_wait_for_what_it_refuses(server: SpeechServer) -> None:
+def test_stopping_server_does_not_wait_for_rejected_requests(server: SpeechServer) -> None:
     with stream_client(server.url) as client:
         client.configure()
         server.state.ready = False

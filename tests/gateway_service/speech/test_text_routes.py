@@ -96,6 +96,15 @@ def test_malformed_or_too_large_lexicon_is_rejected(server: SpeechServer, lexico
     assert response.json()["error"]["param"] == "lexicon"
 
 
+def test_respelling_with_a_digit_is_an_invalid_lexicon(server: SpeechServer) -> None:
+    response = httpx.post(f"{server.url}/v1/text", json={"input": "A.", "lexicon": {"a": "b1"}})
+
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert (error["param"], error["code"]) == ("lexicon", "invalid_lexicon")
+    assert "must be letters" in error["message"]
+
+
 def test_speech_follows_markup_and_lexicon(server: SpeechServer) -> None:
     response = httpx.post(
         f"{server.url}/v1/audio/speech",
@@ -114,7 +123,7 @@ def test_speech_follows_markup_and_lexicon(server: SpeechServer) -> None:
     assert request["lexicon"] == {"there": "dare"}
 
 
-def test_last_event_notes_what_was_left_out(server: SpeechServer) -> None:
+def test_last_event_notes_the_omitted_words(server: SpeechServer) -> None:
     def done(text: str) -> dict[str, Any]:
         body = {"input": text, "voice": "low", "stream_format": "sse"}
         response = httpx.post(f"{server.url}/v1/audio/speech", json=body)

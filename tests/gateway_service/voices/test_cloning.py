@@ -36,7 +36,7 @@ def cloned(encoder: FakeEncoder, library: VoiceLibrary, *samples: bytes) -> Voic
     return clone(cast(Chain, encoder), library, VoiceForm("anna", "Anna said yes.", files))
 
 
-def test_voice_is_kept_with_its_consent_and_what_was_found(
+def test_voice_is_kept_with_its_consent_and_verdicts(
     encoder: FakeEncoder, library: VoiceLibrary
 ) -> None:
     made = cloned(encoder, library, b"ash")
@@ -57,7 +57,7 @@ def test_samples_weigh_as_much_as_they_hold_speech(
     np.testing.assert_allclose(embed, expected / np.linalg.norm(expected), atol=1e-6)
 
 
-def test_unreadable_sample_among_others_is_told_and_not_used(
+def test_unreadable_sample_among_others_is_reported_and_not_used(
     encoder: FakeEncoder, library: VoiceLibrary
 ) -> None:
     voice = cloned(encoder, library, b"%PDF-1.7", b"ash")
@@ -121,7 +121,7 @@ def test_encoder_that_sends_no_report_makes_no_voice(library: VoiceLibrary) -> N
         ("caf", "pcm_s16be"),
     ],
 )
-def test_what_phones_and_browsers_record_reaches_the_encoder_as_flac(
+def test_recordings_of_phones_and_browsers_reach_the_encoder_as_flac(
     encoder: FakeEncoder, library: VoiceLibrary, container: str, codec: str
 ) -> None:
     recorded = media_file(container, codec)
@@ -130,7 +130,7 @@ def test_what_phones_and_browsers_record_reaches_the_encoder_as_flac(
     assert [clip[:4] for clip in encoder.heard] == [b"fLaC", b"ash"]
 
 
-def test_broken_recording_of_a_phone_is_told_and_not_used(
+def test_broken_recording_of_a_phone_is_reported_and_not_used(
     encoder: FakeEncoder, library: VoiceLibrary
 ) -> None:
     voice = cloned(encoder, library, media_file("mp4", "aac")[:100], b"ash")

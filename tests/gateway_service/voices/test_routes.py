@@ -316,7 +316,7 @@ def spoiled(how: str) -> bytes:
 
 
 @pytest.mark.parametrize("fault", get_args(CheckName))
-def test_check_finds_what_is_wrong_with_real_sound(gateway: str, fault: str) -> None:
+def test_check_finds_faults_of_real_sound(gateway: str, fault: str) -> None:
     files = [("audio_sample", ("spoiled.wav", spoiled(fault)))]
     answer = httpx.post(f"{gateway}{URL}/check", files=files, timeout=60).raise_for_status()
     (sample,) = answer.json()["samples"]

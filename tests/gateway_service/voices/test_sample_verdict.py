@@ -80,7 +80,7 @@ def test_short_samples_may_differ_more(seconds: float, alike: bool) -> None:
     assert calls_out(verdicts[0]) is not alike
 
 
-def test_unreadable_sample_is_told_and_left_out() -> None:
+def test_unreadable_sample_is_reported_and_left_out() -> None:
     samples = [UNREADABLE, heard(), heard()]
     verdicts = judge(samples)
     assert [verdict.usable for verdict in verdicts] == [False, True, True]

@@ -11,7 +11,7 @@ MEASURED = {
 }
 
 
-def test_report_of_an_older_encoder_lacks_what_was_added_later() -> None:
+def test_report_of_an_older_encoder_lacks_later_fields() -> None:
     report = TypeAdapter(ClipReport).validate_python(MEASURED)
     assert (report.offset, report.part_likeness, report.warnings) == (0, None, ())
 

@@ -100,7 +100,7 @@ def test_hostile_files_are_read_or_refused() -> None:
         (partial(read_sound, max_seconds=60), "vorbis codebooks", "damaged"),
     ],
 )
-def test_refusal_names_what_was_wrong(read: partial[object], name: str, reason: str) -> None:
+def test_refusal_names_the_fault(read: partial[object], name: str, reason: str) -> None:
     with pytest.raises(UnsupportedMediaType, match=reason) as refusal:
         read(hostile(name))
     assert refusal.value.code == "invalid_sound_file"
@@ -118,7 +118,7 @@ def test_format_that_is_not_documented_is_refused_by_name(kind: str) -> None:
         [*decode_sound(sound_file(kind), max_seconds=10)]
 
 
-def test_what_the_decoders_print_goes_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_of_the_decoders_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
     read_sound(hostile("id3v2.4 TIT2"), max_seconds=60)
     assert capfd.readouterr().err == ""
 

@@ -16,7 +16,7 @@ def test_every_writer_takes_its_media_types_from_the_table() -> None:
     assert {*get_args(files.SoundFormat)} <= FORMATS.keys()
 
 
-def test_gateway_reads_what_the_services_read_and_more() -> None:
+def test_gateway_reads_the_formats_of_the_services_and_more() -> None:
     assert media.READ_FORMATS[: len(files.READ_FORMATS)] == files.READ_FORMATS
     assert media.READ_FORMATS[-2:] == ("AMR", "WMA")
 

@@ -114,7 +114,7 @@ def test_parameter_that_is_wrong_is_named(parameters: list[Any], message: str) -
         b'{"format_version": ' + b"9" * 10_000 + b"}",
     ],
 )
-def test_what_is_no_manifest_is_refused_with_the_remedy(data: bytes) -> None:
+def test_invalid_manifest_is_refused_with_the_remedy(data: bytes) -> None:
     with pytest.raises(CheckpointError, match="To restore it: ") as raised:
         parse_manifest(data, FOLDER)
     assert "\n" not in str(raised.value)

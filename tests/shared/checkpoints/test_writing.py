@@ -157,7 +157,7 @@ def test_forced_write_replaces_the_whole_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_force_does_not_replace_what_is_no_checkpoint(tmp_path: Path) -> None:
+def test_force_replaces_only_a_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home/letter.txt").write_text("dear")
     (tmp_path / "link").symlink_to(tmp_path / "home")
@@ -168,7 +168,7 @@ def test_force_does_not_replace_what_is_no_checkpoint(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("there_before", [False, True])
-def test_failed_write_leaves_what_was_there(
+def test_failed_write_leaves_the_old_file(
     there_before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "any"

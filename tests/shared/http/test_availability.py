@@ -68,7 +68,7 @@ async def test_started_response_is_aborted_when_stopping() -> None:
     assert await cancelled(Endless(begins=True), stopping=True) == [BEGIN]
 
 
-async def test_threads_of_a_cancelled_request_are_told() -> None:
+async def test_threads_of_a_cancelled_request_are_reported() -> None:
     app = Endless(begins=False)
     await cancelled(app, stopping=True)
     assert app.caller

@@ -1,6 +1,11 @@
 import pytest
 
-from shared.text.scripts import UnreadableScript, require_readable, without_unreadable
+from shared.text.scripts import (
+    UnreadableScript,
+    hide_unreadable,
+    require_readable,
+    without_unreadable,
+)
 from shared.text.spans import SpannedText
 
 
@@ -58,3 +63,9 @@ def test_a_few_foreign_words_are_left_out_and_counted(text: str, said: str) -> N
     assert content.text == said
     assert require_readable(text)
     assert all(text[run.start : run.end] == run.text for run in content.runs)
+
+
+def test_hidden_words_keep_the_places_of_the_others() -> None:
+    assert hide_unreadable("Tokyo (東京) is large.") == "Tokyo (  ) is large."
+    with pytest.raises(UnreadableScript, match="Hangul"):
+        hide_unreadable("안녕하세요 all")

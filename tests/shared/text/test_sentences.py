@@ -82,7 +82,7 @@ def test_pieces_are_neither_empty_nor_too_long(text: str, max_characters: int) -
         "Use foo.Bar(), java.util.List or report.Final.pdf. | Done.",
     ],
 )
-def test_ends_of_sentences_are_told_from_other_stops(text: str) -> None:
+def test_ends_of_sentences_are_distinguished_from_other_stops(text: str) -> None:
     expected = [sentence.strip() for sentence in text.split("|")]
 
     assert texts_of(text.replace("|", "")) == expected

@@ -268,7 +268,7 @@ def test_stop_token_ends_the_utterance_not_before_its_twelfth_frame() -> None:
 
 
 @pytest.mark.parametrize(("max_frames", "made"), [(20, 20), (21, 20), (2, 2)])
-def test_frames_that_run_out_are_told(max_frames: int, made: int) -> None:
+def test_frames_that_run_out_are_reported(max_frames: int, made: int) -> None:
     generated = speak(tiny(), max_frames=max_frames)
     assert generated.stopped == [False]
     assert generated.mels[0].shape == (80, made)

@@ -189,7 +189,7 @@ def test_weights_are_loaded_whatever_the_memory_held_before(
     np.testing.assert_array_equal(whole(vocos.load(folder).generate(random_mel(3))), expected)
 
 
-def test_absent_weights_are_told_with_where_they_are_and_with_what_speaks_without(
+def test_absent_weights_are_reported_with_where_they_are_and_with_what_speaks_without(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(CheckpointError, match="copy the repository's checkpoints/vocos there"):
