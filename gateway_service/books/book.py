@@ -127,7 +127,7 @@ def _cut(lines: list[str], starts: list[tuple[int, str]]) -> tuple[Chapter, ...]
 
 
 def with_speech(chapters: Iterable[Chapter]) -> tuple[Chapter, ...]:
-    """The chapters with something to say. Raises BookError for none, and for too many."""
+    """Those that hold something to say. Raises BookError for none, and for too many."""
     kept = tuple(c for c in chapters if any(map(str.isalnum, c.text)))
     if not kept:
         raise BookError("the book holds no text that can be read aloud")

@@ -23,9 +23,9 @@ from gateway_service.books.book import (
 from gateway_service.books.html_text import HtmlText, read_html
 
 MAX_MEMBER_BYTES = 16 * 2**20
-"""Limit of one unpacked document or image."""
+"""Of one unpacked document or image."""
 MAX_UNPACKED_BYTES = 48 * 2**20
-"""Limit of all documents that are read. As text they take several times as much memory."""
+"""Of all documents that are read. As text they take several times as much memory."""
 MAX_MEMBERS = 20_000
 MAX_DEPTH = 200  # of elements in the package and the table of contents
 MAX_COVER_BYTES = 4 * 2**20

@@ -27,13 +27,14 @@ from shared.http.forms import open_form
 from shared.http.json_routes import body_validation, media_type
 from shared.http.openapi import BINARY
 
-EPUB, HTML = "application/epub+zip", "text/html"
+EPUB = "application/epub+zip"
 _BOOK_SUFFIXES = (".epub", ".html", ".htm", ".xhtml", ".pdf")  # a PDF is refused by name
 _MAX_FIELDS = 16
 _threads = CapacityLimiter(1)
 """Books that are unpacked at a time, as one may take a hundred megabytes."""
 _FILE = {**BINARY, "description": "an EPUB or HTML file, or Markdown or text in UTF-8"}
 _FORM_FIELDS = JobQuery.model_json_schema()["properties"]
+HTML = "text/html"
 OPENAPI: dict[str, Any] = {
     "requestBody": {
         "required": True,
