@@ -17,6 +17,8 @@ import { voiceName } from "./voices.js";
 
 const JOBS = "v1/jobs";
 const PAGE_SIZE = 20;
+/** Milliseconds. The server tells whole seconds, and a job is made after the speeches of its second. */
+const END_OF_SECOND = 999;
 const FINAL = new Set(["completed", "failed", "cancelled"]);
 /** Formats that browsers cannot play. */
 const UNPLAYABLE = new Set(["zip", "pcm"]);
@@ -109,7 +111,7 @@ export function factsOf(job) {
     notes.push({ key: "history.delayed", values: /** @type {any} */ ({}) });
   }
   return {
-    title: titleOf(job), voice: voiceName(voice), time: created_at * 1000, notes,
+    title: titleOf(job), voice: voiceName(voice), time: created_at * 1000 + END_OF_SECOND, notes,
     problem: error ? { key: wordsFor(error.code), message: error.message } : null,
     messages: job.notes ?? [], progress: isFinal(job) ? null : done / (sentences || 1),
     playable: isPlayable(job), savable: state === "completed", ended: isFinal(job),

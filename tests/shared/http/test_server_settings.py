@@ -10,7 +10,8 @@ from shared.settings import REPOSITORY
 
 def read(monkeypatch: pytest.MonkeyPatch, **variables: str) -> ServerSettings:
     for name in ("SERVICE", "PORT", "BIND_HOST", "WORKERS"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # so that what `read_server_settings` sets is undone too
+        monkeypatch.delenv(name)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
