@@ -1,12 +1,13 @@
 """Fixtures that several test folders use."""
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -21,6 +22,8 @@ from shared.services import SERVICES, url_settings
 REPOSITORY = Path(__file__).parents[1]
 GOLDEN = REPOSITORY / "tests/golden"
 START_SECONDS = 60
+MIN_PORT, MAX_PORT = 20_000, 32_000
+"""Below the ports of outgoing connections, which could take one before its server does."""
 
 torch.set_num_threads(1)
 settings.register_profile("fuzz", max_examples=5_000, deadline=None)  # of `make fuzz`
@@ -48,10 +51,17 @@ def real_speech() -> Path:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)
+
+
+def free_ports(count: int) -> int:
+    """The first of free ports in a row."""
+    while True:
+        first = MIN_PORT + secrets.randbelow(MAX_PORT - MIN_PORT)
+        with suppress(OSError), ExitStack() as taken:
+            for port in range(first, first + count):
+                taken.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
 
 
 @contextmanager

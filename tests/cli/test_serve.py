@@ -16,6 +16,7 @@ from cli.main import better
 from shared.services import all_apps, installed_apps
 from shared.settings import REPOSITORY
 from tests.cli.test_processes import processes
+from tests.conftest import free_ports
 
 BETTER = [sys.executable, "-c", "from cli.main import main; main()"]
 
@@ -23,14 +24,7 @@ BETTER = [sys.executable, "-c", "from cli.main import main; main()"]
 @pytest.fixture
 def port_base() -> int:
     """The first of as many free ports as there are services."""
-    for base in range(20_000, 30_000, 10):
-        taken = []
-        for app in all_apps().values():
-            with socket.socket() as probe:
-                taken.append(probe.connect_ex(("127.0.0.1", base + app.port_offset)) == 0)
-        if not any(taken):
-            return base
-    pytest.fail("there are no free ports")
+    return free_ports(1 + max(app.port_offset for app in all_apps().values()))
 
 
 @contextmanager
