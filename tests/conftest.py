@@ -17,7 +17,7 @@ import torch
 from hypothesis import settings
 
 from shared.http.tensors import Float32Array
-from shared.services import SERVICES, url_settings
+from shared.services import SERVICES, all_apps, url_settings
 
 REPOSITORY = Path(__file__).parents[1]
 GOLDEN = REPOSITORY / "tests/golden"
@@ -62,6 +62,11 @@ def free_ports(count: int) -> int:
             for port in range(first, first + count):
                 taken.enter_context(socket.create_server(("127.0.0.1", port)))
             return first
+
+
+def free_port_base() -> int:
+    """A value of --port-base: the ports of all apps are free."""
+    return free_ports(1 + max(app.port_offset for app in all_apps().values()))
 
 
 @contextmanager

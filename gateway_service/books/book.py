@@ -118,7 +118,7 @@ def _with_titles_joined(chapters: Iterable[Chapter], book_title: str) -> Iterato
 
 
 def _is_title(chapter: Chapter, book_title: str) -> bool:
-    """Whether the text is the title again, perhaps after its number."""
+    """True if the text is the title again, perhaps after its number."""
     lines = (line for line in chapter.text.splitlines() if not _BYLINE.fullmatch(line.strip()))
     letters = letters_of("".join(lines))
     has_number = "\n" not in chapter.text.strip()  # perhaps: "2 The Lamp"

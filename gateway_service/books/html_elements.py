@@ -97,7 +97,7 @@ def is_unspoken(tag: str, attributes: Mapping[str, str]) -> bool:
 
 
 def is_note_reference(attributes: Mapping[str, str]) -> bool:
-    """Whether the attributes of a link say that it leads to a note."""
+    """True if the attributes of a link say that it leads to a note."""
     classes = attributes.get("class", "").lower().split()
     return "noteref" in _roles(attributes) or not _NOTE_REFERENCES.isdisjoint(classes)
 

@@ -32,7 +32,7 @@ class Link:
 
     @property
     def is_internal(self) -> bool:
-        """Whether it leads to a place in the book."""
+        """True if it leads to a place in the book."""
         return bool(self.href) and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|//", self.href)
 
 
@@ -49,16 +49,16 @@ class NoteMarks:
             self._notes.add(link.fragment)
 
     def are(self, ids: frozenset[str]) -> bool:
-        """Whether one of the ids is that of a note."""
+        """True if one of the ids is that of a note."""
         return not self._notes.isdisjoint(ids)
 
     def is_way_back(self, link: Link) -> bool:
-        """Whether a link leads from a note back to its mark."""
+        """True if a link leads from a note back to its mark."""
         return link.fragment in self._marks
 
     @staticmethod
     def has_mark(link: Link) -> bool:
-        """Whether the text of a link is a mark, such as [4], 12 or *, or [a] in superscript."""
+        """True if the text of a link is a mark, such as [4], 12 or *, or [a] in superscript."""
         text = link.text.strip()
         mark = text.strip("[]() ")
         if link.is_superscript and link.fragment and len(text) <= _MAX_MARK:

@@ -52,7 +52,7 @@ class HtmlText:
         return "\n\n".join(filter(None, self.blocks[start:stop]))
 
     def is_title(self, start: int = 0, stop: int | None = None) -> bool:
-        """Whether these blocks are headings alone."""
+        """True if these blocks are headings alone."""
         positions = range(*slice(start, stop).indices(len(self.blocks)))
         return all(at in self.headings for at in positions if self.blocks[at])
 

@@ -37,7 +37,7 @@ class _Heading:
 
 
 def has_headings(text: str) -> bool:
-    """Whether a text has at least two headings of Markdown with #."""
+    """True if a text has at least two headings of Markdown with #."""
     return len(re.findall(r"^#{1,6} \S.*\n\s*\n", text, re.MULTILINE)) > 1
 
 

@@ -111,7 +111,7 @@ def _is_heading(line: str) -> bool:
 
 
 def _is_title_line(line: str) -> bool:
-    """Whether a line may be the second one of a heading."""
+    """True if a line may be the second one of a heading."""
     is_short = len(line) <= _MAX_TITLE and not _is_heading(line)
     is_closed = line.endswith(_SENTENCE_END) and not line.isupper()
     return is_short and not is_closed and (line[0].isupper() or line[0].isdecimal())
@@ -213,7 +213,7 @@ def _chapters(paragraphs: Sequence[_Paragraph]) -> Iterator[Chapter]:
 
 
 def _is_title_page(paragraphs: Sequence[str]) -> bool:
-    """Whether the text before the first heading is a few short lines, such as title and author."""
+    """True if the text before the first heading is a few short lines, such as title and author."""
     lines = [line.strip() for paragraph in paragraphs for line in paragraph.splitlines()]
     is_short = len(lines) <= _MAX_TITLE_PAGE and all(len(line) <= _MAX_TITLE for line in lines)
     return is_short and not any(line.endswith((".", "!", "?", "”", '"')) for line in lines)

@@ -16,7 +16,7 @@ from cli.main import better
 from shared.services import all_apps, installed_apps
 from shared.settings import REPOSITORY
 from tests.cli.test_processes import processes
-from tests.conftest import free_ports
+from tests.conftest import free_port_base
 
 BETTER = [sys.executable, "-c", "from cli.main import main; main()"]
 
@@ -24,7 +24,7 @@ BETTER = [sys.executable, "-c", "from cli.main import main; main()"]
 @pytest.fixture
 def port_base() -> int:
     """The first of as many free ports as there are services."""
-    return free_ports(1 + max(app.port_offset for app in all_apps().values()))
+    return free_port_base()
 
 
 @contextmanager

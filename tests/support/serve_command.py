@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.services import all_apps
-from tests.conftest import START_SECONDS, free_ports
+from tests.conftest import START_SECONDS, free_port_base
 
 
 @contextmanager
@@ -18,9 +17,8 @@ def better_serve(
 
     better: the command before `serve`. environment: with PYTHONUNBUFFERED.
     """
-    port_base = free_ports(1 + max(app.port_offset for app in all_apps().values()))
     with subprocess.Popen(
-        [*better, "serve", "--port-base", str(port_base)],
+        [*better, "serve", "--port-base", str(free_port_base())],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

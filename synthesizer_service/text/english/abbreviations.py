@@ -73,6 +73,10 @@ def _place(match: re.Match[str]) -> str | None:
     return {"Pl": "place", "Ct": "court"}[match["kind"]] if named else None
 
 
+def _direction(match: re.Match[str]) -> str:
+    return DIRECTIONS[match["to"]]
+
+
 _HEADING_BEFORE = re.compile(
     r"\b(?:[Ww]inds?(?: from)?(?: the)?|[Hh]ead(?:ing|ed)?|mi\.?|miles|km"
     r"|(?:I|US|SR|Rte?\.?|Route|Hwy\.?|Highway)[- ][0-9]{1,3}) $"
@@ -81,14 +85,14 @@ _HEADING_BEFORE = re.compile(
 
 def _heading(match: re.Match[str]) -> str | None:
     """I-95 N, wind NW 10 mph"""
-    return DIRECTIONS[match["to"]] if _HEADING_BEFORE.search(before(match)) else None
+    return _direction(match) if _HEADING_BEFORE.search(before(match)) else None
 
 
 def _road(match: re.Match[str]) -> str | None:
     """Rt. 9W"""
     if not re.search(r"\b(?:Rt\.?|Rte\.?|Route|Hwy\.?|Highway|US|SR) $", before(match)):
         return None
-    return f"{cardinal_words(match['road'])} {DIRECTIONS[match['to']]}"
+    return f"{cardinal_words(match['road'])} {_direction(match)}"
 
 
 def _event(match: re.Match[str]) -> str | None:
@@ -175,7 +179,7 @@ RULES = (
     rule(r"(?<=[0-9](?:st|nd|rd|th) )[cC]\.", "century", LETTER),
     rule(  # 1600 Pennsylvania Ave NW
         r"(?P<to>[NS][EW]|[NSEW])(?![A-Za-z0-9'.])",
-        lambda match: DIRECTIONS[match["to"]] if _STREET_BEFORE.search(before(match)) else None,
+        lambda match: _direction(match) if _STREET_BEFORE.search(before(match)) else None,
         LETTER,
     ),
     rule(r"(?P<to>[NS][EW]|[NSEW])(?:\.(?= of\b)|(?=\.$)|(?![A-Za-z0-9'.-]))", _heading, LETTER),
@@ -187,7 +191,7 @@ RULES = (
         lambda match: f"{BEFORE_A_NAME.get(match['word'][:-1].lower(), 'professor')}s",
         LETTER,
     ),
-    rule(r"[NS][EW](?= of [A-Z])", lambda match: DIRECTIONS[match[0]], LETTER),
+    rule(r"(?P<to>[NS][EW])(?= of [A-Z])", _direction, LETTER),
     rule(
         r"(?P<word>Art|Bk|Ch|Pt|Sec|Vol)\.(?= I[,;:)])",
         lambda match: NEED_A_NUMBER[match["word"].lower()],
@@ -229,7 +233,7 @@ RULES = (
     rule(r"ext(?= [0-9])", "extension", LETTER),
     rule(
         r"(?P<to>[NSEW])\.(?= (?:Korea|Carolina|Dakota|America|Africa|Ireland|Virginia|Asia)\b)",
-        lambda match: DIRECTIONS[match["to"]],
+        _direction,
         LETTER,
     ),
     rule(r"Rm(?= [0-9])", "room", LETTER),
@@ -244,18 +248,18 @@ RULES = (
     rule(r"et al(?:\.|(?![A-Za-z]))", "and others", LETTER),
     rule(  # 123 N. Main St.
         rf"(?<=[0-9] )(?P<to>[NSEW]|[NS][EW])\.?(?= [A-Z][a-z]{{1,20}} (?:{any_of(STREETS)})\b)",
-        lambda match: DIRECTIONS[match["to"]],
+        _direction,
         LETTER,
     ),
     rule(  # N. 5th Ave., on S. Main St.
         r"(?P<to>[NSEW])\.(?= (?:[0-9]{1,3}(?:st|nd|rd|th)|[A-Z][a-z]{1,20})"
         rf" (?:{any_of(STREETS)})\b)",
-        lambda match: DIRECTIONS[match["to"]],
+        _direction,
         LETTER,
     ),
     rule(  # 350 W 42nd St
         r"(?<=[0-9] )(?P<to>[NSEW]|[NS][EW])\.?(?= [0-9]{1,3}(?:st|nd|rd|th)\b)",
-        lambda match: DIRECTIONS[match["to"]],
+        _direction,
         LETTER,
     ),
     rule(r"(?<=[0-9](?:st|nd|rd|th) )[Ff]l(?:\.|(?![A-Za-z]))", "floor", LETTER),

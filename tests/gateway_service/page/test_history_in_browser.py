@@ -49,6 +49,16 @@ BAR_HEIGHTS = """(() => {
 __all__ = ["chromium", "shared_site", "site", "visits"]
 
 
+def show_the_first_of_two_speeches(page: Page) -> None:
+    speak(page)
+    expect_ready(page)
+    speak(page, "Another text.")
+    expect(entries(page)).to_have_count(2)
+    expect_ready(page)
+    entries(page).nth(1).get_by_role("button", name="Play “The first").click()
+    expect(result(page).get_by_role("button", name="The first one")).to_be_visible()
+
+
 def heights_of_bars(page: Page) -> int:
     """How many different heights the waveform in the player has."""
     return int(page.evaluate(f"new Set({BAR_HEIGHTS}).size"))
@@ -296,26 +306,14 @@ def test_speech_that_is_deleted_is_received_no_further(visits: Visits, site: Sit
 
 def test_speeches_are_kept_in_memory_where_storage_is_full(visits: Visits) -> None:
     page = visits.open(STORAGE_IS_FULL)
-    speak(page)
-    expect_ready(page)
-    speak(page, "Another text.")
-    expect(entries(page)).to_have_count(2)
-    expect_ready(page)
-    entries(page).nth(1).get_by_role("button", name="Play “The first").click()
-    expect(result(page).get_by_role("button", name="The first one")).to_be_visible()
+    show_the_first_of_two_speeches(page)
     entries(page).nth(1).get_by_role("button", name="Delete").click()
     expect(entries(page)).to_have_count(1)
 
 
 def test_reload_keeps_the_speech_that_was_on_the_page(visits: Visits) -> None:
     page = visits.open()
-    speak(page)
-    expect_ready(page)
-    speak(page, "Another text.")
-    expect(entries(page)).to_have_count(2)
-    expect_ready(page)
-    entries(page).nth(1).get_by_role("button", name="Play “The first").click()
-    expect(result(page).get_by_role("button", name="The first one")).to_be_visible()
+    show_the_first_of_two_speeches(page)
     page.reload()
     expect(result(page).get_by_role("button", name="The first one")).to_be_visible()
 
