@@ -144,11 +144,15 @@ def test_gateway_cancels_disconnected_clients_even_if_a_service_is_silent(
         service.reset()
     silent = Silent()
     getattr(services, part).before = silent
-    leavers = [Leaver(gateway.url, "/v1/audio/speech", SPEECH) for _ in range(MANY)]
+    served = [Leaver(gateway.url, "/v1/audio/speech", SPEECH) for _ in range(at_a_time)]
     wait_until(lambda: silent.asked == at_a_time)
-    for leaver in leavers:
+    queued = [Leaver(gateway.url, "/v1/audio/speech", SPEECH) for _ in range(MANY)]
+    wait_until(lambda: waiting_in(gateway) > 0)
+    for leaver in queued:  # before a slot is free, or some of them would be served
         leaver.leave()
     wait_until(lambda: waiting_in(gateway) == 0)
+    for leaver in served:
+        leaver.leave()
     getattr(services, part).before = lambda path: None  # for later requests
 
     answer = speak(gateway)

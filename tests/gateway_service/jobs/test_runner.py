@@ -3,6 +3,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -332,12 +333,18 @@ def test_cancelled_job_stops_the_vocoder(
 ) -> None:
     job = jobs.create(job_spec())
     leases = _CountedRenewals(storage, seconds=0.5, retention_days=1)
+    answer = services.vocoder.answer
 
-    def cancel() -> None:
+    def endless(path: str, request: dict[str, Any]) -> Iterator[bytes]:
+        parts = answer(path, request)
+        assert isinstance(parts, Iterator)
+        header, part, *_ = parts
+        yield header
         jobs.cancel(job.id)
         assert leases.lost.wait(30)
+        yield from repeat(part, 5_000)  # more than sockets hold
 
-    services.vocoder.before_part = cancel
+    services.vocoder.answer = endless
 
     JobRunner(leases, chain, max_attempts=3).run_next()
 
