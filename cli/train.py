@@ -98,6 +98,12 @@ size_option = click.option("--size", type=click.Choice(SIZES), default="compact"
     "--recogniser", type=existing, help="A run of `better train recogniser`, for its losses."
 )
 @click.option(
+    "--speaker-consistency",
+    "speaker_checkpoints",
+    type=existing,
+    help="A folder of checkpoints, for the speaker-consistency loss.",
+)
+@click.option(
     "--by-speaker/--by-clip",
     default=None,
     help="Draw every speaker equally often, or every clip.  [default: by speaker]",
@@ -115,6 +121,7 @@ def synthesizer_command(
     size: str,
     device: str,
     recogniser: Path | None,
+    speaker_checkpoints: Path | None,
     **overrides: Any,
 ) -> None:
     """Train a synthesizer on DATA in the folder RUN, or resume the run."""
@@ -133,6 +140,7 @@ def synthesizer_command(
         recipe,
         start=start,
         recogniser=recogniser,
+        speaker_checkpoints=speaker_checkpoints,
         device=device,
     )
     _train(task, run)

@@ -85,6 +85,8 @@ class SynthesizerRecipe:
     voice_weight: float = 2.0
     """Weights of the recogniser losses: phonemes, distance of layer outputs, voice. The mel loss
     has weight 1."""
+    speaker_weight: float = 4.0
+    """Weight of the speaker-consistency loss."""
     by_speaker: bool = True
     """Draw a speaker, then one of their clips, so that a hundred people of one clip count more than
     one of a hundred. Otherwise an epoch holds each clip once."""

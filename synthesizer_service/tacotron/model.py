@@ -98,10 +98,19 @@ class Encoder(nn.Module):
         return encoded
 
 
+LSTMState = tuple[Tensor, Tensor]
+"""Hidden and cell state, [B, lstm_dims] each."""
+
+
 class AttentionState(NamedTuple):
     hidden: Tensor  # [B, decoder_dims] of the attention RNN
     context: Tensor  # [B, E] of the last step
     attended: Tensor  # [B, L], the sum of all attention weights so far
+
+
+class DecoderState(NamedTuple):
+    attention: AttentionState
+    lstms: tuple[LSTMState, LSTMState] | tuple[None, None]
 
 
 class Decoder(nn.Module):
@@ -162,25 +171,39 @@ class Decoder(nn.Module):
         Returns mel [1, 80, T], attention [S, L], and True if the stop token came in time.
         """
         r, mel_weight = int(self.r), self.mel_weight()
-        frame = memory.values.new_zeros(1, self.n_mels)
-        state, lstm1, lstm2 = self._start(memory), None, None
+        frame, state = memory.values.new_zeros(1, self.n_mels), self.start(memory)
         mel, attention, stopped = [], [], False
         for t in range(0, max_frames - r + 1, r):
-            state, weights = self._attend(self.prenet(frame, generator), state, memory)
-            x = self.rnn_input(torch.cat([state.context, state.hidden], dim=1))
-            lstm1 = self.res_rnn1(x, lstm1)
-            x = x + lstm1[0]
-            lstm2 = self.res_rnn2(x, lstm2)
-            x = x + lstm2[0]
+            x, state, weights = self.step(frame, state, memory, generator)
             mel.append(F.linear(x, mel_weight).view(r, self.n_mels))
             attention.append(weights)
             frame = mel[-1][-1:]
-            stop = self.stop_proj(torch.cat([x, state.context], dim=1))
+            stop = self.stop_proj(torch.cat([x, state.attention.context], dim=1))
             if stopped := t > STOP_AFTER and stop.item() > 0:  # a probability above one half
                 break
         return torch.cat(mel).t().unsqueeze(0), torch.cat(attention), stopped
 
-    def _start(self, memory: Memory) -> AttentionState:
+    def start(self, memory: Memory) -> DecoderState:
+        """The state before the first step."""
+        return DecoderState(self._start_attention(memory), (None, None))
+
+    def step(
+        self, frame: Tensor, state: DecoderState, memory: Memory, generator: Generator | None = None
+    ) -> tuple[Tensor, DecoderState, Tensor]:
+        """One free-running step without dropout but the prenet's, which draws from `generator`.
+
+        frame: [B, 80], the last one of the step before. Returns the residual LSTMs' output
+        [B, lstm_dims], which `mel_weight` turns into r frames, the next state, and the attention
+        [B, L].
+        """
+        attended, weights = self._attend(self.prenet(frame, generator), state.attention, memory)
+        x = self.rnn_input(torch.cat([attended.context, attended.hidden], dim=1))
+        lstm1 = self.res_rnn1(x, state.lstms[0])
+        x = x + lstm1[0]
+        lstm2 = self.res_rnn2(x, state.lstms[1])
+        return x + lstm2[0], DecoderState(attended, (lstm1, lstm2)), weights
+
+    def _start_attention(self, memory: Memory) -> AttentionState:
         batch, length, values = memory.values.shape
         zeros = memory.values.new_zeros
         return AttentionState(
@@ -203,7 +226,7 @@ class Decoder(nn.Module):
 
         Returns contexts [S, B, E], hidden [S, B, decoder_dims] and attention [S, B, L].
         """
-        state, steps = self._start(memory), []
+        state, steps = self._start_attention(memory), []
         for step in prenet:
             state, attention = self._attend(step, state, memory)
             steps.append((state.context, state.hidden, attention))

@@ -200,15 +200,21 @@ def test_styles_reach_kokoro(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert given == [tmp_path]
 
 
-def test_recogniser_reaches_the_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("option", "parameter"),
+    [("--recogniser", "recogniser"), ("--speaker-consistency", "speaker_checkpoints")],
+)
+def test_networks_of_losses_reach_the_task(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str, parameter: str
+) -> None:
     given: list[object] = []
 
-    def recorded(*arguments: object, recogniser: Path | None, **others: object) -> None:
-        given.append(recogniser)
+    def recorded(*arguments: object, **others: object) -> None:
+        given.append(others[parameter])
         raise TrainingError("stop here")
 
     monkeypatch.setattr(training.synthesizer.task, "SynthesizerTask", recorded)
-    run("synthesizer", tmp_path, tmp_path / "run", "--recogniser", tmp_path)
+    run("synthesizer", tmp_path, tmp_path / "run", option, tmp_path)
     run("synthesizer", tmp_path, tmp_path / "run")
     assert given == [tmp_path, None]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from synthesizer_service.tacotron.attention import Memory
@@ -27,12 +28,13 @@ MEAN_LEVEL = -1.5  # in ±4; about the mean of the mels that the bundled voice w
 @dataclass(frozen=True)
 class Outputs:
     """mel, refined: [B, 80, T], before and after the postnet. attention: [B, S, L].
-    stop: [B, T], the probability that speech has ended."""
+    stop: [B, T], the probability that speech has ended. memory: the encoded texts."""
 
     mel: Tensor
     refined: Tensor | None
     attention: Tensor
     stop: Tensor
+    memory: Memory
 
 
 def forward(
@@ -55,11 +57,37 @@ def forward(
         predicted = predicted_mel(model.decoder, batch.mel, memory, batch.embeds, passes)
         inputs = mix_frames(inputs, model.decoder.fed(predicted), frame_dropout)
     mel, stop, attention = _decode(model.decoder, inputs, memory, batch.embeds)
-    refined = None
-    if refine:
-        with torch.autocast(device, torch.bfloat16):
-            refined = model.refine(mel).float()
-    return Outputs(mel, refined, attention.transpose(0, 1), stop)
+    refined = _refined(model, mel) if refine else None
+    return Outputs(mel, refined, attention.transpose(0, 1), stop, memory)
+
+
+def free_running(model: Tacotron, memory: Memory, embeds: Tensor, frames: int) -> Tensor:
+    """The refined mel of a pass that is fed its own output alone, as at inference: [B, 80, T]
+
+    memory: the encoded texts; frames: T, whole decoder steps. Gradients flow through each step's
+    output, not through its input frame.
+    """
+    own = _own_mel(model.decoder, memory, frames)
+    mel, _, _ = _decode(model.decoder, model.decoder.fed(own), memory, embeds)
+    return _refined(model, mel)
+
+
+@torch.no_grad()
+def _own_mel(decoder: Decoder, memory: Memory, frames: int) -> Tensor:
+    """The decoder's mel before the postnet, each step fed the step before: [B, 80, T]"""
+    mel_weight, state = decoder.mel_weight(), decoder.start(memory)
+    frame = memory.values.new_zeros(len(memory.values), decoder.n_mels)
+    mel = []
+    for _ in range(frames // int(decoder.r)):
+        x, state, _ = decoder.step(frame, state, memory)
+        mel.append(F.linear(x, mel_weight).view(len(x), -1, decoder.n_mels))
+        frame = mel[-1][:, -1]
+    return torch.cat(mel, dim=1).transpose(1, 2)
+
+
+def _refined(model: Tacotron, mel: Tensor) -> Tensor:
+    with torch.autocast(mel.device.type, torch.bfloat16):
+        return model.refine(mel).float()
 
 
 @torch.no_grad()

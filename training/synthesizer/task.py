@@ -9,6 +9,10 @@ scheduled sampling.
 A small error of the mel may still lose a consonant. With a phoneme recogniser (`recogniser_loss`),
 its layers should respond to the refined mel as to the true one ("perceptual loss": J. Johnson et
 al., arXiv:1603.08155), and it should recognise the text's phonemes and the voice.
+
+A true frame tells the voice of the next, so a teacher-forced network hardly needs the embedding.
+With an encoder and a Vocos (`speaker_consistency`), speech that is fed its own output alone should
+have the embedding's voice.
 """
 
 from dataclasses import replace
@@ -18,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from synthesizer_service.tacotron.attention import Memory
 from synthesizer_service.tacotron.hparams import Hparams
 from synthesizer_service.tacotron.model import MAX_R, Tacotron
 from synthesizer_service.text import ids_to_text
@@ -37,7 +42,8 @@ from training.synthesizer.recogniser_loss import (
     phoneme_loss,
     voice_loss,
 )
-from training.synthesizer.scheduled_sampling import forward
+from training.synthesizer.scheduled_sampling import forward, free_running
+from training.synthesizer.speaker_consistency import SpeakerConsistency
 from training.weights import read_weights, start_from
 
 RECOGNISER_NOISE = 0.1
@@ -55,11 +61,13 @@ class SynthesizerTask:
         *,
         start: Path | None = None,
         recogniser: Path | None = None,
+        speaker_checkpoints: Path | None = None,
         device: str = "cpu",
     ) -> None:
         """start: weights that a new run begins with, as `path` in `read_weights`. recogniser: a run
-        of `RecogniserTask` for the recogniser losses; the postnet is then trained from the first
-        step.
+        of `RecogniserTask` for the recogniser losses. speaker_checkpoints: the folder of an encoder
+        and a Vocos for the speaker-consistency loss. With either, the postnet is trained from the
+        first step.
 
         Raises TrainingError for data with too few clips; CheckpointError.
         """
@@ -79,6 +87,9 @@ class SynthesizerTask:
                 cbhg.rnn = FusedGRU.of(cbhg.rnn)
         self.model.to(self._device)
         self._recogniser = load_recogniser(recogniser).to(self._device) if recogniser else None
+        self._speaker_loss = None
+        if speaker_checkpoints:
+            self._speaker_loss = SpeakerConsistency(speaker_checkpoints).to(self._device)
 
     def losses(self, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         batch = batch.to(self._device)
@@ -97,6 +108,8 @@ class SynthesizerTask:
             losses["post"] = self._mel_loss(outputs.refined, batch.mel, batch.weight)
             if self._recogniser:
                 losses |= self._recogniser_losses(self._recogniser, outputs.refined, batch)
+        if self._speaker_loss:
+            losses |= self._free_running_losses(self._speaker_loss, outputs.memory, batch)
         stop = F.binary_cross_entropy(outputs.stop, batch.stop, reduction="none")
         losses["stop"] = (stop * batch.weight).sum() / frames
         losses["guide"] = (outputs.attention * batch.far).sum() / (frames / recipe.r)
@@ -105,7 +118,8 @@ class SynthesizerTask:
         return total, {**losses, "focus": focus}
 
     def _trains_postnet(self, step: int) -> bool:
-        return self._recogniser is not None or self._is_after(self.recipe.postnet_from, step)
+        needed = self._recogniser is not None or self._speaker_loss is not None
+        return needed or self._is_after(self.recipe.postnet_from, step)
 
     def _is_after(self, share: float, step: int) -> bool:
         return step >= share * self.schedule.steps
@@ -117,6 +131,8 @@ class SynthesizerTask:
             "phonemes": recipe.phoneme_weight,
             "layers": recipe.feature_weight,
             "voice": recipe.voice_weight,
+            "own_phonemes": recipe.phoneme_weight,
+            "speaker": recipe.speaker_weight,
         }.get(loss, 1.0)
 
     def _recogniser_losses(
@@ -127,13 +143,23 @@ class SynthesizerTask:
         output = recogniser((refined + noise).masked_fill(padding, SILENCE), batch.weight)
         with torch.no_grad():
             target = recogniser.layers((batch.mel + noise).masked_fill(padding, SILENCE))
-        phonemes = padded_phonemes([ids_to_text(row) for row in batch.chars.tolist()])
-        phonemes = phonemes.to(refined.device)
         return {
-            "phonemes": phoneme_loss(output, phonemes, batch.weight),
+            "phonemes": phoneme_loss(output, _phonemes_of(batch), batch.weight),
             "layers": feature_loss(output.layers, target, batch.weight),
             "voice": voice_loss(output, batch.embeds),
         }
+
+    def _free_running_losses(
+        self, speaker_loss: SpeakerConsistency, memory: Memory, batch: Batch
+    ) -> dict[str, Tensor]:
+        refined = free_running(self.model, memory, batch.embeds, batch.mel.shape[2])
+        noisy = refined + RECOGNISER_NOISE * torch.randn_like(refined)
+        losses = {"speaker": speaker_loss(noisy, batch.weight, batch.embeds)}
+        if self._recogniser:
+            padding = batch.weight[:, None] == 0
+            output = self._recogniser(noisy.masked_fill(padding, SILENCE), batch.weight)
+            losses["own_phonemes"] = phoneme_loss(output, _phonemes_of(batch), batch.weight)
+        return losses
 
     @torch.no_grad()
     def plot(self, average: StateDict, file: Path) -> None:
@@ -152,6 +178,12 @@ class SynthesizerTask:
             mel=outputs.refined[0, :, :frames].cpu().numpy(),
             attention=outputs.attention[0, :steps, :characters].cpu().numpy(),
         )
+
+
+def _phonemes_of(batch: Batch) -> Tensor:
+    """[B, P], padded with 0."""
+    phonemes = padded_phonemes([ids_to_text(row) for row in batch.chars.tolist()])
+    return phonemes.to(batch.chars.device)
 
 
 def frames_per_step(run: RunFolder, start: Path | None) -> int:

@@ -136,7 +136,12 @@ def _de_emphasised(chunks: Iterator[Wave], hop: int) -> Iterator[Wave]:
 
 def load(folder: Path) -> VocosVocoder:
     """Load the checkpoint. Raises CheckpointError, which names the file and the remedy."""
-    return VocosVocoder(load_model(folder, _network, has_mel_format=True))
+    return VocosVocoder(load_network(folder))
+
+
+def load_network(folder: Path) -> Vocos:
+    """Load the checkpoint's network alone. Raises CheckpointError."""
+    return load_model(folder, _network, has_mel_format=True)
 
 
 def _network(architecture: Mapping[str, Any]) -> Vocos:
