@@ -46,8 +46,9 @@ from training.synthesizer.scheduled_sampling import forward, free_running
 from training.synthesizer.speaker_consistency import SpeakerConsistency
 from training.weights import read_weights, start_from
 
-RECOGNISER_NOISE = 0.1
-"""Standard deviation in ±4 of noise added to the recogniser's input, against adversarial mels."""
+NOISE = 0.1
+"""Standard deviation in ±4 of noise added to what the frozen networks hear, against adversarial
+mels."""
 
 
 class SynthesizerTask:
@@ -139,7 +140,7 @@ class SynthesizerTask:
         self, recogniser: PhonemeRecogniser, refined: Tensor, batch: Batch
     ) -> dict[str, Tensor]:
         padding = batch.weight[:, None] == 0
-        noise = RECOGNISER_NOISE * torch.randn_like(refined)
+        noise = NOISE * torch.randn_like(refined)
         output = recogniser((refined + noise).masked_fill(padding, SILENCE), batch.weight)
         with torch.no_grad():
             target = recogniser.layers((batch.mel + noise).masked_fill(padding, SILENCE))
@@ -153,7 +154,7 @@ class SynthesizerTask:
         self, speaker_loss: SpeakerConsistency, memory: Memory, batch: Batch
     ) -> dict[str, Tensor]:
         refined = free_running(self.model, memory, batch.embeds, batch.mel.shape[2])
-        noisy = refined + RECOGNISER_NOISE * torch.randn_like(refined)
+        noisy = refined + NOISE * torch.randn_like(refined)
         losses = {"speaker": speaker_loss(noisy, batch.weight, batch.embeds)}
         if self._recogniser:
             padding = batch.weight[:, None] == 0
