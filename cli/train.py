@@ -252,6 +252,9 @@ def _train(task: Any, run: Path) -> None:
     help="Of a synthesizer's prenets at inference; with 0 a retry repeats the first attempt.  "
     "[default: 0.1]",
 )
+@click.option(
+    "--mean-with", type=existing, help="Write the mean of RUN and these weights, say its start."
+)
 @click.option("--force", is_flag=True, help="Replace an existing folder.")
 def export_command(
     run: Path,
@@ -261,6 +264,7 @@ def export_command(
     licence: str,
     notice: Any,
     dropout: float | None,
+    mean_with: Path | None,
     force: bool,
 ) -> None:
     """Write the weights of RUN as the checkpoint folder FOLDER, for example checkpoints/vocos."""
@@ -275,6 +279,7 @@ def export_command(
         dtype=dtype,
         notice=text,
         dropout=dropout,
+        mean_with=mean_with,
         force=force,
     )
     click.echo(f"{folder}: {manifest.model}, {len(manifest.parameters)} parameters")

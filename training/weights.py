@@ -118,16 +118,23 @@ def export(
     dtype: DiskDtype = "float16",
     notice: str | None = None,
     dropout: float | None = None,
+    mean_with: Path | None = None,
     force: bool = False,
 ) -> Manifest:
     """Write the averaged weights as a checkpoint folder that the services load.
 
     run: as `path` in `read_weights`. dropout: of a synthesizer's prenets at inference;
-    INFERENCE_DROPOUT by default.
+    INFERENCE_DROPOUT by default. mean_with: write the mean of the run's weights and these, as
+    `path` in `read_weights`. Best are those that the run started from: the mean often keeps more of
+    their quality than it loses of what was learnt (M. Wortsman et al., "Robust fine-tuning of
+    zero-shot models", arXiv:2109.01903).
 
-    Raises CheckpointError as `shared.checkpoints.writing.write` does; OSError.
+    Raises CheckpointError as `shared.checkpoints.writing.write` does; TrainingError for weights of
+    another network in `mean_with`; OSError.
     """
     weights = read_weights(run)
+    if mean_with:
+        weights = _mean(weights, read_weights(mean_with), mean_with)
     if dropout is None and recognise(weights) == "synthesizer":
         dropout = INFERENCE_DROPOUT
     return write(
@@ -141,3 +148,15 @@ def export(
         dropout=dropout,
         force=force,
     )
+
+
+def _mean(weights: StateDict, others: StateDict, path: Path) -> StateDict:
+    """Counters, as the step, are those of `weights`. path: of `others`."""
+    if {name: value.shape for name, value in weights.items()} != {
+        name: value.shape for name, value in others.items()
+    }:
+        raise TrainingError(f"{path} is of another size or model; give what the run started from")
+    return {
+        name: (value + others[name]) / 2 if value.is_floating_point() else value
+        for name, value in weights.items()
+    }

@@ -156,6 +156,24 @@ def test_synthesizer_is_exported_with_its_inference_dropout(
     assert tacotron.hparams.dropout == written
 
 
+def test_export_writes_the_mean_with_other_weights(
+    whole_runs: dict[str, Path], tmp_path: Path
+) -> None:
+    run, start, folder = whole_runs["vocos"], tmp_path / "start.pt", tmp_path / "vocos"
+    trained = state(run)["average"]
+    torch.save({name: torch.zeros_like(value) for name, value in trained.items()}, start)
+    manifest = export(run, folder, source="a test", licence="MIT", dtype="float32", mean_with=start)
+    written = read_weights(folder)
+    assert manifest.step == STEPS
+    assert all(
+        torch.equal(written[name], value / 2)
+        for name, value in trained.items()
+        if value.is_floating_point()
+    )
+    with pytest.raises(TrainingError, match="of another size or model"):
+        export(run, folder, source="", licence="", mean_with=whole_runs["synthesizer"], force=True)
+
+
 def test_run_starts_from_another_runs_weights(
     model: str, data: ClipFolder, whole_runs: dict[str, Path]
 ) -> None:
