@@ -253,7 +253,9 @@ def _train(task: Any, run: Path) -> None:
     "[default: 0.1]",
 )
 @click.option(
-    "--mean-with", type=existing, help="Write the mean of RUN and these weights, say its start."
+    "--mean-with",
+    type=existing,
+    help="Write the mean of RUN and these weights, usually those it started from.",
 )
 @click.option("--force", is_flag=True, help="Replace an existing folder.")
 def export_command(

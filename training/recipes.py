@@ -83,8 +83,8 @@ class SynthesizerRecipe:
     phoneme_weight: float = 0.5
     feature_weight: float = 3.0
     voice_weight: float = 2.0
-    """Weights of the recogniser losses: phonemes, distance of layer outputs, voice. The mel loss
-    has weight 1."""
+    """Weights of the recogniser losses: phonemes (of free-running speech too), distance of layer
+    outputs, voice. The mel loss has weight 1."""
     speaker_weight: float = 4.0
     """Weight of the speaker-consistency loss."""
     by_speaker: bool = True

@@ -125,8 +125,8 @@ def export(
 
     run: as `path` in `read_weights`. dropout: of a synthesizer's prenets at inference;
     INFERENCE_DROPOUT by default. mean_with: write the mean of the run's weights and these, as
-    `path` in `read_weights`. Best are those that the run started from: the mean often keeps more of
-    their quality than it loses of what was learnt (M. Wortsman et al., "Robust fine-tuning of
+    `path` in `read_weights`. Give those that the run started from: the mean often keeps most of
+    what was learnt and loses less of their quality (M. Wortsman et al., "Robust fine-tuning of
     zero-shot models", arXiv:2109.01903).
 
     Raises CheckpointError as `shared.checkpoints.writing.write` does; TrainingError for weights of
@@ -151,12 +151,16 @@ def export(
 
 
 def _mean(weights: StateDict, others: StateDict, path: Path) -> StateDict:
-    """Counters, as the step, are those of `weights`. path: of `others`."""
-    if {name: value.shape for name, value in weights.items()} != {
-        name: value.shape for name, value in others.items()
-    }:
+    """Whole numbers, as the step, are those of `weights`. path: of `others`, for the message."""
+    if _sizes(weights) != _sizes(others):
         raise TrainingError(f"{path} is of another size or model; give what the run started from")
     return {
         name: (value + others[name]) / 2 if value.is_floating_point() else value
         for name, value in weights.items()
     }
+
+
+def _sizes(weights: StateDict) -> dict[str, object]:
+    """Shapes by name. Frames per decoder step are a size that no shape tells."""
+    shapes: dict[str, object] = {name: value.shape for name, value in weights.items()}
+    return shapes | {"r": weights["decoder.r"].tolist() if "decoder.r" in weights else None}

@@ -190,7 +190,7 @@ class Decoder(nn.Module):
     def step(
         self, frame: Tensor, state: DecoderState, memory: Memory, generator: Generator | None = None
     ) -> tuple[Tensor, DecoderState, Tensor]:
-        """One free-running step without dropout but the prenet's, which draws from `generator`.
+        """One free-running step. The only dropout is the prenet's, drawn from `generator`.
 
         frame: [B, 80], the last one of the step before. Returns the residual LSTMs' output
         [B, lstm_dims], which `mel_weight` turns into r frames, the next state, and the attention

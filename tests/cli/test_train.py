@@ -14,6 +14,7 @@ from cli.train import MAX_R, SIZES
 from cli.train_data import TTS_SYSTEMS
 from cli.train_evaluation import NETWORKS
 from shared.checkpoints.reading import load
+from shared.settings import REPOSITORY
 from synthesizer_service.tacotron import model
 from tests.support.tiny_training import tiny_data, tiny_trainer
 from tests.training.data.test_phrases import LONG, RECOGNISED, TRANSCRIPT
@@ -28,6 +29,7 @@ from training.recipes import (
     WAVERNN_SIZES,
     SynthesizerRecipe,
 )
+from training.weights import read_weights
 from vocoder_service.settings import NETWORK_NAMES
 
 
@@ -282,6 +284,18 @@ def test_run_is_exported(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "vocoder, " in result.output
     assert run("export", tmp_path / "run", tmp_path / "vocoder").exit_code == 1
+
+
+def test_mean_of_a_run_and_itself_is_the_run(tmp_path: Path) -> None:
+    bundled, folders = REPOSITORY / "checkpoints/vocos", (tmp_path / "a", tmp_path / "b")
+    run("export", bundled, folders[0], "--dtype", "float32")
+    run("export", bundled, folders[1], "--dtype", "float32", "--mean-with", bundled)
+    one, other = (read_weights(folder) for folder in folders)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    refused = run("export", bundled, tmp_path / "c", "--mean-with", bundled.parent / "encoder")
+    assert refused.exit_code == 1
+    assert "of another size or model" in refused.stderr
 
 
 def test_synthesizer_is_exported_with_its_dropout(tmp_path: Path) -> None:

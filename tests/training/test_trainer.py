@@ -174,6 +174,17 @@ def test_export_writes_the_mean_with_other_weights(
         export(run, folder, source="", licence="", mean_with=whole_runs["synthesizer"], force=True)
 
 
+def test_no_mean_of_synthesizers_with_other_frames_per_step(
+    whole_runs: dict[str, Path], tmp_path: Path
+) -> None:
+    run, other = whole_runs["synthesizer"], tmp_path / "other.pt"
+    weights = state(run)["average"]
+    weights["decoder.r"] += 1
+    torch.save(weights, other)
+    with pytest.raises(TrainingError, match="of another size or model"):
+        export(run, tmp_path / "synthesizer", source="", licence="", mean_with=other)
+
+
 def test_run_starts_from_another_runs_weights(
     model: str, data: ClipFolder, whole_runs: dict[str, Path]
 ) -> None:

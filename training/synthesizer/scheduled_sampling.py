@@ -65,7 +65,8 @@ def free_running(model: Tacotron, memory: Memory, embeds: Tensor, frames: int) -
     """The refined mel of a pass that is fed its own output alone, as at inference: [B, 80, T]
 
     memory: the encoded texts; frames: T, whole decoder steps. Gradients flow through each step's
-    output, not through its input frame.
+    output, not through its input frame; for them the speech is computed a second time, with other
+    dropout. The postnet's batch norms count this mel too.
     """
     own = _own_mel(model.decoder, memory, frames)
     mel, _, _ = _decode(model.decoder, model.decoder.fed(own), memory, embeds)

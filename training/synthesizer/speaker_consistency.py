@@ -1,8 +1,8 @@
 """Speaker-consistency loss: speech should have the voice of the embedding that it was given.
 
 E. Casanova et al., "YourTTS: Towards Zero-Shot Multi-Speaker TTS and Zero-Shot Voice Conversion for
-everyone", arXiv:2112.02418, section 2.1. A frozen Vocos makes sound of the mel, and the frozen
-encoder hears a part of it.
+everyone", arXiv:2112.02418, section 2.1. A frozen Vocos turns a part of the mel into sound, and
+the frozen encoder embeds it. There the mel is teacher-forced, here it is free-running.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from training.runtime import half_precision
 from training.synthesizer.batches import FRAMES_BEFORE, SILENCE
 from vocoder_service.vocos.vocoder import load_network
 
-MARGIN = 4  # frames beyond the part that the encoder hears, for the vocoder's context
+MARGIN = 4  # frames after the part that the encoder hears, as context for the vocoder
 
 
 class SpeakerConsistency(nn.Module):
@@ -30,7 +30,7 @@ class SpeakerConsistency(nn.Module):
         super().__init__()
         self.vocos = load_network(checkpoints / "vocos").requires_grad_(False)
         self.encoder = load_encoder(checkpoints).requires_grad_(False)
-        self.encoder.train()  # cuDNN computes an LSTM's gradient in training mode alone
+        self.encoder.train()  # cuDNN computes an LSTM's gradient only in training mode
         hparams = self.encoder.hparams
         rate, n_fft = hparams.sampling_rate, hparams.samples_per_window
         bank = mel_filterbank(rate, n_fft, hparams.mel_n_channels, fmin=0.0, fmax=rate / 2)
@@ -39,7 +39,7 @@ class SpeakerConsistency(nn.Module):
         self._samples = hparams.partials_n_frames * hparams.samples_per_frame
 
     def forward(self, mel: Tensor, weight: Tensor, embeds: Tensor) -> Tensor:
-        """1 - cosine of the embeddings, averaged.
+        """1 minus the mean cosine of the parts' embeddings with `embeds`.
 
         mel: [B, 80, T] in ±4; weight: [B, T], 1 within an utterance; embeds: [B, 256], unit length.
         The place of each part is drawn from torch's generator.
@@ -52,10 +52,12 @@ class SpeakerConsistency(nn.Module):
     def embed(self, wav: Tensor) -> Tensor:
         """Embeddings of the first 1.6 s, raised to -30 dBFS as the encoder service does.
 
+        Silences are not cut.
+
         wav: [B, n] in ±1. Returns [B, 256], unit length.
         """
         wav = wav[:, : self._samples]
-        level = wav.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-5)
+        level = wav.square().mean(dim=1, keepdim=True).clamp(min=1e-10).sqrt()
         wav = wav * (10 ** (TARGET_DBFS / 20) / level).clamp(min=1)
         hop, n_fft = self.encoder.hparams.samples_per_frame, len(self.window)
         spectrum = torch.stft(
@@ -80,7 +82,7 @@ class SpeakerConsistency(nn.Module):
 def _de_emphasised(wav: Tensor) -> Tensor:
     """Undo pre-emphasis, y[n] = x[n] + 0.97 y[n - 1], as a product of spectra. [B, n] -> [B, n]"""
     samples = wav.shape[1]
-    n_fft = samples + MEL_FORMAT.n_fft  # 0.97 ** 800 is nothing: no sample wraps around
+    n_fft = samples + MEL_FORMAT.n_fft  # 0.97 ** 800 is 3e-11: nothing wraps around
     angle = torch.arange(n_fft // 2 + 1, device=wav.device) * (2 * torch.pi / n_fft)
     delay = torch.polar(torch.full_like(angle, MEL_FORMAT.preemphasis), -angle)
     de_emphasised: Tensor = torch.fft.irfft(torch.fft.rfft(wav, n_fft) / (1 - delay), n_fft)

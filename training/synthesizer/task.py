@@ -11,8 +11,8 @@ its layers should respond to the refined mel as to the true one ("perceptual los
 al., arXiv:1603.08155), and it should recognise the text's phonemes and the voice.
 
 A true frame tells the voice of the next, so a teacher-forced network hardly needs the embedding.
-With an encoder and a Vocos (`speaker_consistency`), speech that is fed its own output alone should
-have the embedding's voice.
+With an encoder and a Vocos (`speaker_consistency`), free-running speech should have the embedding's
+voice and, with a recogniser, the text's phonemes.
 """
 
 from dataclasses import replace

@@ -13,13 +13,16 @@ from shared.audio.mel import mel_spectrogram
 from shared.checkpoints.manifest import CheckpointError
 from shared.http.tensors import Float32Array
 from shared.settings import REPOSITORY
-from tests.support.tiny_training import TACOTRON, tiny_task
+from tests.support.tiny_training import TACOTRON, recogniser_recipe, tiny_task
 from training.data.clips import ClipFolder
 from training.data.features import CHECKPOINTS
 from training.recipes import Schedule, SynthesizerRecipe
+from training.run_folder import RunFolder
+from training.synthesizer.recogniser_task import RecogniserTask
 from training.synthesizer.scheduled_sampling import forward, free_running
 from training.synthesizer.speaker_consistency import SpeakerConsistency
 from training.synthesizer.task import SynthesizerTask
+from training.trainer import Trainer
 
 PARTIAL = 25_600  # samples that the encoder hears at once
 
@@ -77,19 +80,42 @@ def test_free_running_speech_is_that_of_inference(data: ClipFolder) -> None:
         torch.testing.assert_close(mel[row], model.refine(expected)[0], atol=0.05, rtol=0.05)
 
 
-def test_loss_trains_the_decoder_and_the_postnet(data: ClipFolder) -> None:
+def task_with_losses(data: ClipFolder, recogniser: Path | None = None) -> SynthesizerTask:
     schedule = Schedule(steps=10, rate=1e-3, last_rate=1e-4, warmup=1)
     recipe = SynthesizerRecipe(batch=2, min_frames=4, schedule=schedule)
-    task = SynthesizerTask(data, TACOTRON, recipe, speaker_checkpoints=CHECKPOINTS)
-    losses = task.losses(task.batch(0), 0)[1]
-    losses["speaker"].backward()  # type: ignore[no-untyped-call]
-    weights = (
-        task.model.post_proj.weight,
-        task.model.decoder.res_rnn1.weight_ih,
-        task.model.decoder.attn_rnn.weight_ih,
+    return SynthesizerTask(
+        data, TACOTRON, recipe, recogniser=recogniser, speaker_checkpoints=CHECKPOINTS
     )
-    assert all(weight.grad is not None and weight.grad.any() for weight in weights)
-    assert 0 < losses["speaker"] < 2
+
+
+def trained_parts(task: SynthesizerTask, loss: torch.Tensor) -> list[bool]:
+    """Whether the loss has a gradient in the postnet, the LSTMs and the attention."""
+    loss.backward()  # type: ignore[no-untyped-call]
+    decoder = task.model.decoder
+    modules = (task.model.post_proj, decoder.res_rnn1, decoder.attn_rnn)
+    gradients = [next(module.parameters()).grad for module in modules]
+    return [gradient is not None and bool(gradient.any()) for gradient in gradients]
+
+
+def test_loss_trains_the_decoder_and_the_postnet(data: ClipFolder) -> None:
+    task = task_with_losses(data)
+    loss = task.losses(task.batch(0), 0)[1]["speaker"]
+    assert 0 < loss < 2
+    assert all(trained_parts(task, loss))
+
+
+@pytest.mark.usefixtures("speller")
+def test_recogniser_hears_free_running_speech(long_clips: ClipFolder, tmp_path: Path) -> None:
+    recogniser = RecogniserTask(long_clips, recogniser_recipe(steps=1))
+    Trainer(recogniser, RunFolder(tmp_path)).run()
+    task = task_with_losses(long_clips, recogniser=tmp_path)
+    losses = task.losses(task.batch(0), 0)[1]
+    assert {"speaker", "phonemes", "own_phonemes"} <= losses.keys()
+    assert all(trained_parts(task, losses["own_phonemes"]))
+
+
+def test_networks_that_hear_are_frozen(loss: SpeakerConsistency) -> None:
+    assert not any(parameter.requires_grad for parameter in loss.parameters())
 
 
 def test_folder_without_a_vocoder_is_named(tmp_path: Path) -> None:
