@@ -100,8 +100,8 @@ size_option = click.option("--size", type=click.Choice(SIZES), default="compact"
 @click.option(
     "--speaker-consistency",
     "speaker_checkpoints",
-    type=existing,
-    help="A folder of checkpoints, for the speaker-consistency loss.",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with `encoder` and `vocos`, as checkpoints/, for the speaker-consistency loss.",
 )
 @click.option(
     "--by-speaker/--by-clip",
@@ -125,7 +125,7 @@ def synthesizer_command(
     **overrides: Any,
 ) -> None:
     """Train a synthesizer on DATA in the folder RUN, or resume the run."""
-    _prepare(overrides.pop("threads"))
+    _prepare(overrides.pop("threads"), device)
     from training.data.clips import ClipFolder
     from training.recipes import SYNTHESIZER_SIZES, SynthesizerRecipe
     from training.run_folder import RunFolder
@@ -152,7 +152,7 @@ def recogniser_command(
     data: Path, run: Path, start: Path | None, device: str, **overrides: Any
 ) -> None:
     """Train a phoneme recogniser on DATA in RUN, for a synthesizer's losses, or resume the run."""
-    _prepare(overrides.pop("threads"))
+    _prepare(overrides.pop("threads"), device)
     from training.data.clips import ClipFolder
     from training.recipes import RecogniserRecipe
     from training.synthesizer.recogniser_task import RecogniserTask
@@ -181,7 +181,7 @@ def vocoder_command(
     data: Path, run: Path, start: Path | None, device: str, network: str, **overrides: Any
 ) -> None:
     """Train a vocoder on DATA in the folder RUN, or resume the run."""
-    _prepare(overrides.pop("threads"))
+    _prepare(overrides.pop("threads"), device)
     from training.data.clips import ClipFolder
 
     make = {"vocos": _vocos_task, "wavernn": _wavernn_task}[network]
@@ -207,7 +207,7 @@ def _wavernn_task(data: Any, overrides: dict[str, Any], **others: Any) -> Any:
     return WaveRNNTask(data, hparams, _changed(WaveRNNRecipe(), **overrides), **others)
 
 
-def _prepare(threads: int) -> None:
+def _prepare(threads: int, device: str) -> None:
     # Before numpy is imported: its products are too small for OpenBLAS' threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import matplotlib  # noqa: F401  needed after a thousand steps: fail now if it is missing
@@ -217,6 +217,12 @@ def _prepare(threads: int) -> None:
 
     keep_freed_memory()
     torch.set_num_threads(threads)
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError):  # no such device, or a PyTorch without it
+        raise click.UsageError(
+            f"--device {device} is not available here; give --device cpu"
+        ) from None
 
 
 def _changed(recipe: Any, steps: int | None, rate: float | None, **others: Any) -> Any:

@@ -1,12 +1,13 @@
 """Trained weights in every form: reading, starting a run, exporting to a checkpoint folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.serialization import safe_globals
 
 from shared.checkpoints.architectures import recognise
@@ -109,6 +110,13 @@ def _network(weights: StateDict) -> str | None:
         return None
 
 
+def require_finite(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Raises TrainingError for weights read from `path` with NaN or infinity."""
+    for name, value in weights.items():
+        if not value.isfinite().all():
+            raise TrainingError(f"{path}: {name} holds NaN or infinity; give other weights")
+
+
 def export(
     run: Path,
     folder: Path,
@@ -153,7 +161,11 @@ def export(
 def _mean(weights: StateDict, others: StateDict, path: Path) -> StateDict:
     """Whole numbers, as the step, are those of `weights`. path: of `others`, for the message."""
     if _sizes(weights) != _sizes(others):
-        raise TrainingError(f"{path} is of another size or model; give what the run started from")
+        raise TrainingError(
+            f"{path} is of another size or model, or has other frames per step (r); "
+            "give what the run started from"
+        )
+    require_finite(others, path)
     return {
         name: (value + others[name]) / 2 if value.is_floating_point() else value
         for name, value in weights.items()
@@ -161,6 +173,8 @@ def _mean(weights: StateDict, others: StateDict, path: Path) -> StateDict:
 
 
 def _sizes(weights: StateDict) -> dict[str, object]:
-    """Shapes by name. Frames per decoder step are a size that no shape tells."""
-    shapes: dict[str, object] = {name: value.shape for name, value in weights.items()}
-    return shapes | {"r": weights["decoder.r"].tolist() if "decoder.r" in weights else None}
+    """Kinds and shapes by name. Frames per decoder step are a size that no shape tells."""
+    sizes: dict[str, object] = {
+        name: (value.shape, value.is_floating_point()) for name, value in weights.items()
+    }
+    return sizes | {"r": weights["decoder.r"].tolist() if "decoder.r" in weights else None}

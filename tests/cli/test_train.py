@@ -202,6 +202,13 @@ def test_styles_reach_kokoro(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert given == [tmp_path]
 
 
+@pytest.mark.parametrize("device", ["cuda:99", "toaster"])
+def test_missing_device_is_named(tmp_path: Path, device: str) -> None:
+    result = run("synthesizer", tmp_path, tmp_path / "run", "--device", device)
+    assert result.exit_code == 2
+    assert f"--device {device} is not available here; give --device cpu" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("option", "parameter"),
     [("--recogniser", "recogniser"), ("--speaker-consistency", "speaker_checkpoints")],

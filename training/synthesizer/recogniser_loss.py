@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from shared.audio.mel import MEL_FORMAT
 from shared.http.tensors import Int64Array
-from training.weights import load_weights, read_weights
+from training.weights import load_weights, read_weights, require_finite
 
 STRIDE = 2  # frames per recogniser step
 PHONEME_DIMS, PHONEME_DILATIONS = 256, (1, 1, 2, 2, 4, 4)
@@ -154,5 +154,7 @@ def load_recogniser(path: Path) -> PhonemeRecogniser:
     Raises TrainingError, CheckpointError, OSError.
     """
     recogniser = PhonemeRecogniser()
-    load_weights(recogniser, read_weights(path), path, "give a run of `better train recogniser`")
+    weights = read_weights(path)
+    load_weights(recogniser, weights, path, "give a run of `better train recogniser`")
+    require_finite(weights, path)
     return recogniser.eval().requires_grad_(False)

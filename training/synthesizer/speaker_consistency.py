@@ -16,6 +16,7 @@ from shared.audio.mel import MEL_FORMAT, mel_filterbank
 from training.data.features import load_encoder
 from training.runtime import half_precision
 from training.synthesizer.batches import FRAMES_BEFORE, SILENCE
+from training.weights import require_finite
 from vocoder_service.vocos.vocoder import load_network
 
 MARGIN = 4  # frames after the part that the encoder hears, as context for the vocoder
@@ -26,10 +27,15 @@ class SpeakerConsistency(nn.Module):
     window: Tensor
 
     def __init__(self, checkpoints: Path) -> None:
-        """checkpoints: folder with `encoder` and `vocos`. Raises CheckpointError."""
+        """checkpoints: folder with `encoder` and `vocos`.
+
+        Raises CheckpointError; TrainingError for weights that are not finite.
+        """
         super().__init__()
         self.vocos = load_network(checkpoints / "vocos").requires_grad_(False)
         self.encoder = load_encoder(checkpoints).requires_grad_(False)
+        require_finite(self.vocos.state_dict(), checkpoints / "vocos")
+        require_finite(self.encoder.state_dict(), checkpoints / "encoder")
         self.encoder.train()  # cuDNN computes an LSTM's gradient only in training mode
         hparams = self.encoder.hparams
         rate, n_fft = hparams.sampling_rate, hparams.samples_per_window

@@ -11,9 +11,11 @@ from encoder_service.preprocess import normalise_volume
 from shared.audio.files import read_sound
 from shared.audio.mel import mel_spectrogram
 from shared.checkpoints.manifest import CheckpointError
+from shared.checkpoints.reading import load
 from shared.http.tensors import Float32Array
 from shared.settings import REPOSITORY
 from tests.support.tiny_training import TACOTRON, recogniser_recipe, tiny_task
+from training import TrainingError
 from training.data.clips import ClipFolder
 from training.data.features import CHECKPOINTS
 from training.recipes import Schedule, SynthesizerRecipe
@@ -23,6 +25,7 @@ from training.synthesizer.scheduled_sampling import forward, free_running
 from training.synthesizer.speaker_consistency import SpeakerConsistency
 from training.synthesizer.task import SynthesizerTask
 from training.trainer import Trainer
+from training.weights import read_weights, require_finite
 
 PARTIAL = 25_600  # samples that the encoder hears at once
 
@@ -116,6 +119,14 @@ def test_recogniser_hears_free_running_speech(long_clips: ClipFolder, tmp_path: 
 
 def test_networks_that_hear_are_frozen(loss: SpeakerConsistency) -> None:
     assert not any(parameter.requires_grad for parameter in loss.parameters())
+
+
+def test_weights_that_are_not_finite_are_named(tmp_path: Path) -> None:
+    weights = load(CHECKPOINTS / "vocos").state_dict
+    weights["out.bias"][0] = torch.nan
+    torch.save(weights, tmp_path / "vocos.pt")
+    with pytest.raises(TrainingError, match=r"vocos.pt: out.bias holds NaN"):
+        require_finite(read_weights(tmp_path / "vocos.pt"), tmp_path / "vocos.pt")
 
 
 def test_folder_without_a_vocoder_is_named(tmp_path: Path) -> None:
