@@ -43,6 +43,7 @@ from synthesizer_service.text import (
 )
 
 FRAMES_A_SECOND = MEL_FORMAT.sample_rate // MEL_FORMAT.hop_length
+DECIMALS = 4  # of a time: a frame is 0.0125 s, so no word ends after the sound
 _MAX_SECONDS, _MAX_SECONDS_PER_SYMBOL = 1.0, 0.25  # limit of a text's length: a constant and a rate
 _TOO_LONG: frozenset[Fault | None] = frozenset({"stalled", "never_stopped"})
 
@@ -161,7 +162,7 @@ def word_times(text: str, reading: Reading, speech: Speech, r: int) -> list[dict
         audible_spans(speech.mel),
     )
     return [
-        {"word": part, "start": round(start, 3), "end": round(end, 3)}
+        {"word": part, "start": round(start, DECIMALS), "end": round(end, DECIMALS)}
         for word, span in zip(words, spans, strict=True)
         for part, (start, end) in divided(text[word.start : word.end].split(), span)
     ]
