@@ -208,7 +208,7 @@ class _Reader(HTMLParser):
 
     def _read_metadata(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag == "title":
-            self._in_title = not self._counts["svg"]
+            self._in_title = not self._counts["svg"] and len(self._found.title) < _MAX_TITLE
         elif tag == "html":
             self._found.language = attributes.get("lang") or attributes.get("xml:lang", "")
         elif tag == "meta" and attributes.get("name", "").lower() == "author":
